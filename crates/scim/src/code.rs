@@ -1,0 +1,127 @@
+//! The one catalogue of errors: `PRV-nnnn`, its HTTP status, its `scimType`, what it means and what to do.
+//!
+//! 1xxx is the SCIM protocol, 2xxx who may do what, 3xxx limits, 5xxx the server itself.
+//! A number is never reused; `docs/guide/errors.md` lists them all and a test compares the two.
+
+use crate::ScimType;
+use std::fmt;
+
+/// An entry of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(u16);
+
+/// What the catalogue says about one code.
+#[derive(Debug)]
+pub struct Entry {
+    /// The code that it is about.
+    pub code: Code,
+    /// The HTTP status that it answers with.
+    pub status: u16,
+    /// The protocol's keyword.
+    pub scim_type: Option<ScimType>,
+    /// What happened, in a few words.
+    pub title: &'static str,
+    /// What to do about it.
+    pub fix: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $number:literal, $status:literal, $scim_type:expr, $title:literal, $fix:literal;)*) => {
+        impl Code { $(#[doc = $title] pub const $name: Self = Self($number);)* }
+        /// Every entry, by number.
+        pub const CATALOGUE: &[Entry] = &[$(Entry {
+            code: Code::$name, status: $status, scim_type: $scim_type, title: $title, fix: $fix,
+        }),*];
+    };
+}
+
+catalogue! {
+    INVALID_SYNTAX = 1001, 400, Some(ScimType::InvalidSyntax), "The body is not the message that this endpoint takes",
+        "Send a JSON object in the form of RFC 7644 with the Content-Type application/scim+json.";
+    INVALID_VALUE = 1002, 400, Some(ScimType::InvalidValue), "A value is missing or does not fit its attribute",
+        "The detail names the attribute; compare the value with the attribute's definition at /Schemas.";
+    INVALID_FILTER = 1003, 400, Some(ScimType::InvalidFilter), "The filter cannot be understood",
+        "The detail names the character position; the grammar is that of RFC 7644 section 3.4.2.2.";
+    INVALID_PATH = 1004, 400, Some(ScimType::InvalidPath), "The PATCH path cannot be understood or names no attribute",
+        "Use an attribute of /Schemas, as name, name.subAttribute, name[filter].subAttribute or with its schema URN in front.";
+    NO_TARGET = 1005, 400, Some(ScimType::NoTarget), "The PATCH path selects nothing",
+        "Check the filter in the path against the resource as GET returns it.";
+    MUTABILITY = 1006, 400, Some(ScimType::Mutability), "The attribute may not be changed like this",
+        "Leave the attribute out; its mutability is shown at /Schemas.";
+    UNIQUENESS = 1007, 409, Some(ScimType::Uniqueness), "A value that has to be unique is taken",
+        "Look the existing resource up with a filter and update it, or use another value. Whether a create may adopt an existing account is a setting of the tenant.";
+    NOT_FOUND = 1008, 404, None, "There is no such resource or endpoint",
+        "Check the id and the address; a deleted resource answers 404 for every method.";
+    PRECONDITION = 1009, 412, None, "The resource has changed since it was read",
+        "Read it again, apply the change to what is there now, and send its new ETag in If-Match.";
+    METHOD = 1010, 405, None, "The method is not served here",
+        "The Allow header lists the methods that are.";
+    NOT_IMPLEMENTED = 1011, 501, None, "The operation is not served",
+        "See /ServiceProviderConfig for what is.";
+    INVALID_CURSOR = 1012, 400, Some(ScimType::InvalidCursor), "The cursor does not belong to this query",
+        "Start again with an empty cursor, and keep filter, sorting and count the same from page to page.";
+    EXPIRED_CURSOR = 1013, 400, Some(ScimType::ExpiredCursor), "The cursor is too old",
+        "Start again with an empty cursor; its lifetime is shown at /ServiceProviderConfig.";
+    INVALID_COUNT = 1014, 400, Some(ScimType::InvalidCount), "The count differs from the one that the cursor was made with",
+        "Send the same count with every page.";
+    MEDIA_TYPE = 1015, 415, None, "The body is not sent as JSON",
+        "Send Content-Type application/scim+json or application/json.";
+    FILTER_ON_DISCOVERY = 1016, 403, None, "Discovery endpoints do not take a filter",
+        "Leave the filter out; RFC 7644 section 4 forbids it there.";
+    TOO_MANY = 1017, 400, Some(ScimType::TooMany), "The query asks for more than the server is willing to look at",
+        "Narrow the filter, or page through the list.";
+    NOT_ACCEPTABLE = 1018, 406, None, "No form of the answer suits the Accept header",
+        "Accept application/scim+json, application/json or anything.";
+    UNAUTHORIZED = 2001, 401, None, "The request carries no valid token",
+        "Send Authorization: Bearer and the token exactly as it was shown when it was made. Lost tokens cannot be read again: make a new one.";
+    TOKEN_EXPIRED = 2002, 401, None, "The token has expired or was revoked",
+        "Make a new token and put it into the identity provider.";
+    TOKEN_TYPO = 2003, 401, None, "The token is not complete or mistyped",
+        "Copy the token again; its checksum does not fit, so a character is missing or wrong.";
+    SCOPE = 2004, 403, None, "The token may not do this",
+        "Make a token whose scope covers the resource type and the operation.";
+    SWITCHED_OFF = 2005, 403, None, "The operation is switched off for this tenant",
+        "An administrator can switch it on: provost switch set.";
+    BODY_TOO_LARGE = 3001, 413, None, "The body is larger than allowed",
+        "Send less at once: split bulk requests and membership changes.";
+    RATE_LIMITED = 3002, 429, None, "Too many requests with this token",
+        "Wait for the seconds in Retry-After and go on more slowly.";
+    TIMEOUT = 3003, 503, None, "The request took too long",
+        "Try again; if it persists, ask for less at once.";
+    BULK_TOO_LARGE = 3004, 413, None, "The bulk request has more operations than allowed",
+        "Send at most as many operations as /ServiceProviderConfig says.";
+    OVERLOADED = 3005, 503, None, "The server has more requests under way than it takes",
+        "Wait for the seconds in Retry-After and try again.";
+    INTERNAL = 5001, 500, None, "Something is broken inside the server",
+        "Give the request id to whoever runs the server; its log has the cause.";
+    UNAVAILABLE = 5002, 503, None, "The database does not answer",
+        "Try again after the seconds in Retry-After; nothing was changed.";
+}
+
+impl Code {
+    /// The catalogue entry of this code.
+    pub fn entry(self) -> Option<&'static Entry> {
+        CATALOGUE.iter().find(|entry| entry.code == self)
+    }
+
+    /// The HTTP status that goes with it.
+    pub fn status(self) -> u16 {
+        self.entry().map_or(500, |entry| entry.status)
+    }
+
+    /// The protocol's keyword that goes with it.
+    pub fn scim_type(self) -> Option<ScimType> {
+        self.entry().and_then(|entry| entry.scim_type)
+    }
+
+    /// The number without its prefix.
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PRV-{:04}", self.0)
+    }
+}

@@ -1,0 +1,23 @@
+//! SCIM 2.0 as types and functions: RFC 7643 (schema), RFC 7644 (protocol) and RFC 9865 (cursors).
+//!
+//! Everything here is pure: no clock, no IO, no SQL, no async. What a rule of the standard says is
+//! a function that a test can call.
+
+pub mod attr_path;
+pub mod code;
+pub mod dialect;
+pub mod error;
+pub mod resource;
+pub mod resource_type;
+pub mod schema;
+
+pub use attr_path::AttrPath;
+pub use code::Code;
+pub use dialect::Dialect;
+pub use error::{Error, ScimType};
+pub use resource::Resource;
+pub use resource_type::{ResourceType, Target};
+pub use schema::{AttrType, Attribute, Mutability, Returned, Schema, Uniqueness};
+
+/// What a fallible function of this crate returns.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,275 @@
+//! A resource, parsed once against its schemas (RFC 7643 §2 and §3).
+//!
+//! Invariant: a `Resource` holds canonical attribute names, values of the right type, and nothing that
+//! only the server writes. `schemas`, `id`, `meta`, a user's `groups` and a group's `members` are not
+//! in it: the first three are made when it is shown, the last two are rows of their own.
+
+mod normalise;
+mod shapes;
+
+pub use shapes::members;
+
+pub use normalise::normalise;
+
+use crate::schema::{Attribute, Mutability, Returned, Schema};
+use crate::{Dialect, Error, ResourceType, Result, Target};
+use serde_json::{Map, Value};
+
+/// A resource without what the server adds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resource {
+    /// Canonical names and typed values; extensions are objects under their URN.
+    pub attributes: Map<String, Value>,
+}
+
+/// One member as a client names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRef {
+    /// The id of the user or group.
+    pub value: String,
+}
+
+/// Something of a request that was not taken over, for the log.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Ignored {
+    /// The attribute, never its value.
+    pub path: String,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// What a body turned out to hold.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// The resource.
+    pub resource: Resource,
+    /// A group's members, if the body speaks of them.
+    pub members: Option<Vec<MemberRef>>,
+    /// What was left out.
+    pub ignored: Vec<Ignored>,
+}
+
+impl Resource {
+    /// Reads the body of a POST or PUT. What a tenant's dialect allows is put right and reported;
+    /// everything else that does not fit is refused.
+    pub fn parse(body: Value, resource_type: &ResourceType, dialect: &Dialect) -> Result<Parsed> {
+        let Value::Object(body) = body else {
+            return Err(Error::invalid_syntax("the body has to be a JSON object"));
+        };
+        let mut parsed = Parsed::default();
+        check_schemas(&body, resource_type, dialect)?;
+        shapes::read(body, resource_type, dialect, &mut parsed)?;
+        parsed.resource.check(resource_type)?;
+        Ok(parsed)
+    }
+
+    /// What PUT makes of the old state and the new body (RFC 7644 §3.5.1): the body replaces it, except
+    /// what only the server writes and what a GET does not return: nobody can send back what they
+    /// were never shown.
+    pub fn replaced_by(&self, mut new: Self, resource_type: &ResourceType) -> Result<Self> {
+        for (extension, attribute) in resource_type.attributes() {
+            let Some(old) = self.value(extension, attribute) else { continue };
+            let sent = new.value(extension, attribute);
+            let unseen = matches!(attribute.returned, Returned::Never | Returned::Request);
+            match attribute.mutability {
+                Mutability::ReadOnly => {}
+                Mutability::Immutable if sent.is_some_and(|sent| sent != old) => {
+                    return Err(Error::mutability(format!("{} cannot be changed once it is set", attribute.name)));
+                }
+                Mutability::Immutable => {}
+                _ if unseen && sent.is_none() => {}
+                _ => continue,
+            }
+            let old = old.clone();
+            new.set(extension, attribute, Some(old));
+        }
+        new.check(resource_type)?;
+        Ok(new)
+    }
+
+    /// The value of an attribute, if it has one.
+    pub fn value(&self, extension: Option<&Schema>, attribute: &Attribute) -> Option<&Value> {
+        match extension {
+            None => self.attributes.get(&attribute.name),
+            Some(schema) => self.attributes.get(&schema.id)?.get(&attribute.name),
+        }
+    }
+
+    /// Sets or takes away an attribute; an extension without attributes goes.
+    pub fn set(&mut self, extension: Option<&Schema>, attribute: &Attribute, value: Option<Value>) {
+        let Some(schema) = extension else {
+            put(&mut self.attributes, &attribute.name, value);
+            return;
+        };
+        if value.is_none() && !self.attributes.contains_key(&schema.id) {
+            return;
+        }
+        let held = self.attributes.entry(schema.id.clone()).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(map) = held {
+            put(map, &attribute.name, value);
+            if map.is_empty() {
+                self.attributes.shift_remove(&schema.id);
+            }
+        }
+    }
+
+    /// The text of a single-valued attribute or part, by its name.
+    pub fn text(&self, resource_type: &ResourceType, path: &str) -> Option<&str> {
+        let Some(Target::Attribute { extension, attribute, sub }) = resource_type.resolve_text(path) else {
+            return None;
+        };
+        let value = self.value(extension, attribute)?;
+        sub.map_or(Some(value), |sub| value.get(&sub.name))?.as_str()
+    }
+
+    /// Refuses a resource that lacks what its schemas require or names two primaries.
+    pub fn check(&self, resource_type: &ResourceType) -> Result<()> {
+        for extension in &resource_type.extensions {
+            if extension.required && !self.attributes.contains_key(&extension.schema.id) {
+                return Err(Error::invalid_value(format!("the extension {} is required", extension.schema.id)));
+            }
+        }
+        for (extension, attribute) in resource_type.attributes() {
+            let value = self.value(extension, attribute);
+            let asked = extension.is_none_or(|schema| self.attributes.contains_key(&schema.id));
+            if attribute.required && asked && attribute.name != "schemas" && value.is_none() {
+                return Err(Error::invalid_value(format!("{} is required", attribute.name)));
+            }
+            if let Some(value) = value {
+                check_parts(attribute, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The URNs of the schemas whose attributes are present; the core first.
+    pub fn schemas(&self, resource_type: &ResourceType) -> Vec<String> {
+        let present = resource_type.extensions.iter().map(|extension| &extension.schema.id);
+        std::iter::once(&resource_type.schema.id)
+            .chain(present.filter(|id| self.attributes.contains_key(*id)))
+            .cloned()
+            .collect()
+    }
+
+    /// Parts it into what answers may show and what they never do (`returned: never`).
+    pub fn split_hidden(&self, resource_type: &ResourceType) -> (Self, Self) {
+        let (mut shown, mut hidden) = (self.clone(), Self::default());
+        for (extension, attribute) in resource_type.attributes() {
+            if attribute.returned != Returned::Never {
+                continue;
+            }
+            if let Some(value) = self.value(extension, attribute) {
+                hidden.set(extension, attribute, Some(value.clone()));
+                shown.set(extension, attribute, None);
+            }
+        }
+        (shown, hidden)
+    }
+
+    /// Puts back what `split_hidden` took apart.
+    pub fn join_hidden(&mut self, hidden: Self, resource_type: &ResourceType) {
+        for (extension, attribute) in resource_type.attributes() {
+            if let Some(value) = hidden.value(extension, attribute) {
+                self.set(extension, attribute, Some(value.clone()));
+            }
+        }
+    }
+
+    /// The document: `schemas`, `id`, then the attributes in the order of their schemas.
+    pub fn to_document(&self, resource_type: &ResourceType, id: &str) -> Map<String, Value> {
+        let mut document = Map::new();
+        document.insert("schemas".into(), self.schemas(resource_type).into());
+        document.insert("id".into(), id.into());
+        for (extension, attribute) in resource_type.attributes() {
+            let Some(value) = self.value(extension, attribute) else { continue };
+            match extension {
+                None => {
+                    document.insert(attribute.name.clone(), value.clone());
+                }
+                Some(schema) => {
+                    let held = document.entry(schema.id.clone()).or_insert_with(|| Value::Object(Map::new()));
+                    if let Value::Object(map) = held {
+                        map.insert(attribute.name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        document
+    }
+
+    /// The resource in a document of ours. What is no longer in any schema is left out of it.
+    pub fn from_document(document: &Map<String, Value>, resource_type: &ResourceType) -> Self {
+        let mut resource = Self::default();
+        let source = Self { attributes: document.clone() };
+        for (extension, attribute) in resource_type.attributes() {
+            if extension.is_none() && matches!(attribute.name.as_str(), "schemas" | "id" | "meta") {
+                continue;
+            }
+            if let Some(value) = source.value(extension, attribute) {
+                resource.set(extension, attribute, Some(value.clone()));
+            }
+        }
+        resource
+    }
+
+    /// The names of the attributes in which two states differ.
+    pub fn difference(&self, other: &Self, resource_type: &ResourceType) -> Vec<String> {
+        let differs = |&(extension, attribute): &(Option<&Schema>, &Attribute)| {
+            self.value(extension, attribute) != other.value(extension, attribute)
+        };
+        resource_type
+            .attributes()
+            .filter(differs)
+            .map(|(extension, attribute)| full_name(extension, attribute))
+            .collect()
+    }
+}
+
+/// An attribute's name with its extension's URN in front.
+pub fn full_name(extension: Option<&Schema>, attribute: &Attribute) -> String {
+    extension.map_or_else(|| attribute.name.clone(), |schema| format!("{}:{}", schema.id, attribute.name))
+}
+
+fn put(map: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    match value {
+        Some(value) => map.insert(name.to_owned(), value),
+        None => map.shift_remove(name),
+    };
+}
+
+fn check_schemas(body: &Map<String, Value>, resource_type: &ResourceType, dialect: &Dialect) -> Result<()> {
+    if dialect.unknown_schemas_ignored {
+        return Ok(());
+    }
+    let named = body.iter().find(|(name, _)| name.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
+    let Some(Value::Array(named)) = named else {
+        return Err(Error::invalid_syntax("schemas is required: list the URNs of the schemas that the body uses"));
+    };
+    let texts: Vec<&str> = named.iter().filter_map(Value::as_str).collect();
+    if !texts.iter().any(|urn| urn.eq_ignore_ascii_case(&resource_type.schema.id)) {
+        return Err(Error::invalid_value(format!("schemas has to list {}", resource_type.schema.id)));
+    }
+    match texts.iter().all(|urn| resource_type.schema_of(urn).is_some()) {
+        true => Ok(()),
+        false => {
+            Err(Error::invalid_value("schemas lists a URN that this resource type does not have; see /ResourceTypes"))
+        }
+    }
+}
+
+fn check_parts(attribute: &Attribute, value: &Value) -> Result<()> {
+    let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let primaries = elements.iter().filter(|element| element.get("primary") == Some(&Value::Bool(true))).count();
+    if primaries > 1 {
+        return Err(Error::invalid_value(format!(
+            "{} has {primaries} primary values; mark one at the most",
+            attribute.name
+        )));
+    }
+    for sub in attribute.sub_attributes.iter().filter(|sub| sub.required) {
+        if elements.iter().any(|element| element.get(&sub.name).is_none()) {
+            return Err(Error::invalid_value(format!("{}.{} is required", attribute.name, sub.name)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,356 @@
+//! Schemas and attributes as data (RFC 7643 §2 and §7), and what a value of each type is.
+//!
+//! Invariant: `key` is the one meaning of comparison. A filter evaluated in memory and a filter
+//! compiled to SQL both compare these texts, so they cannot disagree.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
+
+/// URN of the core user schema.
+pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// URN of the core group schema.
+pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// URN of the enterprise extension.
+pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// URN of the service provider's own description.
+pub const SERVICE_PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+/// URN of the description of a resource type.
+pub const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+/// URN of the description of a schema.
+pub const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+
+/// Longest string value in bytes where the attribute states no bound of its own.
+pub const STRING_MAX_BYTES: usize = 32_768;
+
+/// The data types of RFC 7643 §2.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AttrType {
+    /// Text.
+    String,
+    /// `true` or `false`.
+    Boolean,
+    /// A number with a fraction.
+    Decimal,
+    /// A whole number.
+    Integer,
+    /// An instant, `xsd:dateTime`.
+    DateTime,
+    /// Base64.
+    Binary,
+    /// A URI, or the id of another resource.
+    Reference,
+    /// An object of sub-attributes.
+    Complex,
+}
+
+/// Who may write an attribute (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mutability {
+    /// The server alone.
+    ReadOnly,
+    /// The client, always.
+    #[default]
+    ReadWrite,
+    /// The client, once.
+    Immutable,
+    /// The client, and nobody reads it back.
+    WriteOnly,
+}
+
+/// When an attribute is part of an answer (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Returned {
+    /// In every answer.
+    Always,
+    /// In none.
+    Never,
+    /// Unless the request excludes it.
+    #[default]
+    Default,
+    /// Only when the request names it.
+    Request,
+}
+
+/// How far a value must be the only one (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Uniqueness {
+    /// Not at all.
+    #[default]
+    None,
+    /// Among the resources of that type in the tenant.
+    Server,
+    /// As `Server`; nobody can check further.
+    Global,
+}
+
+/// An attribute's definition (RFC 7643 §7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attribute {
+    /// Its name, as it is written; compared without regard to case.
+    pub name: String,
+    /// Its data type.
+    #[serde(rename = "type")]
+    pub attr_type: AttrType,
+    /// Whether it is a list.
+    #[serde(default)]
+    pub multi_valued: bool,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// Whether a resource without it is refused.
+    #[serde(default)]
+    pub required: bool,
+    /// Suggested values; not a closed list (RFC 7643 §7).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canonical_values: Vec<String>,
+    /// Whether case matters when values are compared.
+    #[serde(default)]
+    pub case_exact: bool,
+    /// Who may write it.
+    #[serde(default)]
+    pub mutability: Mutability,
+    /// When it is part of an answer.
+    #[serde(default)]
+    pub returned: Returned,
+    /// How far a value must be the only one.
+    #[serde(default)]
+    pub uniqueness: Uniqueness,
+    /// What a reference may point at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference_types: Vec<String>,
+    /// The parts of a complex attribute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sub_attributes: Vec<Attribute>,
+    /// Fewest characters of a string; ours, not part of discovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_min: Option<u32>,
+    /// Most characters of a string; ours, not part of discovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_max: Option<u32>,
+}
+
+impl Attribute {
+    /// A single-valued, optional, read-write string: what most attributes are.
+    pub fn string(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            attr_type: AttrType::String,
+            multi_valued: false,
+            description: String::new(),
+            required: false,
+            canonical_values: Vec::new(),
+            case_exact: false,
+            mutability: Mutability::ReadWrite,
+            returned: Returned::Default,
+            uniqueness: Uniqueness::None,
+            reference_types: Vec::new(),
+            sub_attributes: Vec::new(),
+            length_min: None,
+            length_max: None,
+        }
+    }
+
+    /// The sub-attribute of that name, in any case.
+    pub fn sub(&self, name: &str) -> Option<&Self> {
+        self.sub_attributes.iter().find(|sub| sub.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it is an object.
+    pub fn is_complex(&self) -> bool {
+        self.attr_type == AttrType::Complex
+    }
+
+    /// Whether text operators (`co`, `sw`, `ew`) make sense.
+    pub fn is_text(&self) -> bool {
+        matches!(self.attr_type, AttrType::String | AttrType::Reference | AttrType::Binary)
+    }
+
+    /// A scalar as the text by which it is compared and indexed, or nothing if it is no value of this
+    /// type. Strings fold unless `caseExact`; numbers and instants become texts that sort as they do.
+    pub fn key(&self, value: &Value) -> Option<String> {
+        match (self.attr_type, value) {
+            (AttrType::Complex, _) | (_, Value::Null | Value::Array(_) | Value::Object(_)) => None,
+            (AttrType::Boolean, Value::Bool(flag)) => Some(flag.to_string()),
+            (AttrType::Boolean, Value::String(text)) => parse_boolean(text).map(|flag| flag.to_string()),
+            (AttrType::Boolean, Value::Number(_)) => None,
+            (AttrType::Integer | AttrType::Decimal, Value::Number(number)) => number.as_f64().map(number_key),
+            (AttrType::Integer | AttrType::Decimal, Value::String(text)) => {
+                text.trim().parse().ok().filter(|n: &f64| n.is_finite()).map(number_key)
+            }
+            (AttrType::Integer | AttrType::Decimal, Value::Bool(_)) => None,
+            (AttrType::DateTime, Value::String(text)) => instant(text).map(instant_key),
+            (AttrType::DateTime, _) => None,
+            (_, Value::String(text)) => Some(self.text_key(text)),
+            (_, other) => Some(self.text_key(&other.to_string())),
+        }
+    }
+
+    fn text_key(&self, text: &str) -> String {
+        if self.case_exact || self.attr_type == AttrType::Binary { text.to_owned() } else { fold(text) }
+    }
+
+    /// The definition as discovery shows it, without our own bounds.
+    pub fn to_json(&self) -> Value {
+        let mut map = match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        map.shift_remove("lengthMin");
+        map.shift_remove("lengthMax");
+        if !self.sub_attributes.is_empty() {
+            map.insert("subAttributes".into(), self.sub_attributes.iter().map(Self::to_json).collect());
+        }
+        Value::Object(map)
+    }
+}
+
+/// Text without case, as every case-insensitive comparison sees it (Unicode case folding).
+pub fn fold(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { unicase::UniCase::unicode(text).to_folded_case() }
+}
+
+/// `true` and `false` in any case, as some identity providers send booleans.
+pub fn parse_boolean(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Microseconds since 1970 of an `xsd:dateTime`; one without an offset is UTC.
+pub fn instant(text: &str) -> Option<i64> {
+    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+        return Some(timestamp.as_microsecond());
+    }
+    let civil: jiff::civil::DateTime = text.parse().ok()?;
+    text.contains(['T', 't']).then_some(())?;
+    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp().as_microsecond())
+}
+
+/// An instant as a text that sorts as instants do.
+pub fn instant_key(micros: i64) -> String {
+    format!("{:016x}", micros.cast_unsigned() ^ (1 << 63))
+}
+
+/// A number as a text that sorts as numbers do.
+fn number_key(number: f64) -> String {
+    let bits = (if number == 0.0 { 0.0 } else { number }).to_bits();
+    let ordered = if bits >> 63 == 1 { !bits } else { bits | (1 << 63) };
+    format!("{ordered:016x}")
+}
+
+/// A schema: a URN and its attributes (RFC 7643 §7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Its URN.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// What a resource may hold.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Schema {
+    /// The attribute of that name, in any case.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The schema as discovery shows it, at this address.
+    pub fn to_json(&self, location: &str) -> Value {
+        json!({
+            "schemas": [SCHEMA],
+            "id": self.id,
+            "name": self.name,
+            "description": self.description,
+            "attributes": self.attributes.iter().map(Attribute::to_json).collect::<Value>(),
+            "meta": {"resourceType": "Schema", "location": location},
+        })
+    }
+
+    /// Checks a schema that somebody made at run time: names that can be used in paths and filters.
+    pub fn check(&self) -> Result<()> {
+        if !self.id.to_ascii_lowercase().starts_with("urn:") || self.id.contains([' ', '"', '[', ']']) {
+            return Err(Error::invalid_value(
+                "the schema's id has to be a URN such as urn:example:params:scim:schemas:custom:User",
+            ));
+        }
+        for (index, attribute) in self.attributes.iter().enumerate() {
+            check_attribute(attribute, true)?;
+            let earlier = self.attributes.get(..index).unwrap_or_default();
+            if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&attribute.name)) {
+                return Err(Error::invalid_value(format!(
+                    "the attribute {} stands twice in the schema",
+                    attribute.name
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_attribute(attribute: &Attribute, may_nest: bool) -> Result<()> {
+    let name = &attribute.name;
+    let mut chars = name.chars();
+    let starts = chars.next().is_some_and(|c| c.is_ascii_alphabetic());
+    if !starts || !chars.all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') || name.len() > 255 {
+        return Err(Error::invalid_value(
+            "an attribute name starts with a letter and goes on with letters, digits, - and _ (at most 255)",
+        ));
+    }
+    if attribute.is_complex() != !attribute.sub_attributes.is_empty() || (attribute.is_complex() && !may_nest) {
+        return Err(Error::invalid_value(format!(
+            "{name}: a complex attribute has sub-attributes, no other has, and they are not complex themselves"
+        )));
+    }
+    if attribute.mutability == Mutability::ReadOnly && attribute.required {
+        return Err(Error::invalid_value(format!("{name}: a readOnly attribute cannot be required of a client")));
+    }
+    if attribute.mutability == Mutability::WriteOnly && attribute.returned != Returned::Never {
+        return Err(Error::invalid_value(format!("{name}: a writeOnly attribute has to be returned never")));
+    }
+    if attribute.uniqueness != Uniqueness::None && (attribute.multi_valued || attribute.is_complex() || !may_nest) {
+        return Err(Error::invalid_value(format!("{name}: only a single value at the top of a schema can be unique")));
+    }
+    attribute.sub_attributes.iter().try_for_each(|sub| check_attribute(sub, false))
+}
+
+fn built_in(text: &str) -> Schema {
+    serde_json::from_str(text).unwrap_or_else(|_| Schema {
+        id: String::new(),
+        name: String::new(),
+        description: String::new(),
+        attributes: Vec::new(),
+    })
+}
+
+/// The core user schema.
+pub static USER_SCHEMA: LazyLock<Schema> = LazyLock::new(|| built_in(include_str!("schemas/User.json")));
+/// The core group schema.
+pub static GROUP_SCHEMA: LazyLock<Schema> = LazyLock::new(|| built_in(include_str!("schemas/Group.json")));
+/// The enterprise extension.
+pub static ENTERPRISE_USER_SCHEMA: LazyLock<Schema> =
+    LazyLock::new(|| built_in(include_str!("schemas/EnterpriseUser.json")));
+/// The schemas that describe the service itself; every tenant has them.
+pub static SERVICE_SCHEMAS: LazyLock<[Schema; 3]> = LazyLock::new(|| {
+    [
+        built_in(include_str!("schemas/ServiceProviderConfig.json")),
+        built_in(include_str!("schemas/ResourceType.json")),
+        built_in(include_str!("schemas/Schema.json")),
+    ]
+});
+/// The attributes that every resource has (RFC 7643 §3.1).
+pub static COMMON: LazyLock<Schema> = LazyLock::new(|| built_in(include_str!("schemas/Common.json")));
