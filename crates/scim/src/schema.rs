@@ -234,7 +234,7 @@ pub fn instant(text: &str) -> Option<i64> {
     }
     let civil: jiff::civil::DateTime = text.parse().ok()?;
     text.contains(['T', 't']).then_some(())?;
-    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp().as_microsecond())
+    jiff::tz::Offset::UTC.to_timestamp(civil).ok().map(|timestamp| timestamp.as_microsecond())
 }
 
 /// An instant as a text that sorts as instants do.
@@ -354,3 +354,13 @@ pub static SERVICE_SCHEMAS: LazyLock<[Schema; 3]> = LazyLock::new(|| {
 });
 /// The attributes that every resource has (RFC 7643 §3.1).
 pub static COMMON: LazyLock<Schema> = LazyLock::new(|| built_in(include_str!("schemas/Common.json")));
+
+/// Schemas that a tenant can switch on by their name: those of Okta's entitlement management.
+pub static OFFERED: LazyLock<[Schema; 2]> = LazyLock::new(|| {
+    [built_in(include_str!("schemas/OktaRole.json")), built_in(include_str!("schemas/OktaEntitlement.json"))]
+});
+
+/// The offered schema of that name (`Role`) or URN, in any case.
+pub fn offered(name: &str) -> Option<&'static Schema> {
+    OFFERED.iter().find(|schema| schema.name.eq_ignore_ascii_case(name) || schema.id.eq_ignore_ascii_case(name))
+}

@@ -1,1 +1,4 @@
-//! x
+//! The integration tests of `scim`: one binary, a module for each area.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod schemas;
