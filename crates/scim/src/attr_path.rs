@@ -21,7 +21,7 @@ impl AttrPath {
     pub fn parse(text: &str) -> Option<Self> {
         let is_urn = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"));
         let (urn, rest) = match text.rsplit_once(':') {
-            Some((urn, rest)) if is_urn => (Some(urn.to_owned()), rest),
+            Some((urn, rest)) if is_urn && urn.chars().all(is_path_char) => (Some(urn.to_owned()), rest),
             Some(_) => return None,
             None => (None, text),
         };

@@ -7,17 +7,27 @@ pub mod attr_path;
 pub mod code;
 pub mod dialect;
 pub mod error;
+pub mod filter;
+pub mod list_response;
+pub mod meta;
+pub mod projection;
 pub mod resource;
 pub mod resource_type;
 pub mod schema;
+pub mod search_request;
 
 pub use attr_path::AttrPath;
 pub use code::Code;
 pub use dialect::Dialect;
 pub use error::{Error, ScimType};
+pub use filter::{CompareOp, Filter};
+pub use list_response::ListResponse;
+pub use meta::Meta;
+pub use projection::Projection;
 pub use resource::Resource;
 pub use resource_type::{ResourceType, Target};
 pub use schema::{AttrType, Attribute, Mutability, Returned, Schema, Uniqueness};
+pub use search_request::SearchRequest;
 
 /// What a fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
