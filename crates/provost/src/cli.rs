@@ -1,0 +1,424 @@
+//! The command line as a type: every command, flag and example that `--help` shows.
+//!
+//! Invariant: no secret is ever an argument; tokens come from a file, from standard input or from a prompt.
+//! Not here: what a command does (`command`), and how it reaches the data (`client`).
+
+mod args;
+
+pub use args::*;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  provost serve                                          start; the first start prints a token
+  provost token create --label okta --output-file okta.token
+  provost user list --filter 'active eq false'
+  provost log tail --failed
+  provost status --server https://scim.example.com --token-file admin.token
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration, 4 not allowed, 5 not found, 6 conflict,
+7 unreachable, 11 a check found something, 130 interrupted.";
+
+/// SCIM 2.0 provisioning in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "provost", version, about, after_help = EXAMPLES, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    /// Where the data is and how to answer.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// The data folder [default: $PROVOST_DATA, or ./provost-data]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
+    /// Speak to this server instead of the data folder [default: $PROVOST_SERVER]
+    #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
+    pub server: Option<String>,
+    /// File with the admin token for --server; `-` reads it from standard input
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub token_file: Option<PathBuf>,
+    /// The tenant that the command is about
+    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    pub tenant: String,
+    /// Answer with JSON: data on standard output, errors on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Do not ask before something is taken away
+    #[arg(long, short = 'y', global = true)]
+    pub yes: bool,
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub color: When,
+}
+
+/// When to do something that a terminal makes sensible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// If it is a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(Serve),
+    /// Bearer tokens: make, list, rotate, revoke
+    #[command(subcommand)]
+    Token(Token),
+    /// Tenants and their settings
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Which operations an identity provider may use
+    #[command(subcommand)]
+    Switch(Switch),
+    /// Attributes: the values to copy into an identity provider, and custom ones
+    #[command(subcommand)]
+    Attribute(Attribute),
+    /// Resource types beside User and Group
+    #[command(subcommand)]
+    Type(Type),
+    /// People
+    #[command(subcommand)]
+    User(User),
+    /// Groups
+    #[command(subcommand)]
+    Group(Group),
+    /// The provisioning log
+    #[command(subcommand)]
+    Log(Log),
+    /// The feed of changes
+    #[command(subcommand)]
+    Changes(Changes),
+    /// Verify what is stored
+    #[command(subcommand)]
+    Check(Check),
+    /// What runs, where, and how much it holds
+    Status,
+    /// A completion script for a shell
+    #[command(after_help = "Example:\n  provost completions bash > ~/.local/share/bash-completion/completions/provost")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The version
+    Version,
+}
+
+/// `provost serve`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  provost serve
+  provost serve --data /var/lib/provost --listen 0.0.0.0:8080 --base-url https://scim.example.com
+
+SIGTERM and Ctrl-C finish the requests that are under way, then stop. Logs go to standard error; the
+environment variable PROVOST_LOG sets their level (error, warn, info, debug, trace).")]
+pub struct Serve {
+    /// The address and port to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The address under which clients reach the server, if it is not the one it listens on
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub base_url: Option<String>,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// The form of the log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `provost token …`
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token; it is shown once
+    #[command(after_help = "\
+Examples:
+  provost token create --label okta
+  provost token create --label okta --output-file okta.token --expires-in 90d
+  provost token create --label report --scope users:read,groups:read
+  provost token create --label ops --admin --output-file admin.token")]
+    Create(TokenCreate),
+    /// List tokens: label, scope, last used
+    List,
+    /// Replace a token; the old one goes on working for a while
+    #[command(after_help = "Example:\n  provost token rotate 0190c2 --overlap 24h --output-file okta.token")]
+    Rotate {
+        /// The token's id, as `token list` shows it
+        id: String,
+        /// How long the old token goes on working: 90s, 15m, 24h, 7d
+        #[arg(long, value_name = "TIME", default_value = "24h")]
+        overlap: Span,
+        /// Where the secret goes.
+        #[command(flatten)]
+        output: SecretOutput,
+    },
+    /// End a token now
+    Revoke {
+        /// The token's id, as `token list` shows it
+        id: String,
+    },
+}
+
+/// `provost token create`
+#[derive(Args, Debug)]
+pub struct TokenCreate {
+    /// What the token is for
+    #[arg(long)]
+    pub label: String,
+    /// What it may do: users:read, users:write, groups:read, groups:write [default: all four]
+    #[arg(long, value_name = "LIST", conflicts_with = "admin")]
+    pub scope: Option<String>,
+    /// When it ends: 90s, 15m, 24h, 90d [default: never]
+    #[arg(long, value_name = "TIME", conflicts_with = "admin")]
+    pub expires_in: Option<Span>,
+    /// A token for this command line and the admin API, not for an identity provider
+    #[arg(long)]
+    pub admin: bool,
+    /// Where the secret goes.
+    #[command(flatten)]
+    pub output: SecretOutput,
+}
+
+/// Where a secret is written.
+#[derive(Args, Clone, Debug)]
+pub struct SecretOutput {
+    /// Write the token to this new file (mode 0600) instead of printing it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output_file: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "output_file")]
+    pub force: bool,
+}
+
+/// `provost tenant …`
+#[derive(Debug, Subcommand)]
+pub enum Tenant {
+    /// Make a tenant; it is served at /t/NAME/scim/v2
+    #[command(after_help = "Example:\n  provost tenant create acme\n  provost token create --tenant acme --label okta")]
+    Create {
+        /// Letters, digits and dashes
+        name: String,
+    },
+    /// List tenants
+    List,
+    /// Show a tenant's settings
+    Show {
+        /// The tenant [default: the one of --tenant]
+        name: Option<String>,
+    },
+    /// Change settings of the tenant of --tenant
+    #[command(after_help = "\
+Examples:
+  provost tenant set returnSameId=false
+  provost tenant set adoption=userName dialect.bare_token=false
+  provost tenant set log.keepDays=90 --tenant acme")]
+    Set {
+        /// Settings, with a dot between levels; values are JSON or plain text
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        settings: Vec<Setting>,
+    },
+    /// Delete a tenant and everything in it
+    Delete {
+        /// The tenant
+        name: String,
+    },
+}
+
+/// `provost switch …`
+#[derive(Debug, Subcommand)]
+pub enum Switch {
+    /// Show which operations are on
+    Show,
+    /// Switch operations on or off
+    #[command(after_help = "\
+Examples:
+  provost switch set users.delete=off
+  provost switch set users.create=on groups.create=on")]
+    Set {
+        /// users or groups, then create, read, update or delete, then on or off
+        #[arg(required = true, value_name = "WHAT.OPERATION=on|off")]
+        switches: Vec<SwitchSetting>,
+    },
+}
+
+/// `provost attribute …`
+#[derive(Debug, Subcommand)]
+pub enum Attribute {
+    /// List attributes with the value to copy into an identity provider
+    #[command(after_help = "\
+Examples:
+  provost attribute list
+  provost attribute list --custom
+  provost attribute list --json")]
+    List {
+        /// Only those of this resource type
+        #[arg(long, value_name = "TYPE")]
+        resource: Option<String>,
+        /// Only custom ones
+        #[arg(long)]
+        custom: bool,
+    },
+    /// Define a custom attribute
+    #[command(after_help = "\
+Examples:
+  provost attribute add badgeNumber
+  provost attribute add costCenters --multi-valued --description 'Who pays'
+  provost attribute add desk --type complex --sub building --sub floor:integer")]
+    Add(Box<AttributeAdd>),
+    /// Take a custom attribute away; stored values are no longer shown
+    Remove {
+        /// The whole value, as `attribute list` shows it
+        value: String,
+    },
+}
+
+/// `provost type …`
+#[derive(Debug, Subcommand)]
+pub enum Type {
+    /// List resource types
+    List,
+    /// Serve a further resource type
+    #[command(after_help = "\
+Examples:
+  provost type add --offered okta-role
+  provost type add --offered okta-entitlement
+  provost type add --file device.json")]
+    Add {
+        /// One that we bring with us
+        #[arg(long, value_enum, required_unless_present = "file", conflicts_with = "file")]
+        offered: Option<Offered>,
+        /// A definition of your own: {name, endpoint, description, schema: {id, name, attributes}}; `-` for standard input
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+    /// Take a resource type away
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// A resource type that we bring with us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Offered {
+    /// Roles of Okta Identity Governance, at /Roles.
+    OktaRole,
+    /// Entitlements of Okta Identity Governance, at /Entitlements.
+    OktaEntitlement,
+}
+
+/// `provost user …`
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// List people
+    #[command(after_help = "\
+Examples:
+  provost user list
+  provost user list --filter 'userName sw \"a\" and active eq true' --limit 20
+  provost user list --all --json")]
+    List(ListResources),
+    /// Show one person as the API does
+    Show {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Shut the door: active becomes false
+    Deactivate {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Open it again
+    Activate {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Delete for good
+    Delete {
+        /// The id, or the userName
+        user: String,
+    },
+}
+
+/// `provost group …`
+#[derive(Debug, Subcommand)]
+pub enum Group {
+    /// List groups
+    List(ListResources),
+    /// Show one group without its members
+    Show {
+        /// The id, or the displayName
+        group: String,
+    },
+    /// List a group's members
+    Members {
+        /// The id, or the displayName
+        group: String,
+    },
+}
+
+/// `provost log …`
+#[derive(Debug, Subcommand)]
+pub enum Log {
+    /// List entries, the newest last
+    #[command(after_help = "\
+Examples:
+  provost log list --since 1h --failed
+  provost log list --method POST --limit 20
+  provost log list --resource 0190c2b4-6ca1-7d2e-a5c8-3f7be1c2d3e4")]
+    List(LogList),
+    /// Show one entry: request, answer, decision steps, difference
+    Show {
+        /// Its number
+        seq: u64,
+    },
+    /// Follow the log
+    Tail(LogFilter),
+}
+
+/// `provost changes …`
+#[derive(Debug, Subcommand)]
+pub enum Changes {
+    /// List changes after a number
+    List {
+        /// Only those after this number
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        after: u64,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u64,
+    },
+    /// Follow the changes
+    Tail {
+        /// Begin after this number [default: only what comes from now on]
+        #[arg(long, value_name = "SEQ")]
+        after: Option<u64>,
+    },
+}
+
+/// `provost check …`
+#[derive(Debug, Subcommand)]
+pub enum Check {
+    /// Verify the database: pages, index rows, members, managers; exit code 11 if something is wrong
+    Data,
+}

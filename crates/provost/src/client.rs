@@ -1,0 +1,210 @@
+//! How a command reaches the data: always through the admin API and the SCIM endpoints, over one of three ways.
+//!
+//! 1. `--server URL`: HTTP with an admin token.
+//! 2. The server that runs on the data folder: its Unix socket `provost.sock`, without a login, for whoever may open it.
+//! 3. No server runs: the same router in this process, on the folder itself.
+//!
+//! Invariant: what a command can do is what the API can do; there is no second way into the data.
+
+use crate::cli::Global;
+use crate::failure::{Exit, Failure, Result};
+use crate::{Environment, secret};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, header};
+use reqwest::Method;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tower::ServiceExt;
+
+/// Where the data is when nobody says so.
+pub const DATA_DEFAULT: &str = "provost-data";
+/// Longest wait for a connection.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// Longest wait for an answer.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// Largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// A way to the API.
+pub struct Client {
+    way: Way,
+    /// What it speaks to, for people.
+    pub target: String,
+}
+
+enum Way {
+    Http { client: reqwest::Client, base: String, token: Option<String> },
+    InProcess(Router),
+}
+
+/// The data folder that a command is about.
+pub fn data_folder(global: &Global, environment: &Environment) -> PathBuf {
+    global.data.clone().or_else(|| environment.data.clone()).unwrap_or_else(|| DATA_DEFAULT.into())
+}
+
+impl Client {
+    /// Finds the way that fits.
+    pub async fn open(global: &Global, environment: &Environment) -> Result<Self> {
+        // What stands on the command line goes before what stands in the environment.
+        let server = global.server.clone().or_else(|| environment.server.clone().filter(|_| global.data.is_none()));
+        match server {
+            Some(_) if global.data.is_some() => {
+                Err(Failure::usage("--server and --data are two different places", "give one of them"))
+            }
+            Some(server) => Self::remote(&server, global.token_file.as_deref()),
+            None if global.token_file.is_some() => {
+                let fix = "the data folder needs no token; add --server or leave --token-file out";
+                Err(Failure::usage("--token-file goes with --server", fix))
+            }
+            None => Self::local(&data_folder(global, environment)).await,
+        }
+    }
+
+    fn remote(server: &str, token_file: Option<&Path>) -> Result<Self> {
+        let fix = "write it like https://scim.example.com";
+        let url = reqwest::Url::parse(server)
+            .map_err(|error| Failure::usage(format!("--server is not an address: {error}"), fix))?;
+        if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || !url.username().is_empty() {
+            return Err(Failure::usage("--server is not an http or https address", fix));
+        }
+        let token = secret::read_token(token_file)?;
+        let client = builder().build().map_err(|error| unreachable_failure(server, &error))?;
+        let base = server.trim_end_matches('/').to_owned();
+        Ok(Self { way: Way::Http { client, base, token: Some(token) }, target: server.to_owned() })
+    }
+
+    async fn local(folder: &Path) -> Result<Self> {
+        let socket = folder.join("provost.sock");
+        // A server that was killed leaves its socket behind; nobody answers there.
+        if tokio::net::UnixStream::connect(&socket).await.is_ok() {
+            let client = builder()
+                .unix_socket(socket.clone())
+                .build()
+                .map_err(|error| unreachable_failure(&socket.display().to_string(), &error))?;
+            let way = Way::Http { client, base: "http://provost".to_owned(), token: None };
+            return Ok(Self { way, target: socket.display().to_string() });
+        }
+        if !folder.is_dir() {
+            let message = format!("there is no data folder {}", folder.display());
+            let fix = "start `provost serve`, which makes it, or name the folder with --data";
+            return Err(Failure::new(Exit::NotFound, message, fix));
+        }
+        let router = Router::new();
+        Ok(Self { way: Way::InProcess(router), target: folder.display().to_string() })
+    }
+
+    /// Whether a server runs on what the client speaks to.
+    pub fn is_server(&self) -> bool {
+        matches!(self.way, Way::Http { .. })
+    }
+
+    /// A call and what it answers; an error status is a failure.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let bytes = body.map(|body| body.to_string().into_bytes());
+        let (status, answer) = match &self.way {
+            Way::Http { client, base, token } => {
+                over_http(client, method, &format!("{base}{path}"), token.as_deref(), bytes, &self.target).await?
+            }
+            Way::InProcess(router) => in_process(router.clone(), method, path, bytes).await?,
+        };
+        let value =
+            if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer).unwrap_or(Value::Null) };
+        if status >= 400 { Err(Failure::from_answer(status, &value)) } else { Ok(value) }
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.call(Method::GET, path, None).await
+    }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    // An API does not move; following a redirect would only carry the request somewhere else.
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIME)
+        .timeout(ANSWER_TIME)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("provost/", env!("CARGO_PKG_VERSION")))
+}
+
+async fn over_http(
+    client: &reqwest::Client,
+    method: Method,
+    url: &str,
+    token: Option<&str>,
+    body: Option<Vec<u8>>,
+    target: &str,
+) -> Result<(u16, Vec<u8>)> {
+    let mut request = client.request(method, url).header(header::ACCEPT, "application/json");
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    if let Some(body) = body {
+        request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+    }
+    let answer = request.send().await.map_err(|error| unreachable_failure(target, &error))?;
+    let status = answer.status().as_u16();
+    let bytes = answer.bytes().await.map_err(|error| unreachable_failure(target, &error))?;
+    Ok((status, bytes.to_vec()))
+}
+
+async fn in_process(router: Router, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<(u16, Vec<u8>)> {
+    let broken = |error: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("the request failed: {error}"), "");
+    let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+    let request = request.body(Body::from(body.unwrap_or_default())).map_err(|error| broken(&error))?;
+    let Ok(answer) = router.oneshot(request).await;
+    let status = answer.status().as_u16();
+    let bytes = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await.map_err(|error| broken(&error))?;
+    Ok((status, bytes.to_vec()))
+}
+
+/// The cause at the end of the chain says what happened; the links before it only where.
+fn unreachable_failure(target: &str, error: &reqwest::Error) -> Failure {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let what =
+        if error.is_timeout() { "did not answer in time".to_owned() } else { format!("cannot be reached: {cause}") };
+    Failure::new(Exit::Unreachable, format!("{target} {what}"), "check the address, and that the server runs")
+}
+
+/// A text as one segment of a path or one value of a query.
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// A path with a query of those parameters that have a value.
+pub fn with_query(path: &str, parameters: &[(&str, Option<String>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value)));
+    let query: Vec<String> = given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
+/// Where a tenant's SCIM endpoints are.
+pub fn scim_base(tenant: &str) -> String {
+    if tenant == "default" { "/scim/v2".to_owned() } else { format!("/t/{}/scim/v2", encoded(tenant)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_encoded() {
+        assert_eq!(encoded("urn:a:User:x y"), "urn%3Aa%3AUser%3Ax%20y");
+        assert_eq!(with_query("/x", &[("a", Some("1&2".into())), ("b", None)]), "/x?a=1%262");
+        assert_eq!(with_query("/x", &[("b", None)]), "/x");
+        assert_eq!(scim_base("default"), "/scim/v2");
+        assert_eq!(scim_base("acme"), "/t/acme/scim/v2");
+    }
+}

@@ -1,0 +1,86 @@
+//! The commands: each asks the API and prints what it answers.
+
+mod attribute;
+mod check;
+mod directory;
+mod feed;
+mod status;
+mod switch;
+mod tenant;
+mod token;
+
+use crate::cli::{Cli, Command};
+use crate::client::{Client, encoded};
+use crate::failure::Result;
+use crate::output::{Output, write_out};
+use crate::{Environment, serve};
+use clap::CommandFactory;
+use serde_json::{Value, json};
+
+/// What every command works with.
+pub struct Cx {
+    /// The way to the API.
+    pub client: Client,
+    /// How to print.
+    pub out: Output,
+    /// The tenant of `--tenant`.
+    pub tenant: String,
+    /// `--yes` was given.
+    pub yes: bool,
+}
+
+impl Cx {
+    /// The admin API's address of something of the tenant.
+    pub fn path(&self, rest: &str) -> String {
+        format!("/api/v1/tenants/{}{rest}", encoded(&self.tenant))
+    }
+
+    /// Behind a command of a hint, so that it reaches the same place.
+    pub fn again(&self) -> String {
+        if self.tenant == "default" { String::new() } else { format!(" --tenant {}", self.tenant) }
+    }
+}
+
+/// Runs the command.
+pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Serve(arguments) => return serve::serve(arguments, global, environment, out).await,
+        Command::Completions { shell } => return completions(*shell),
+        Command::Version => return version(out),
+        _ => {}
+    }
+    let client = Client::open(global, environment).await?;
+    let cx = Cx { client, out, tenant: global.tenant.clone(), yes: global.yes };
+    match cli.command {
+        Command::Token(command) => token::run(&cx, command).await,
+        Command::Tenant(command) => tenant::run(&cx, command).await,
+        Command::Switch(command) => switch::run(&cx, command).await,
+        Command::Attribute(command) => attribute::attribute(&cx, command).await,
+        Command::Type(command) => attribute::resource_type(&cx, command).await,
+        Command::User(command) => directory::user(&cx, command).await,
+        Command::Group(command) => directory::group(&cx, command).await,
+        Command::Log(command) => feed::log(&cx, command).await,
+        Command::Changes(command) => feed::changes(&cx, command).await,
+        Command::Check(command) => check::run(&cx, command).await,
+        Command::Status => status::run(&cx).await,
+        Command::Serve(_) | Command::Completions { .. } | Command::Version => Ok(()),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "provost", &mut script);
+    write_out(&String::from_utf8_lossy(&script))
+}
+
+fn version(out: Output) -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    out.one("version", &json!({"version": version}), &format!("provost {version}"))
+}
+
+/// The rows of a list answer, and where it goes on.
+pub fn rows(answer: &Value) -> (Vec<Value>, Value) {
+    let list = answer.get("data").unwrap_or(answer);
+    (list.as_array().cloned().unwrap_or_default(), answer.get("next").cloned().unwrap_or(Value::Null))
+}

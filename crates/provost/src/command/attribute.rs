@@ -1,0 +1,105 @@
+//! `provost attribute …` and `provost type …`: what a tenant's resources are made of.
+
+use super::{Cx, rows};
+use crate::cli::{Attribute, AttributeAdd, Offered, Type};
+use crate::client::encoded;
+use crate::failure::{Failure, Result};
+use crate::output::{Column, text, yes};
+use crate::secret::confirm;
+use clap::ValueEnum;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use std::io::Read;
+use std::path::Path;
+
+pub(super) async fn attribute(cx: &Cx, command: Attribute) -> Result<()> {
+    match command {
+        Attribute::List { resource, custom } => list(cx, resource.as_deref(), custom).await,
+        Attribute::Add(arguments) => add(cx, &arguments).await,
+        Attribute::Remove { value } => {
+            confirm(&format!("take the attribute {value} away from every resource"), cx.yes)?;
+            cx.client.call(Method::DELETE, &cx.path(&format!("/attributes/{}", encoded(&value))), None).await?;
+            cx.out.done("attribute.remove", &json!({"value": value}), &format!("The attribute {value} is gone."))
+        }
+    }
+}
+
+async fn list(cx: &Cx, resource: Option<&str>, custom: bool) -> Result<()> {
+    let (mut attributes, next) = rows(&cx.client.get(&cx.path("/attributes")).await?);
+    attributes.retain(|row| {
+        let fits = resource.is_none_or(|name| text(row, "resourceType").eq_ignore_ascii_case(name));
+        fits && (!custom || row.get("custom") == Some(&Value::Bool(true)))
+    });
+    let columns: [Column<'_>; 5] = [
+        ("OF", &|row| text(row, "resourceType")),
+        ("NAME", &|row| text(row, "name")),
+        ("TYPE", &|row| {
+            if yes(row, "multiValued") == "yes" { format!("{}[]", text(row, "type")) } else { text(row, "type") }
+        }),
+        ("REQUIRED", &|row| yes(row, "required")),
+        ("VALUE TO COPY", &|row| text(row, "value")),
+    ];
+    cx.out.list("attribute.list", &columns, &attributes, &next)
+}
+
+async fn add(cx: &Cx, arguments: &AttributeAdd) -> Result<()> {
+    let mut body = Map::new();
+    body.insert("resourceType".into(), arguments.resource.clone().into());
+    if let Some(schema) = &arguments.schema {
+        body.insert("schema".into(), schema.clone().into());
+    }
+    body.insert("attribute".into(), arguments.definition());
+    let made = cx.client.call(Method::POST, &cx.path("/attributes"), Some(&body.into())).await?;
+    cx.out.note("Copy this value into the identity provider's external name:");
+    cx.out.one("attribute.add", &made, &text(&made, "value"))
+}
+
+pub(super) async fn resource_type(cx: &Cx, command: Type) -> Result<()> {
+    match command {
+        Type::List => {
+            let (types, next) = rows(&cx.client.get(&cx.path("/resource-types")).await?);
+            let columns: [Column<'_>; 3] = [
+                ("NAME", &|row| text(row, "name")),
+                ("ENDPOINT", &|row| text(row, "endpoint")),
+                ("SCHEMA", &|row| schema_id(row)),
+            ];
+            cx.out.list("type.list", &columns, &types, &next)
+        }
+        Type::Add { offered, file } => {
+            let body = match (offered, file) {
+                (Some(offered), _) => json!({"offered": offered_name(offered)}),
+                (None, Some(file)) => read_definition(&file)?,
+                (None, None) => return Err(Failure::usage("no resource type is named", "use --offered or --file")),
+            };
+            let made = cx.client.call(Method::POST, &cx.path("/resource-types"), Some(&body)).await?;
+            let sentence = format!("{} is served at {}.", text(&made, "name"), text(&made, "endpoint"));
+            cx.out.done("type.add", &made, &sentence)
+        }
+        Type::Remove { name } => {
+            confirm(&format!("stop serving the resource type {name}"), cx.yes)?;
+            cx.client.call(Method::DELETE, &cx.path(&format!("/resource-types/{}", encoded(&name))), None).await?;
+            cx.out.done("type.remove", &json!({"name": name}), &format!("{name} is no longer served."))
+        }
+    }
+}
+
+fn schema_id(row: &Value) -> String {
+    if row.get("schema").is_some_and(Value::is_object) { text(row, "schema.id") } else { text(row, "schema") }
+}
+
+fn offered_name(offered: Offered) -> String {
+    offered.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn read_definition(file: &Path) -> Result<Value> {
+    let read = if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(file)
+    };
+    let text = read.map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display()), ""))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!("{} is not JSON: {error}", file.display()), "see `provost type add --help`")
+    })
+}

@@ -1,0 +1,25 @@
+//! `provost check data`: is what is stored whole.
+
+use super::{Cx, rows};
+use crate::cli::Check;
+use crate::failure::{Exit, Failure, Result};
+use crate::output::{Column, text};
+
+pub(super) async fn run(cx: &Cx, command: Check) -> Result<()> {
+    match command {
+        Check::Data => data(cx).await,
+    }
+}
+
+async fn data(cx: &Cx) -> Result<()> {
+    let (findings, next) = rows(&cx.client.get("/api/v1/check").await?);
+    let columns: [Column<'_>; 1] =
+        [("FINDING", &|row| if row.is_string() { crate::output::plain(row) } else { text(row, "message") })];
+    cx.out.list("check.data", &columns, &findings, &next)?;
+    if findings.is_empty() {
+        cx.out.note("The data is whole.");
+        return Ok(());
+    }
+    let fix = "stop the server, keep a copy of the folder, and restore a backup";
+    Err(Failure::new(Exit::Findings, format!("{} findings", findings.len()), fix))
+}

@@ -1,0 +1,165 @@
+//! `provost user …` and `provost group …`: the SCIM endpoints from a terminal.
+
+use super::Cx;
+use crate::cli::{Group, ListResources, User};
+use crate::client::{encoded, scim_base, with_query};
+use crate::failure::{Exit, Failure, Result};
+use crate::output::{Column, instant, plain, text, yes};
+use crate::secret::confirm;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Resources asked for at once with `--all`.
+const PAGE: u64 = 500;
+
+pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
+    match command {
+        User::List(arguments) => {
+            let columns: [Column<'_>; 5] = [
+                ("USERNAME", &|row| text(row, "userName")),
+                ("NAME", &|row| name(row)),
+                ("ACTIVE", &|row| yes(row, "active")),
+                ("MODIFIED", &|row| instant(row, "meta.lastModified")),
+                ("ID", &|row| text(row, "id")),
+            ];
+            list(cx, "Users", &arguments, "user.list", &columns).await
+        }
+        User::Show { user } => {
+            let found = find(cx, "Users", "userName", &user, "").await?;
+            cx.out.one("user.show", &found, &pretty(&found))
+        }
+        User::Deactivate { user } => {
+            let found = find(cx, "Users", "userName", &user, "").await?;
+            confirm(&format!("deactivate {}", text(&found, "userName")), cx.yes)?;
+            set_active(cx, &found, false, "user.deactivate").await
+        }
+        User::Activate { user } => {
+            let found = find(cx, "Users", "userName", &user, "").await?;
+            set_active(cx, &found, true, "user.activate").await
+        }
+        User::Delete { user } => {
+            let found = find(cx, "Users", "userName", &user, "").await?;
+            let name = text(&found, "userName");
+            confirm(&format!("delete {name} for good; `provost user deactivate` can be undone"), cx.yes)?;
+            let path = format!("{}/Users/{}", scim_base(&cx.tenant), encoded(&text(&found, "id")));
+            cx.client.call(Method::DELETE, &path, None).await?;
+            cx.out.done("user.delete", &json!({"id": found.get("id")}), &format!("{name} is deleted."))
+        }
+    }
+}
+
+pub(super) async fn group(cx: &Cx, command: Group) -> Result<()> {
+    match command {
+        Group::List(arguments) => {
+            let columns: [Column<'_>; 3] = [
+                ("NAME", &|row| text(row, "displayName")),
+                ("MODIFIED", &|row| instant(row, "meta.lastModified")),
+                ("ID", &|row| text(row, "id")),
+            ];
+            list(cx, "Groups", &arguments, "group.list", &columns).await
+        }
+        Group::Show { group } => {
+            let found = find(cx, "Groups", "displayName", &group, "members").await?;
+            cx.out.one("group.show", &found, &pretty(&found))?;
+            cx.out.hint(&format!("provost group members {}{}", text(&found, "id"), cx.again()));
+            Ok(())
+        }
+        Group::Members { group } => {
+            let found = find(cx, "Groups", "displayName", &group, "").await?;
+            let members = found.get("members").and_then(Value::as_array).cloned().unwrap_or_default();
+            let columns: [Column<'_>; 3] = [
+                ("NAME", &|row| text(row, "display")),
+                ("TYPE", &|row| text(row, "type")),
+                ("ID", &|row| text(row, "value")),
+            ];
+            cx.out.list("group.members", &columns, &members, &Value::Null)
+        }
+    }
+}
+
+async fn list(cx: &Cx, of: &str, arguments: &ListResources, schema: &str, columns: &[Column<'_>]) -> Result<()> {
+    let mut start = arguments.start.max(1);
+    let mut left = if arguments.all { u64::MAX } else { arguments.limit };
+    let mut found: Vec<Value> = Vec::new();
+    let next = loop {
+        let page = page(cx, of, arguments, start, left.min(PAGE)).await?;
+        let resources = page.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default();
+        let got = resources.len() as u64;
+        let total = page.get("totalResults").and_then(Value::as_u64).unwrap_or(0);
+        found.extend(resources);
+        start += got;
+        left = left.saturating_sub(got);
+        if start > total || got == 0 {
+            break Value::Null;
+        }
+        if left == 0 {
+            break start.into();
+        }
+    };
+    cx.out.list(schema, columns, &found, &next)
+}
+
+async fn page(cx: &Cx, of: &str, arguments: &ListResources, start: u64, count: u64) -> Result<Value> {
+    let path = with_query(
+        &format!("{}/{of}", scim_base(&cx.tenant)),
+        &[
+            ("filter", arguments.filter.clone()),
+            ("sortBy", arguments.sort_by.clone()),
+            ("sortOrder", arguments.descending.then(|| "descending".to_owned())),
+            ("startIndex", Some(start.to_string())),
+            ("count", Some(count.to_string())),
+            // A list of groups is read for their names; their members can be very many.
+            ("excludedAttributes", (of == "Groups").then(|| "members".to_owned())),
+        ],
+    );
+    cx.client.get(&path).await
+}
+
+/// The resource with this id, or with this name.
+async fn find(cx: &Cx, of: &str, name: &str, wanted: &str, excluded: &str) -> Result<Value> {
+    let literal = Value::String(wanted.to_owned());
+    let path = with_query(
+        &format!("{}/{of}", scim_base(&cx.tenant)),
+        &[
+            ("filter", Some(format!("id eq {literal} or {name} eq {literal}"))),
+            ("count", Some("2".to_owned())),
+            ("excludedAttributes", Some(excluded.to_owned()).filter(|text| !text.is_empty())),
+        ],
+    );
+    let answer = cx.client.get(&path).await?;
+    let found = answer.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default();
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => {
+            let message = format!("tenant {} has nothing with the id or {name} {wanted} among its {of}", cx.tenant);
+            let command = if of == "Users" { "user" } else { "group" };
+            Err(Failure::new(Exit::NotFound, message, format!("see `provost {command} list{}`", cx.again())))
+        }
+        _ => Err(Failure::usage(format!("{wanted} names two of the {of}"), "use the id")),
+    }
+}
+
+async fn set_active(cx: &Cx, found: &Value, active: bool, schema: &str) -> Result<()> {
+    let path = format!("{}/Users/{}", scim_base(&cx.tenant), encoded(&text(found, "id")));
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "active", "value": active}],
+    });
+    let user = cx.client.call(Method::PATCH, &path, Some(&body)).await?;
+    let state = if active { "active" } else { "inactive" };
+    cx.out.done(schema, &user, &format!("{} is {state}.", text(found, "userName")))
+}
+
+fn name(row: &Value) -> String {
+    let display = row.get("displayName").or_else(|| row.get("name").and_then(|name| name.get("formatted")));
+    if let Some(display) = display {
+        return plain(display);
+    }
+    let parts = ["givenName", "familyName"].map(|part| row.get("name").and_then(|name| name.get(part)).map(plain));
+    let whole = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    if whole.is_empty() { "-".into() } else { whole }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

@@ -1,0 +1,152 @@
+//! `provost log …` and `provost changes …`: what came in, and what became of it.
+
+use super::{Cx, rows};
+use crate::cli::{Changes, Log, LogFilter, LogList};
+use crate::client::with_query;
+use crate::failure::{Exit, Failure, Result};
+use crate::output::{Column, instant, plain, text};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How often a followed feed is asked for more.
+const POLL: Duration = Duration::from_millis(500);
+/// Entries asked for at once while following.
+const PAGE: u64 = 500;
+
+pub(super) async fn log(cx: &Cx, command: Log) -> Result<()> {
+    match command {
+        Log::List(arguments) => log_list(cx, &arguments).await,
+        Log::Show { seq } => {
+            let entry = cx.client.get(&cx.path(&format!("/log/{seq}"))).await?;
+            cx.out.one("log.show", &entry, &serde_json::to_string_pretty(&entry).unwrap_or_default())
+        }
+        Log::Tail(filter) => {
+            let last = last_seq(cx, "/log").await?;
+            follow(cx, last, |after| log_path(cx, &filter, None, Some(after), PAGE), log_line).await
+        }
+    }
+}
+
+async fn log_list(cx: &Cx, arguments: &LogList) -> Result<()> {
+    let since = arguments.since.map(|span| span.0.to_string());
+    let path = log_path(cx, &arguments.filter, since, arguments.after, arguments.limit);
+    let (mut entries, next) = rows(&cx.client.get(&path).await?);
+    entries.sort_by_key(seq);
+    let columns: [Column<'_>; 8] = [
+        ("SEQ", &|row| text(row, "seq")),
+        ("AT", &|row| instant(row, "at")),
+        ("METHOD", &|row| text(row, "method")),
+        ("PATH", &|row| text(row, "path")),
+        ("STATUS", &|row| text(row, "status")),
+        ("MS", &|row| millis(row)),
+        ("BY", &|row| text(row, "actor")),
+        ("CODE", &|row| text(row, "code")),
+    ];
+    cx.out.list("log.list", &columns, &entries, &next)?;
+    cx.out.hint(&format!("provost log show SEQ{}", cx.again()));
+    Ok(())
+}
+
+fn log_path(cx: &Cx, filter: &LogFilter, since: Option<String>, after: Option<u64>, limit: u64) -> String {
+    with_query(
+        &cx.path("/log"),
+        &[
+            ("after", after.map(|seq| seq.to_string())),
+            ("limit", Some(limit.to_string())),
+            ("resource", filter.resource.clone()),
+            ("status", filter.status.map(|status| status.to_string())),
+            ("failed", filter.failed.then(|| "true".to_owned())),
+            ("method", filter.method.as_ref().map(|method| method.to_uppercase())),
+            ("since", since),
+        ],
+    )
+}
+
+fn log_line(row: &Value) -> String {
+    format!(
+        "{}  {:<6} {}  {}  {} ms  {}",
+        instant(row, "at"),
+        text(row, "method"),
+        text(row, "status"),
+        text(row, "path"),
+        millis(row),
+        row.get("code").map(plain).unwrap_or_default(),
+    )
+}
+
+fn millis(row: &Value) -> String {
+    let micros = row.get("tookMicros").and_then(Value::as_f64);
+    micros.map_or_else(|| "-".to_owned(), |micros| format!("{:.1}", micros / 1_000.0))
+}
+
+pub(super) async fn changes(cx: &Cx, command: Changes) -> Result<()> {
+    let path = |after: u64, limit: u64| {
+        with_query(&cx.path("/changes"), &[("after", Some(after.to_string())), ("limit", Some(limit.to_string()))])
+    };
+    match command {
+        Changes::List { after, limit } => {
+            let (found, next) = rows(&cx.client.get(&path(after, limit)).await?);
+            let columns: [Column<'_>; 6] = [
+                ("SEQ", &|row| text(row, "seq")),
+                ("AT", &|row| instant(row, "at")),
+                ("KIND", &|row| text(row, "kind")),
+                ("OF", &|row| text(row, "resourceType")),
+                ("ID", &|row| text(row, "id")),
+                ("BY", &|row| text(row, "actor")),
+            ];
+            cx.out.list("changes.list", &columns, &found, &next)
+        }
+        Changes::Tail { after } => {
+            let after = match after {
+                Some(after) => after,
+                None => last_seq(cx, "/changes").await?,
+            };
+            follow(cx, after, |after| path(after, PAGE), change_line).await
+        }
+    }
+}
+
+fn change_line(row: &Value) -> String {
+    format!(
+        "{}  {:>6}  {} {} {}",
+        instant(row, "at"),
+        text(row, "seq"),
+        text(row, "resourceType"),
+        text(row, "kind"),
+        text(row, "id"),
+    )
+}
+
+/// Prints what comes after a number until somebody presses Ctrl-C.
+async fn follow(cx: &Cx, after: u64, path: impl Fn(u64) -> String, line: impl Fn(&Value) -> String) -> Result<()> {
+    let mut after = after;
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
+    loop {
+        let (mut found, _) = rows(&cx.client.get(&path(after)).await?);
+        found.sort_by_key(seq);
+        let full = found.len() as u64 >= PAGE;
+        for row in &found {
+            cx.out.line(row, &line(row))?;
+            after = after.max(seq(row));
+        }
+        if full {
+            continue;
+        }
+        tokio::select! {
+            _ = &mut interrupted => return Err(Failure::new(Exit::Interrupted, "", "")),
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+/// The number of the newest entry.
+async fn last_seq(cx: &Cx, feed: &str) -> Result<u64> {
+    let path = with_query(&cx.path(feed), &[("limit", Some("1".to_owned())), ("order", Some("newest".to_owned()))]);
+    let (found, _) = rows(&cx.client.get(&path).await?);
+    Ok(found.iter().map(seq).max().unwrap_or(0))
+}
+
+fn seq(row: &Value) -> u64 {
+    row.get("seq").and_then(Value::as_u64).unwrap_or(0)
+}

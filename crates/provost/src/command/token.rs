@@ -1,0 +1,113 @@
+//! `provost token …`
+
+use super::{Cx, rows};
+use crate::cli::{SecretOutput, Span, Token, TokenCreate};
+use crate::client::encoded;
+use crate::failure::{Exit, Failure, Result};
+use crate::output::{Column, instant, text};
+use crate::secret::{SecretFile, confirm};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+pub(super) async fn run(cx: &Cx, command: Token) -> Result<()> {
+    match command {
+        Token::Create(arguments) => create(cx, &arguments).await,
+        Token::List => list(cx).await,
+        Token::Rotate { id, overlap, output } => rotate(cx, &id, overlap, &output).await,
+        Token::Revoke { id } => revoke(cx, &id).await,
+    }
+}
+
+async fn create(cx: &Cx, arguments: &TokenCreate) -> Result<()> {
+    let file = SecretFile::open(&arguments.output)?;
+    let mut body = Map::new();
+    body.insert("label".into(), arguments.label.clone().into());
+    if let Some(scope) = &arguments.scope {
+        body.insert("scope".into(), scope.clone().into());
+    }
+    if let Some(Span(seconds)) = arguments.expires_in {
+        body.insert("expiresIn".into(), seconds.into());
+    }
+    let path = if arguments.admin { "/api/v1/tokens/admin".to_owned() } else { cx.path("/tokens") };
+    let made = cx.client.call(Method::POST, &path, Some(&body.into())).await?;
+    show(cx, "token.create", made, file)?;
+    if arguments.admin {
+        cx.out.hint("provost status --server URL --token-file FILE");
+    } else {
+        cx.out.hint(&format!("paste it into the identity provider; see it used with `provost log tail{}`", cx.again()));
+    }
+    Ok(())
+}
+
+async fn rotate(cx: &Cx, id: &str, overlap: Span, output: &SecretOutput) -> Result<()> {
+    let file = SecretFile::open(output)?;
+    let id = whole_id(cx, id).await?;
+    let path = cx.path(&format!("/tokens/{}/rotate", encoded(&id)));
+    let made = cx.client.call(Method::POST, &path, Some(&json!({"overlapSeconds": overlap.0}))).await?;
+    show(cx, "token.rotate", made, file)?;
+    cx.out.note(&format!("The old token goes on working for {} seconds.", overlap.0));
+    cx.out.hint("put the new token into the identity provider before the old one ends");
+    Ok(())
+}
+
+/// Shows a secret the one time that it is known: in the file, or on standard output.
+fn show(cx: &Cx, schema: &str, mut made: Value, file: Option<SecretFile>) -> Result<()> {
+    let secret = text(&made, "token");
+    let Some(file) = file else {
+        cx.out.note("This is the only time that the token is shown:");
+        return cx.out.one(schema, &made, &secret);
+    };
+    let path = file.keep(&secret)?;
+    if let Some(map) = made.as_object_mut() {
+        map.shift_remove("token");
+        map.insert("outputFile".into(), path.display().to_string().into());
+    }
+    cx.out.done(schema, &made, &format!("The token is in {} and nowhere else.", path.display()))
+}
+
+async fn list(cx: &Cx) -> Result<()> {
+    let (tokens, next) = rows(&cx.client.get(&cx.path("/tokens")).await?);
+    let columns: [Column<'_>; 8] = [
+        ("ID", &|row| text(row, "id")),
+        ("LABEL", &|row| text(row, "label")),
+        ("TOKEN", &|row| text(row, "hint")),
+        ("SCOPE", &|row| text(row, "scope")),
+        ("EXPIRES", &|row| instant(row, "expiresAt")),
+        ("LAST USED", &|row| instant(row, "lastUsedAt")),
+        ("FROM", &|row| text(row, "lastUsedFrom")),
+        ("STATE", &|row| state(row)),
+    ];
+    cx.out.list("token.list", &columns, &tokens, &next)
+}
+
+fn state(row: &Value) -> String {
+    match row.get("revokedAt") {
+        Some(at) if !at.is_null() => "revoked".into(),
+        _ => "active".into(),
+    }
+}
+
+async fn revoke(cx: &Cx, id: &str) -> Result<()> {
+    let id = whole_id(cx, id).await?;
+    confirm(&format!("end token {id} at once: whoever uses it is locked out"), cx.yes)?;
+    cx.client.call(Method::DELETE, &cx.path(&format!("/tokens/{}", encoded(&id))), None).await?;
+    cx.out.done("token.revoke", &json!({"id": id}), &format!("Token {id} is revoked."))
+}
+
+/// The id that begins like this, if it is the only one.
+async fn whole_id(cx: &Cx, start: &str) -> Result<String> {
+    let (tokens, _) = rows(&cx.client.get(&cx.path("/tokens")).await?);
+    let ids: Vec<String> = tokens.iter().map(|token| text(token, "id")).collect();
+    if let Some(id) = ids.iter().find(|id| *id == start) {
+        return Ok(id.clone());
+    }
+    let mut fitting = ids.iter().filter(|id| !start.is_empty() && id.starts_with(start));
+    match (fitting.next(), fitting.next()) {
+        (Some(id), None) => Ok(id.clone()),
+        (Some(_), Some(_)) => Err(Failure::usage(format!("several tokens begin with {start}"), "write more of the id")),
+        (None, _) => {
+            let message = format!("tenant {} has no token {start}", cx.tenant);
+            Err(Failure::new(Exit::NotFound, message, "see `provost token list`"))
+        }
+    }
+}
