@@ -1,6 +1,6 @@
 //! The one catalogue of errors: `PRV-nnnn`, its HTTP status, its `scimType`, what it means and what to do.
 //!
-//! 1xxx is the SCIM protocol, 2xxx who may do what, 3xxx limits, 5xxx the server itself.
+//! 1xxx is the SCIM protocol (11xx administration), 2xxx who may do what, 3xxx limits, 5xxx the server itself.
 //! A number is never reused; `docs/guide/errors.md` lists them all and a test compares the two.
 
 use crate::ScimType;
@@ -72,6 +72,16 @@ catalogue! {
         "Narrow the filter, or page through the list.";
     NOT_ACCEPTABLE = 1018, 406, None, "No form of the answer suits the Accept header",
         "Accept application/scim+json, application/json or anything.";
+    BULK_REFERENCE = 1019, 409, None, "A bulkId names what is not there",
+        "Give the bulkId to a POST of the same request, and look at that operation's own result: it may have failed.";
+    INVALID_VERSION = 1020, 400, Some(ScimType::InvalidVers), "The protocol version is not served",
+        "Use the address that ends with /scim/v2.";
+    SENSITIVE = 1021, 403, Some(ScimType::Sensitive), "The address holds what must not stand in one",
+        "Send the search as a POST to /.search.";
+    NAME_TAKEN = 1101, 409, None, "There is already one of that name",
+        "Choose another name, or change the one that is there.";
+    IN_USE = 1102, 409, None, "It is still in use",
+        "Remove what uses it first; the detail names it.";
     UNAUTHORIZED = 2001, 401, None, "The request carries no valid token",
         "Send Authorization: Bearer and the token exactly as it was shown when it was made. Lost tokens cannot be read again: make a new one.";
     TOKEN_EXPIRED = 2002, 401, None, "The token has expired or was revoked",
@@ -92,10 +102,31 @@ catalogue! {
         "Send at most as many operations as /ServiceProviderConfig says.";
     OVERLOADED = 3005, 503, None, "The server has more requests under way than it takes",
         "Wait for the seconds in Retry-After and try again.";
+    ADDRESS_TOO_LONG = 3006, 414, None, "The address is longer than allowed",
+        "Send the search as a POST to /.search.";
     INTERNAL = 5001, 500, None, "Something is broken inside the server",
         "Give the request id to whoever runs the server; its log has the cause.";
     UNAVAILABLE = 5002, 503, None, "The database does not answer",
         "Try again after the seconds in Retry-After; nothing was changed.";
+}
+
+/// The catalogue as the Markdown page for the people who meet a code: `docs/guide/errors.md`.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Errors\n\nEvery refusal carries a code at the end of its `detail`, such as `(PRV-1007)`. A code keeps its meaning for ever.\n",
+    );
+    let areas = [(1, "The protocol"), (2, "Who may do what"), (3, "Limits"), (5, "The server itself")];
+    for (area, title) in areas {
+        page.push_str(&format!(
+            "\n## {title}\n\n| code | status | scimType | what happened | what to do |\n|---|--:|---|---|---|\n"
+        ));
+        for entry in CATALOGUE.iter().filter(|entry| entry.code.number() / 1000 == area) {
+            let Entry { code, status, scim_type, title, fix } = entry;
+            let scim_type = scim_type.map_or_else(String::new, |scim_type| format!("`{}`", scim_type.as_str()));
+            page.push_str(&format!("| {code} | {status} | {scim_type} | {title} | {fix} |\n"));
+        }
+    }
+    page
 }
 
 impl Code {

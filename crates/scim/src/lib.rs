@@ -4,6 +4,7 @@
 //! a function that a test can call.
 
 pub mod attr_path;
+pub mod bulk;
 pub mod code;
 pub mod dialect;
 pub mod error;
@@ -15,8 +16,10 @@ pub mod resource;
 pub mod resource_type;
 pub mod schema;
 pub mod search_request;
+pub mod service_provider_config;
 
 pub use attr_path::AttrPath;
+pub use bulk::{BulkLimits, BulkRequest, BulkResponse};
 pub use code::Code;
 pub use dialect::Dialect;
 pub use error::{Error, ScimType};
@@ -28,6 +31,7 @@ pub use resource::Resource;
 pub use resource_type::{ResourceType, Target};
 pub use schema::{AttrType, Attribute, Mutability, Returned, Schema, Uniqueness};
 pub use search_request::SearchRequest;
+pub use service_provider_config::ServiceProviderConfig;
 
 /// What a fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -187,21 +187,22 @@ impl ResourceType {
 
     /// The resource type as discovery shows it (RFC 7643 §6), at this address.
     pub fn to_json(&self, location: &str) -> Value {
-        let extensions: Vec<Value> = self
-            .extensions
-            .iter()
-            .map(|extension| json!({"schema": extension.schema.id, "required": extension.required}))
-            .collect();
-        json!({
-            "schemas": [schema::RESOURCE_TYPE],
-            "id": self.name,
-            "name": self.name,
-            "endpoint": self.endpoint,
-            "description": self.description,
-            "schema": self.schema.id,
-            "schemaExtensions": extensions,
-            "meta": {"resourceType": "ResourceType", "location": location},
-        })
+        let extension = |extension: &Extension| json!({"schema": extension.schema.id, "required": extension.required});
+        let extensions: Vec<Value> = self.extensions.iter().map(extension).collect();
+        let mut document = Map::new();
+        document.insert("schemas".into(), json!([schema::RESOURCE_TYPE]));
+        document.insert("id".into(), self.name.as_str().into());
+        document.insert("name".into(), self.name.as_str().into());
+        document.insert("endpoint".into(), self.endpoint.as_str().into());
+        if !self.description.is_empty() {
+            document.insert("description".into(), self.description.as_str().into());
+        }
+        document.insert("schema".into(), self.schema.id.as_str().into());
+        if !extensions.is_empty() {
+            document.insert("schemaExtensions".into(), extensions.into());
+        }
+        document.insert("meta".into(), json!({"resourceType": "ResourceType", "location": location}));
+        Value::Object(document)
     }
 
     /// Checks a resource type that somebody made at run time.
@@ -218,9 +219,50 @@ impl ResourceType {
         if self.name.is_empty() || !self.name.chars().all(|c| c.is_ascii_alphanumeric()) {
             return Err(Error::invalid_value("the name of a resource type is letters and digits"));
         }
-        self.schema.check()?;
-        self.extensions.iter().try_for_each(|extension| extension.schema.check())
+        // The standard's own schemas are as they are; `$ref` and nested parts are theirs alone.
+        if ![schema::USER, schema::GROUP].contains(&self.schema.id.as_str()) {
+            self.schema.check()?;
+        }
+        for common in &schema::COMMON.attributes {
+            if self.schema.attribute(&common.name).is_some() {
+                return Err(Error::invalid_value(format!(
+                    "{}: every resource has this attribute, so a schema does not define it",
+                    common.name
+                )));
+            }
+        }
+        self.check_extensions()
     }
+
+    /// Names of different schemas live apart, so only the URNs must not run into each other.
+    fn check_extensions(&self) -> Result<()> {
+        let mut seen = vec![&*self.schema];
+        for Extension { schema, .. } in &self.extensions {
+            if schema.id != schema::ENTERPRISE_USER {
+                schema.check()?;
+            }
+            for other in &seen {
+                if other.id.eq_ignore_ascii_case(&schema.id) {
+                    return Err(Error::invalid_value(format!("{}: this schema stands twice in the type", schema.id)));
+                }
+                if runs_into(other, schema) || runs_into(schema, other) {
+                    return Err(Error::invalid_value(format!(
+                        "{}: this URN is also the full name of an attribute of {}",
+                        schema.id, other.id
+                    )));
+                }
+            }
+            seen.push(schema);
+        }
+        Ok(())
+    }
+}
+
+/// Whether one schema's URN is the full name of an attribute of the other.
+fn runs_into(schema: &Schema, other: &Schema) -> bool {
+    let rest = other.id.get(..schema.id.len()).filter(|head| head.eq_ignore_ascii_case(&schema.id));
+    let rest = rest.and_then(|_| other.id.get(schema.id.len()..)?.strip_prefix(':'));
+    rest.is_some_and(|name| schema.attribute(name.split('.').next().unwrap_or_default()).is_some())
 }
 
 fn part<'a>(extension: Option<&'a Schema>, attribute: &'a Attribute, path: &AttrPath) -> Option<Target<'a>> {

@@ -3,7 +3,8 @@
 //! Invariant: `key` is the one meaning of comparison. A filter evaluated in memory and a filter
 //! compiled to SQL both compare these texts, so they cannot disagree.
 
-use crate::{Error, Result};
+pub mod definition;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -196,14 +197,13 @@ impl Attribute {
         if self.case_exact || self.attr_type == AttrType::Binary { text.to_owned() } else { fold(text) }
     }
 
-    /// The definition as discovery shows it, without our own bounds.
+    /// The definition as discovery shows it: without our own bounds, and without what is empty.
     pub fn to_json(&self) -> Value {
         let mut map = match serde_json::to_value(self) {
             Ok(Value::Object(map)) => map,
             _ => Map::new(),
         };
-        map.shift_remove("lengthMin");
-        map.shift_remove("lengthMax");
+        map.retain(|name, value| !matches!(name.as_str(), "lengthMin" | "lengthMax") && value != "");
         if !self.sub_attributes.is_empty() {
             map.insert("subAttributes".into(), self.sub_attributes.iter().map(Self::to_json).collect());
         }
@@ -271,61 +271,17 @@ impl Schema {
 
     /// The schema as discovery shows it, at this address.
     pub fn to_json(&self, location: &str) -> Value {
-        json!({
-            "schemas": [SCHEMA],
-            "id": self.id,
-            "name": self.name,
-            "description": self.description,
-            "attributes": self.attributes.iter().map(Attribute::to_json).collect::<Value>(),
-            "meta": {"resourceType": "Schema", "location": location},
-        })
-    }
-
-    /// Checks a schema that somebody made at run time: names that can be used in paths and filters.
-    pub fn check(&self) -> Result<()> {
-        if !self.id.to_ascii_lowercase().starts_with("urn:") || self.id.contains([' ', '"', '[', ']']) {
-            return Err(Error::invalid_value(
-                "the schema's id has to be a URN such as urn:example:params:scim:schemas:custom:User",
-            ));
+        let mut document = Map::new();
+        document.insert("schemas".into(), json!([SCHEMA]));
+        document.insert("id".into(), self.id.as_str().into());
+        document.insert("name".into(), self.name.as_str().into());
+        if !self.description.is_empty() {
+            document.insert("description".into(), self.description.as_str().into());
         }
-        for (index, attribute) in self.attributes.iter().enumerate() {
-            check_attribute(attribute, true)?;
-            let earlier = self.attributes.get(..index).unwrap_or_default();
-            if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&attribute.name)) {
-                return Err(Error::invalid_value(format!(
-                    "the attribute {} stands twice in the schema",
-                    attribute.name
-                )));
-            }
-        }
-        Ok(())
+        document.insert("attributes".into(), self.attributes.iter().map(Attribute::to_json).collect());
+        document.insert("meta".into(), json!({"resourceType": "Schema", "location": location}));
+        Value::Object(document)
     }
-}
-
-fn check_attribute(attribute: &Attribute, may_nest: bool) -> Result<()> {
-    let name = &attribute.name;
-    let mut chars = name.chars();
-    let starts = chars.next().is_some_and(|c| c.is_ascii_alphabetic());
-    if !starts || !chars.all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') || name.len() > 255 {
-        return Err(Error::invalid_value(
-            "an attribute name starts with a letter and goes on with letters, digits, - and _ (at most 255)",
-        ));
-    }
-    if attribute.is_complex() != !attribute.sub_attributes.is_empty() || (attribute.is_complex() && !may_nest) {
-        return Err(Error::invalid_value(format!(
-            "{name}: a complex attribute has sub-attributes, no other has, and they are not complex themselves"
-        )));
-    }
-    if attribute.mutability == Mutability::ReadOnly && attribute.required {
-        return Err(Error::invalid_value(format!("{name}: a readOnly attribute cannot be required of a client")));
-    }
-    if attribute.mutability == Mutability::WriteOnly && attribute.returned != Returned::Never {
-        return Err(Error::invalid_value(format!("{name}: a writeOnly attribute has to be returned never")));
-    }
-    if attribute.uniqueness != Uniqueness::None && (attribute.multi_valued || attribute.is_complex() || !may_nest) {
-        return Err(Error::invalid_value(format!("{name}: only a single value at the top of a schema can be unique")));
-    }
-    attribute.sub_attributes.iter().try_for_each(|sub| check_attribute(sub, false))
 }
 
 fn built_in(text: &str) -> Schema {

@@ -1,4 +1,5 @@
 //! The integration tests of `scim`: one binary, a module for each area.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod catalogue;
 mod schemas;
