@@ -7,10 +7,13 @@
 mod normalise;
 mod shapes;
 
+pub use normalise::{ELEMENTS_MAX, normalise};
+pub(crate) use normalise::{element, in_order, parts, unwrapped};
 pub use shapes::members;
+pub(crate) use shapes::{Place, Said, spread, spread_extension};
 
-pub use normalise::normalise;
-
+use crate::patch_op::edit::{Edit, Origin};
+use crate::patch_op::{MemberOp, Op, refuse_changed_immutable};
 use crate::schema::{Attribute, Mutability, Returned, Schema};
 use crate::{Dialect, Error, ResourceType, Result, Target};
 use serde_json::{Map, Value};
@@ -56,11 +59,16 @@ impl Resource {
         let Value::Object(body) = body else {
             return Err(Error::invalid_syntax("the body has to be a JSON object"));
         };
-        let mut parsed = Parsed::default();
         check_schemas(&body, resource_type, dialect)?;
-        shapes::read(body, resource_type, dialect, &mut parsed)?;
-        parsed.resource.check(resource_type)?;
-        Ok(parsed)
+        let mut edit = Edit::new(Self::default(), resource_type, dialect, Origin::Body);
+        edit.object(Op::Replace, body)?;
+        edit.resource.check(resource_type)?;
+        let members = edit.members.pop().and_then(|last| match last {
+            MemberOp::Replace(members) | MemberOp::Add(members) => Some(members),
+            MemberOp::RemoveAll => Some(Vec::new()),
+            MemberOp::Remove(_) | MemberOp::RemoveMatching(_) => None,
+        });
+        Ok(Parsed { resource: edit.resource, members, ignored: edit.ignored })
     }
 
     /// What PUT makes of the old state and the new body (RFC 7644 §3.5.1): the body replaces it, except
@@ -70,19 +78,18 @@ impl Resource {
         for (extension, attribute) in resource_type.attributes() {
             let Some(old) = self.value(extension, attribute) else { continue };
             let sent = new.value(extension, attribute);
-            let unseen = matches!(attribute.returned, Returned::Never | Returned::Request);
-            match attribute.mutability {
-                Mutability::ReadOnly => {}
-                Mutability::Immutable if sent.is_some_and(|sent| sent != old) => {
-                    return Err(Error::mutability(format!("{} cannot be changed once it is set", attribute.name)));
-                }
-                Mutability::Immutable => {}
-                _ if unseen && sent.is_none() => {}
-                _ => continue,
-            }
-            let old = old.clone();
-            new.set(extension, attribute, Some(old));
+            let kept = match sent {
+                None if stays(attribute) => old.clone(),
+                None if attribute.sub_attributes.iter().any(stays) => match unseen_alone(attribute, old) {
+                    Some(unseen) => unseen,
+                    None => continue,
+                },
+                Some(sent) if attribute.sub_attributes.iter().any(stays) => with_unseen(attribute, old, sent),
+                None | Some(_) => continue,
+            };
+            new.set(extension, attribute, Some(kept));
         }
+        refuse_changed_immutable(self, &new, resource_type)?;
         new.check(resource_type)?;
         Ok(new)
     }
@@ -230,7 +237,54 @@ pub fn full_name(extension: Option<&Schema>, attribute: &Attribute) -> String {
     extension.map_or_else(|| attribute.name.clone(), |schema| format!("{}:{}", schema.id, attribute.name))
 }
 
-fn put(map: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+/// Whether a client cannot know or say what it holds.
+fn is_unseen(attribute: &Attribute) -> bool {
+    attribute.mutability == Mutability::ReadOnly || matches!(attribute.returned, Returned::Never | Returned::Request)
+}
+
+/// Whether a PUT that leaves it out leaves it as it is.
+fn stays(attribute: &Attribute) -> bool {
+    attribute.mutability == Mutability::Immutable || is_unseen(attribute)
+}
+
+/// The parts of an element that a client can know.
+fn seen(attribute: &Attribute, element: &Value) -> Map<String, Value> {
+    let parts = element.as_object().into_iter().flatten();
+    let seen = parts.filter(|(name, _)| !attribute.sub(name).is_some_and(is_unseen));
+    seen.map(|(name, part)| (name.clone(), part.clone())).collect()
+}
+
+/// The old value, if a client could know nothing of it: leaving it out then says nothing.
+fn unseen_alone(attribute: &Attribute, old: &Value) -> Option<Value> {
+    let elements = old.as_array().map_or(std::slice::from_ref(old), Vec::as_slice);
+    elements.iter().all(|element| seen(attribute, element).is_empty()).then(|| old.clone())
+}
+
+/// What was sent, with the parts that stay taken from the old value; in a list, from the old element
+/// that reads the same.
+fn with_unseen(attribute: &Attribute, old: &Value, sent: &Value) -> Value {
+    match (old, sent) {
+        (Value::Array(old), Value::Array(sent)) => {
+            let same = |new: &Value| old.iter().find(|old| seen(attribute, old) == seen(attribute, new));
+            let complete = |new: &Value| same(new).map_or_else(|| new.clone(), |old| completed(attribute, old, new));
+            sent.iter().map(complete).collect()
+        }
+        _ => completed(attribute, old, sent),
+    }
+}
+
+fn completed(attribute: &Attribute, old: &Value, sent: &Value) -> Value {
+    let (Value::Object(old), Value::Object(sent)) = (old, sent) else { return sent.clone() };
+    let mut whole = sent.clone();
+    for sub in attribute.sub_attributes.iter().filter(|sub| stays(sub)) {
+        if let (Some(part), None) = (old.get(&sub.name), sent.get(&sub.name)) {
+            whole.insert(sub.name.clone(), part.clone());
+        }
+    }
+    in_order(attribute, whole).unwrap_or(Value::Null)
+}
+
+pub(crate) fn put(map: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     match value {
         Some(value) => map.insert(name.to_owned(), value),
         None => map.shift_remove(name),

@@ -18,71 +18,107 @@ pub fn normalise(
     if attribute.multi_valued {
         list(attribute, value, dialect, ignored)
     } else {
-        single(attribute, value, dialect, ignored)
+        element(attribute, value, dialect, ignored)
     }
 }
 
 fn list(attribute: &Attribute, value: Value, dialect: &Dialect, ignored: &mut Vec<Ignored>) -> Result<Option<Value>> {
-    let elements = match value {
-        Value::Null => return Ok(None),
-        Value::Array(elements) => elements,
-        Value::String(text) if text.is_empty() && dialect.empty_string_unassigns => return Ok(None),
-        one if dialect.object_for_array => vec![one],
-        _ => return Err(Error::invalid_value(format!("{} is a list", attribute.name))),
-    };
+    let Some(elements) = listed(attribute, value, dialect)? else { return Ok(None) };
     if elements.len() > ELEMENTS_MAX {
         return Err(Error::invalid_value(format!("{} has more than {ELEMENTS_MAX} elements", attribute.name)));
     }
     let mut kept: Vec<Value> = Vec::with_capacity(elements.len());
-    for element in elements {
-        if let Some(element) = single(attribute, element, dialect, ignored)?
-            && !kept.contains(&element)
+    for one in elements {
+        if let Some(one) = element(attribute, one, dialect, ignored)?
+            && !kept.contains(&one)
         {
-            kept.push(element);
+            kept.push(one);
         }
     }
     Ok((!kept.is_empty()).then_some(Value::Array(kept)))
 }
 
-fn single(attribute: &Attribute, value: Value, dialect: &Dialect, ignored: &mut Vec<Ignored>) -> Result<Option<Value>> {
-    let value = match value {
-        Value::Null => return Ok(None),
-        Value::String(text) if text.is_empty() && dialect.empty_string_unassigns => return Ok(None),
-        Value::Array(mut elements)
-            if !attribute.multi_valued && elements.len() <= 1 && (dialect.array_for_single || elements.is_empty()) =>
-        {
-            match elements.pop() {
-                None => return Ok(None),
-                Some(only) => return single(attribute, only, dialect, ignored),
+/// The elements that are meant where a list is due; nothing if the list is taken away.
+pub(crate) fn listed(attribute: &Attribute, value: Value, dialect: &Dialect) -> Result<Option<Vec<Value>>> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Array(elements) if elements.is_empty() => Ok(None),
+        Value::Array(elements) => Ok(Some(elements)),
+        Value::String(text) if text.is_empty() && dialect.empty_string_unassigns => Ok(None),
+        Value::String(text) if dialect.scalar_for_complex && attribute.is_complex() && text.starts_with('[') => {
+            match serde_json::from_str(&text) {
+                Ok(Value::Array(elements)) => Ok(Some(elements)),
+                _ => Ok(Some(vec![Value::String(text)])),
             }
         }
-        other => other,
-    };
-    if attribute.is_complex() {
-        complex(attribute, value, dialect, ignored)
-    } else {
-        scalar(attribute, value, dialect).map(Some)
+        one if dialect.object_for_array => Ok(Some(vec![one])),
+        _ => Err(Error::invalid_value(format!("{} is a list", attribute.name))),
     }
 }
 
-fn complex(
+/// One element of the attribute, or its only value.
+pub(crate) fn element(
     attribute: &Attribute,
     value: Value,
     dialect: &Dialect,
     ignored: &mut Vec<Ignored>,
 ) -> Result<Option<Value>> {
-    let parts = match value {
-        Value::Object(parts) => parts,
+    let Some(value) = unwrapped(attribute, value, dialect) else { return Ok(None) };
+    if !attribute.is_complex() {
+        return scalar(attribute, value, dialect).map(Some);
+    }
+    let mut kept = Map::new();
+    for (sub, part) in parts(attribute, value, dialect, ignored)? {
+        super::put(&mut kept, &sub.name, part);
+    }
+    Ok(in_order(attribute, kept))
+}
+
+/// A value out of a list of one; nothing for what means "no value".
+pub(crate) fn unwrapped(attribute: &Attribute, value: Value, dialect: &Dialect) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::String(text) if text.is_empty() && dialect.empty_string_unassigns => None,
+        Value::Array(mut elements)
+            if !attribute.multi_valued && elements.len() <= 1 && (dialect.array_for_single || elements.is_empty()) =>
+        {
+            match elements.pop() {
+                Some(only @ Value::Array(_)) => Some(only),
+                Some(only) => unwrapped(attribute, only, dialect),
+                None => None,
+            }
+        }
+        other => Some(other),
+    }
+}
+
+/// What a value says about the parts of a complex attribute: the new value of each part that it
+/// names, or nothing where it takes the part away.
+pub(crate) fn parts<'a>(
+    attribute: &'a Attribute,
+    value: Value,
+    dialect: &Dialect,
+    ignored: &mut Vec<Ignored>,
+) -> Result<Vec<(&'a Attribute, Option<Value>)>> {
+    let sent = match value {
+        Value::Object(sent) if dialect.scalar_for_complex => unpacked(attribute, sent),
+        Value::Object(sent) => sent,
         Value::Array(_) => {
             return Err(Error::invalid_value(format!("{} takes objects, not lists in lists", attribute.name)));
         }
         scalar if dialect.scalar_for_complex && attribute.sub("value").is_some() => wrap(scalar),
         _ => return Err(Error::invalid_value(format!("{} is an object", attribute.name))),
     };
-    let mut kept = Map::new();
-    let from_ref = reference_tail(attribute, &parts);
-    for (name, part) in parts {
-        let Some(sub) = attribute.sub(&name).or_else(|| alias(attribute, &name)) else {
+    let mut said = Vec::with_capacity(sent.len());
+    if let Some(id) = reference_tail(attribute, &sent)
+        && let Some(sub) = attribute.sub("value")
+    {
+        said.push((sub, Some(Value::String(id))));
+    }
+    let referred = !said.is_empty();
+    for (name, part) in sent {
+        let alias = || if dialect.scalar_for_complex { alias(attribute, &name) } else { None };
+        let Some(sub) = attribute.sub(&name).or_else(alias) else {
             let path = format!("{}.{name}", attribute.name);
             if !dialect.unknown_attributes_dropped {
                 return Err(Error::invalid_value(format!("{path} is in no schema of this resource type")));
@@ -90,39 +126,57 @@ fn complex(
             ignored.push(Ignored { path, reason: "no such sub-attribute" });
             continue;
         };
-        if sub.mutability == Mutability::ReadOnly {
+        // The address of another resource follows from its id; the server writes it when it answers.
+        let follows = sub.name == "$ref" && attribute.sub("value").is_some();
+        if sub.mutability == Mutability::ReadOnly || follows || (referred && sub.name == "value") {
             continue;
         }
-        if let Some(part) = normalise(sub, part, dialect, ignored)? {
-            kept.insert(sub.name.clone(), part);
-        }
+        said.push((sub, normalise(sub, part, dialect, ignored)?));
     }
-    if let Some(id) = from_ref {
-        kept.entry("value").or_insert(Value::String(id));
-    }
+    Ok(said)
+}
+
+/// The parts in the order of the schema; nothing if there is none.
+pub(crate) fn in_order(attribute: &Attribute, mut parts: Map<String, Value>) -> Option<Value> {
     let mut ordered = Map::new();
     for sub in &attribute.sub_attributes {
-        if let Some(part) = kept.remove(&sub.name) {
+        if let Some(part) = parts.swap_remove(&sub.name) {
             ordered.insert(sub.name.clone(), part);
         }
     }
-    Ok((!ordered.is_empty()).then_some(Value::Object(ordered)))
+    (!ordered.is_empty()).then_some(Value::Object(ordered))
 }
 
-/// A scalar where an object with a `value` is due; a JSON object inside a string is taken apart, as
-/// Entra sends app roles (`docs/deviations.toml#scalar_for_complex`).
+/// A scalar where an object with a `value` is due.
 fn wrap(scalar: Value) -> Map<String, Value> {
-    if let Value::String(text) = &scalar
-        && text.trim_start().starts_with('{')
-        && let Ok(Value::Object(inner)) = serde_json::from_str(text)
-        && (inner.contains_key("value") || inner.contains_key("id"))
+    packed(&scalar).unwrap_or_else(|| Map::from_iter([("value".to_owned(), scalar)]))
+}
+
+/// The object that stands as JSON inside a string, as Entra sends app roles
+/// (`docs/deviations.toml#scalar_for_complex`). Its `id` serves where it has no `value`.
+fn packed(scalar: &Value) -> Option<Map<String, Value>> {
+    let text = scalar.as_str().filter(|text| text.trim_start().starts_with('{'))?;
+    let Ok(Value::Object(mut inner)) = serde_json::from_str(text) else { return None };
+    let id = inner.shift_remove("id");
+    if let (false, Some(id)) = (inner.contains_key("value"), id) {
+        inner.insert("value".to_owned(), id);
+    }
+    inner.contains_key("value").then_some(inner)
+}
+
+/// As `packed`, where the string is the `value` of an object; what the object says itself comes first.
+fn unpacked(attribute: &Attribute, mut sent: Map<String, Value>) -> Map<String, Value> {
+    if attribute.sub("value").is_some()
+        && let Some(mut inner) = sent.get("value").and_then(packed)
     {
+        sent.shift_remove("value");
+        inner.extend(sent);
         return inner;
     }
-    Map::from_iter([("value".to_owned(), scalar)])
+    sent
 }
 
-/// Names by which clients call a part: `displayName` for `display`, `id` for nothing of ours.
+/// Names by which clients call a part: `displayName` for `display`.
 fn alias<'a>(attribute: &'a Attribute, name: &str) -> Option<&'a Attribute> {
     name.eq_ignore_ascii_case("displayName").then(|| attribute.sub("display"))?
 }
@@ -131,7 +185,7 @@ fn alias<'a>(attribute: &'a Attribute, name: &str) -> Option<&'a Attribute> {
 fn reference_tail(attribute: &Attribute, parts: &Map<String, Value>) -> Option<String> {
     attribute.sub("$ref")?;
     let named = |wanted: &str| parts.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, part)| part);
-    if named("value").is_some_and(|value| !value.is_null()) {
+    if named("value").is_some() {
         return None;
     }
     named("$ref")?.as_str()?.trim_end_matches('/').rsplit('/').next().filter(|id| !id.is_empty()).map(str::to_owned)
