@@ -1,5 +1,10 @@
 //! The integration tests of `scim`: one binary, a module for each area.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod bulk;
+mod cases;
 mod catalogue;
+mod definitions;
+mod messages;
+mod projection;
 mod schemas;
