@@ -1,1 +1,28 @@
-//! x
+//! The only crate that knows SQL: tenants, resources, members, changes, the log and tokens, on SQLite.
+//!
+//! A `Store` is one data folder. `Store::read` and `Store::write` take closures that see a `Reader` or a
+//! `Writer`; what a closure of `write` did is there when it is answered, and stays.
+
+mod changes;
+mod db;
+mod error;
+mod log;
+mod migrate;
+mod queue;
+mod seal;
+mod tenants;
+mod tokens;
+
+pub use changes::{Change, ChangeKind};
+pub use db::{Options, Reader, Stats, Store, Writer};
+pub use error::Error;
+pub use log::{LogEntry, LogQuery};
+pub use seal::Sealer;
+pub use tenants::{
+    Adoption, Crud, Definitions, ExtensionDef, LogLevel, LogLimits, ManagerMatch, ResourceTypeDef, Settings, Switches,
+    Tenant, TenantId,
+};
+pub use tokens::{Access, Scope, Token, TokenUse};
+
+/// What a fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

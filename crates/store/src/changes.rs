@@ -1,0 +1,112 @@
+//! The change feed: one row for every change, written with it.
+//!
+//! Invariant: a tenant's `seq` has no gaps and follows the order of the commits, so a reader that asks
+//! for what comes after the last one it saw misses nothing.
+
+use crate::db::{Reader, Writer};
+use crate::{Error, Result, TenantId};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What happened to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeKind {
+    /// It is new.
+    Created,
+    /// Its attributes changed.
+    Updated,
+    /// It is gone.
+    Deleted,
+    /// Its members changed.
+    MembersChanged,
+}
+
+impl ChangeKind {
+    const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Deleted, Self::MembersChanged];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::MembersChanged => "membersChanged",
+        }
+    }
+}
+
+impl FromSql for ChangeKind {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let text = value.as_str()?;
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+/// One row of the feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its number in the tenant; given when it is written.
+    pub seq: i64,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The type of the resource.
+    pub resource_type: String,
+    /// The resource's id.
+    pub id: String,
+    /// When.
+    pub at: i64,
+    /// Who did it.
+    pub actor: String,
+    /// What changed: names of attributes, ids of members.
+    pub what: Value,
+}
+
+impl Reader {
+    /// What comes after that number, in order.
+    pub fn changes(&self, tenant: TenantId, after: i64, limit: u32) -> Result<Vec<Change>> {
+        let sql = "select seq, kind, resource_type, id, at, actor, what from change
+                   where tenant = ?1 and seq > ?2 order by seq limit ?3";
+        self.all(sql, (tenant.0, after, limit), |row| {
+            let what: String = row.get(6)?;
+            Ok(Change {
+                tenant,
+                seq: row.get(0)?,
+                kind: row.get(1)?,
+                resource_type: row.get(2)?,
+                id: row.get(3)?,
+                at: row.get(4)?,
+                actor: row.get(5)?,
+                what: serde_json::from_str(&what).unwrap_or(Value::Null),
+            })
+        })
+    }
+
+    /// The number of the last change; 0 before the first.
+    pub fn last_change(&self, tenant: TenantId) -> Result<i64> {
+        let sql = "select last from change_seq where tenant = ?1";
+        Ok(self.first(sql, [tenant.0], |row| row.get(0))?.unwrap_or(0))
+    }
+}
+
+impl Writer {
+    /// Adds to the feed and answers the number; `seq` of the argument is not looked at.
+    pub fn change(&mut self, change: &Change) -> Result<i64> {
+        let sql = "insert into change_seq (tenant, last) values (?1, 1)
+                   on conflict (tenant) do update set last = last + 1 returning last";
+        let seq: i64 = self
+            .first(sql, [change.tenant.0], |row| row.get(0))?
+            .ok_or_else(|| Error::broken("the change feed gave no number"))?;
+        let sql = "insert into change (tenant, seq, kind, resource_type, id, at, actor, what)
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let what = serde_json::to_string(&change.what)?;
+        let kind = change.kind.as_str();
+        let (resource_type, id) = (&change.resource_type, &change.id);
+        self.execute(sql, (change.tenant.0, seq, kind, resource_type, id, change.at, &change.actor, what))?;
+        Ok(seq)
+    }
+}

@@ -1,0 +1,274 @@
+//! The provisioning log: requests and answers, redacted by whoever writes them.
+//!
+//! Entries are numbered over all tenants. A number is taken when a request is answered, so numbers keep
+//! the order also where entries are written later, in batches.
+
+use crate::db::{Reader, Writer};
+use crate::tenants::LogLimits;
+use crate::{Result, TenantId};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Row, params, params_from_iter};
+use serde::Serialize;
+
+/// Most entries that one query looks at, so that a rare condition cannot read the whole log at once.
+const LOOKED_AT_MAX: i64 = 50_000;
+/// Most entries that one call of `log_prune` removes.
+const PRUNED_MAX: i64 = 2_000;
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// One request. The texts are JSON and hold no secrets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogEntry {
+    /// From `next_log_seq`; with 0 it is given when it is written.
+    pub seq: i64,
+    /// Whose.
+    #[serde(skip)]
+    pub tenant: TenantId,
+    /// When the request came.
+    pub at: i64,
+    /// How long it took, in microseconds.
+    pub took_us: i64,
+    /// HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Our code, if it failed.
+    pub code: Option<String>,
+    /// Whose token.
+    pub actor: String,
+    /// The client's address.
+    pub remote: Option<String>,
+    /// The client's program.
+    pub user_agent: Option<String>,
+    /// The request's id, also in the answer.
+    pub request_id: String,
+    /// Type of the resource that it was about.
+    pub resource_type: Option<String>,
+    /// Id of the resource that it was about.
+    pub resource_id: Option<String>,
+    /// What was sent.
+    pub body: Option<String>,
+    /// What was answered.
+    pub answer: Option<String>,
+    /// How it was decided.
+    pub steps: Option<String>,
+    /// What it changed.
+    pub diff: Option<String>,
+}
+
+impl LogEntry {
+    fn bytes(&self) -> i64 {
+        let texts = [&self.body, &self.answer, &self.steps, &self.diff];
+        let length: usize = texts.into_iter().flatten().map(String::len).sum();
+        i64::try_from(length + self.path.len() + 200).unwrap_or(i64::MAX)
+    }
+}
+
+/// Which entries to list. Everything that is given has to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Entries with a greater number, oldest first.
+    pub after: Option<i64>,
+    /// Entries with a smaller number; without `after`, newest first.
+    pub before: Option<i64>,
+    /// Most entries in the answer.
+    pub limit: u32,
+    /// About this resource.
+    pub resource_id: Option<String>,
+    /// This status or a greater one.
+    pub status_min: Option<u16>,
+    /// This method.
+    pub method: Option<String>,
+    /// With a status of 400 or greater; or, for `false`, smaller.
+    pub failed: Option<bool>,
+    /// From this instant on.
+    pub since_at: Option<i64>,
+    /// With this text in the path or in one of its texts, in any case (ASCII).
+    pub text: Option<String>,
+}
+
+const COLUMNS: &str = "seq, tenant, at, took_us, method, path, status, code, actor, remote, user_agent, request_id, \
+                       resource_type, resource_id";
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
+    Ok(LogEntry {
+        seq: row.get(0)?,
+        tenant: TenantId(row.get(1)?),
+        at: row.get(2)?,
+        took_us: row.get(3)?,
+        method: row.get(4)?,
+        path: row.get(5)?,
+        status: row.get(6)?,
+        code: row.get(7)?,
+        actor: row.get(8)?,
+        remote: row.get(9)?,
+        user_agent: row.get(10)?,
+        request_id: row.get(11)?,
+        resource_type: row.get(12)?,
+        resource_id: row.get(13)?,
+        ..LogEntry::default()
+    })
+}
+
+impl Reader {
+    /// Lists entries without their texts. Looks at 50 000 entries at most: a rare condition may come back
+    /// with fewer than there are; go on with `before` (or `after`) from the last number.
+    pub fn log(&self, tenant: TenantId, query: &LogQuery) -> Result<Vec<LogEntry>> {
+        let (forward, order) = if query.after.is_some() { (true, "asc") } else { (false, "desc") };
+        let mut values: Vec<Sql> = Vec::new();
+        let mut bind = |value: Sql| {
+            values.push(value);
+            values.len()
+        };
+        let mut range = format!("tenant = ?{}", bind(tenant.0.into()));
+        if let Some(after) = query.after.filter(|_| forward) {
+            range.push_str(&format!(" and seq > ?{}", bind(after.into())));
+        }
+        if let Some(before) = query.before {
+            range.push_str(&format!(" and seq < ?{}", bind(before.into())));
+        }
+        if let Some(id) = &query.resource_id {
+            range.push_str(&format!(" and resource_id = ?{}", bind(id.clone().into())));
+        }
+        let mut rest = String::from("true");
+        if let Some(status) = query.status_min {
+            rest.push_str(&format!(" and status >= ?{}", bind(i64::from(status).into())));
+        }
+        if let Some(method) = &query.method {
+            rest.push_str(&format!(" and method = ?{}", bind(method.to_ascii_uppercase().into())));
+        }
+        match query.failed {
+            Some(true) => rest.push_str(" and status >= 400"),
+            Some(false) => rest.push_str(" and status < 400"),
+            None => {}
+        }
+        if let Some(since) = query.since_at {
+            rest.push_str(&format!(" and at >= ?{}", bind(since.into())));
+        }
+        if let Some(text) = &query.text {
+            let text = bind(text.to_ascii_lowercase().into());
+            let within = ["path", "body", "answer", "steps", "diff"]
+                .map(|column| format!("instr(lower({column}), ?{text}) > 0"));
+            rest.push_str(&format!(" and ({})", within.join(" or ")));
+        }
+        let sql = format!(
+            "select {COLUMNS} from (select * from log where {range} order by seq {order} limit {LOOKED_AT_MAX}) as seen
+             where {rest} order by seq {order} limit ?{}",
+            bind(i64::from(query.limit).into())
+        );
+        self.all(&sql, params_from_iter(values), summary)
+    }
+
+    /// One entry with its texts.
+    pub fn log_entry(&self, tenant: TenantId, seq: i64) -> Result<Option<LogEntry>> {
+        let sql = format!("select {COLUMNS}, body, answer, steps, diff from log where tenant = ?1 and seq = ?2");
+        self.first(&sql, (tenant.0, seq), |row| {
+            Ok(LogEntry {
+                body: row.get(14)?,
+                answer: row.get(15)?,
+                steps: row.get(16)?,
+                diff: row.get(17)?,
+                ..summary(row)?
+            })
+        })
+    }
+
+    /// Bytes that a tenant's entries take.
+    pub fn log_bytes(&self, tenant: TenantId) -> Result<u64> {
+        let sql = "select bytes from log_size where tenant = ?1";
+        let bytes: Option<i64> = self.first(sql, [tenant.0], |row| row.get(0))?;
+        Ok(u64::try_from(bytes.unwrap_or(0)).unwrap_or(0))
+    }
+}
+
+impl Writer {
+    /// Writes an entry, in the transaction of what it tells about.
+    pub fn log(&mut self, entry: &LogEntry) -> Result<()> {
+        self.log_many(std::slice::from_ref(entry))
+    }
+
+    /// Writes entries; those of one tenant behind each other cost one update of its size.
+    pub fn log_many(&mut self, entries: &[LogEntry]) -> Result<()> {
+        for of_tenant in entries.chunk_by(|a, b| a.tenant == b.tenant) {
+            let mut bytes = 0_i64;
+            for entry in of_tenant {
+                self.log_row(entry)?;
+                bytes = bytes.saturating_add(entry.bytes());
+            }
+            if let Some(entry) = of_tenant.first() {
+                self.log_grow(entry.tenant, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn log_row(&mut self, entry: &LogEntry) -> Result<()> {
+        let sql = format!(
+            "insert into log ({COLUMNS}, body, answer, steps, diff, bytes)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+        );
+        self.execute(
+            &sql,
+            params![
+                if entry.seq == 0 { self.next_log_seq() } else { entry.seq },
+                entry.tenant.0,
+                entry.at,
+                entry.took_us,
+                entry.method,
+                entry.path,
+                entry.status,
+                entry.code,
+                entry.actor,
+                entry.remote,
+                entry.user_agent,
+                entry.request_id,
+                entry.resource_type,
+                entry.resource_id,
+                entry.body,
+                entry.answer,
+                entry.steps,
+                entry.diff,
+                entry.bytes(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn log_grow(&mut self, tenant: TenantId, bytes: i64) -> Result<()> {
+        let sql = "insert into log_size (tenant, bytes) values (?1, ?2)
+                   on conflict (tenant) do update set bytes = bytes + excluded.bytes";
+        self.execute(sql, (tenant.0, bytes))?;
+        Ok(())
+    }
+
+    /// Removes the oldest entries that are over the limits, 2 000 at most; call it again while the answer
+    /// is that many. The newest entry stays, so that numbers never start over.
+    pub fn log_prune(&mut self, tenant: TenantId, limits: &LogLimits, now: i64) -> Result<u64> {
+        let oldest_at = now.saturating_sub(i64::from(limits.keep_days).saturating_mul(DAY));
+        let over = self.log_bytes(tenant)?.saturating_sub(limits.bytes_max);
+        let mut over = i64::try_from(over).unwrap_or(i64::MAX);
+        let sql = "select seq, at, bytes from log where tenant = ?1 and seq < (select max(seq) from log)
+                   order by seq limit ?2";
+        let oldest: Vec<(i64, i64, i64)> =
+            self.all(sql, (tenant.0, PRUNED_MAX), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let (mut last, mut freed, mut count) = (None, 0_i64, 0);
+        for (seq, at, bytes) in oldest {
+            if at >= oldest_at && over <= 0 {
+                break;
+            }
+            last = Some(seq);
+            over -= bytes;
+            freed += bytes;
+            count += 1;
+        }
+        if let Some(last) = last {
+            self.execute("delete from log where tenant = ?1 and seq <= ?2", (tenant.0, last))?;
+            self.log_grow(tenant, -freed)?;
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,92 @@
+//! Brings a database to the schema of this release: numbered files, forward only.
+//!
+//! Invariant: a file that was released is never changed. Each runs in a transaction of its own with its
+//! number, so a crash between two of them leaves a whole schema.
+
+use crate::{Error, Result};
+use rusqlite::Connection;
+
+/// The files in their order; the first one makes version 1.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+
+/// Runs what is missing. Refuses a database that is newer than this release.
+pub(crate) fn migrate(connection: &Connection) -> Result<()> {
+    run(connection, MIGRATIONS)
+}
+
+fn run(connection: &Connection, migrations: &[&str]) -> Result<()> {
+    connection.execute_batch("create table if not exists meta (name text primary key, value integer not null)")?;
+    let found = version(connection)?;
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(Error::NewerDatabase { found, known });
+    }
+    for (number, sql) in (1_i64..).zip(migrations).filter(|(number, _)| *number > found) {
+        connection.execute_batch("begin immediate")?;
+        let step = connection
+            .execute_batch(sql)
+            .and_then(|()| {
+                connection.execute(
+                    "insert into meta (name, value) values ('version', ?1)
+                     on conflict (name) do update set value = excluded.value",
+                    [number],
+                )
+            })
+            .and_then(|_| connection.execute_batch("commit"));
+        if let Err(error) = step {
+            connection.execute_batch("rollback").ok();
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> Result<i64> {
+    Ok(connection
+        .query_row("select coalesce((select value from meta where name = 'version'), 0)", [], |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIGRATIONS, run, version};
+    use crate::Error;
+    use rusqlite::Connection;
+
+    fn schema(connection: &Connection) -> Vec<String> {
+        let mut statement =
+            connection.prepare("select coalesce(sql, name) from sqlite_schema order by type, name").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn every_earlier_version_ends_at_the_same_schema() {
+        let whole = Connection::open_in_memory().unwrap();
+        run(&whole, MIGRATIONS).unwrap();
+        for earlier in 0..=MIGRATIONS.len() {
+            let connection = Connection::open_in_memory().unwrap();
+            run(&connection, &MIGRATIONS[..earlier]).unwrap();
+            assert_eq!(version(&connection).unwrap(), i64::try_from(earlier).unwrap());
+            run(&connection, MIGRATIONS).unwrap();
+            assert_eq!(schema(&connection), schema(&whole), "from version {earlier}");
+        }
+    }
+
+    #[test]
+    fn steps_run_once_and_a_broken_one_leaves_the_last_whole_version() {
+        let connection = Connection::open_in_memory().unwrap();
+        let steps = ["create table a (x)", "create table b (x); create table a (y)"];
+        assert!(run(&connection, &steps).is_err());
+        assert_eq!(version(&connection).unwrap(), 1);
+        assert!(!schema(&connection).iter().any(|sql| sql.contains("table b")));
+        run(&connection, &["create table a (x)", "create table b (x)"]).unwrap();
+        assert_eq!(version(&connection).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        run(&connection, &["create table a (x)", "create table b (x)"]).unwrap();
+        let refused = run(&connection, &["create table a (x)"]);
+        assert!(matches!(refused, Err(Error::NewerDatabase { found: 2, known: 1 })));
+    }
+}

@@ -1,0 +1,173 @@
+//! Bearer tokens: what they may do and how they were used. Only a hash of the secret is here.
+
+use crate::db::{Reader, Writer};
+use crate::{Error, Result, TenantId};
+use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
+
+/// One token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// Its id, which is no secret.
+    pub id: String,
+    /// Whose; nothing for an administrator's.
+    pub tenant: Option<TenantId>,
+    /// What it is for.
+    pub label: String,
+    /// Its first characters, to tell tokens apart.
+    pub hint: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_at: i64,
+    /// When it ends by itself.
+    pub expires_at: Option<i64>,
+    /// When it was ended.
+    pub revoked_at: Option<i64>,
+    /// The token that took its place.
+    pub rotated_to: Option<String>,
+    /// When it was last used.
+    pub last_used_at: Option<i64>,
+    /// The address that it was last used from.
+    pub last_used_from: Option<String>,
+    /// The program that last used it.
+    pub last_used_agent: Option<String>,
+}
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Scope {
+    /// Everything, of every tenant.
+    pub admin: bool,
+    /// Users, and resource types of the tenant's own.
+    pub users: Access,
+    /// Groups.
+    pub groups: Access,
+}
+
+impl Scope {
+    /// Reading and writing of everything in one tenant.
+    pub const ALL: Self =
+        Self { admin: false, users: Access { read: true, write: true }, groups: Access { read: true, write: true } };
+    /// Everything, of every tenant.
+    pub const ADMIN: Self = Self { admin: true, ..Self::ALL };
+}
+
+/// Reading and writing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Access {
+    /// GET and search.
+    pub read: bool,
+    /// Everything else.
+    pub write: bool,
+}
+
+/// That a token was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenUse {
+    /// Which.
+    pub id: String,
+    /// When.
+    pub at: i64,
+    /// From which address.
+    pub from: Option<String>,
+    /// By which program.
+    pub agent: Option<String>,
+}
+
+const COLUMNS: &str = "id, tenant, label, hint, scope, hash, created_at, expires_at, revoked_at, rotated_to, \
+                       last_used_at, last_used_from, last_used_agent";
+
+fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
+    let scope: String = row.get(4)?;
+    Ok(Token {
+        id: row.get(0)?,
+        tenant: row.get::<_, Option<i64>>(1)?.map(TenantId),
+        label: row.get(2)?,
+        hint: row.get(3)?,
+        // What cannot be read allows nothing.
+        scope: serde_json::from_str(&scope).unwrap_or_default(),
+        hash: row.get(5)?,
+        created_at: row.get(6)?,
+        expires_at: row.get(7)?,
+        revoked_at: row.get(8)?,
+        rotated_to: row.get(9)?,
+        last_used_at: row.get(10)?,
+        last_used_from: row.get(11)?,
+        last_used_agent: row.get(12)?,
+    })
+}
+
+impl Reader {
+    /// The token whose secret has this hash, also if it has ended: one lookup.
+    pub fn token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Token>> {
+        self.first(&format!("select {COLUMNS} from token where hash = ?1"), [hash.as_slice()], token)
+    }
+
+    /// The token of that id.
+    pub fn token(&self, id: &str) -> Result<Option<Token>> {
+        self.first(&format!("select {COLUMNS} from token where id = ?1"), [id], token)
+    }
+
+    /// A tenant's tokens, or the administrators' for `None`, oldest first; also those that have ended.
+    pub fn tokens(&self, tenant: Option<TenantId>) -> Result<Vec<Token>> {
+        let sql = format!("select {COLUMNS} from token where tenant is ?1 order by created_at, id");
+        self.all(&sql, [tenant.map(|tenant| tenant.0)], token)
+    }
+}
+
+impl Writer {
+    /// Keeps a new token.
+    pub fn token_insert(&mut self, token: &Token) -> Result<()> {
+        let sql = format!(
+            "insert into token ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             on conflict do nothing"
+        );
+        let count = self.execute(
+            &sql,
+            params![
+                token.id,
+                token.tenant.map(|tenant| tenant.0),
+                token.label,
+                token.hint,
+                serde_json::to_string(&token.scope)?,
+                token.hash.as_slice(),
+                token.created_at,
+                token.expires_at,
+                token.revoked_at,
+                token.rotated_to,
+                token.last_used_at,
+                token.last_used_from,
+                token.last_used_agent,
+            ],
+        )?;
+        if count == 0 { Err(Error::Conflict { attribute: "token".into() }) } else { Ok(()) }
+    }
+
+    /// Ends a token; whether there was one that had not been ended.
+    pub fn token_revoke(&mut self, id: &str, now: i64) -> Result<bool> {
+        Ok(self.execute("update token set revoked_at = ?2 where id = ?1 and revoked_at is null", (id, now))? > 0)
+    }
+
+    /// Lets a token end at an instant, never later than it would anyway, and names its successor if it has
+    /// one; whether there is such a token.
+    pub fn token_expire(&mut self, id: &str, at: i64, rotated_to: Option<&str>) -> Result<bool> {
+        let sql = "update token set expires_at = case when expires_at < ?2 then expires_at else ?2 end,
+                   rotated_to = coalesce(?3, rotated_to) where id = ?1";
+        Ok(self.execute(sql, (id, at, rotated_to))? > 0)
+    }
+
+    /// Notes when, from where and by what tokens were used; older notes do not undo newer ones.
+    pub fn tokens_used(&mut self, uses: &[TokenUse]) -> Result<()> {
+        let sql = "update token set last_used_at = ?2, last_used_from = ?3, last_used_agent = ?4
+                   where id = ?1 and coalesce(last_used_at, ?2) <= ?2";
+        for one in uses {
+            self.execute(sql, (&one.id, one.at, &one.from, &one.agent))?;
+        }
+        Ok(())
+    }
+}
