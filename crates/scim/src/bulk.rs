@@ -10,6 +10,7 @@ mod plan;
 
 pub use plan::{Part, Step};
 
+use crate::patch_op::PATCH_OP;
 use crate::search_request::check_message_schema;
 use crate::{Dialect, Error, Result};
 use serde_json::{Map, Value, json};
@@ -22,8 +23,6 @@ pub const RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRes
 /// Longest `bulkId` in bytes.
 pub const BULK_ID_BYTES_MAX: usize = 255;
 
-/// The schema of the PATCH that adds what was set aside.
-const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const PREFIX: &str = "bulkId:";
 
 /// How large a bulk request may be.
@@ -177,6 +176,13 @@ fn operation_from(operation: Value) -> std::result::Result<BulkOperation, &'stat
         return Err("bulkId is longer than 255 bytes");
     }
     let data = fields.remove("data").filter(|data| method != BulkMethod::Delete && !data.is_null());
+    let data = match data {
+        // RFC 7644 §3.7.3 shows the operations of a PATCH without the message around them.
+        Some(Value::Array(list)) if method == BulkMethod::Patch => {
+            Some(json!({"schemas": [PATCH_OP], "Operations": list}))
+        }
+        data => data,
+    };
     Ok(BulkOperation { method, path, bulk_id, version, data })
 }
 
@@ -250,7 +256,7 @@ pub fn set_aside(data: &mut Value, ids: &HashMap<String, String>) -> Option<Valu
             take_unresolved(held, &format!("{urn}:"), ids, &mut later);
         }
     }
-    (!later.is_empty()).then(|| json!({"schemas": [PATCH_SCHEMA], "Operations": later}))
+    (!later.is_empty()).then(|| json!({"schemas": [PATCH_OP], "Operations": later}))
 }
 
 fn take_unresolved(
