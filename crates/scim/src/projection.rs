@@ -35,6 +35,20 @@ enum Extent<'a> {
     Parts(Vec<&'a str>),
 }
 
+/// The names of a projection, looked up in the schemas of one resource type.
+struct Resolved<'a> {
+    only: Option<Vec<Selected<'a>>>,
+    without: Vec<Selected<'a>>,
+}
+
+/// What one name selects.
+enum Selected<'a> {
+    /// All that a schema returns by default; nothing stands for the core schema.
+    Schema(Option<&'a Schema>),
+    /// An attribute, or a part of it.
+    Attribute { extension: Option<&'a Schema>, attribute: &'a Attribute, part: Option<&'a str> },
+}
+
 /// What the names of one list say about one attribute.
 struct Named<'a> {
     /// By its own name.
@@ -69,7 +83,7 @@ impl Projection {
 
     /// Whether anything of this attribute is shown.
     pub fn shows(&self, resource_type: &ResourceType, extension: Option<&Schema>, attribute: &Attribute) -> bool {
-        !matches!(self.extent(resource_type, extension, attribute), Extent::Nothing)
+        !matches!(self.resolved(resource_type).extent(extension, attribute), Extent::Nothing)
     }
 
     /// Whether anything of the attribute of this name is shown; no, if there is no such attribute.
@@ -85,52 +99,45 @@ impl Projection {
 
     /// The document cut down to what is shown. `schemas` names an extension only if something of it is there.
     pub fn apply(&self, document: Map<String, Value>, resource_type: &ResourceType) -> Map<String, Value> {
+        let resolved = self.resolved(resource_type);
         let mut shown = Map::new();
         for (key, value) in document {
-            let plain = AttrPath { urn: None, name: key.clone(), sub: None };
-            match (resource_type.extension(&key), value) {
-                (Some(schema), Value::Object(held)) => {
-                    let kept = self.extension(held, schema, resource_type);
-                    if !kept.is_empty() {
-                        shown.insert(key, Value::Object(kept));
-                    }
-                }
-                (Some(_), _) => {}
-                (None, value) => {
-                    if let Some(Target::Attribute { extension: None, attribute, .. }) = resource_type.resolve(&plain)
-                        && let Some(value) = cut(value, attribute, &self.extent(resource_type, None, attribute))
-                    {
-                        shown.insert(key, value);
-                    }
-                }
+            let kept = match resource_type.extension(&key) {
+                Some(schema) => resolved.cut_extension(value, schema),
+                None => core(resource_type, &key)
+                    .and_then(|attribute| cut(value, attribute, &resolved.extent(None, attribute))),
+            };
+            if let Some(kept) = kept {
+                shown.insert(key, kept);
             }
         }
         trim_schemas(&mut shown, resource_type);
         shown
     }
 
-    fn extension(&self, held: Map<String, Value>, schema: &Schema, resource_type: &ResourceType) -> Map<String, Value> {
+    fn resolved<'a>(&'a self, resource_type: &'a ResourceType) -> Resolved<'a> {
+        let all = |list: &'a [AttrPath]| list.iter().filter_map(|path| selected(path, resource_type)).collect();
+        Resolved { only: self.only.as_deref().map(all), without: all(&self.without) }
+    }
+}
+
+impl<'a> Resolved<'a> {
+    fn cut_extension(&self, value: Value, schema: &Schema) -> Option<Value> {
+        let Value::Object(held) = value else { return None };
         let keep = |(name, value): (String, Value)| {
             let attribute = schema.attribute(&name)?;
-            cut(value, attribute, &self.extent(resource_type, Some(schema), attribute)).map(|value| (name, value))
+            cut(value, attribute, &self.extent(Some(schema), attribute)).map(|value| (name, value))
         };
-        held.into_iter().filter_map(keep).collect()
+        let kept: Map<String, Value> = held.into_iter().filter_map(keep).collect();
+        (!kept.is_empty()).then_some(Value::Object(kept))
     }
 
-    fn extent<'a>(
-        &'a self,
-        resource_type: &ResourceType,
-        extension: Option<&Schema>,
-        attribute: &Attribute,
-    ) -> Extent<'a> {
-        let whole = Extent::Whole { without: Vec::new(), also: Vec::new() };
-        let named = |list: &'a [AttrPath]| named(list, resource_type, extension, attribute);
+    fn extent(&self, extension: Option<&Schema>, attribute: &Attribute) -> Extent<'a> {
+        let named = |list: &[Selected<'a>]| named(list, extension, attribute);
         match (attribute.returned, &self.only) {
-            (Returned::Never, _) => Extent::Nothing,
-            (Returned::Always, only) => match only {
-                Some(only) => Extent::Whole { without: Vec::new(), also: named(only).parts },
-                None => Extent::Whole { without: named(&self.without).parts, also: Vec::new() },
-            },
+            (Returned::Never, _) | (Returned::Request, None) => Extent::Nothing,
+            (Returned::Always, Some(only)) => Extent::Whole { without: Vec::new(), also: named(only).parts },
+            (Returned::Always, None) => Extent::Whole { without: named(&self.without).parts, also: Vec::new() },
             (returned, Some(only)) => {
                 let Named { itself, by_schema, parts } = named(only);
                 if itself || (by_schema && returned == Returned::Default) {
@@ -141,8 +148,6 @@ impl Projection {
                     Extent::Parts(parts)
                 }
             }
-            (Returned::Request, None) => Extent::Nothing,
-            (Returned::Default, None) if self.without.is_empty() => whole,
             (Returned::Default, None) => {
                 let Named { itself, by_schema, parts } = named(&self.without);
                 if itself || by_schema { Extent::Nothing } else { Extent::Whole { without: parts, also: Vec::new() } }
@@ -162,29 +167,36 @@ fn names(list: &str, names: &[String]) -> Result<Option<Vec<AttrPath>>> {
     Ok((!names.is_empty()).then(|| names.into_iter().filter_map(AttrPath::parse).collect()))
 }
 
-fn named<'a>(
-    list: &'a [AttrPath],
-    resource_type: &ResourceType,
-    extension: Option<&Schema>,
-    attribute: &Attribute,
-) -> Named<'a> {
+/// The core or common attribute that a key of a document names.
+fn core<'a>(resource_type: &'a ResourceType, key: &str) -> Option<&'a Attribute> {
+    resource_type.schema.attribute(key).or_else(|| schema::COMMON.attribute(key))
+}
+
+fn selected<'a>(path: &'a AttrPath, resource_type: &'a ResourceType) -> Option<Selected<'a>> {
+    match resource_type.resolve(path) {
+        Some(Target::Extension(schema)) => Some(Selected::Schema(Some(schema))),
+        Some(Target::Attribute { extension, attribute, sub }) => {
+            Some(Selected::Attribute { extension, attribute, part: sub.map(|sub| sub.name.as_str()) })
+        }
+        None => path.to_string().eq_ignore_ascii_case(&resource_type.schema.id).then_some(Selected::Schema(None)),
+    }
+}
+
+fn named<'a>(list: &[Selected<'a>], extension: Option<&Schema>, attribute: &Attribute) -> Named<'a> {
+    let same_schema = |other: Option<&Schema>| other.map(|other| &other.id) == extension.map(|own| &own.id);
     let mut named = Named { itself: false, by_schema: false, parts: Vec::new() };
-    for path in list {
-        match resource_type.resolve(path) {
-            Some(Target::Extension(schema)) => {
-                named.by_schema |= extension.is_some_and(|extension| extension.id == schema.id);
+    for selected in list {
+        match *selected {
+            Selected::Schema(schema) => {
+                let common = extension.is_none() && schema::COMMON.attribute(&attribute.name).is_some();
+                named.by_schema |= same_schema(schema) && !common;
             }
-            Some(Target::Attribute { extension: other, attribute: found, sub }) => {
-                let same = found.name == attribute.name && other.map(|other| &other.id) == extension.map(|own| &own.id);
-                match (same, sub, &path.sub) {
-                    (true, None, _) => named.itself = true,
-                    (true, Some(_), Some(part)) => named.parts.push(part),
-                    _ => {}
+            Selected::Attribute { extension: other, attribute: found, part } => {
+                match (found.name == attribute.name && same_schema(other), part) {
+                    (true, None) => named.itself = true,
+                    (true, Some(part)) => named.parts.push(part),
+                    (false, _) => {}
                 }
-            }
-            None => {
-                let is_core = extension.is_none() && schema::COMMON.attribute(&attribute.name).is_none();
-                named.by_schema |= is_core && path.to_string().eq_ignore_ascii_case(&resource_type.schema.id);
             }
         }
     }
