@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// Runs `cases/{file}`: `answer` turns the input of a case into what the case expects.
-pub fn run(file: &str, answer: impl Fn(&str) -> String) {
+pub(crate) fn run(file: &str, answer: impl Fn(&str) -> String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases").join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     let mut sections = text.split("\n== ");
