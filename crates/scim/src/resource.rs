@@ -158,17 +158,21 @@ impl Resource {
             .collect()
     }
 
-    /// Parts it into what answers may show and what they never do (`returned: never`).
+    /// Parts it into what answers may show and what they never do (`returned: never`). An attribute of
+    /// which only a part is hidden is whole in the second.
     pub fn split_hidden(&self, resource_type: &ResourceType) -> (Self, Self) {
         let (mut shown, mut hidden) = (self.clone(), Self::default());
         for (extension, attribute) in resource_type.attributes() {
-            if attribute.returned != Returned::Never {
-                continue;
-            }
-            if let Some(value) = self.value(extension, attribute) {
-                hidden.set(extension, attribute, Some(value.clone()));
-                shown.set(extension, attribute, None);
-            }
+            let Some(value) = self.value(extension, attribute) else { continue };
+            let rest = match attribute.returned {
+                Returned::Never => None,
+                _ if attribute.sub_attributes.iter().any(|sub| sub.returned == Returned::Never) => {
+                    without_hidden(attribute, value)
+                }
+                _ => continue,
+            };
+            hidden.set(extension, attribute, Some(value.clone()));
+            shown.set(extension, attribute, rest);
         }
         (shown, hidden)
     }
@@ -235,6 +239,23 @@ impl Resource {
 /// An attribute's name with its extension's URN in front.
 pub fn full_name(extension: Option<&Schema>, attribute: &Attribute) -> String {
     extension.map_or_else(|| attribute.name.clone(), |schema| format!("{}:{}", schema.id, attribute.name))
+}
+
+/// A complex value without the parts that no answer shows.
+fn without_hidden(attribute: &Attribute, value: &Value) -> Option<Value> {
+    let hidden = |name: &str| attribute.sub(name).is_some_and(|sub| sub.returned == Returned::Never);
+    match value {
+        Value::Array(list) => {
+            let rest: Vec<Value> = list.iter().filter_map(|element| without_hidden(attribute, element)).collect();
+            (!rest.is_empty()).then_some(Value::Array(rest))
+        }
+        Value::Object(parts) => {
+            let rest = parts.iter().filter(|(name, _)| !hidden(name));
+            let rest: Map<String, Value> = rest.map(|(name, part)| (name.clone(), part.clone())).collect();
+            (!rest.is_empty()).then_some(Value::Object(rest))
+        }
+        other => Some(other.clone()),
+    }
 }
 
 /// Whether a client cannot know or say what it holds.

@@ -172,7 +172,7 @@ impl<'t> Parser<'t> {
                 return Err(self.error_at(start, "expected the bare name of a sub-attribute"));
             }
             if self.peek() == Some('[') {
-                return Err(self.expected("an operator: [ ] cannot stand inside [ ]; an operator"));
+                return Err(self.error_at(self.at, "[ ] cannot stand inside [ ]; found one"));
             }
             return self.condition(path);
         }

@@ -117,7 +117,7 @@ impl<'a> Edit<'a> {
             Value::String(text) if text.is_empty() && self.dialect.empty_string_unassigns => {
                 self.remove_extension(op, schema)
             }
-            _ => Err(Error::invalid_value(format!("{} is an object of its attributes", schema.id))),
+            _ => Err(Error::invalid_value(format!("{} has to be an object of its attributes", schema.id))),
         }
     }
 
@@ -144,9 +144,11 @@ impl<'a> Edit<'a> {
         if extension.is_none() && attribute.name == "members" && self.resource_type.has_members() {
             return self.member_op(op, spot, value);
         }
-        let read_only = |one: &Attribute| one.mutability == Mutability::ReadOnly;
-        if let Some(one) = [Some(attribute), sub].into_iter().flatten().find(|one| read_only(one)) {
-            return self.read_only(&one.name);
+        if attribute.mutability == Mutability::ReadOnly {
+            return self.read_only(&attribute.name);
+        }
+        if let Some(sub) = sub.filter(|sub| sub.mutability == Mutability::ReadOnly) {
+            return self.read_only(&format!("{}.{}", attribute.name, sub.name));
         }
         let old = self.resource.value(extension, attribute).cloned();
         let was_there = old.is_some();
@@ -223,13 +225,14 @@ impl<'a> Edit<'a> {
         value: Option<Value>,
     ) -> Result<Option<Value>> {
         let mut whole = to_object(old);
-        self.change_part(sub, &mut whole, op, value)?;
+        self.change_part(attribute, sub, &mut whole, op, value)?;
         Ok(in_order(attribute, whole))
     }
 
     /// Changes a part of an object; whether it was there and is gone.
     fn change_part(
         &mut self,
+        attribute: &Attribute,
         sub: &Attribute,
         whole: &mut Map<String, Value>,
         op: Op,
@@ -238,10 +241,10 @@ impl<'a> Edit<'a> {
         let old = whole.get(&sub.name).cloned();
         let new = self.changed(sub, old.clone(), op, value)?;
         if op == Op::Remove && sub.required && old.is_some() && new.is_none() {
-            return Err(required(&sub.name));
+            return Err(required(&format!("{}.{}", attribute.name, sub.name)));
         }
         if sub.mutability == Mutability::Immutable && old.is_some() && new != old {
-            return Err(Error::mutability(format!("{} cannot be changed once it is set", sub.name)));
+            return Err(Error::mutability(format!("{}.{} cannot be changed once it is set", attribute.name, sub.name)));
         }
         let gone = old.is_some() && new.is_none();
         put(whole, &sub.name, new);
@@ -270,7 +273,7 @@ impl<'a> Edit<'a> {
         &mut self,
         attribute: &Attribute,
         sub: &Attribute,
-        list: &mut Vec<Value>,
+        list: &mut [Value],
         chosen: &[usize],
         op: Op,
         value: Option<Value>,
@@ -282,7 +285,7 @@ impl<'a> Edit<'a> {
                 continue;
             }
             let Value::Object(whole) = one else { continue };
-            let gone = self.change_part(sub, whole, op, value.clone())?;
+            let gone = self.change_part(attribute, sub, whole, op, value.clone())?;
             elements::reorder(attribute, whole);
             // The element was made for the sake of this part, so it goes with it.
             let husk = gone && self.dialect.create_missing_element && attribute.multi_valued && is_husk(whole, sub);
@@ -357,10 +360,13 @@ impl<'a> Edit<'a> {
     /// Makes the element that a filter looks for in vain (`docs/deviations.toml#create_missing_element`).
     fn create(&mut self, spot: Spot<'_>, filter: &Filter, list: &mut Vec<Value>, value: Option<Value>) -> Result<()> {
         let Spot { attribute, sub, .. } = spot;
+        let value = value.unwrap_or(Value::Null);
+        if self.dialect.create_missing_element && unwrapped(&single(attribute), value.clone(), self.dialect).is_none() {
+            return Ok(());
+        }
         let none = || Error::no_target(format!("no value of {} satisfies the filter in the path", attribute.name));
         let seed = seed(attribute, filter, self.dialect).filter(|_| self.dialect.create_missing_element);
         let Some(seed) = seed.filter(|_| attribute.multi_valued || list.is_empty()) else { return Err(none()) };
-        let value = value.unwrap_or(Value::Null);
         if !attribute.is_complex() {
             let new = element(attribute, value, self.dialect, &mut self.ignored)?;
             return union(attribute, list, to_list(new));

@@ -52,7 +52,7 @@ pub(crate) fn listed(attribute: &Attribute, value: Value, dialect: &Dialect) -> 
             }
         }
         one if dialect.object_for_array => Ok(Some(vec![one])),
-        _ => Err(Error::invalid_value(format!("{} is a list", attribute.name))),
+        _ => Err(Error::invalid_value(format!("{} has to be a list", attribute.name))),
     }
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn parts<'a>(
             return Err(Error::invalid_value(format!("{} takes objects, not lists in lists", attribute.name)));
         }
         scalar if dialect.scalar_for_complex && attribute.sub("value").is_some() => wrap(scalar),
-        _ => return Err(Error::invalid_value(format!("{} is an object", attribute.name))),
+        _ => return Err(Error::invalid_value(format!("{} has to be an object", attribute.name))),
     };
     let mut said = Vec::with_capacity(sent.len());
     if let Some(id) = reference_tail(attribute, &sent)
@@ -192,7 +192,7 @@ fn reference_tail(attribute: &Attribute, parts: &Map<String, Value>) -> Option<S
 }
 
 fn scalar(attribute: &Attribute, value: Value, dialect: &Dialect) -> Result<Value> {
-    let wrong = |what: &str| Err(Error::invalid_value(format!("{} is {what}", attribute.name)));
+    let wrong = |what: &str| Err(Error::invalid_value(format!("{} has to be {what}", attribute.name)));
     match (attribute.attr_type, value) {
         (AttrType::Boolean, Value::Bool(flag)) => Ok(Value::Bool(flag)),
         (AttrType::Boolean, Value::String(text)) if dialect.boolean_strings => {
