@@ -105,15 +105,19 @@ impl PatchOp {
         if operations.len() > OPERATIONS_MAX {
             return Err(Error::invalid_value(format!("Operations has more than {OPERATIONS_MAX} elements")));
         }
-        let operations = operations.into_iter().map(|operation| Operation::parse(operation, dialect));
+        let several = operations.len() > 1;
+        let operations = operations.into_iter().enumerate().map(|(index, operation)| {
+            Operation::parse(operation, dialect).map_err(|error| numbered(error, index, several))
+        });
         Ok(Self { operations: operations.collect::<Result<_>>()? })
     }
 
     /// Applies all operations, or none.
     pub fn apply(&self, resource: &Resource, resource_type: &ResourceType, dialect: &Dialect) -> Result<Patched> {
         let mut edit = Edit::new(resource.clone(), resource_type, dialect, Origin::Path);
-        for operation in &self.operations {
-            edit.operation(operation)?;
+        let several = self.operations.len() > 1;
+        for (index, operation) in self.operations.iter().enumerate() {
+            edit.operation(operation).map_err(|error| numbered(error, index, several))?;
         }
         refuse_changed_immutable(resource, &edit.resource, resource_type)?;
         if let Err(error) = edit.resource.check(resource_type) {
@@ -177,6 +181,14 @@ impl PatchPath {
     pub fn parse(text: &str) -> Result<Self> {
         filter::path(text).map(|(attribute, filter)| Self { attribute, filter })
     }
+}
+
+/// Which of several operations is meant, counted from 1.
+fn numbered(error: Error, index: usize, several: bool) -> Error {
+    if !several {
+        return error;
+    }
+    Error { detail: format!("operation {}: {}", index + 1, error.detail), ..error }
 }
 
 fn take(map: &mut Map<String, Value>, name: &str) -> Option<Value> {

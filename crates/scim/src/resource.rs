@@ -8,7 +8,7 @@ mod normalise;
 mod shapes;
 
 pub use normalise::{ELEMENTS_MAX, normalise};
-pub(crate) use normalise::{element, in_order, parts, unwrapped};
+pub(crate) use normalise::{element, in_order, parts, unwrapped, within};
 pub use shapes::members;
 pub(crate) use shapes::{Place, Said, spread, spread_extension};
 

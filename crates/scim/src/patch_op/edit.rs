@@ -7,7 +7,7 @@ use super::elements::{self, is_husk, part, seed, selected_values, settle, subtra
 use super::{MemberOp, Op, Operation};
 use crate::resource::{
     ELEMENTS_MAX, Ignored, Place, Resource, Said, element, in_order, members, normalise, parts, put, spread,
-    spread_extension, unwrapped,
+    spread_extension, unwrapped, within,
 };
 use crate::schema::{Attribute, Mutability, Schema};
 use crate::{Dialect, Error, Filter, ResourceType, Result};
@@ -239,7 +239,7 @@ impl<'a> Edit<'a> {
         value: Option<Value>,
     ) -> Result<bool> {
         let old = whole.get(&sub.name).cloned();
-        let new = self.changed(sub, old.clone(), op, value)?;
+        let new = self.changed(sub, old.clone(), op, value).map_err(|error| within(attribute, error))?;
         if op == Op::Remove && sub.required && old.is_some() && new.is_none() {
             return Err(required(&format!("{}.{}", attribute.name, sub.name)));
         }
@@ -373,7 +373,10 @@ impl<'a> Edit<'a> {
         }
         let mut whole: Map<String, Value> = seed.into_iter().map(|(sub, part)| (sub.name.clone(), part)).collect();
         let said = match sub {
-            Some(sub) => vec![(sub, normalise(sub, value, self.dialect, &mut self.ignored)?)],
+            Some(sub) => {
+                let part = normalise(sub, value, self.dialect, &mut self.ignored);
+                vec![(sub, part.map_err(|error| within(attribute, error))?)]
+            }
             None => match unwrapped(&single(attribute), value, self.dialect) {
                 Some(value) => parts(attribute, value, self.dialect, &mut self.ignored)?,
                 None => Vec::new(),

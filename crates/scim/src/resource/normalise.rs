@@ -131,9 +131,15 @@ pub(crate) fn parts<'a>(
         if sub.mutability == Mutability::ReadOnly || follows || (referred && sub.name == "value") {
             continue;
         }
-        said.push((sub, normalise(sub, part, dialect, ignored)?));
+        let part = normalise(sub, part, dialect, ignored).map_err(|error| within(attribute, error))?;
+        said.push((sub, part));
     }
     Ok(said)
+}
+
+/// An error about a part, told with the attribute that it is a part of.
+pub(crate) fn within(attribute: &Attribute, error: Error) -> Error {
+    Error { detail: format!("{}.{}", attribute.name, error.detail), ..error }
 }
 
 /// The parts in the order of the schema; nothing if there is none.
@@ -210,12 +216,19 @@ fn scalar(attribute: &Attribute, value: Value, dialect: &Dialect) -> Result<Valu
         (AttrType::Decimal, _) => wrong("a number"),
         (AttrType::DateTime, Value::String(text)) if instant(&text).is_some() => Ok(Value::String(text)),
         (AttrType::DateTime, _) => wrong("a date and time such as 2026-11-24T09:30:00Z"),
+        (AttrType::Binary, Value::String(text)) if text.chars().all(is_base64) => Ok(Value::String(text)),
+        (AttrType::Binary, _) => wrong("base64"),
         (_, Value::String(text)) => bounded(attribute, text),
         (_, number @ (Value::Number(_) | Value::Bool(_))) if dialect.numbers_for_strings => {
             bounded(attribute, number.to_string())
         }
         _ => wrong("a string"),
     }
+}
+
+/// RFC 4648 in either alphabet; certificates often come in lines.
+fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=') || c.is_ascii_whitespace()
 }
 
 fn integer(value: &Value, dialect: &Dialect) -> Option<i64> {
@@ -235,7 +248,7 @@ fn whole(number: f64) -> Option<i64> {
 
 fn bounded(attribute: &Attribute, text: String) -> Result<Value> {
     let name = &attribute.name;
-    if text.len() > STRING_MAX_BYTES && attribute.attr_type != AttrType::Binary {
+    if text.len() > STRING_MAX_BYTES {
         return Err(Error::invalid_value(format!("{name} is longer than {STRING_MAX_BYTES} bytes")));
     }
     let (least, most) = (attribute.length_min.unwrap_or(0), attribute.length_max.unwrap_or(u32::MAX));
