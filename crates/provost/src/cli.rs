@@ -160,11 +160,15 @@ Examples:
   provost token create --label ops --admin --output-file admin.token")]
     Create(TokenCreate),
     /// List tokens: label, scope, last used
-    List,
+    List {
+        /// The administrators' tokens instead of the tenant's
+        #[arg(long)]
+        admin: bool,
+    },
     /// Replace a token; the old one goes on working for a while
     #[command(after_help = "Example:\n  provost token rotate 0190c2 --overlap 24h --output-file okta.token")]
     Rotate {
-        /// The token's id, as `token list` shows it
+        /// The token's id, as `token list` shows it; its beginning is enough
         id: String,
         /// How long the old token goes on working: 90s, 15m, 24h, 7d
         #[arg(long, value_name = "TIME", default_value = "24h")]
@@ -175,8 +179,11 @@ Examples:
     },
     /// End a token now
     Revoke {
-        /// The token's id, as `token list` shows it
+        /// The token's id, as `token list` shows it; its beginning is enough
         id: String,
+        /// It is an administrator's token
+        #[arg(long)]
+        admin: bool,
     },
 }
 
@@ -190,9 +197,9 @@ pub struct TokenCreate {
     #[arg(long, value_name = "LIST", conflicts_with = "admin")]
     pub scope: Option<String>,
     /// When it ends: 90s, 15m, 24h, 90d [default: never]
-    #[arg(long, value_name = "TIME", conflicts_with = "admin")]
+    #[arg(long, value_name = "TIME")]
     pub expires_in: Option<Span>,
-    /// A token for this command line and the admin API, not for an identity provider
+    /// An administrator's token, for this command line and the admin API
     #[arg(long)]
     pub admin: bool,
     /// Where the secret goes.

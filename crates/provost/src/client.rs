@@ -20,6 +20,8 @@ use tower::ServiceExt;
 
 /// Where the data is when nobody says so.
 pub const DATA_DEFAULT: &str = "provost-data";
+/// The file by which a data folder is known.
+pub const DATABASE: &str = "provost.db";
 /// Longest wait for a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Longest wait for an answer.
@@ -76,7 +78,7 @@ impl Client {
     }
 
     async fn local(folder: &Path) -> Result<Self> {
-        let socket = folder.join("provost.sock");
+        let socket = folder.join(server::SOCKET);
         // A server that was killed leaves its socket behind; nobody answers there.
         if tokio::net::UnixStream::connect(&socket).await.is_ok() {
             let client = builder()
@@ -86,13 +88,15 @@ impl Client {
             let way = Way::Http { client, base: "http://provost".to_owned(), token: None };
             return Ok(Self { way, target: socket.display().to_string() });
         }
-        if !folder.is_dir() {
-            let message = format!("there is no data folder {}", folder.display());
-            let fix = "start `provost serve`, which makes it, or name the folder with --data";
+        // Only a folder that a server made: a typing error must not leave a new database somewhere.
+        if !folder.join(DATABASE).is_file() {
+            let message = format!("there is no Provost data in {}", folder.display());
+            let fix = "start `provost serve`, which makes the folder, or name it with --data";
             return Err(Failure::new(Exit::NotFound, message, fix));
         }
-        let router = Router::new();
-        Ok(Self { way: Way::InProcess(router), target: folder.display().to_string() })
+        let config = server::Config::new(folder.to_owned(), std::net::SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let app = server::App::open(config).map_err(|error| crate::serve::store_failure(&error, folder))?;
+        Ok(Self { way: Way::InProcess(server::router(app)), target: folder.display().to_string() })
     }
 
     /// Whether a server runs on what the client speaks to.
@@ -153,7 +157,8 @@ async fn over_http(
 async fn in_process(router: Router, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<(u16, Vec<u8>)> {
     let broken = |error: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("the request failed: {error}"), "");
     let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
-    let request = request.body(Body::from(body.unwrap_or_default())).map_err(|error| broken(&error))?;
+    let mut request = request.body(Body::from(body.unwrap_or_default())).map_err(|error| broken(&error))?;
+    request.extensions_mut().insert(server::Peer::Local);
     let Ok(answer) = router.oneshot(request).await;
     let status = answer.status().as_u16();
     let bytes = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await.map_err(|error| broken(&error))?;

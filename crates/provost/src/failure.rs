@@ -93,7 +93,7 @@ impl Failure {
             "code": self.code,
             "message": self.message,
             "fix": self.fix,
-            "docs": format!("docs/guide/{page}#{}", self.code.to_lowercase()),
+            "docs": format!("docs/guide/{page}"),
         }})
     }
 }
@@ -136,7 +136,7 @@ mod tests {
         let body = json!({"error": {"code": "PRV-1007", "status": 409, "message": "taken", "fix": "use another"}});
         let failure = Failure::from_answer(409, &body);
         assert_eq!((failure.exit, failure.code.as_str()), (Exit::Conflict, "PRV-1007"));
-        assert_eq!(failure.to_json()["error"]["docs"], "docs/guide/errors.md#prv-1007");
+        assert_eq!(failure.to_json()["error"]["docs"], "docs/guide/errors.md");
     }
 
     #[test]

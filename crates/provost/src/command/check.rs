@@ -15,11 +15,10 @@ async fn data(cx: &Cx) -> Result<()> {
     let (findings, next) = rows(&cx.client.get("/api/v1/check").await?);
     let columns: [Column<'_>; 1] =
         [("FINDING", &|row| if row.is_string() { crate::output::plain(row) } else { text(row, "message") })];
-    cx.out.list("check.data", &columns, &findings, &next)?;
     if findings.is_empty() {
-        cx.out.note("The data is whole.");
-        return Ok(());
+        return cx.out.done("check.data", &findings.into(), "The data is whole.");
     }
+    cx.out.list("check.data", &columns, &findings, &next)?;
     let fix = "stop the server, keep a copy of the folder, and restore a backup";
     Err(Failure::new(Exit::Findings, format!("{} findings", findings.len()), fix))
 }

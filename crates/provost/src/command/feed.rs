@@ -21,16 +21,18 @@ pub(super) async fn log(cx: &Cx, command: Log) -> Result<()> {
             cx.out.one("log.show", &entry, &serde_json::to_string_pretty(&entry).unwrap_or_default())
         }
         Log::Tail(filter) => {
-            let last = last_seq(cx, "/log").await?;
+            let newest = cx.client.get(&with_query(&cx.path("/log"), &[("limit", Some("1".to_owned()))])).await?;
+            let last = rows(&newest).0.iter().map(seq).max().unwrap_or(0);
             follow(cx, last, |after| log_path(cx, &filter, None, Some(after), PAGE), log_line).await
         }
     }
 }
 
 async fn log_list(cx: &Cx, arguments: &LogList) -> Result<()> {
-    let since = arguments.since.map(|span| span.0.to_string());
+    let since = arguments.since.map(|span| ago(span.0));
     let path = log_path(cx, &arguments.filter, since, arguments.after, arguments.limit);
     let (mut entries, next) = rows(&cx.client.get(&path).await?);
+    let next = if (entries.len() as u64) < arguments.limit { Value::Null } else { next };
     entries.sort_by_key(seq);
     let columns: [Column<'_>; 8] = [
         ("SEQ", &|row| text(row, "seq")),
@@ -75,7 +77,7 @@ fn log_line(row: &Value) -> String {
 }
 
 fn millis(row: &Value) -> String {
-    let micros = row.get("tookMicros").and_then(Value::as_f64);
+    let micros = row.get("micros").and_then(Value::as_f64);
     micros.map_or_else(|| "-".to_owned(), |micros| format!("{:.1}", micros / 1_000.0))
 }
 
@@ -86,6 +88,7 @@ pub(super) async fn changes(cx: &Cx, command: Changes) -> Result<()> {
     match command {
         Changes::List { after, limit } => {
             let (found, next) = rows(&cx.client.get(&path(after, limit)).await?);
+            let next = if (found.len() as u64) < limit { Value::Null } else { next };
             let columns: [Column<'_>; 6] = [
                 ("SEQ", &|row| text(row, "seq")),
                 ("AT", &|row| instant(row, "at")),
@@ -99,7 +102,7 @@ pub(super) async fn changes(cx: &Cx, command: Changes) -> Result<()> {
         Changes::Tail { after } => {
             let after = match after {
                 Some(after) => after,
-                None => last_seq(cx, "/changes").await?,
+                None => last_change(cx, path).await?,
             };
             follow(cx, after, |after| path(after, PAGE), change_line).await
         }
@@ -140,11 +143,27 @@ async fn follow(cx: &Cx, after: u64, path: impl Fn(u64) -> String, line: impl Fn
     }
 }
 
-/// The number of the newest entry.
-async fn last_seq(cx: &Cx, feed: &str) -> Result<u64> {
-    let path = with_query(&cx.path(feed), &[("limit", Some("1".to_owned())), ("order", Some("newest".to_owned()))]);
-    let (found, _) = rows(&cx.client.get(&path).await?);
-    Ok(found.iter().map(seq).max().unwrap_or(0))
+/// The number of the newest change. The feed only goes forward and its numbers have no gaps, so the end is found by
+/// doubling and halving, in few small questions however long the feed is.
+async fn last_change(cx: &Cx, path: impl Fn(u64, u64) -> String) -> Result<u64> {
+    let (mut known, mut step) = (0_u64, 1_u64 << 16);
+    loop {
+        let (found, _) = rows(&cx.client.get(&path(known + step - 1, 1)).await?);
+        match found.first() {
+            Some(row) => {
+                known = seq(row).max(known);
+                step = step.saturating_mul(2).min(1 << 40);
+            }
+            None if step == 1 => return Ok(known),
+            None => step /= 2,
+        }
+    }
+}
+
+/// The instant so many seconds ago, as the API takes it.
+fn ago(seconds: u64) -> String {
+    let micros = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    scim::meta::rfc3339(server::Clock::system().now().saturating_sub(micros))
 }
 
 fn seq(row: &Value) -> u64 {

@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 pub(super) async fn run(cx: &Cx, command: Token) -> Result<()> {
     match command {
         Token::Create(arguments) => create(cx, &arguments).await,
-        Token::List => list(cx).await,
+        Token::List { admin } => list(cx, admin).await,
         Token::Rotate { id, overlap, output } => rotate(cx, &id, overlap, &output).await,
-        Token::Revoke { id } => revoke(cx, &id).await,
+        Token::Revoke { id, admin } => revoke(cx, &id, admin).await,
     }
 }
 
@@ -41,7 +41,7 @@ async fn create(cx: &Cx, arguments: &TokenCreate) -> Result<()> {
 
 async fn rotate(cx: &Cx, id: &str, overlap: Span, output: &SecretOutput) -> Result<()> {
     let file = SecretFile::open(output)?;
-    let id = whole_id(cx, id).await?;
+    let id = whole_id(cx, id, false).await?;
     let path = cx.path(&format!("/tokens/{}/rotate", encoded(&id)));
     let made = cx.client.call(Method::POST, &path, Some(&json!({"overlapSeconds": overlap.0}))).await?;
     show(cx, "token.rotate", made, file)?;
@@ -65,8 +65,13 @@ fn show(cx: &Cx, schema: &str, mut made: Value, file: Option<SecretFile>) -> Res
     cx.out.done(schema, &made, &format!("The token is in {} and nowhere else.", path.display()))
 }
 
-async fn list(cx: &Cx) -> Result<()> {
-    let (tokens, next) = rows(&cx.client.get(&cx.path("/tokens")).await?);
+/// Where the tokens are: those of the tenant, or the administrators'.
+fn tokens_path(cx: &Cx, admin: bool) -> String {
+    if admin { "/api/v1/tokens".to_owned() } else { cx.path("/tokens") }
+}
+
+async fn list(cx: &Cx, admin: bool) -> Result<()> {
+    let (tokens, next) = rows(&cx.client.get(&tokens_path(cx, admin)).await?);
     let columns: [Column<'_>; 8] = [
         ("ID", &|row| text(row, "id")),
         ("LABEL", &|row| text(row, "label")),
@@ -75,28 +80,22 @@ async fn list(cx: &Cx) -> Result<()> {
         ("EXPIRES", &|row| instant(row, "expiresAt")),
         ("LAST USED", &|row| instant(row, "lastUsedAt")),
         ("FROM", &|row| text(row, "lastUsedFrom")),
-        ("STATE", &|row| state(row)),
+        ("STATE", &|row| text(row, "state")),
     ];
     cx.out.list("token.list", &columns, &tokens, &next)
 }
 
-fn state(row: &Value) -> String {
-    match row.get("revokedAt") {
-        Some(at) if !at.is_null() => "revoked".into(),
-        _ => "active".into(),
-    }
-}
-
-async fn revoke(cx: &Cx, id: &str) -> Result<()> {
-    let id = whole_id(cx, id).await?;
+async fn revoke(cx: &Cx, id: &str, admin: bool) -> Result<()> {
+    let id = whole_id(cx, id, admin).await?;
     confirm(&format!("end token {id} at once: whoever uses it is locked out"), cx.yes)?;
-    cx.client.call(Method::DELETE, &cx.path(&format!("/tokens/{}", encoded(&id))), None).await?;
+    let path = format!("{}/{}", tokens_path(cx, admin), encoded(&id));
+    cx.client.call(Method::DELETE, &path, None).await?;
     cx.out.done("token.revoke", &json!({"id": id}), &format!("Token {id} is revoked."))
 }
 
 /// The id that begins like this, if it is the only one.
-async fn whole_id(cx: &Cx, start: &str) -> Result<String> {
-    let (tokens, _) = rows(&cx.client.get(&cx.path("/tokens")).await?);
+async fn whole_id(cx: &Cx, start: &str, admin: bool) -> Result<String> {
+    let (tokens, _) = rows(&cx.client.get(&tokens_path(cx, admin)).await?);
     let ids: Vec<String> = tokens.iter().map(|token| text(token, "id")).collect();
     if let Some(id) = ids.iter().find(|id| *id == start) {
         return Ok(id.clone());
@@ -106,8 +105,9 @@ async fn whole_id(cx: &Cx, start: &str) -> Result<String> {
         (Some(id), None) => Ok(id.clone()),
         (Some(_), Some(_)) => Err(Failure::usage(format!("several tokens begin with {start}"), "write more of the id")),
         (None, _) => {
-            let message = format!("tenant {} has no token {start}", cx.tenant);
-            Err(Failure::new(Exit::NotFound, message, "see `provost token list`"))
+            let owner = if admin { "the server".to_owned() } else { format!("tenant {}", cx.tenant) };
+            let fix = format!("see `provost token list{}`", if admin { " --admin".to_owned() } else { cx.again() });
+            Err(Failure::new(Exit::NotFound, format!("{owner} has no token {start}"), fix))
         }
     }
 }
