@@ -6,23 +6,36 @@
 mod changes;
 mod db;
 mod error;
+mod filter_sql;
+mod index;
 mod log;
+mod manager;
+mod members;
 mod migrate;
 mod queue;
+mod render;
+mod resources;
 mod seal;
+mod search;
 mod tenants;
 mod tokens;
+mod view;
 
 pub use changes::{Change, ChangeKind};
 pub use db::{Options, Reader, Stats, Store, Writer};
 pub use error::Error;
 pub use log::{LogEntry, LogQuery};
+pub use members::MembersChanged;
+pub use render::Comma;
+pub use resources::{Deleted, Policy, Stored};
 pub use seal::Sealer;
+pub use search::{Page, Position, Query, Sort, Start};
 pub use tenants::{
     Adoption, Crud, Definitions, ExtensionDef, LogLevel, LogLimits, ManagerMatch, ResourceTypeDef, Settings, Switches,
     Tenant, TenantId,
 };
 pub use tokens::{Access, Scope, Token, TokenUse};
+pub use view::{GroupView, ManagerView, MemberView, View};
 
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

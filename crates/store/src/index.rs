@@ -1,0 +1,144 @@
+//! The index rows of a resource, as a set: what changes is the difference of two sets.
+//!
+//! Not here: `id` and `meta` (columns), members, groups and a user's manager (tables of their own), and
+//! attributes that are never returned: nobody can ask for what nobody is shown.
+
+use scim::filter::is_value;
+use scim::schema::{self, Attribute, Returned, Schema, Uniqueness};
+use scim::{Resource, ResourceType, Target};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// One row of `unique_value` or `attribute_value`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct IndexRow {
+    /// Whether no other resource may have it.
+    pub(crate) unique: bool,
+    /// The leaf's `Target::index_path`, or `empty_path`.
+    pub(crate) path: String,
+    /// `Attribute::key`; empty for a value that has none.
+    pub(crate) value: String,
+    /// The entry of a list; 0 is the primary one.
+    pub(crate) element: i64,
+}
+
+/// Which table keeps a value: `true` for `unique_value`.
+pub(crate) fn is_unique(attribute: &Attribute) -> bool {
+    attribute.uniqueness != Uniqueness::None && !attribute.multi_valued && !attribute.is_complex()
+}
+
+/// Under this name stand the elements of an attribute that have no value at all: `""` where a tenant
+/// is strict. Without them `emails[not (value pr)]` could not find them.
+pub(crate) fn empty_path(extension: Option<&Schema>, attribute: &Attribute) -> String {
+    let mut path = path(extension, attribute, None);
+    path.push_str("#empty");
+    path
+}
+
+/// The path of an attribute or a part, as `Target::index_path` writes it, but without adding `.value`.
+pub(crate) fn path(extension: Option<&Schema>, attribute: &Attribute, sub: Option<&Attribute>) -> String {
+    if sub.is_some() || !attribute.is_complex() {
+        return Target::Attribute { extension, attribute, sub }.index_path();
+    }
+    let name = attribute.name.to_ascii_lowercase();
+    extension.map_or_else(|| name.clone(), |schema| format!("{}:{name}", schema.id.to_ascii_lowercase()))
+}
+
+/// Whether the attribute's values are kept elsewhere than in the two index tables.
+pub(crate) fn is_apart(resource_type: &ResourceType, extension: Option<&Schema>, attribute: &Attribute) -> bool {
+    match extension {
+        None => match attribute.name.as_str() {
+            "schemas" | "id" | "meta" => true,
+            "groups" => resource_type.is_user(),
+            "members" => resource_type.has_members(),
+            _ => false,
+        },
+        Some(schema) => is_manager(resource_type, schema, attribute),
+    }
+}
+
+/// Whether it is the manager that the server resolves.
+pub(crate) fn is_manager(resource_type: &ResourceType, extension: &Schema, attribute: &Attribute) -> bool {
+    resource_type.is_user() && extension.id == schema::ENTERPRISE_USER && attribute.name == "manager"
+}
+
+/// The rows of a resource from which what is never returned was taken out.
+pub(crate) fn rows(visible: &Resource, resource_type: &ResourceType) -> BTreeSet<IndexRow> {
+    let mut rows = BTreeSet::new();
+    for (extension, attribute) in resource_type.attributes() {
+        if is_apart(resource_type, extension, attribute) || attribute.returned == Returned::Never {
+            continue;
+        }
+        let Some(value) = visible.value(extension, attribute) else { continue };
+        let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        let primary = primary(elements);
+        for (index, element) in elements.iter().enumerate() {
+            add(&mut rows, extension, attribute, element, number(index, primary));
+        }
+    }
+    if let Some(attribute) = schema::COMMON.attribute("schemas") {
+        for (extension, element) in resource_type.extensions.iter().zip(1..) {
+            if visible.attributes.contains_key(&extension.schema.id) {
+                let value = attribute.key(&Value::String(extension.schema.id.clone())).unwrap_or_default();
+                rows.insert(IndexRow { unique: false, path: "schemas".into(), value, element });
+            }
+        }
+    }
+    rows
+}
+
+/// The position of the primary element; the first one if none is marked.
+pub(crate) fn primary(elements: &[Value]) -> usize {
+    elements.iter().position(|element| element.get("primary") == Some(&Value::Bool(true))).unwrap_or(0)
+}
+
+/// The primary and the first element change places, so that all others keep their numbers.
+fn number(index: usize, primary: usize) -> i64 {
+    let number = if index == primary {
+        0
+    } else if index == 0 {
+        primary
+    } else {
+        index
+    };
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn add(rows: &mut BTreeSet<IndexRow>, extension: Option<&Schema>, attribute: &Attribute, element: &Value, number: i64) {
+    let before = rows.len();
+    if attribute.is_complex() {
+        for sub in attribute.sub_attributes.iter().filter(|sub| sub.returned != Returned::Never) {
+            let Some(part) = element.get(&sub.name) else { continue };
+            leaves(rows, sub, part, false, number, || path(extension, attribute, Some(sub)));
+        }
+    } else {
+        leaves(rows, attribute, element, is_unique(attribute), number, || path(extension, attribute, None));
+    }
+    if rows.len() == before {
+        let path = empty_path(extension, attribute);
+        rows.insert(IndexRow { unique: false, path, value: String::new(), element: number });
+    }
+}
+
+fn leaves(
+    rows: &mut BTreeSet<IndexRow>,
+    leaf: &Attribute,
+    value: &Value,
+    unique: bool,
+    element: i64,
+    path: impl Fn() -> String,
+) {
+    let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    for value in values.iter().filter(|value| is_value(value)) {
+        rows.insert(IndexRow { unique, path: path(), value: leaf.key(value).unwrap_or_default(), element });
+    }
+}
+
+/// What members, groups and managers are shown as: the display name, for a user also the formatted or the
+/// login name.
+pub(crate) fn display(resource: &Resource, resource_type: &ResourceType) -> Option<String> {
+    let names: &[&str] =
+        if resource_type.is_user() { &["displayName", "name.formatted", "userName"] } else { &["displayName"] };
+    let text = names.iter().find_map(|name| resource.text(resource_type, name).filter(|text| !text.is_empty()));
+    text.map(str::to_owned)
+}

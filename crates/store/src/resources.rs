@@ -1,0 +1,451 @@
+//! Resources: one narrow row, one document, and index rows that follow by difference.
+
+use crate::db::{Reader, Writer};
+use crate::index::{self, IndexRow, is_unique};
+use crate::manager::identifiers;
+use crate::render::{self, Rendered, visible};
+use crate::tenants::ManagerMatch;
+use crate::{Error, Result, TenantId};
+use rusqlite::{Row, params};
+use scim::schema::fold;
+use scim::{Resource, ResourceType, Target};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A resource as it is changed: with what is never returned, and the manager as it was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its row.
+    pub rid: i64,
+    /// Its id.
+    pub id: String,
+    /// Goes up with every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it last changed.
+    pub modified_at: i64,
+    /// How many members it has; 0 for what is no group.
+    pub member_count: u64,
+    /// All of it but members, groups and meta; the manager as `{"value": …}` as it was sent.
+    pub resource: Resource,
+}
+
+/// How a new resource comes to its id, and how managers are found.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy<'a> {
+    /// Whether a resource that was deleted gets its old id back, if type and externalId are the same.
+    pub return_same_id: bool,
+    /// By what a manager is found, in this order.
+    pub manager_match: &'a [ManagerMatch],
+}
+
+/// What a deletion changed besides the resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Ids of the groups that it was a direct member of; their versions went up.
+    pub groups: Vec<String>,
+}
+
+struct Loaded {
+    stored: Stored,
+    head: Vec<u8>,
+    asked: Option<Vec<u8>>,
+    hidden: Option<Vec<u8>>,
+    raw: Option<String>,
+}
+
+const STORED: &str = "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked, \
+                      d.hidden, l.raw \
+                      from resource r join document d on d.rid = r.rid left join manager_link l on l.rid = r.rid";
+
+fn loaded(row: &Row<'_>) -> rusqlite::Result<Loaded> {
+    let stored = Stored {
+        rid: row.get(0)?,
+        id: row.get(1)?,
+        version: row.get(2)?,
+        created_at: row.get(3)?,
+        modified_at: row.get(4)?,
+        member_count: row.get::<_, i64>(5)?.cast_unsigned(),
+        resource: Resource::default(),
+    };
+    Ok(Loaded { stored, head: row.get(6)?, asked: row.get(7)?, hidden: row.get(8)?, raw: row.get(9)? })
+}
+
+impl Loaded {
+    fn into_stored(self, resource_type: &ResourceType) -> Result<Stored> {
+        let (asked, hidden) = (self.asked.as_deref(), self.hidden.as_deref());
+        let resource = render::resource(&self.head, asked, hidden, self.raw, resource_type)?;
+        Ok(Stored { resource, ..self.stored })
+    }
+}
+
+impl Reader {
+    /// The resource of that id and type. One lookup and one parse.
+    pub fn find(&self, tenant: TenantId, resource_type: &ResourceType, id: &str) -> Result<Option<Stored>> {
+        let sql = format!("{STORED} where r.tenant = ?1 and r.id = ?2 and r.kind = ?3");
+        let found = self.first(&sql, (tenant.0, id, &resource_type.name), loaded)?;
+        found.map(|found| found.into_stored(resource_type)).transpose()
+    }
+
+    /// The resource with this value of an attribute; the oldest if there are several.
+    pub fn find_unique(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        path: &str,
+        text: &str,
+    ) -> Result<Option<Stored>> {
+        let rids = self.rids_by(tenant, resource_type, path, text, 1)?;
+        rids.first().map(|rid| self.stored(resource_type, *rid)).transpose()
+    }
+
+    /// The resources with this value of an attribute, oldest first, two at most: one is a match, two are not.
+    pub fn find_by(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        path: &str,
+        text: &str,
+    ) -> Result<Vec<Stored>> {
+        let rids = self.rids_by(tenant, resource_type, path, text, 2)?;
+        rids.into_iter().map(|rid| self.stored(resource_type, rid)).collect()
+    }
+
+    pub(crate) fn stored(&self, resource_type: &ResourceType, rid: i64) -> Result<Stored> {
+        let found = self.first(&format!("{STORED} where r.rid = ?1"), [rid], loaded)?;
+        found.ok_or_else(|| Error::broken("an index row without a resource"))?.into_stored(resource_type)
+    }
+
+    /// Rows of the resources with this value of an attribute, oldest first. One range of an index.
+    pub(crate) fn rids_by(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        path: &str,
+        text: &str,
+        limit: u32,
+    ) -> Result<Vec<i64>> {
+        let kind = resource_type.name.as_str();
+        if path == "id" {
+            let sql = "select rid from resource where tenant = ?1 and id = ?2 and kind = ?3";
+            return self.all(sql, (tenant.0, text, kind), |row| row.get(0));
+        }
+        let Some(target @ Target::Attribute { attribute, sub, .. }) = resource_type.resolve_text(path) else {
+            return Ok(Vec::new());
+        };
+        let key = target.leaf().and_then(|leaf| leaf.key(&Value::String(text.to_owned())));
+        let Some(key) = key.filter(|key| !key.is_empty()) else { return Ok(Vec::new()) };
+        let Some(number) = self.attribute(tenant, kind, &target.index_path())? else { return Ok(Vec::new()) };
+        let sql = if sub.is_none() && is_unique(attribute) {
+            "select rid from unique_value where tenant = ?1 and attribute = ?2 and value = ?3 limit ?4"
+        } else {
+            "select distinct rid from attribute_value where tenant = ?1 and attribute = ?2 and value = ?3
+             order by rid limit ?4"
+        };
+        self.all(sql, (tenant.0, number, key, limit), |row| row.get(0))
+    }
+}
+
+impl Writer {
+    /// Makes a resource, with the given id, or with that of a deleted one if the policy says so and the
+    /// externalId is the same, or with a new one (UUID version 7). `Conflict` names the attribute whose value
+    /// is taken. Members are added with `members_apply`.
+    pub fn insert(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        id: Option<&str>,
+        resource: &Resource,
+        now: i64,
+        policy: Policy<'_>,
+    ) -> Result<Stored> {
+        let (id, version) = self.new_id(tenant, resource_type, id, resource, policy)?;
+        let kind = resource_type.name.as_str();
+        let display = index::display(resource, resource_type);
+        let sql = "insert into resource (tenant, kind, id, version, created_at, modified_at, display, display_key,
+                   member_count) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, 0) on conflict do nothing returning rid";
+        let key = display.as_deref().map(fold);
+        let rid = self
+            .first(sql, (tenant.0, kind, &id, version, now, &display, key), |row| row.get(0))?
+            .ok_or_else(|| Error::Conflict { attribute: "id".into() })?;
+        let rendered = render::render(resource, resource_type, &id)?;
+        self.store_document(rid, &rendered)?;
+        let rows = index::rows(&visible(resource, resource_type), resource_type);
+        self.index(tenant, resource_type, rid, &BTreeSet::new(), &rows)?;
+        let sql = "insert into resource_count (tenant, kind, count) values (?1, ?2, 1)
+                   on conflict (tenant, kind) do update set count = count + 1";
+        self.execute(sql, (tenant.0, kind))?;
+        if resource_type.is_user() {
+            self.relink(tenant, resource_type, &identifiers(resource, resource_type, &id), policy.manager_match)?;
+            if let Some((raw, ..)) = &rendered.manager {
+                self.link_manager(tenant, resource_type, rid, Some(raw), policy.manager_match)?;
+            }
+        }
+        let raw = rendered.manager.map(|(raw, ..)| raw);
+        let resource = kept(resource, resource_type, raw);
+        Ok(Stored { rid, id, version, created_at: now, modified_at: now, member_count: 0, resource })
+    }
+
+    /// Stores a new state of a resource that was read in this write; the version goes up by one. `Stale` if
+    /// it is not the version that is there. Costs the document, and the index rows in which the two states
+    /// differ.
+    pub fn update(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        stored: &Stored,
+        resource: &Resource,
+        now: i64,
+        manager_match: &[ManagerMatch],
+    ) -> Result<Stored> {
+        let display = index::display(resource, resource_type);
+        let modified_at = now.max(stored.modified_at);
+        let sql = "update resource set version = version + 1, modified_at = ?4, display = ?5, display_key = ?6
+                   where rid = ?1 and tenant = ?2 and version = ?3";
+        let key = display.as_deref().map(fold);
+        if self.execute(sql, (stored.rid, tenant.0, stored.version, modified_at, &display, key))? == 0 {
+            return Err(Error::Stale);
+        }
+        let rendered = render::render(resource, resource_type, &stored.id)?;
+        self.store_document(stored.rid, &rendered)?;
+        let old = index::rows(&visible(&stored.resource, resource_type), resource_type);
+        let new = index::rows(&visible(resource, resource_type), resource_type);
+        self.index(tenant, resource_type, stored.rid, &old, &new)?;
+        let raw = rendered.manager.map(|(raw, ..)| raw);
+        if resource_type.is_user() {
+            let old = identifiers(&stored.resource, resource_type, &stored.id);
+            let new = identifiers(resource, resource_type, &stored.id);
+            self.relink(tenant, resource_type, old.symmetric_difference(&new), manager_match)?;
+            if raw != render::manager_of(&stored.resource, resource_type) {
+                self.link_manager(tenant, resource_type, stored.rid, raw.as_deref(), manager_match)?;
+            }
+        }
+        let resource = kept(resource, resource_type, raw);
+        Ok(Stored { version: stored.version + 1, modified_at, resource, ..stored.clone() })
+    }
+
+    /// The version goes up by one because its members changed. `Stale` if it is not the version that is there.
+    pub fn touch(&mut self, tenant: TenantId, stored: &Stored, now: i64) -> Result<Stored> {
+        let modified_at = now.max(stored.modified_at);
+        let sql = "update resource set version = version + 1, modified_at = ?4
+                   where rid = ?1 and tenant = ?2 and version = ?3 returning member_count";
+        let count: Option<i64> =
+            self.first(sql, (stored.rid, tenant.0, stored.version, modified_at), |row| row.get(0))?;
+        let member_count = count.ok_or(Error::Stale)?.cast_unsigned();
+        Ok(Stored { version: stored.version + 1, modified_at, member_count, ..stored.clone() })
+    }
+
+    /// Removes a resource: its rows, its memberships in both directions, the links of those whose manager it
+    /// was. Its id and externalId stay behind as a tombstone. Costs what it holds and what it is in.
+    pub fn delete(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        stored: &Stored,
+        now: i64,
+        manager_match: &[ManagerMatch],
+    ) -> Result<Deleted> {
+        let kind = resource_type.name.as_str();
+        let sql = "delete from resource where rid = ?1 and tenant = ?2 and version = ?3";
+        if self.execute(sql, (stored.rid, tenant.0, stored.version))? == 0 {
+            return Err(Error::Stale);
+        }
+        self.execute("delete from document where rid = ?1", [stored.rid])?;
+        let old = index::rows(&visible(&stored.resource, resource_type), resource_type);
+        self.index(tenant, resource_type, stored.rid, &old, &BTreeSet::new())?;
+        let groups = self.leave_groups(tenant, stored.rid, now)?;
+        if resource_type.has_members() {
+            self.execute("delete from member where tenant = ?1 and group_rid = ?2", (tenant.0, stored.rid))?;
+        }
+        if resource_type.is_user() {
+            self.execute("delete from manager_link where rid = ?1", [stored.rid])?;
+            self.relink_of(tenant, resource_type, stored.rid, manager_match)?;
+        }
+        let sql = "update resource_count set count = count - 1 where tenant = ?1 and kind = ?2";
+        self.execute(sql, (tenant.0, kind))?;
+        let sql = "insert into tombstone (tenant, kind, id, external_id, version, deleted_at)
+                   values (?1, ?2, ?3, ?4, ?5, ?6)
+                   on conflict (tenant, id) do update set kind = excluded.kind, external_id = excluded.external_id,
+                   version = excluded.version, deleted_at = excluded.deleted_at";
+        let external_id = stored.resource.text(resource_type, "externalId").filter(|text| !text.is_empty());
+        self.execute(sql, (tenant.0, kind, &stored.id, external_id, stored.version, now))?;
+        Ok(Deleted { groups })
+    }
+
+    /// Follows a change of a tenant's definitions: reads every resource of the type as `old` defines it and
+    /// keeps it as `new` does. Values of attributes that are gone go for good; uniqueness and case are applied
+    /// to what is there (`Conflict` if a value turns out to be taken; the whole write is undone then). Costs a
+    /// look at every resource of the type, and a change of those that differ.
+    pub fn redefine(&mut self, tenant: TenantId, old: &ResourceType, new: &ResourceType) -> Result<()> {
+        let sql = "select rid from resource where tenant = ?1 and kind = ?2 order by rid";
+        let rids: Vec<i64> = self.all(sql, (tenant.0, &old.name), |row| row.get(0))?;
+        // First what goes, then what comes: two resources may exchange a unique value's table.
+        let mut added = Vec::new();
+        for rid in rids {
+            let stored = self.stored(old, rid)?;
+            let resource = known_parts(&stored.resource, new);
+            let before = index::rows(&visible(&stored.resource, old), old);
+            let after = index::rows(&visible(&resource, new), new);
+            let (was, now) =
+                (render::render(&stored.resource, old, &stored.id)?, render::render(&resource, new, &stored.id)?);
+            if was.head != now.head || was.asked != now.asked || was.hidden != now.hidden {
+                self.store_document(rid, &now)?;
+            }
+            self.index_rows_removed(tenant, old, rid, before.difference(&after))?;
+            let come: Vec<IndexRow> = after.difference(&before).cloned().collect();
+            if !come.is_empty() {
+                added.push((rid, come));
+            }
+        }
+        added.iter().try_for_each(|(rid, rows)| self.index_rows_added(tenant, new, *rid, rows))
+    }
+
+    fn new_id(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        id: Option<&str>,
+        resource: &Resource,
+        policy: Policy<'_>,
+    ) -> Result<(String, i64)> {
+        let dead: Option<(String, i64)> = match (id, resource.text(resource_type, "externalId")) {
+            (Some(id), _) => {
+                if id.is_empty() || !id.chars().all(|c| c.is_ascii_graphic() && !c.is_ascii_uppercase()) {
+                    return Err(Error::broken("an id is printable lower-case ASCII without spaces"));
+                }
+                let sql = "delete from tombstone where tenant = ?1 and id = ?2 returning id, version";
+                self.first(sql, (tenant.0, id), |row| Ok((row.get(0)?, row.get(1)?)))?
+            }
+            (None, Some(external_id)) if policy.return_same_id && !external_id.is_empty() => {
+                let sql = "delete from tombstone where tenant = ?1 and id = (select id from tombstone
+                           where tenant = ?1 and kind = ?2 and external_id = ?3 order by deleted_at desc limit 1)
+                           returning id, version";
+                let found = (tenant.0, &resource_type.name, external_id);
+                self.first(sql, found, |row| Ok((row.get(0)?, row.get(1)?)))?
+            }
+            _ => None,
+        };
+        Ok(match (dead, id) {
+            (Some((id, version)), _) => (id, version + 1),
+            (None, Some(id)) => (id.to_owned(), 1),
+            (None, None) => (uuid::Uuid::now_v7().to_string(), 1),
+        })
+    }
+
+    fn store_document(&mut self, rid: i64, rendered: &Rendered) -> Result<()> {
+        let sql = "insert into document (rid, head, asked, hidden, manager_at, manager_comma)
+                   values (?1, ?2, ?3, ?4, ?5, ?6)
+                   on conflict (rid) do update set head = excluded.head, asked = excluded.asked,
+                   hidden = excluded.hidden, manager_at = excluded.manager_at,
+                   manager_comma = excluded.manager_comma";
+        let at = rendered.manager.as_ref().and_then(|(_, at, _)| i64::try_from(*at).ok());
+        let comma = rendered.manager.as_ref().map(|(.., comma)| comma.number());
+        self.execute(sql, params![rid, rendered.head, rendered.asked, rendered.hidden, at, comma])?;
+        Ok(())
+    }
+
+    /// Makes the index rows those of the new state; touches only what differs.
+    fn index(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        rid: i64,
+        old: &BTreeSet<IndexRow>,
+        new: &BTreeSet<IndexRow>,
+    ) -> Result<()> {
+        self.index_rows_removed(tenant, resource_type, rid, old.difference(new))?;
+        self.index_rows_added(tenant, resource_type, rid, new.difference(old))
+    }
+
+    fn index_rows_removed<'a>(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        rid: i64,
+        rows: impl IntoIterator<Item = &'a IndexRow>,
+    ) -> Result<()> {
+        for row in rows {
+            let Some(number) = self.attribute(tenant, &resource_type.name, &row.path)? else { continue };
+            if row.unique {
+                let sql = "delete from unique_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4";
+                self.execute(sql, (tenant.0, number, &row.value, rid))?;
+            } else {
+                let sql = "delete from attribute_value
+                           where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
+                self.execute(sql, (tenant.0, number, &row.value, rid, row.element))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn index_rows_added<'a>(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        rid: i64,
+        rows: impl IntoIterator<Item = &'a IndexRow>,
+    ) -> Result<()> {
+        for row in rows {
+            let number = self.intern(tenant, &resource_type.name, &row.path)?;
+            if !row.unique {
+                let sql = "insert into attribute_value (tenant, attribute, value, rid, element)
+                           values (?1, ?2, ?3, ?4, ?5)";
+                self.execute(sql, (tenant.0, number, &row.value, rid, row.element))?;
+                continue;
+            }
+            let sql = "insert into unique_value (tenant, attribute, value, rid) values (?1, ?2, ?3, ?4)
+                       on conflict do nothing";
+            if self.execute(sql, (tenant.0, number, &row.value, rid))? == 0 {
+                return Err(Error::Conflict { attribute: full_name(resource_type, &row.path) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The full name of the attribute that has this index path.
+fn full_name(resource_type: &ResourceType, path: &str) -> String {
+    let named =
+        resource_type.attributes().find(|(extension, attribute)| index::path(*extension, attribute, None) == path);
+    named.map_or_else(|| path.to_owned(), |(extension, attribute)| scim::resource::full_name(extension, attribute))
+}
+
+/// The resource as reading it again gives it: the manager is its text alone.
+fn kept(resource: &Resource, resource_type: &ResourceType, raw: Option<String>) -> Resource {
+    let mut kept = resource.clone();
+    if let Some((extension, attribute)) = render::manager_attribute(resource_type)
+        && kept.value(Some(extension), attribute).is_some()
+    {
+        let value = raw.map(|raw| serde_json::json!({"value": raw}));
+        kept.set(Some(extension), attribute, value);
+    }
+    kept
+}
+
+/// What the schemas know of a resource, down to the parts of complex attributes.
+fn known_parts(resource: &Resource, resource_type: &ResourceType) -> Resource {
+    let mut known = Resource::from_document(&resource.attributes, resource_type);
+    for (extension, attribute) in resource_type.attributes().filter(|(_, attribute)| attribute.is_complex()) {
+        let Some(mut value) = known.value(extension, attribute).cloned() else { continue };
+        let forget = |element: &mut Value| {
+            if let Value::Object(parts) = element {
+                parts.retain(|name, _| attribute.sub(name).is_some());
+            }
+        };
+        match &mut value {
+            Value::Array(elements) => {
+                elements.iter_mut().for_each(forget);
+                elements.retain(|element| element.as_object().is_none_or(|parts| !parts.is_empty()));
+            }
+            one => forget(one),
+        }
+        let is_empty = match &value {
+            Value::Array(elements) => elements.is_empty(),
+            Value::Object(parts) => parts.is_empty(),
+            _ => false,
+        };
+        known.set(extension, attribute, (!is_empty).then_some(value));
+    }
+    known
+}

@@ -1,0 +1,277 @@
+//! A resource as it is shown: stored bytes, and what is computed when it is read (the manager, a user's
+//! groups, a group's members, `meta`).
+
+use crate::db::Reader;
+use crate::render::{Comma, Overlay, manager_attribute, object};
+use crate::{Error, Result, TenantId};
+use bytes::Bytes;
+use rusqlite::Row;
+use scim::{Resource, ResourceType, meta};
+use serde_json::{Map, Value, json};
+
+/// A resource to be shown.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Its row.
+    pub rid: i64,
+    /// Its id.
+    pub id: String,
+    /// Goes up with every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it last changed.
+    pub modified_at: i64,
+    /// How many members it has; 0 for what is no group.
+    pub member_count: u64,
+    /// `{"schemas":[…],"id":…,…}` as a default GET answers, without manager, groups, members and meta.
+    pub head: Bytes,
+    /// Attributes of which a part is returned on request alone, whole, as an object; see `document`.
+    pub asked: Option<Bytes>,
+    /// A user's manager.
+    pub manager: Option<ManagerView>,
+    /// A user's groups, if they were wanted, direct ones and those around them.
+    pub groups: Vec<GroupView>,
+}
+
+/// A manager, and where it goes in the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagerView {
+    /// Offset in `head` at which `"manager":{…}` is put.
+    pub at: usize,
+    /// What comes between it and its neighbours.
+    pub comma: Comma,
+    /// As it was sent.
+    pub raw: String,
+    /// The id of whom it means, if somebody matches.
+    pub id: Option<String>,
+    /// That person's name.
+    pub display: Option<String>,
+}
+
+/// A group that a user is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub display: Option<String>,
+    /// Whether the user is a member itself, not only of a group within it.
+    pub direct: bool,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// Its id.
+    pub id: String,
+    /// Its resource type: `User` or `Group`.
+    pub kind: String,
+    /// Its name.
+    pub display: Option<String>,
+}
+
+impl ManagerView {
+    /// The attribute's value: the id with address and name if somebody matches, else what was sent.
+    pub fn to_json(&self, users: &str) -> Value {
+        let Some(id) = &self.id else { return json!({"value": self.raw}) };
+        let mut value = Map::new();
+        value.insert("value".into(), id.as_str().into());
+        value.insert("$ref".into(), format!("{users}/{id}").into());
+        if let Some(display) = &self.display {
+            value.insert("displayName".into(), display.as_str().into());
+        }
+        Value::Object(value)
+    }
+}
+
+impl GroupView {
+    /// The element of `groups`; `groups` is the address of the endpoint.
+    pub fn to_json(&self, groups: &str) -> Value {
+        let kind = if self.direct { "direct" } else { "indirect" };
+        element(&self.id, groups, self.display.as_deref(), kind)
+    }
+}
+
+impl MemberView {
+    /// The element of `members`, in a service whose address is `base`.
+    pub fn to_json(&self, base: &str) -> Value {
+        let endpoint = if self.kind == "Group" { "Groups" } else { "Users" };
+        element(&self.id, &format!("{base}/{endpoint}"), self.display.as_deref(), &self.kind)
+    }
+}
+
+fn element(id: &str, endpoint: &str, display: Option<&str>, kind: &str) -> Value {
+    let mut value = Map::new();
+    value.insert("value".into(), id.into());
+    value.insert("$ref".into(), format!("{endpoint}/{id}").into());
+    if let Some(display) = display {
+        value.insert("display".into(), display.into());
+    }
+    value.insert("type".into(), kind.into());
+    Value::Object(value)
+}
+
+impl View {
+    /// Appends the stored bytes with the manager in its place; `users` is the address of the user endpoint
+    /// (`https://host/scim/v2/Users`). No parsing.
+    pub fn head_with_manager(&self, users: &str, out: &mut Vec<u8>) -> Result<()> {
+        let Some(manager) = &self.manager else {
+            out.extend_from_slice(&self.head);
+            return Ok(());
+        };
+        let Some((before, behind)) = self.head.split_at_checked(manager.at) else {
+            return Err(Error::broken("a manager's place lies outside of its document"));
+        };
+        out.extend_from_slice(before);
+        if manager.comma == Comma::Before {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"manager\":");
+        serde_json::to_writer(&mut *out, &manager.to_json(users))?;
+        if manager.comma == Comma::After {
+            out.push(b',');
+        }
+        out.extend_from_slice(behind);
+        Ok(())
+    }
+
+    /// All of it as a value, for projections and filters: with what is returned on request, manager, groups
+    /// (if they were read) and `meta`; without members. `base` is the address of the service
+    /// (`https://host/scim/v2`). Parses the stored bytes.
+    pub fn document(&self, base: &str, resource_type: &ResourceType) -> Result<Map<String, Value>> {
+        let mut whole = Resource { attributes: object(&self.head)? };
+        if let Some(asked) = &self.asked {
+            whole.join(&Resource { attributes: object(asked)? }, resource_type);
+            let schemas = whole.schemas(resource_type);
+            whole.attributes.insert("schemas".into(), schemas.into());
+        }
+        if let (Some(manager), Some((extension, attribute))) = (&self.manager, manager_attribute(resource_type)) {
+            let value = manager.to_json(&format!("{base}/Users"));
+            whole.set(Some(extension), attribute, Some(value));
+        }
+        let mut document = whole.attributes;
+        if !self.groups.is_empty() {
+            let endpoint = format!("{base}/Groups");
+            let groups = self.groups.iter().map(|group| group.to_json(&endpoint)).collect();
+            document.insert("groups".into(), Value::Array(groups));
+        }
+        document.insert("meta".into(), self.meta(base, resource_type));
+        Ok(document)
+    }
+
+    /// The `meta` attribute.
+    pub fn meta(&self, base: &str, resource_type: &ResourceType) -> Value {
+        json!({
+            "resourceType": resource_type.name,
+            "created": meta::rfc3339(self.created_at),
+            "lastModified": meta::rfc3339(self.modified_at),
+            "location": format!("{base}{}/{}", resource_type.endpoint, self.id),
+            "version": meta::etag(self.version),
+        })
+    }
+}
+
+const VIEW: &str = "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked, \
+                    d.manager_at, d.manager_comma, l.raw, m.id, m.display \
+                    from resource r join document d on d.rid = r.rid \
+                    left join manager_link l on l.rid = r.rid \
+                    left join resource m on m.rid = l.manager_rid";
+
+fn view(row: &Row<'_>) -> rusqlite::Result<View> {
+    let at: Option<i64> = row.get(8)?;
+    let raw: Option<String> = row.get(10)?;
+    let comma: Option<i64> = row.get(9)?;
+    let (id, display) = (row.get(11)?, row.get(12)?);
+    let manager = at.and_then(|at| usize::try_from(at).ok()).zip(raw).map(|(at, raw)| {
+        let comma = Comma::from_number(comma.unwrap_or(0));
+        ManagerView { at, comma, raw, id, display }
+    });
+    Ok(View {
+        rid: row.get(0)?,
+        id: row.get(1)?,
+        version: row.get(2)?,
+        created_at: row.get(3)?,
+        modified_at: row.get(4)?,
+        member_count: row.get::<_, i64>(5)?.cast_unsigned(),
+        head: Bytes::from(row.get::<_, Vec<u8>>(6)?),
+        asked: row.get::<_, Option<Vec<u8>>>(7)?.map(Bytes::from),
+        manager,
+        groups: Vec::new(),
+    })
+}
+
+impl Reader {
+    /// The resource of that id and type to be shown. A few lookups by key, and one for each group around it
+    /// if groups are wanted.
+    pub fn view(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        id: &str,
+        want_groups: bool,
+    ) -> Result<Option<View>> {
+        let sql = format!("{VIEW} where r.tenant = ?1 and r.id = ?2 and r.kind = ?3");
+        let mut found = self.first(&sql, (tenant.0, id, &resource_type.name), view)?;
+        if let Some(found) = &mut found
+            && want_groups
+            && resource_type.is_user()
+        {
+            found.groups = self.groups_of(tenant, found.rid)?;
+        }
+        Ok(found)
+    }
+
+    /// The resources of these rows, in this order.
+    pub(crate) fn views(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        rids: &[i64],
+        want_groups: bool,
+    ) -> Result<Vec<View>> {
+        let sql = format!("{VIEW} where r.rid = ?1");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut views = Vec::with_capacity(rids.len());
+        for rid in rids {
+            let mut found = statement.query_row([rid], view)?;
+            if want_groups && resource_type.is_user() {
+                found.groups = self.groups_of(tenant, *rid)?;
+            }
+            views.push(found);
+        }
+        Ok(views)
+    }
+
+    /// The groups that somebody is in, directly and through groups in groups; circles end.
+    pub(crate) fn groups_of(&self, tenant: TenantId, rid: i64) -> Result<Vec<GroupView>> {
+        let sql = "with recursive up(rid) as (
+                       select group_rid from member where tenant = ?1 and member_rid = ?2
+                       union
+                       select m.group_rid from up join member m on m.tenant = ?1 and m.member_rid = up.rid)
+                   select g.id, g.display, exists (select 1 from member d
+                       where d.tenant = ?1 and d.group_rid = up.rid and d.member_rid = ?2)
+                   from up join resource g on g.rid = up.rid order by up.rid";
+        self.all(sql, (tenant.0, rid), |row| {
+            Ok(GroupView { id: row.get(0)?, display: row.get(1)?, direct: row.get(2)? })
+        })
+    }
+
+    /// Calls for each member of a group, in the order in which their rows were made. Nothing is collected:
+    /// memory does not grow with the group.
+    pub fn members(
+        &self,
+        tenant: TenantId,
+        group_rid: i64,
+        mut each: impl FnMut(MemberView) -> Result<()>,
+    ) -> Result<()> {
+        let sql = "select r.id, r.kind, r.display from member m join resource r on r.rid = m.member_rid
+                   where m.tenant = ?1 and m.group_rid = ?2 order by m.member_rid";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((tenant.0, group_rid))?;
+        while let Some(row) = rows.next()? {
+            each(MemberView { id: row.get(0)?, kind: row.get(1)?, display: row.get(2)? })?;
+        }
+        Ok(())
+    }
+}
