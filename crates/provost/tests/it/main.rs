@@ -1,1 +1,20 @@
-//! x
+//! The real binary over real HTTP: what identity providers send, what the contract promises, what a crash leaves.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod cli;
+mod client;
+mod concurrency;
+mod contract;
+mod crash;
+mod harness;
+mod serve;
+mod tester;
+mod tidy;
+mod vendors;

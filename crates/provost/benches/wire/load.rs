@@ -1,0 +1,95 @@
+//! The load: connections that stay open, hand-made HTTP/1.1, one request after the other on each.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Makes the bytes of the n-th request of a connection.
+pub(crate) type MakeRequest = Arc<dyn Fn(usize, usize) -> Vec<u8> + Send + Sync>;
+
+pub(crate) struct Plan {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: usize,
+    pub(crate) lasting: Duration,
+    pub(crate) warm_up: Duration,
+}
+
+pub(crate) struct Measured {
+    pub(crate) per_second: f64,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+}
+
+/// Runs the load; every answer has to have an expected status.
+pub(crate) async fn measure(plan: &Plan, request: &MakeRequest, expected: &[u16]) -> Measured {
+    let begin = Instant::now() + plan.warm_up;
+    let end = begin + plan.lasting;
+    let mut tasks = Vec::new();
+    for connection in 0..plan.connections {
+        let (request, expected, address) = (Arc::clone(request), expected.to_vec(), plan.address);
+        tasks.push(tokio::spawn(async move { one(address, connection, &request, &expected, begin, end).await }));
+    }
+    let mut times = Vec::new();
+    for task in tasks {
+        times.extend(task.await.expect("a connection ran to its end"));
+    }
+    times.sort_unstable();
+    let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or_default();
+    Measured { per_second: times.len() as f64 / plan.lasting.as_secs_f64(), p50: at(0.5), p99: at(0.99) }
+}
+
+async fn one(
+    address: SocketAddr,
+    connection: usize,
+    request: &MakeRequest,
+    expected: &[u16],
+    begin: Instant,
+    end: Instant,
+) -> Vec<Duration> {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.set_nodelay(true).expect("a TCP connection");
+    let mut buffer = Vec::with_capacity(64 * 1024);
+    let mut times = Vec::new();
+    for n in 0.. {
+        let bytes = request(connection, n);
+        let started = Instant::now();
+        if started >= end {
+            break;
+        }
+        stream.write_all(&bytes).await.expect("the request is taken");
+        let status = answer(&mut stream, &mut buffer).await;
+        let took = started.elapsed();
+        assert!(expected.contains(&status), "{status}: {}", String::from_utf8_lossy(&buffer));
+        if started >= begin {
+            times.push(took);
+        }
+    }
+    times
+}
+
+/// Reads one answer into the buffer and gives its status.
+async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> u16 {
+    buffer.clear();
+    let head = loop {
+        let searched = buffer.len().saturating_sub(3);
+        assert!(stream.read_buf(buffer).await.expect("an answer") > 0, "the connection was closed");
+        let found = buffer[searched..].windows(4).position(|window| window == b"\r\n\r\n");
+        if let Some(found) = found {
+            break searched + found + 4;
+        }
+    };
+    let text = std::str::from_utf8(&buffer[..head]).expect("a head of ASCII");
+    let status = text.get(9..12).and_then(|status| status.parse().ok()).expect("a status line");
+    let length = text
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(0, |(_, value)| value.trim().parse::<usize>().expect("a length"));
+    assert!(!text.to_ascii_lowercase().contains("transfer-encoding"), "answers say their length");
+    while buffer.len() < head + length {
+        assert!(stream.read_buf(buffer).await.expect("an answer") > 0, "the connection was closed");
+    }
+    status
+}

@@ -1,0 +1,147 @@
+//! What the wire costs: `cargo bench -p provost --bench wire` measures the real binary over HTTP, and in the same run
+//! the two floors below it: an axum handler that answers the same bytes, and SQLite committing the same rows.
+//!
+//! Options behind `--`: `--quick` (small data, short runs), `--json` (one JSON object instead of the table),
+//! `--seconds N` (per measurement). Data lies on the disk of the target folder. The load comes from the same machine
+//! and takes its share of it: read the ratios, not the figures.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[path = "../../tests/it/client.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
+mod client;
+mod data;
+mod floor;
+#[path = "../../tests/it/harness.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
+mod harness;
+mod load;
+mod operations;
+mod report;
+mod sqlite;
+
+use data::Data;
+use floor::Floor;
+use harness::Server;
+use load::{Measured, Plan, measure};
+use operations::{Operation, operations};
+use report::{LogCost, Report, Row};
+use serde_json::json;
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Connections at once.
+const CONNECTIONS: [usize; 3] = [1, 16, 128];
+/// How often log on and log off take turns: what else the machine does falls on both.
+const LOG_TURNS: usize = 5;
+
+struct Options {
+    quick: bool,
+    json: bool,
+    lasting: Duration,
+}
+
+fn options() -> Options {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let quick = has("--quick");
+    let given = arguments.iter().skip_while(|argument| *argument != "--seconds").nth(1);
+    let seconds = given.map_or(if quick { 0.5 } else { 1.2 }, |text| text.parse().expect("--seconds takes a number"));
+    Options { quick, json: has("--json"), lasting: Duration::from_secs_f64(seconds) }
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    if std::env::args().nth(1).as_deref() == Some(floor::ARGUMENT) {
+        return runtime.block_on(floor::serve());
+    }
+    let options = options();
+    let report = run(&options, &runtime);
+    if options.json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{}", report.to_table());
+    }
+}
+
+fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Report {
+    let server = Server::start();
+    let tenant = server.tenant();
+    let data = Data::make(&tenant, if options.quick { 10_000 } else { 100_000 });
+    let floor = Floor::start();
+    let operations = operations(&tenant, &data);
+    let mut rows = Vec::new();
+    for operation in &operations {
+        let sample = operation.sample(&tenant);
+        floor.answer_with(&sample);
+        for connections in CONNECTIONS {
+            eprintln!("{} with {connections} connections …", operation.name);
+            let own = run_one(runtime, options, operation, connections, tenant.server.address);
+            let axum = run_one(runtime, options, operation, connections, floor.address);
+            rows.push(Row { operation: operation.name.clone(), writes: operation.writes, connections, own, axum, sqlite: None });
+        }
+    }
+    eprintln!("the log on and off …");
+    let log = log_cost(runtime, options, &operations, &tenant);
+    let database = server.data.join("provost.db");
+    server.signal("TERM");
+    server.wait();
+    eprintln!("SQLite alone …");
+    for row in rows.iter_mut().filter(|row| row.writes.is_some()) {
+        let write = row.writes.expect("filtered");
+        row.sqlite = Some(sqlite::rate(&database, write, row.connections, options.lasting));
+    }
+    Report { people: data.users.len(), rows, log }
+}
+
+fn run_one(
+    runtime: &tokio::runtime::Runtime,
+    options: &Options,
+    operation: &Operation,
+    connections: usize,
+    address: std::net::SocketAddr,
+) -> Measured {
+    let plan = Plan { address, connections, lasting: options.lasting, warm_up: options.lasting / 5 };
+    runtime.block_on(measure(&plan, &operation.request, &operation.expected))
+}
+
+/// The same requests with the provisioning log on and off, in turns.
+fn log_cost(
+    runtime: &tokio::runtime::Runtime,
+    options: &Options,
+    operations: &[Operation],
+    tenant: &harness::Tenant<'_>,
+) -> Vec<LogCost> {
+    let mut costs = Vec::new();
+    for operation in operations.iter().filter(|operation| operation.for_log) {
+        for connections in [16, 128] {
+            let mut turns = Vec::new();
+            for _ in 0..LOG_TURNS {
+                let rate = |level: &str| {
+                    tenant.settings(json!({ "log": { "level": level } }));
+                    let plan = Plan {
+                        address: tenant.server.address,
+                        connections,
+                        lasting: options.lasting / 2,
+                        warm_up: options.lasting / 10,
+                    };
+                    runtime.block_on(measure(&plan, &operation.request, &operation.expected)).per_second
+                };
+                turns.push((rate("all"), rate("off")));
+            }
+            costs.push(LogCost { operation: operation.name.clone(), connections, turns });
+        }
+    }
+    tenant.settings(json!({ "log": { "level": "all" } }));
+    costs
+}

@@ -1,0 +1,153 @@
+//! The second floor: SQLite alone making the rows of the same operations durable, in transactions of as many
+//! operations as there were connections, on the same disk with the same settings.
+//!
+//! How it works: the rows that Provost wrote for one operation are read from its database and written again, under
+//! new keys, into a fresh database with the same tables and indexes. So the floor follows the schema by itself.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The kinds of writing operations.
+#[derive(Clone, Copy)]
+pub(crate) enum Write {
+    Create,
+    Patch,
+    Member,
+}
+
+/// A row to write again: where, the statement for it, its values, and which of them make it a new one.
+struct Row {
+    insert: String,
+    values: Vec<Value>,
+    keys: Vec<(usize, Key)>,
+}
+
+#[derive(Clone, Copy)]
+enum Key {
+    Number,
+    Text,
+}
+
+/// A table, which of its rows, and the columns that have to be new.
+type Rows = (&'static str, &'static str, &'static [(&'static str, Key)]);
+
+/// Rows of a created user.
+const CREATE: [Rows; 6] = [
+    ("resource", "rid = ?1", &[("rid", Key::Number), ("id", Key::Text)]),
+    ("document", "rid = ?1", &[("rid", Key::Number)]),
+    ("unique_value", "rid = ?1", &[("rid", Key::Number), ("value", Key::Text)]),
+    ("attribute_value", "rid = ?1", &[("rid", Key::Number)]),
+    CHANGE,
+    LOG,
+];
+const CHANGE: Rows =
+    ("change", "seq = (select max(seq) from change) and ?1 > 0", &[("seq", Key::Number)]);
+const LOG: Rows = ("log", "seq = (select max(seq) from log where body is not null) and ?1 > 0", &[("seq", Key::Number)]);
+const MEMBER: Rows =
+    ("member", "member_rid = (select max(member_rid) from member) and ?1 > 0", &[("member_rid", Key::Number)]);
+
+/// Operations a second.
+pub(crate) fn rate(database: &Path, write: Write, at_once: usize, lasting: Duration) -> f64 {
+    let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("Provost's database");
+    let folder = crate::harness::Folder::new();
+    let path = folder.path().join("floor.db");
+    let target = Connection::open(&path).expect("a new database");
+    target
+        .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -131072;")
+        .expect("settings");
+    copy_schema(&source, &target);
+    let rid: i64 = source
+        .query_row("select max(rid) from resource where kind = 'User'", [], |row| row.get(0))
+        .expect("there are users");
+    let tables: &[Rows] = match write {
+        Write::Create => &CREATE,
+        Write::Patch => &[CHANGE, LOG],
+        Write::Member => &[CHANGE, LOG, MEMBER],
+    };
+    let rows: Vec<Row> = tables.iter().flat_map(|table| rows_of(&source, table, rid)).collect();
+    let updated: Vec<Row> = CREATE[..4].iter().flat_map(|table| rows_of(&source, table, rid)).collect();
+    // What PATCH and membership changes update has to be there first.
+    for n in 0..1_000 {
+        insert(&target, &updated, n);
+    }
+    let mut operation = 1_000;
+    let started = Instant::now();
+    while started.elapsed() < lasting {
+        target.execute_batch("begin immediate").expect("a transaction");
+        for _ in 0..at_once {
+            operation += 1;
+            target.execute_batch("savepoint one").expect("a savepoint");
+            insert(&target, &rows, operation);
+            update(&target, write, operation % 1_000);
+            target.execute_batch("release one").expect("a savepoint");
+        }
+        target.execute_batch("commit").expect("durable");
+    }
+    let rate = (operation - 1_000) as f64 / started.elapsed().as_secs_f64();
+    drop(target);
+    let _ = fs::remove_file(path);
+    rate
+}
+
+fn copy_schema(source: &Connection, target: &Connection) {
+    let mut statement = source
+        .prepare("select sql from sqlite_master where sql is not null and name not like 'sqlite_%' order by type desc")
+        .expect("the schema");
+    let all: Vec<String> = statement.query_map([], |row| row.get(0)).expect("rows").map(|sql| sql.expect("text")).collect();
+    for sql in all {
+        target.execute_batch(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+fn rows_of(source: &Connection, (table, condition, keys): &Rows, rid: i64) -> Vec<Row> {
+    let mut statement = source.prepare(&format!("select * from {table} where {condition}")).expect("a table of Provost's");
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let marks: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
+    let insert = format!("insert into {table} values ({})", marks.join(", "));
+    let keys: Vec<(usize, Key)> = keys
+        .iter()
+        .filter_map(|(name, key)| Some((columns.iter().position(|column| column == name)?, *key)))
+        .collect();
+    let found = statement
+        .query_map([rid], |row| (0..columns.len()).map(|n| row.get::<_, Value>(n)).collect::<Result<Vec<_>, _>>())
+        .expect("rows");
+    let rows: Vec<Row> =
+        found.map(|values| Row { insert: insert.clone(), values: values.expect("values"), keys: keys.clone() }).collect();
+    assert!(!rows.is_empty(), "nothing in {table}");
+    rows
+}
+
+fn insert(target: &Connection, rows: &[Row], operation: i64) {
+    for row in rows {
+        let mut values = row.values.clone();
+        for (place, key) in &row.keys {
+            values[*place] = match (key, &values[*place]) {
+                (Key::Number, _) => Value::Integer(1_000_000_000 + operation),
+                (Key::Text, Value::Text(text)) => Value::Text(format!("{operation:08}{}", text.get(8..).unwrap_or_default())),
+                (Key::Text, other) => other.clone(),
+            };
+        }
+        target.prepare_cached(&row.insert).expect("a statement").execute(params_from_iter(values)).expect("a row");
+    }
+}
+
+fn update(target: &Connection, write: Write, which: i64) {
+    let rid = 1_000_000_000 + which;
+    let run = |sql: &str| {
+        target.prepare_cached(sql).expect("a statement").execute([rid]).expect("a row");
+    };
+    match write {
+        Write::Create => {}
+        Write::Patch => {
+            run("update resource set version = version + 1, modified_at = modified_at + 1 where rid = ?1");
+            run("update document set head = cast(head as blob) || '' where rid = ?1");
+            run("update attribute_value set value = value || '' where rid = ?1 and attribute = (select min(attribute) from attribute_value where rid = ?1)");
+        }
+        Write::Member => {
+            run("update resource set version = version + 1, modified_at = modified_at + 1, member_count = member_count + 1 where rid = ?1");
+        }
+    }
+}
