@@ -1,0 +1,175 @@
+//! The admin API: everything that an administrator can do, for the command line and for scripts.
+//!
+//! Who may: an administrator's token (`pva_…`), or somebody on this machine who can open the data folder and so comes
+//! through its socket. Every change is one transaction; the tenants in memory are taken in anew behind it.
+
+mod attributes;
+mod feeds;
+mod resource_types;
+mod tenants;
+mod tokens;
+
+use crate::answer::{Answer, JSON};
+use crate::app::App;
+use crate::auth::{Actor, Origin};
+use crate::error::Error;
+use crate::limits;
+use crate::serve::Peer;
+use crate::tenants::TenantState;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Response, header};
+use axum::middleware::{self, Next};
+use axum::response::IntoResponse;
+use axum::routing::{delete, get, post};
+use axum::{Extension, Router};
+use scim::Code;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Below `/api/v1`.
+pub(crate) fn router(app: &App) -> Router<App> {
+    Router::new()
+        .route("/status", get(status))
+        .route("/check", get(check))
+        .route("/tokens", get(tokens::list_admin).post(tokens::create_admin))
+        .route("/tokens/{id}", delete(tokens::revoke_admin))
+        .route("/tenants", get(tenants::list).post(tenants::create))
+        .route("/tenants/{tenant}", get(tenants::show_tenant).patch(tenants::update).delete(tenants::delete))
+        .route("/tenants/{tenant}/switches", get(tenants::switches).patch(tenants::set_switches))
+        .route("/tenants/{tenant}/tokens", get(tokens::list).post(tokens::create))
+        .route("/tenants/{tenant}/tokens/{id}", delete(tokens::revoke))
+        .route("/tenants/{tenant}/tokens/{id}/rotate", post(tokens::rotate))
+        .route("/tenants/{tenant}/attributes", get(attributes::list).post(attributes::add))
+        .route("/tenants/{tenant}/attributes/{attribute}", delete(attributes::remove))
+        .route("/tenants/{tenant}/resource-types", get(resource_types::list).post(resource_types::add))
+        .route("/tenants/{tenant}/resource-types/{name}", delete(resource_types::remove))
+        .route("/tenants/{tenant}/log", get(feeds::log))
+        .route("/tenants/{tenant}/log/{seq}", get(feeds::log_entry))
+        .route("/tenants/{tenant}/changes", get(feeds::changes))
+        .fallback(|| async { ApiError::from(Error::new(Code::NOT_FOUND, "the admin API has no such address")) })
+        .method_not_allowed_fallback(|| async {
+            ApiError::from(Error::new(Code::METHOD, "the admin API does not take this method here"))
+        })
+        .layer(middleware::from_fn_with_state(app.clone(), authenticate))
+}
+
+/// What goes wrong here, in the API's own form.
+#[derive(Debug)]
+pub(crate) struct ApiError(Error);
+
+impl<E: Into<Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response<Body> {
+        let id = crate::app::request_id();
+        let scim_form = self.0.answer(&id);
+        let error = self.0.to_scim(&id);
+        let fix = error.code.entry().map_or("", |entry| entry.fix);
+        let body = json!({"error": {
+            "code": error.code.to_string(),
+            "status": error.status,
+            "message": error.detail,
+            "fix": fix,
+            "requestId": id,
+        }});
+        let mut answer = Answer::json(error.status, &body);
+        answer.media_type = JSON;
+        answer.headers = scim_form.headers;
+        answer.into_response(&id, false)
+    }
+}
+
+pub(crate) type ApiResult = Result<Response<Body>, ApiError>;
+
+/// An answer of the API.
+pub(crate) fn shown(status: u16, body: &Value) -> ApiResult {
+    let mut answer = Answer::json(status, body);
+    answer.media_type = JSON;
+    Ok(answer.into_response(&crate::app::request_id(), false))
+}
+
+/// A list and where it goes on.
+pub(crate) fn listed(data: Vec<Value>, next: Option<i64>) -> ApiResult {
+    shown(200, &json!({"data": data, "next": next}))
+}
+
+/// The body of a request.
+pub(crate) async fn body_of<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
+    let bytes = axum::body::to_bytes(request.into_body(), limits::BODY_BYTES_MAX)
+        .await
+        .map_err(|_| Error::new(Code::BODY_TOO_LARGE, "the body is too large"))?;
+    let bytes = if bytes.is_empty() { b"{}".to_vec().into() } else { bytes };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        // Errors of data name fields and types, but some quote what they found: only the place is told.
+        let what = if error.is_data() { "a field is missing, unknown or of the wrong type" } else { "it is not JSON" };
+        let detail = format!("the body does not fit: {what}, at line {} column {}", error.line(), error.column());
+        scim::Error::invalid_syntax(detail).into()
+    })
+}
+
+pub(crate) fn tenant_of(app: &App, name: &str) -> Result<Arc<TenantState>, ApiError> {
+    let missing = || Error::new(Code::NOT_FOUND, "there is no tenant of this name; see: provost tenant list").into();
+    app.tenants().find(name).ok_or_else(missing)
+}
+
+/// Who did it, told to the server's own log.
+pub(crate) fn told(actor: &Actor, what: &str, tenant: &str) {
+    tracing::info!(actor = actor.label, tenant, "{what}");
+}
+
+async fn authenticate(State(app): State<App>, mut request: Request, next: Next) -> Response<Body> {
+    let peer = request.extensions().get::<Peer>().copied();
+    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let origin = Origin { address: peer.map(|peer| peer.address()).unwrap_or_default(), agent: agent.to_owned() };
+    let headers = request.headers().clone();
+    let actor = if peer.is_some_and(|peer| peer.is_local()) {
+        Ok(Arc::new(Actor::local()))
+    } else {
+        app.actor(None, &headers, &origin, app.clock().now()).await
+    };
+    match actor {
+        Ok(actor) => {
+            request.extensions_mut().insert(actor);
+            next.run(request).await
+        }
+        Err(error) => ApiError::from(error).into_response(),
+    }
+}
+
+async fn status(State(app): State<App>) -> ApiResult {
+    let stats = app.store().stats();
+    shown(
+        200,
+        &json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "data": app.config().data,
+            "tenants": app.tenants().all().len(),
+            "writes": stats.writes,
+            "commits": stats.batches,
+            "largestBatch": stats.largest_batch,
+            "logEntriesDropped": app.log_dropped(),
+        }),
+    )
+}
+
+/// Recomputes everything that is derived and tells what does not agree.
+async fn check(State(app): State<App>, Extension(actor): Extension<Arc<Actor>>) -> ApiResult {
+    told(&actor, "data checked", "");
+    let file = app.store().read(|r| r.verify_file()).await.map_err(Error::from)?;
+    let mut problems: Vec<Value> = file.into_iter().map(|problem| json!({"problem": problem})).collect();
+    for state in app.tenants().all() {
+        let checked = Arc::clone(&state);
+        let found = app
+            .store()
+            .read(move |r| r.verify(checked.tenant.id, &checked.types, &checked.tenant.settings.manager_match));
+        let found = found.await.map_err(Error::from)?;
+        problems.extend(found.into_iter().map(|problem| json!({"tenant": state.tenant.name, "problem": problem})));
+    }
+    listed(problems, None)
+}

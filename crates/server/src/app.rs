@@ -1,0 +1,170 @@
+//! What all requests share: the database, the tenants, the tokens in use, the limits.
+
+use crate::auth::Tokens;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::tenants::{DEFAULT, TenantState, Tenants};
+use crate::{limits, token};
+use axum::http::{HeaderMap, header};
+use scim::Code;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use store::{Definitions, LogEntry, Scope, Settings, Store, Token};
+use tokio::sync::{Semaphore, mpsc};
+
+/// The running application; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("data", &self.0.config.data).finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    config: Config,
+    tenants: Tenants,
+    tokens: Tokens,
+    gate: Semaphore,
+    log: mpsc::Sender<LogEntry>,
+    log_out: Mutex<Option<mpsc::Receiver<LogEntry>>>,
+    log_dropped: AtomicU64,
+}
+
+impl App {
+    /// Opens the data folder and takes in the tenants. Holds the folder until the last clone is gone.
+    pub fn open(config: Config) -> store::Result<Self> {
+        let store = Store::open(&config.data, store::Options::default())?;
+        let (log, log_out) = mpsc::channel(limits::LOG_QUEUE_MAX);
+        let inner = Inner {
+            store,
+            clock: config.clock.clone(),
+            config,
+            tenants: Tenants::default(),
+            tokens: Tokens::default(),
+            gate: Semaphore::new(limits::REQUESTS_MAX),
+            log,
+            log_out: Mutex::new(Some(log_out)),
+            log_dropped: AtomicU64::new(0),
+        };
+        let app = Self(Arc::new(inner));
+        let mut tenants = app.store().read_blocking(|r| r.tenants())?;
+        if tenants.is_empty() {
+            let now = app.clock().now();
+            let (settings, definitions) = (Settings::default(), Definitions::default());
+            tenants.push(app.store().write_blocking(move |w| w.tenant_insert(DEFAULT, &settings, &definitions, now))?);
+        }
+        app.tenants().replace(tenants)?;
+        Ok(app)
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// What time it is.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// How it was started.
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The tenants.
+    pub(crate) fn tenants(&self) -> &Tenants {
+        &self.0.tenants
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// Places for requests at work.
+    pub(crate) fn gate(&self) -> &Semaphore {
+        &self.0.gate
+    }
+
+    /// Hands a log entry to the worker that writes them in batches.
+    pub(crate) fn log_later(&self, entry: LogEntry) {
+        if self.0.log.try_send(entry).is_err() {
+            self.0.log_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Log entries of reads that found the queue full.
+    pub fn log_dropped(&self) -> u64 {
+        self.0.log_dropped.load(Ordering::Relaxed)
+    }
+
+    /// The other end of the log queue; there is one, for one worker.
+    pub(crate) fn take_log(&self) -> Option<mpsc::Receiver<LogEntry>> {
+        self.0.log_out.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Takes in the tenants as they are now, after one was changed. Tokens forget their limits with them.
+    pub(crate) async fn reload(&self) -> Result<()> {
+        let tenants = self.store().read(|r| r.tenants()).await?;
+        self.tenants().replace(tenants)?;
+        self.tokens().forget();
+        Ok(())
+    }
+
+    /// Makes a token if there has never been one in the default tenant; its text is shown this once.
+    pub(crate) async fn first_token(&self) -> Result<Option<String>> {
+        let Some(state) = self.tenants().find(DEFAULT) else { return Ok(None) };
+        let new = token::make(token::PREFIX)
+            .ok_or_else(|| Error::new(Code::INTERNAL, "the operating system gives no randomness"))?;
+        let row = Token {
+            id: request_id(),
+            tenant: Some(state.tenant.id),
+            label: "first token".into(),
+            hint: new.hint.clone(),
+            scope: Scope::ALL,
+            hash: new.hash,
+            created_at: self.clock().now(),
+            ..Token::default()
+        };
+        let is_first = self
+            .store()
+            .write(move |w| -> store::Result<bool> {
+                let is_first = w.tokens(row.tenant)?.is_empty();
+                if is_first {
+                    w.token_insert(&row)?;
+                }
+                Ok(is_first)
+            })
+            .await?;
+        Ok(is_first.then_some(new.text))
+    }
+
+    /// The address of a tenant's endpoints as this client calls it.
+    pub(crate) fn base_url(&self, tenant: &TenantState, headers: &HeaderMap) -> Result<String> {
+        let name = &tenant.tenant.name;
+        let path = if name == DEFAULT { "/scim/v2".to_owned() } else { format!("/t/{name}/scim/v2") };
+        let fixed = tenant.tenant.settings.base_url.as_ref().or(self.config().public_url.as_ref());
+        if let Some(url) = fixed {
+            return Ok(format!("{}{path}", url.trim_end_matches('/')));
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if host.is_empty() {
+            return Ok(format!("http://{}{path}", self.config().listen));
+        }
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if host.len() > limits::BASE_URL_BYTES_MAX || !host.chars().all(fits) {
+            return Err(scim::Error::invalid_value("the Host header is not a host name").into());
+        }
+        Ok(format!("http://{host}{path}"))
+    }
+}
+
+/// An id for a request or a token: ordered by time, unique.
+pub(crate) fn request_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}

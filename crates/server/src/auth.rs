@@ -1,0 +1,259 @@
+//! Who a request is: a bearer token becomes an `Actor`, or the request ends here.
+
+use crate::error::{Error, Result};
+use crate::tenants::TenantState;
+use crate::token;
+use axum::http::{HeaderMap, header};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use scim::{Code, ResourceType};
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use store::{Scope, Token, TokenUse};
+
+/// What a request wants to do with a resource type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// POST to the endpoint.
+    Create,
+    /// GET and search.
+    Read,
+    /// PUT and PATCH.
+    Update,
+    /// DELETE.
+    Delete,
+}
+
+impl Operation {
+    /// Its name, as the switches are called.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Whoever this request is.
+#[derive(Clone, Debug)]
+pub(crate) struct Actor {
+    /// The token's label.
+    pub(crate) label: String,
+    /// What it may do.
+    pub(crate) scope: Scope,
+}
+
+impl Actor {
+    /// Someone who can open the data folder: they could change the database itself.
+    pub(crate) fn local() -> Self {
+        Self { label: "local".into(), scope: Scope::ADMIN }
+    }
+
+    /// Refuses what the token's scope or the tenant's switches do not allow.
+    pub(crate) fn may(&self, tenant: &TenantState, rt: &ResourceType, operation: Operation) -> Result<()> {
+        let (area, access) = if rt.has_members() { ("groups", self.scope.groups) } else { ("users", self.scope.users) };
+        let wants = if operation == Operation::Read { ("read", access.read) } else { ("write", access.write) };
+        if !self.scope.admin && !wants.1 {
+            let detail = format!("the token's scope lacks {area}:{}; use a token that has it", wants.0);
+            return Err(Error::new(Code::SCOPE, detail));
+        }
+        let switches = tenant.switches(rt);
+        let on = match operation {
+            Operation::Create => switches.create,
+            Operation::Read => switches.read,
+            Operation::Update => switches.update,
+            Operation::Delete => switches.delete,
+        };
+        if on {
+            return Ok(());
+        }
+        let name = operation.as_str();
+        let detail = format!(
+            "the switch {area}.{name} is off; an administrator can switch it on with: provost switch set {area}.{name}=on"
+        );
+        Err(Error::new(Code::SWITCHED_OFF, detail))
+    }
+}
+
+/// A token as it is kept in memory while it is in use.
+struct Live {
+    token: Token,
+    actor: Arc<Actor>,
+    limiter: DefaultDirectRateLimiter,
+    used: Mutex<Option<TokenUse>>,
+}
+
+/// The tokens in use, by hash.
+#[derive(Default)]
+pub(crate) struct Tokens(RwLock<HashMap<[u8; 32], Arc<Live>>>);
+
+impl Tokens {
+    /// Forgets what it knows; the next request of each token asks the database. Called after every change of a token.
+    pub(crate) fn forget(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// What was used since it was last asked for.
+    pub(crate) fn uses(&self) -> Vec<TokenUse> {
+        let live = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        live.values().filter_map(|live| live.used.lock().unwrap_or_else(PoisonError::into_inner).take()).collect()
+    }
+
+    fn live(&self, hash: &[u8; 32]) -> Option<Arc<Live>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    fn keep(&self, token: Token, tenant: Option<&TenantState>) -> Arc<Live> {
+        let hash = token.hash;
+        let (rate, burst) =
+            tenant.map_or((1_000, 2_000), |t| (t.tenant.settings.rate_per_second, t.tenant.settings.rate_burst));
+        let per_second = NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::new(burst).unwrap_or(per_second));
+        let actor = Actor { label: token.label.clone(), scope: token.scope };
+        let live = Arc::new(Live {
+            token,
+            actor: Arc::new(actor),
+            limiter: RateLimiter::direct(quota),
+            used: Mutex::new(None),
+        });
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(hash, Arc::clone(&live));
+        live
+    }
+}
+
+/// Where a request comes from, for the token's last use.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The address of the other side.
+    pub(crate) address: String,
+    /// Its `User-Agent`.
+    pub(crate) agent: String,
+}
+
+impl crate::app::App {
+    /// The actor of a request to this tenant; without a tenant only an administrator is one.
+    pub(crate) async fn actor(
+        &self,
+        tenant: Option<&Arc<TenantState>>,
+        headers: &HeaderMap,
+        origin: &Origin,
+        now: i64,
+    ) -> Result<Arc<Actor>> {
+        let bare = tenant.is_none_or(|tenant| tenant.tenant.settings.dialect.bare_token);
+        let hash = token::hash(credential(headers, bare)?);
+        let live = match self.tokens().live(&hash) {
+            Some(live) => live,
+            None => {
+                let found = self.store().read(move |r| r.token_by_hash(&hash)).await?.ok_or_else(unknown)?;
+                self.tokens().keep(found, tenant.map(Arc::as_ref))
+            }
+        };
+        check_alive(&live.token, now)?;
+        let belongs = match (tenant, live.token.tenant) {
+            (_, None) => live.token.scope.admin,
+            (Some(tenant), Some(owner)) => tenant.tenant.id == owner,
+            (None, Some(_)) => false,
+        };
+        if !belongs {
+            return Err(match tenant {
+                Some(_) => unknown(),
+                None => Error::new(
+                    Code::SCOPE,
+                    "this needs an administrator's token (pva_…); make one with: provost token create --admin",
+                ),
+            });
+        }
+        live.limiter.check().map_err(|until| {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let detail = format!("too many requests with this token; wait {} s", seconds.max(1));
+            Error::Later { code: Code::RATE_LIMITED, detail, seconds: seconds.max(1) }
+        })?;
+        note_use(&live, origin, now);
+        Ok(Arc::clone(&live.actor))
+    }
+}
+
+fn note_use(live: &Live, origin: &Origin, now: i64) {
+    const ENOUGH: i64 = 1_000_000;
+    let mut used = live.used.lock().unwrap_or_else(PoisonError::into_inner);
+    if used.as_ref().is_none_or(|used| now - used.at > ENOUGH) {
+        let from = crate::redact::cut(&origin.address, 64);
+        let agent = crate::redact::cut(&origin.agent, 256);
+        *used = Some(TokenUse { id: live.token.id.clone(), at: now, from: Some(from), agent: Some(agent) });
+    }
+}
+
+fn check_alive(token: &Token, now: i64) -> Result<()> {
+    let over = |at: Option<i64>| at.is_some_and(|at| at <= now);
+    if over(token.revoked_at) {
+        return Err(Error::new(Code::TOKEN_EXPIRED, "the token was revoked; put a new one into the identity provider"));
+    }
+    if over(token.expires_at) {
+        return Err(Error::new(Code::TOKEN_EXPIRED, "the token has expired; put a new one into the identity provider"));
+    }
+    Ok(())
+}
+
+fn unknown() -> Error {
+    Error::new(
+        Code::UNAUTHORIZED,
+        "this token is not known here; check that token and address belong to the same tenant",
+    )
+}
+
+/// The token in the `Authorization` header: behind `Bearer` in any case, or alone, as some set-ups send it.
+fn credential(headers: &HeaderMap, bare: bool) -> Result<&str> {
+    let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::trim) else {
+        return Err(Error::new(
+            Code::UNAUTHORIZED,
+            "the Authorization header is missing; send: Authorization: Bearer and the token",
+        ));
+    };
+    let token = match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        None if bare && token::is_ours(value) => value,
+        _ => return Err(Error::new(Code::UNAUTHORIZED, "the Authorization header has to be: Bearer and the token")),
+    };
+    if !token::is_ours(token) {
+        return Err(Error::new(Code::UNAUTHORIZED, "this is not a token of this server; its tokens start with pv_"));
+    }
+    if !token::is_whole(token) {
+        return Err(Error::new(Code::TOKEN_TYPO, "the token is incomplete or mistyped; copy it again, whole"));
+    }
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn the_scheme_in_any_case_or_none() {
+        let token = token::make(token::PREFIX).unwrap().text;
+        for value in [format!("Bearer {token}"), format!("bearer   {token} "), format!("BEARER {token}")] {
+            assert_eq!(credential(&headers(&value), false).unwrap(), token);
+        }
+        assert_eq!(credential(&headers(&token), true).unwrap(), token);
+        assert!(credential(&headers(&token), false).is_err());
+        assert!(credential(&headers(&format!("Basic {token}")), true).is_err());
+        assert!(credential(&HeaderMap::new(), true).is_err());
+    }
+
+    #[test]
+    fn a_typing_error_is_told_apart() {
+        let token = token::make(token::PREFIX).unwrap().text;
+        let cut = &token[..token.len() - 2];
+        match credential(&headers(&format!("Bearer {cut}")), true) {
+            Err(Error::Scim(error)) => assert_eq!(error.code, Code::TOKEN_TYPO),
+            other => panic!("{other:?}"),
+        }
+    }
+}

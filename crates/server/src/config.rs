@@ -1,0 +1,30 @@
+//! What the server is told at its start. The only place that reads the environment.
+
+use crate::clock::Clock;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where the server keeps its data and where it listens.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data folder; made if it is not there.
+    pub data: PathBuf,
+    /// The address for HTTP.
+    pub listen: SocketAddr,
+    /// The address by which clients call it, if a proxy stands in front: `https://scim.example.com`.
+    pub public_url: Option<String>,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Config {
+    /// With everything else as a newcomer wants it.
+    pub fn new(data: PathBuf, listen: SocketAddr) -> Self {
+        Self { data, listen, public_url: None, clock: Clock::system() }
+    }
+}
+
+/// An environment variable's text, if it is set and not empty.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

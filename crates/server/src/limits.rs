@@ -1,0 +1,42 @@
+//! Every limit of the HTTP side in one place; `docs/guide/limits.md` lists them with their reasons.
+
+use std::time::Duration;
+
+/// Largest body of an ordinary request.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Largest body of a bulk request.
+pub const BULK_BYTES_MAX: usize = 10 << 20;
+/// Most operations of a bulk request.
+pub const BULK_OPERATIONS_MAX: usize = 1_000;
+/// Operations of a bulk request that share one turn of the writer, so that others get theirs in between.
+pub const BULK_CHUNK: usize = 50;
+/// Longest query string.
+pub const QUERY_BYTES_MAX: usize = 16 << 10;
+/// Most requests worked on at once; more wait, and are refused when they would wait too long.
+pub const REQUESTS_MAX: usize = 1_024;
+/// Longest wait for a place among these.
+pub const QUEUE_WAIT: Duration = Duration::from_secs(5);
+/// Longest time that an answer may take; identity providers give up after 60 s.
+pub const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// Longest time that a client may take to send the head of a request.
+pub const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Longest time that requests in flight get to finish when the server stops.
+pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
+/// Most group members that one list answer carries over all of its groups.
+pub const LIST_MEMBERS_MAX: u64 = 200_000;
+/// Longest base URL in front of `/scim/v2`.
+pub const BASE_URL_BYTES_MAX: usize = 1_024;
+/// Log entries of reads that wait to be written; more are counted and dropped.
+pub const LOG_QUEUE_MAX: usize = 65_536;
+/// Log entries written in one turn.
+pub const LOG_BATCH: usize = 512;
+/// How long a read's log entry waits at the most.
+pub const LOG_DELAY: Duration = Duration::from_millis(500);
+/// How often old log entries are looked for.
+pub const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// How often the last use of tokens is written down.
+pub const TOKEN_USE_EVERY: Duration = Duration::from_secs(5);
+/// What `Retry-After` says when the server is busy.
+pub const RETRY_AFTER_SECONDS: u64 = 2;
+/// Most rows that a page of the admin API carries.
+pub const API_PAGE_MAX: u32 = 1_000;

@@ -1,0 +1,62 @@
+//! A query string taken apart, the way that identity providers write them: `+` or `%20`, stray `&`, names in any case.
+
+/// The pairs in their order; empty parts (a trailing `&`) are passed over.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    query.split('&').filter(|part| !part.is_empty()).map(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        (decode(name), decode(value))
+    })
+}
+
+/// The value of the first parameter of that name.
+pub(crate) fn value(query: &str, name: &str) -> Option<String> {
+    pairs(query).find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// Percent-decoded; `+` is a space; what is not well-formed stays as it is.
+pub(crate) fn decode(text: &str) -> String {
+    decode_bytes(text, true)
+}
+
+/// As `decode` for a segment of a path, where `+` is a plus.
+pub(crate) fn decode_segment(text: &str) -> String {
+    decode_bytes(text, false)
+}
+
+fn decode_bytes(text: &str, plus_is_space: bool) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, after) {
+            (b'+', _) if plus_is_space => out.push(b' '),
+            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    out.push(high * 16 + low);
+                    rest = after;
+                }
+                _ => out.push(byte),
+            },
+            _ => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_of_identity_providers() {
+        let all: Vec<_> = pairs("filter=userName+eq+%22a%2Bb%40c%22&&count=2&").collect();
+        assert_eq!(all, [("filter".into(), "userName eq \"a+b@c\"".into()), ("count".into(), "2".into())]);
+        assert_eq!(value("StartIndex=3", "startIndex").as_deref(), Some("3"));
+        assert_eq!(decode("100%&%zz"), "100%&%zz");
+        assert_eq!(decode_segment("a+b%2Fc"), "a+b/c");
+    }
+}

@@ -1,0 +1,143 @@
+//! What the provisioning log keeps of a body: everything but secrets.
+//!
+//! Secrets are the attributes that are never returned (`password` and a tenant's own). A body is parsed only when
+//! it might hold one; one that might and cannot be parsed is not kept at all.
+
+use serde_json::Value;
+
+/// What stands in the log in the place of a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// The names whose values are secrets, in lower case.
+#[derive(Clone, Debug)]
+pub(crate) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// From the names of the attributes that are never returned; words that hold secrets everywhere are added.
+    pub(crate) fn new(names: impl IntoIterator<Item = String>) -> Self {
+        let mut all: Vec<String> = names.into_iter().map(|name| name.to_ascii_lowercase()).collect();
+        all.extend(["password", "token", "secret", "authorization"].map(str::to_owned));
+        all.sort();
+        all.dedup();
+        Self(all)
+    }
+
+    /// The body as it may be kept, cut to `bytes_max`.
+    pub(crate) fn body(&self, body: &[u8], bytes_max: usize) -> String {
+        if body.is_empty() {
+            return String::new();
+        }
+        if !self.may_hold(body) {
+            return cut(&String::from_utf8_lossy(body), bytes_max);
+        }
+        match serde_json::from_slice::<Value>(body) {
+            Ok(mut value) => {
+                self.clean(&mut value);
+                cut(&value.to_string(), bytes_max)
+            }
+            Err(_) => format!("[{} bytes that are not JSON and may hold a secret: not kept]", body.len()),
+        }
+    }
+
+    /// A query string as it may be kept: a filter on a secret is one.
+    pub(crate) fn query(&self, query: &str, bytes_max: usize) -> String {
+        if self.may_hold(query.as_bytes()) || query.contains('%') && self.may_hold(decode(query).as_bytes()) {
+            return REDACTED.to_owned();
+        }
+        cut(query, bytes_max)
+    }
+
+    /// Whether an attribute's name, maybe as a path, is one of a secret.
+    pub(crate) fn names(&self, path: &str) -> bool {
+        let path = path.to_ascii_lowercase();
+        let mut words = path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
+        words.any(|word| self.0.iter().any(|name| name == word))
+    }
+
+    /// Takes the secrets out of a value.
+    pub(crate) fn clean(&self, value: &mut Value) {
+        match value {
+            Value::Array(elements) => elements.iter_mut().for_each(|element| self.clean(element)),
+            Value::Object(map) => {
+                let names_secret = |path: &Value| path.as_str().is_some_and(|path| self.names(path));
+                let at_secret = map.iter().any(|(key, path)| key.eq_ignore_ascii_case("path") && names_secret(path));
+                for (key, part) in map.iter_mut() {
+                    if (self.names(key) && !part.is_null()) || (at_secret && key.eq_ignore_ascii_case("value")) {
+                        *part = REDACTED.into();
+                    } else {
+                        self.clean(part);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A `\u` escape may spell any name, so a body with one is looked into.
+    fn may_hold(&self, body: &[u8]) -> bool {
+        contains_ignore_case(body, b"\\u") || self.0.iter().any(|name| contains_ignore_case(body, name.as_bytes()))
+    }
+}
+
+fn contains_ignore_case(hay: &[u8], needle: &[u8]) -> bool {
+    let Some((first, _)) = needle.split_first() else { return false };
+    hay.windows(needle.len()).any(|window| {
+        window.first().is_some_and(|c| c.eq_ignore_ascii_case(first)) && window.eq_ignore_ascii_case(needle)
+    })
+}
+
+fn decode(query: &str) -> String {
+    crate::query::decode(query)
+}
+
+/// A text of at most so many bytes, saying what was cut.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    let end = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}… [{} of {} bytes]", text.get(..end).unwrap_or_default(), end, text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> Secrets {
+        Secrets::new(["password".to_owned(), "apiKey".to_owned()])
+    }
+
+    #[test]
+    fn secrets_are_taken_out_in_every_shape() {
+        for body in [
+            r#"{"userName":"a","password":"hunter2"}"#,
+            r#"{"PassWord":"hunter2"}"#,
+            r#"{"p\u0061ssword":"hunter2"}"#,
+            r#"{"Operations":[{"op":"replace","path":"password","value":"hunter2"}]}"#,
+            r#"{"Operations":[{"op":"replace","Path":"urn:x:2.0:User:apikey","Value":{"deep":["hunter2"]}}]}"#,
+            r#"{"Operations":[{"op":"replace","value":{"urn:x:2.0:User":{"apiKey":"hunter2"}}}]}"#,
+            r#"{"urn:x:2.0:User:apiKey":"hunter2"}"#,
+            r#"{"password":"hunter2""#,
+        ] {
+            let kept = secrets().body(body.as_bytes(), 10_000);
+            assert!(!kept.contains("hunter2"), "{kept}");
+        }
+    }
+
+    #[test]
+    fn the_rest_stays_to_the_letter() {
+        let body = r#"{"userName":"a",  "active":true}"#;
+        assert_eq!(secrets().body(body.as_bytes(), 10_000), body);
+    }
+
+    #[test]
+    fn long_bodies_say_what_was_cut() {
+        assert_eq!(cut("abcdé", 5), "abcd… [4 of 6 bytes]");
+    }
+
+    #[test]
+    fn a_filter_on_a_secret_is_one() {
+        assert_eq!(secrets().query("filter=pass%77ord+eq+%22x%22", 100), REDACTED);
+        assert_eq!(secrets().query("filter=userName+eq+%22x%22", 100), "filter=userName+eq+%22x%22");
+    }
+}

@@ -1,0 +1,114 @@
+//! Every route of the product on one page.
+
+use crate::app::App;
+use crate::{api, limits, scim};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Request, Response, StatusCode, Uri, header};
+use axum::response::IntoResponse;
+use axum::routing::{any, get};
+
+/// The routes.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/scim/v2", any(scim_root))
+        .route("/scim/v2/{*rest}", any(scim_rest))
+        .route("/t/{tenant}/scim/v2", any(tenant_root))
+        .route("/t/{tenant}/scim/v2/{*rest}", any(tenant_rest))
+        .nest("/api/v1", api::router(&app))
+        .fallback(nothing)
+        .with_state(app)
+}
+
+async fn scim_root(State(app): State<App>, request: Request<Body>) -> Response<Body> {
+    scim::serve(app, crate::tenants::DEFAULT, "", request).await
+}
+
+async fn scim_rest(State(app): State<App>, request: Request<Body>) -> Response<Body> {
+    let rest = behind(request.uri(), 2);
+    scim::serve(app, crate::tenants::DEFAULT, &rest, request).await
+}
+
+async fn tenant_root(State(app): State<App>, Path(tenant): Path<String>, request: Request<Body>) -> Response<Body> {
+    scim::serve(app, &tenant, "", request).await
+}
+
+async fn tenant_rest(
+    State(app): State<App>,
+    Path((tenant, _)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let rest = behind(request.uri(), 4);
+    scim::serve(app, &tenant, &rest, request).await
+}
+
+/// The path behind so many segments, not decoded: an id may hold an encoded slash.
+fn behind(uri: &Uri, segments: usize) -> String {
+    uri.path().split('/').filter(|segment| !segment.is_empty()).skip(segments).collect::<Vec<_>>().join("/")
+}
+
+async fn ready(State(app): State<App>) -> Response<Body> {
+    match app.store().read(|r| r.tenants()).await {
+        Ok(_) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            let retry = [(header::RETRY_AFTER, limits::RETRY_AFTER_SECONDS.to_string())];
+            (StatusCode::SERVICE_UNAVAILABLE, retry, "the database does not answer\n").into_response()
+        }
+    }
+}
+
+async fn index(State(app): State<App>) -> impl IntoResponse {
+    let host = app.config().public_url.clone().unwrap_or_else(|| format!("http://{}", app.config().listen));
+    format!(
+        "Provost {}\n\nSCIM endpoint  {host}/scim/v2\nadmin API      {host}/api/v1\n\nConfigure it with the provost command; see provost --help.\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+async fn nothing() -> Response<Body> {
+    let error = crate::error::Error::new(
+        ::scim::Code::NOT_FOUND,
+        "there is nothing at this address; SCIM is served below /scim/v2",
+    );
+    let id = crate::app::request_id();
+    error.answer(&id).into_response(&id, false)
+}
+
+/// Doubled slashes and a slash at the end, as identity providers make them of a base URL, are taken away.
+pub fn normalise(request: Request<Body>) -> Request<Body> {
+    let path = request.uri().path();
+    if !path.contains("//") && (path.len() <= 1 || !path.ends_with('/')) {
+        return request;
+    }
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let text = format!("/{}{query}", segments.join("/"));
+    let (mut parts, body) = request.into_parts();
+    let mut uri = parts.uri.clone().into_parts();
+    uri.path_and_query = text.parse().ok().or(uri.path_and_query);
+    parts.uri = Uri::from_parts(uri).unwrap_or(parts.uri);
+    Request::from_parts(parts, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_are_forgiven() {
+        for (sent, meant) in [
+            ("//scim/v2//Users/?count=1&", "/scim/v2/Users?count=1&"),
+            ("/scim/v2/Users/", "/scim/v2/Users"),
+            ("/scim/v2/Users", "/scim/v2/Users"),
+            ("/", "/"),
+        ] {
+            let request = Request::builder().uri(sent).body(Body::empty()).unwrap();
+            assert_eq!(normalise(request).uri().to_string(), meant);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The SCIM endpoints: one function a verb, for every resource type (RFC 7644).
+//!
+//! How a request goes: `serve` finds the tenant and the actor, reads the body within its bounds, and hands a `Cx` to the
+//! use case of its method. Writes run inside the store's writer, so that what they read cannot change under them;
+//! their change rows and their log entry are part of the same transaction.
+
+mod bulk;
+mod create;
+mod cursor;
+mod delete;
+mod discovery;
+mod list;
+mod passwords;
+mod patch;
+mod read;
+mod render;
+mod replace;
+mod save;
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::auth::{Actor, Operation, Origin};
+use crate::clock::Stopwatch;
+use crate::error::{Error, Result};
+use crate::record::Trace;
+use crate::tenants::TenantState;
+use crate::{limits, query};
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Request, Response, header};
+use bytes::Bytes;
+use scim::{Code, Dialect, Projection, ResourceType};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Everything that a use case knows about its request.
+#[derive(Clone, Debug)]
+pub(crate) struct Cx {
+    pub(crate) app: App,
+    pub(crate) tenant: Arc<TenantState>,
+    pub(crate) actor: Arc<Actor>,
+    /// Address of the tenant's endpoints as the client calls it: `https://host/scim/v2`.
+    pub(crate) base: Arc<str>,
+    pub(crate) now: i64,
+    pub(crate) asked: Arc<Asked>,
+}
+
+/// The request as the provisioning log will tell it.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) request_id: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) origin: Origin,
+    pub(crate) started: Stopwatch,
+}
+
+impl Cx {
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.tenant.tenant.settings.dialect
+    }
+
+    pub(crate) fn resource_type(&self, segment: &str) -> Result<Arc<ResourceType>> {
+        self.tenant.served_at(segment).cloned().ok_or_else(|| {
+            Error::new(Code::NOT_FOUND, "there is no such endpoint; /ResourceTypes lists the ones of this tenant")
+        })
+    }
+
+    pub(crate) fn may(&self, rt: &ResourceType, operation: Operation) -> Result<()> {
+        self.actor.may(&self.tenant, rt, operation)
+    }
+
+    pub(crate) fn projection(&self) -> Result<Projection> {
+        let attributes = query::value(&self.asked.query, "attributes");
+        let excluded = query::value(&self.asked.query, "excludedAttributes");
+        Ok(Projection::parse(attributes.as_deref(), excluded.as_deref())?)
+    }
+
+    pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.asked.headers.get(name)?.to_str().ok()
+    }
+
+    /// The same request for another method, address or body: one operation of a bulk request.
+    pub(crate) fn with_asked(&self, asked: Asked) -> Self {
+        Self { asked: Arc::new(asked), ..self.clone() }
+    }
+}
+
+/// Serves one request below `/scim/v2`; `rest` is the path behind it.
+pub(crate) async fn serve(app: App, tenant_name: &str, rest: &str, request: Request<Body>) -> Response<Body> {
+    let started = Stopwatch::start();
+    let now = app.clock().now();
+    let (parts, body) = request.into_parts();
+    let head_only = parts.method == Method::HEAD;
+    let request_id = crate::app::request_id();
+    let Some(tenant) = app.tenants().find(tenant_name) else {
+        let error = Error::new(Code::NOT_FOUND, "there is no such tenant; check the address");
+        return error.answer(&request_id).into_response(&request_id, head_only);
+    };
+    let mut asked = Arc::new(asked(&parts, rest, &request_id, started));
+    let (mut trace, mut actor) = (Trace::default(), None);
+    let work = admitted(&app, &tenant, &mut asked, &mut actor, (&parts, body), now, &mut trace);
+    let outcome = tokio::time::timeout(limits::REQUEST_TIME, work).await.unwrap_or_else(|_| Err(too_slow()));
+    let answer = outcome.unwrap_or_else(|error| error.answer(&request_id));
+    if !trace.written {
+        crate::record::later(&app, &tenant, &asked, actor.as_deref(), &trace, &answer, now);
+    }
+    answer.into_response(&request_id, head_only)
+}
+
+fn too_slow() -> Error {
+    Error::busy(Code::TIMEOUT, "the request took too long; a write may still have happened: read before you repeat it")
+}
+
+fn asked(parts: &Parts, rest: &str, request_id: &str, started: Stopwatch) -> Asked {
+    let text = |name: header::HeaderName| {
+        parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let address = parts.extensions.get::<crate::serve::Peer>().map(|peer| peer.address()).unwrap_or_default();
+    Asked {
+        request_id: request_id.to_owned(),
+        method: parts.method.clone(),
+        path: format!("/{}", rest.trim_matches('/')),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers.clone(),
+        body: Bytes::new(),
+        origin: Origin { address, agent: text(header::USER_AGENT) },
+        started,
+    }
+}
+
+/// From the bare request to its outcome: a place, the actor, the body, the use case. What is known of the request by
+/// then stays in `asked` and `actor`, also when time runs out.
+async fn admitted(
+    app: &App,
+    tenant: &Arc<TenantState>,
+    asked: &mut Arc<Asked>,
+    known: &mut Option<Arc<Actor>>,
+    (parts, body): (&Parts, Body),
+    now: i64,
+    trace: &mut Trace,
+) -> Result<Answer> {
+    let Ok(Ok(_place)) = tokio::time::timeout(limits::QUEUE_WAIT, app.gate().acquire()).await else {
+        return Err(Error::busy(Code::OVERLOADED, "the server is busy; try again in a moment"));
+    };
+    let public = asked.path.eq_ignore_ascii_case("/ServiceProviderConfig")
+        && asked.method == Method::GET
+        && !parts.headers.contains_key(header::AUTHORIZATION);
+    let is_local = parts.extensions.get::<crate::serve::Peer>().is_some_and(crate::serve::Peer::is_local);
+    let actor = if public || is_local {
+        Arc::new(Actor::local())
+    } else {
+        app.actor(Some(tenant), &parts.headers, &asked.origin, now).await?
+    };
+    *known = Some(Arc::clone(&actor));
+    let bytes = read_body(parts, body, &asked.path).await?;
+    if let Some(asked) = Arc::get_mut(asked) {
+        asked.body = bytes;
+    }
+    let cx = Cx {
+        app: app.clone(),
+        tenant: Arc::clone(tenant),
+        actor,
+        base: app.base_url(tenant, &parts.headers)?.into(),
+        now,
+        asked: Arc::clone(asked),
+    };
+    dispatch(&cx, trace).await
+}
+
+/// The body within its bound; a body has to be JSON by its own word, or say nothing.
+async fn read_body(parts: &Parts, body: Body, path: &str) -> Result<Bytes> {
+    if parts.uri.query().is_some_and(|query| query.len() > limits::QUERY_BYTES_MAX) {
+        let detail = format!("the query is longer than {} bytes; use POST …/.search", limits::QUERY_BYTES_MAX);
+        return Err(Error::new(Code::ADDRESS_TOO_LONG, detail));
+    }
+    let is_bulk = path.eq_ignore_ascii_case("/Bulk");
+    let bytes_max = if is_bulk { limits::BULK_BYTES_MAX } else { limits::BODY_BYTES_MAX };
+    let too_large =
+        || Error::new(Code::BODY_TOO_LARGE, format!("the body is larger than {bytes_max} bytes; send less at once"));
+    let announced =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|announced| announced > bytes_max) {
+        return Err(too_large());
+    }
+    let bytes = axum::body::to_bytes(body, bytes_max).await.map_err(|_| too_large())?;
+    if !bytes.is_empty() && !is_json(&parts.headers) && takes_body(&parts.method) {
+        return Err(Error::new(
+            Code::MEDIA_TYPE,
+            "the Content-Type has to be application/scim+json or application/json",
+        ));
+    }
+    Ok(bytes)
+}
+
+fn takes_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
+    let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    media_type.is_empty()
+        || ["application/scim+json", "application/json", "text/json"]
+            .iter()
+            .any(|known| media_type.eq_ignore_ascii_case(known))
+}
+
+/// All SCIM routes of a tenant. Resource types are data, so their endpoints are looked up, not written here.
+async fn dispatch(cx: &Cx, trace: &mut Trace) -> Result<Answer> {
+    let path = cx.asked.path.clone();
+    let decoded: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(query::decode_segment).collect();
+    let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
+    let is = |segment: &str, name: &str| segment.eq_ignore_ascii_case(name);
+    let method = cx.asked.method.clone();
+    match segments.as_slice() {
+        [] => match method {
+            Method::GET | Method::HEAD => list::root(cx, trace).await,
+            _ => Err(Error::Method { allow: "GET" }),
+        },
+        [".search"] => match method {
+            Method::POST => list::root_search(cx, trace).await,
+            _ => Err(Error::Method { allow: "POST" }),
+        },
+        [one, rest @ ..] if is(one, "ServiceProviderConfig") && rest.is_empty() => {
+            discovery::only_get(cx, discovery::config)
+        }
+        [one, rest @ ..] if is(one, "ResourceTypes") && rest.len() <= 1 => {
+            discovery::only_get(cx, |cx| discovery::resource_types(cx, rest.first().copied()))
+        }
+        [one, rest @ ..] if is(one, "Schemas") && rest.len() <= 1 => {
+            discovery::only_get(cx, |cx| discovery::schemas(cx, rest.first().copied()))
+        }
+        [one, ..] if is(one, "Me") => Err(Error::new(
+            Code::NOT_IMPLEMENTED,
+            "a provisioning token stands for a system, not for a person, so there is no /Me; use /Users",
+        )),
+        [one] if is(one, "Bulk") => match method {
+            Method::POST => bulk::bulk(cx, trace).await,
+            _ => Err(Error::Method { allow: "POST" }),
+        },
+        [endpoint] => match method {
+            Method::GET | Method::HEAD => list::list(cx, endpoint, trace).await,
+            Method::POST => create::create(cx, endpoint, trace).await,
+            _ => Err(known(cx, endpoint, Error::Method { allow: "GET, POST" })),
+        },
+        [endpoint, ".search"] => match method {
+            Method::POST => list::search(cx, endpoint, trace).await,
+            _ => Err(known(cx, endpoint, Error::Method { allow: "POST" })),
+        },
+        [endpoint, id] => match method {
+            Method::GET | Method::HEAD => read::read(cx, endpoint, id, trace).await,
+            Method::PUT => replace::replace(cx, endpoint, id, trace).await,
+            Method::PATCH => patch::patch(cx, endpoint, id, trace).await,
+            Method::DELETE => delete::delete(cx, endpoint, id, trace).await,
+            _ => Err(known(cx, endpoint, Error::Method { allow: "GET, PUT, PATCH, DELETE" })),
+        },
+        _ => Err(Error::new(Code::NOT_FOUND, "there is nothing at this address")),
+    }
+}
+
+/// 404 before 405: an endpoint that is not there allows no method at all.
+fn known(cx: &Cx, endpoint: &str, error: Error) -> Error {
+    cx.resource_type(endpoint).err().unwrap_or(error)
+}
+
+/// The body as JSON.
+pub(crate) fn json(body: &[u8]) -> Result<Value> {
+    if body.is_empty() {
+        return Err(scim::Error::invalid_syntax("the body is empty; send a JSON object").into());
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let detail = format!("the body is not JSON: line {}, column {}", error.line(), error.column());
+        scim::Error::invalid_syntax(detail).into()
+    })
+}
+
+/// 404 for a resource of this type.
+pub(crate) fn no_such(rt: &ResourceType) -> Error {
+    Error::new(Code::NOT_FOUND, format!("there is no {} with this id", rt.name))
+}

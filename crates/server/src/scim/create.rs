@@ -1,0 +1,109 @@
+//! `POST /{endpoint}` (RFC 7644 §3.3).
+
+use super::save::{self, Draft};
+use super::{Cx, json, passwords};
+use crate::answer::Answer;
+use crate::auth::Operation;
+use crate::error::Result;
+use crate::record::{self, Trace};
+use scim::patch_op::MemberOp;
+use scim::{Projection, Resource, ResourceType};
+use serde_json::{Value, json as object};
+use store::{Adoption, Policy, Stored, Writer};
+
+pub(super) async fn create(cx: &Cx, endpoint: &str, trace: &mut Trace) -> Result<Answer> {
+    let rt = cx.resource_type(endpoint)?;
+    cx.may(&rt, Operation::Create)?;
+    let draft = draft(cx, &rt, json(&cx.asked.body)?, trace).await?;
+    record::write(cx, trace, move |w, cx, trace| insert(w, cx, trace, &rt, draft)).await
+}
+
+/// The body, parsed once; what it costs to hash a password is paid here, outside the writer.
+pub(super) async fn draft(cx: &Cx, rt: &ResourceType, mut body: Value, trace: &mut Trace) -> Result<Draft> {
+    passwords::hash(cx, &mut body).await?;
+    parse(cx, rt, body, cx.projection()?, trace)
+}
+
+/// As `draft`, for a body in which passwords are hashed already.
+pub(super) fn parse(
+    cx: &Cx,
+    rt: &ResourceType,
+    body: Value,
+    projection: Projection,
+    trace: &mut Trace,
+) -> Result<Draft> {
+    let mut parsed = Resource::parse(body, rt, cx.dialect())?;
+    passwords::discard(cx, rt, &mut parsed.resource, trace);
+    trace.ignored.append(&mut parsed.ignored);
+    Ok(Draft { resource: parsed.resource, members: parsed.members, projection })
+}
+
+/// The part inside the writer; a bulk operation enters here.
+pub(super) fn insert(w: &mut Writer, cx: &Cx, trace: &mut Trace, rt: &ResourceType, draft: Draft) -> Result<Answer> {
+    if let Some(existing) = adoptable(w, cx, trace, rt, &draft.resource)? {
+        return adopt(w, cx, trace, rt, existing, draft);
+    }
+    let settings = &cx.tenant.tenant.settings;
+    let policy = Policy { return_same_id: settings.return_same_id, manager_match: &settings.manager_match };
+    let stored = w.insert(cx.tenant.tenant.id, rt, None, &draft.resource, cx.now, policy)?;
+    trace.resource(rt, &stored.id);
+    trace.created(&draft.resource, rt, &cx.tenant.secrets);
+    let members = draft.members.map(|members| vec![MemberOp::Add(members)]).unwrap_or_default();
+    let joined = save::apply_members(w, cx, trace, rt, &stored, &members)?;
+    save::change(w, cx, rt, &stored.id, store::ChangeKind::Created, object!({"active": save::is_active(&stored)}))?;
+    save::change_members(w, cx, rt, &stored.id, &joined)?;
+    let mut answer = save::answer(w, cx, rt, &stored, &draft.projection, 201)?;
+    answer.set("location", save::location(cx, rt, &stored.id));
+    Ok(answer)
+}
+
+/// An account that was there before provisioning and that the tenant's policy lets this create take over.
+fn adoptable(w: &mut Writer, cx: &Cx, trace: &mut Trace, rt: &ResourceType, new: &Resource) -> Result<Option<Stored>> {
+    let tenant = cx.tenant.tenant.id;
+    let (path, by) = match cx.tenant.tenant.settings.adoption {
+        Adoption::Refuse => return Ok(None),
+        _ if !rt.is_user() => return Ok(None),
+        Adoption::ExternalId => ("externalId", "externalId"),
+        Adoption::UserName => ("userName", "userName"),
+        Adoption::VerifiedEmail => ("emails", "a verified e-mail address"),
+    };
+    let verified = &cx.tenant.tenant.settings.verified_domains;
+    for text in save::texts(new, rt, path) {
+        let domain = text.rsplit_once('@').map(|(_, domain)| domain);
+        let trusted = path != "emails" || domain.is_some_and(|d| verified.iter().any(|v| v.eq_ignore_ascii_case(d)));
+        if !trusted {
+            continue;
+        }
+        let mut found = w.find_by(tenant, rt, path, &text)?;
+        if found.len() == 1 {
+            trace.step(format!("adopted the existing account with the same {by}"));
+            return Ok(found.pop());
+        }
+        if found.len() > 1 {
+            trace.step(format!("not adopted: several accounts have the same {by}"));
+        }
+    }
+    Ok(None)
+}
+
+/// What is sent is laid over the existing account; what is not sent stays.
+fn adopt(
+    w: &mut Writer,
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &ResourceType,
+    existing: Stored,
+    draft: Draft,
+) -> Result<Answer> {
+    let mut merged = existing.resource.clone();
+    for (extension, attribute) in rt.attributes() {
+        if let Some(value) = draft.resource.value(extension, attribute) {
+            merged.set(extension, attribute, Some(value.clone()));
+        }
+    }
+    merged.check(rt)?;
+    let saved = save::save(w, cx, trace, rt, existing, merged, &[])?;
+    let mut answer = save::answer(w, cx, rt, &saved.stored, &draft.projection, 201)?;
+    answer.set("location", save::location(cx, rt, &saved.stored.id));
+    Ok(answer)
+}

@@ -1,0 +1,145 @@
+//! Lists and searches (RFC 7644 §3.4.2 and §3.4.3, RFC 9865): `GET /{endpoint}`, `POST …/.search`, and the same over all types.
+
+use super::{Cx, cursor, json, render};
+use crate::answer::Answer;
+use crate::auth::Operation;
+use crate::error::{Error, Result};
+use crate::query;
+use crate::record::Trace;
+use scim::list_response::ListResponse;
+use scim::{Code, ResourceType, SearchRequest};
+use std::sync::Arc;
+use store::{Query, Reader, Sort, Start};
+
+pub(super) async fn list(cx: &Cx, endpoint: &str, trace: &mut Trace) -> Result<Answer> {
+    let rt = cx.resource_type(endpoint)?;
+    cx.may(&rt, Operation::Read)?;
+    let search = SearchRequest::from_query(query::pairs(&cx.asked.query))?;
+    run(cx, rt, search, trace).await
+}
+
+pub(super) async fn search(cx: &Cx, endpoint: &str, trace: &mut Trace) -> Result<Answer> {
+    let rt = cx.resource_type(endpoint)?;
+    cx.may(&rt, Operation::Read)?;
+    let search = SearchRequest::from_json(json(&cx.asked.body)?, cx.dialect())?;
+    run(cx, rt, search, trace).await
+}
+
+async fn run(cx: &Cx, rt: Arc<ResourceType>, search: SearchRequest, trace: &mut Trace) -> Result<Answer> {
+    if let Some(filter) = &search.filter {
+        filter.check(&rt)?;
+        filter.check_names(&rt, cx.dialect())?;
+    }
+    let cx = cx.clone();
+    let store = cx.app.store().clone();
+    let (answer, found) = store.read(move |r| page(r, &cx, &rt, &search)).await?;
+    trace.step(found);
+    Ok(answer)
+}
+
+fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest) -> Result<(Answer, String)> {
+    let settings = &cx.tenant.tenant.settings;
+    let count = search.count.unwrap_or(u64::from(settings.page_default)).min(u64::from(settings.page_max));
+    let skip = if search.cursor.is_some() { 0 } else { search.start_index.saturating_sub(1) };
+    let after = match search.cursor.as_deref() {
+        None | Some("") => None,
+        Some(text) => Some(cursor::open(cx, rt, search, count, text)?),
+    };
+    let wanted = render::Wanted::new(rt, &search.projection);
+    let query = Query {
+        filter: search.filter.as_ref(),
+        sort: search.sort_by.as_ref().map(|path| Sort { path, descending: search.descending }),
+        start: after.as_ref().map_or(Start::Index(skip), Start::After),
+        count,
+        // Counting the matches again for every page of a cursor would cost more than the page (RFC 9865 §2.1).
+        want_total: after.is_none(),
+        want_groups: wanted.groups,
+        base: &cx.base,
+    };
+    let page = r.search(cx.tenant.tenant.id, rt, &query)?;
+    render::check_members(&page.views, &wanted)?;
+    let mut resources = Vec::with_capacity(page.views.len());
+    for view in &page.views {
+        let mut out = Vec::with_capacity(view.head.len() + 512);
+        render::resource(r, cx.tenant.tenant.id, &cx.base, rt, view, &search.projection, &wanted, &mut out)?;
+        resources.push(out);
+    }
+    let with_cursor = search.cursor.is_some();
+    let next = match page.next {
+        Some(position) if with_cursor => Some(cursor::make(cx, rt, search, count, position)?),
+        _ => None,
+    };
+    let list = ListResponse {
+        total_results: page.total,
+        start_index: (!with_cursor).then_some(search.start_index),
+        items_per_page: resources.len() as u64,
+        next_cursor: next,
+        previous_cursor: None,
+    };
+    let of = page.total.map(|total| format!(" of {total}")).unwrap_or_default();
+    let found = format!("{}{of} found", resources.len());
+    Ok((Answer::bytes(200, list.splice(resources.iter())), found))
+}
+
+pub(super) async fn root(cx: &Cx, trace: &mut Trace) -> Result<Answer> {
+    let search = SearchRequest::from_query(query::pairs(&cx.asked.query))?;
+    run_root(cx, search, trace).await
+}
+
+pub(super) async fn root_search(cx: &Cx, trace: &mut Trace) -> Result<Answer> {
+    let search = SearchRequest::from_json(json(&cx.asked.body)?, cx.dialect())?;
+    run_root(cx, search, trace).await
+}
+
+/// A search over every resource type that the token may read: the types one behind the other.
+async fn run_root(cx: &Cx, search: SearchRequest, trace: &mut Trace) -> Result<Answer> {
+    if search.sort_by.is_some() || search.cursor.as_deref().is_some_and(|cursor| !cursor.is_empty()) {
+        let detail =
+            "a search over all resource types takes neither sortBy nor a cursor; ask one endpoint, such as /Users";
+        return Err(Error::new(Code::INVALID_VALUE, detail));
+    }
+    let types: Vec<_> = cx.tenant.types.iter().filter(|rt| cx.may(rt, Operation::Read).is_ok()).cloned().collect();
+    if let Some(filter) = &search.filter {
+        types.iter().try_for_each(|rt| filter.check(rt))?;
+    }
+    let cx = cx.clone();
+    let store = cx.app.store().clone();
+    let (answer, found) = store.read(move |r| root_page(r, &cx, &types, &search)).await?;
+    trace.step(found);
+    Ok(answer)
+}
+
+fn root_page(r: &Reader, cx: &Cx, types: &[Arc<ResourceType>], search: &SearchRequest) -> Result<(Answer, String)> {
+    let settings = &cx.tenant.tenant.settings;
+    let count = search.count.unwrap_or(u64::from(settings.page_default)).min(u64::from(settings.page_max));
+    let (mut total, mut resources) = (0, Vec::new());
+    for rt in types {
+        let wanted = render::Wanted::new(rt, &search.projection);
+        let query = Query {
+            filter: search.filter.as_ref(),
+            sort: None,
+            start: Start::Index(search.start_index.saturating_sub(1).saturating_sub(total)),
+            count: count - resources.len() as u64,
+            want_total: true,
+            want_groups: wanted.groups,
+            base: &cx.base,
+        };
+        let page = r.search(cx.tenant.tenant.id, rt, &query)?;
+        render::check_members(&page.views, &wanted)?;
+        for view in &page.views {
+            let mut out = Vec::with_capacity(view.head.len() + 512);
+            render::resource(r, cx.tenant.tenant.id, &cx.base, rt, view, &search.projection, &wanted, &mut out)?;
+            resources.push(out);
+        }
+        total += page.total.unwrap_or(0);
+    }
+    let list = ListResponse {
+        total_results: Some(total),
+        start_index: Some(search.start_index),
+        items_per_page: resources.len() as u64,
+        next_cursor: None,
+        previous_cursor: None,
+    };
+    let found = format!("{} of {total} found over all types", resources.len());
+    Ok((Answer::bytes(200, list.splice(resources.iter())), found))
+}

@@ -1,0 +1,207 @@
+//! What every write has in common: its condition, what changed, the change rows, the answer.
+
+use super::{Cx, render};
+use crate::answer::Answer;
+use crate::error::{Error, Result};
+use crate::record::Trace;
+use axum::http::header;
+use scim::meta::{EntityTags, etag};
+use scim::patch_op::MemberOp;
+use scim::resource::MemberRef;
+use scim::{Code, Projection, Resource, ResourceType, Target};
+use serde_json::{Map, Value, json};
+use store::{Change, ChangeKind, MembersChanged, Stored, TenantId, Writer};
+
+/// Most member ids in one change row; more make more rows.
+const CHANGE_MEMBERS_MAX: usize = 1_000;
+
+/// A parsed body of a POST or PUT.
+pub(super) struct Draft {
+    pub(super) resource: Resource,
+    pub(super) members: Option<Vec<MemberRef>>,
+    pub(super) projection: Projection,
+}
+
+/// `If-Match` and `If-None-Match` of a write (RFC 7644 §3.14).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Condition {
+    pub(super) wanted: Option<EntityTags>,
+    pub(super) unwanted: Option<EntityTags>,
+}
+
+impl Condition {
+    pub(super) fn of(cx: &Cx) -> Self {
+        Self {
+            wanted: cx.header(header::IF_MATCH).map(EntityTags::parse),
+            unwanted: cx.header(header::IF_NONE_MATCH).map(EntityTags::parse),
+        }
+    }
+
+    pub(super) fn check(&self, stored: &Stored) -> Result<()> {
+        let missed = self.wanted.as_ref().is_some_and(|tags| !tags.matches(stored.version));
+        let hit = self.unwanted.as_ref().is_some_and(|tags| tags.matches(stored.version));
+        if missed || hit { Err(store::Error::Stale.into()) } else { Ok(()) }
+    }
+}
+
+/// A resource after a write that may have changed nothing.
+pub(super) struct Saved {
+    pub(super) stored: Stored,
+}
+
+/// Brings a resource to its new state. Nothing changed → nothing is written: no new version, no event.
+pub(super) fn save(
+    w: &mut Writer,
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &ResourceType,
+    stored: Stored,
+    new: Resource,
+    members: &[MemberOp],
+) -> Result<Saved> {
+    let tenant = cx.tenant.tenant.id;
+    let changed = stored.resource.difference(&new, rt);
+    let moved = apply_members(w, cx, trace, rt, &stored, members)?;
+    if changed.is_empty() && moved.added.is_empty() && moved.removed.is_empty() {
+        trace.step("nothing changed: nothing written");
+        return Ok(Saved { stored });
+    }
+    trace.changed(&stored.resource, &new, rt, &cx.tenant.secrets);
+    if changed.is_empty() {
+        let stored = w.touch(tenant, &stored, cx.now)?;
+        change_members(w, cx, rt, &stored.id, &moved)?;
+        return Ok(Saved { stored });
+    }
+    let was_active = is_active(&stored);
+    let stored = w.update(tenant, rt, &stored, &new, cx.now, &cx.tenant.tenant.settings.manager_match)?;
+    let mut what = Map::from_iter([("attributes".to_owned(), json!(changed))]);
+    if was_active != is_active(&stored) {
+        trace.step(if was_active { "deactivated" } else { "activated" });
+        what.insert("active".into(), is_active(&stored).into());
+    }
+    change(w, cx, rt, &stored.id, ChangeKind::Updated, Value::Object(what))?;
+    change_members(w, cx, rt, &stored.id, &moved)?;
+    Ok(Saved { stored })
+}
+
+/// Whether a user may come in; who says nothing of it is active.
+pub(super) fn is_active(stored: &Stored) -> bool {
+    stored.resource.attributes.get("active") != Some(&Value::Bool(false))
+}
+
+/// Carries the membership changes out and reports what was left out.
+pub(super) fn apply_members(
+    w: &mut Writer,
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &ResourceType,
+    stored: &Stored,
+    members: &[MemberOp],
+) -> Result<MembersChanged> {
+    if members.is_empty() || !rt.has_members() {
+        return Ok(MembersChanged::default());
+    }
+    let drop_unknown = cx.dialect().unknown_members_dropped;
+    let moved = w.members_apply(cx.tenant.tenant.id, rt, stored, members, &cx.base, drop_unknown)?;
+    trace.members(&moved);
+    Ok(moved)
+}
+
+/// A row of the change feed.
+pub(super) fn change(
+    w: &mut Writer,
+    cx: &Cx,
+    rt: &ResourceType,
+    id: &str,
+    kind: ChangeKind,
+    what: Value,
+) -> Result<()> {
+    w.change(&Change {
+        tenant: cx.tenant.tenant.id,
+        seq: 0,
+        kind,
+        resource_type: rt.name.clone(),
+        id: id.to_owned(),
+        at: cx.now,
+        actor: cx.actor.label.clone(),
+        what,
+    })?;
+    Ok(())
+}
+
+/// The change rows of a membership change, in slices.
+pub(super) fn change_members(
+    w: &mut Writer,
+    cx: &Cx,
+    rt: &ResourceType,
+    id: &str,
+    moved: &MembersChanged,
+) -> Result<()> {
+    for (name, ids) in [("added", &moved.added), ("removed", &moved.removed)] {
+        for slice in ids.chunks(CHANGE_MEMBERS_MAX) {
+            change(w, cx, rt, id, ChangeKind::MembersChanged, json!({name: slice}))?;
+        }
+    }
+    Ok(())
+}
+
+/// The answer to a write: the resource as a GET would show it now.
+pub(super) fn answer(
+    w: &mut Writer,
+    cx: &Cx,
+    rt: &ResourceType,
+    stored: &Stored,
+    projection: &Projection,
+    status: u16,
+) -> Result<Answer> {
+    let wanted = render::Wanted::new(rt, projection);
+    let Some(view) = w.view(cx.tenant.tenant.id, rt, &stored.id, wanted.groups)? else {
+        return Err(Error::new(Code::INTERNAL, "the resource that was just written cannot be read"));
+    };
+    let mut body = Vec::with_capacity(view.head.len() + 512);
+    render::resource(w, cx.tenant.tenant.id, &cx.base, rt, &view, projection, &wanted, &mut body)?;
+    Ok(Answer::bytes(status, body).with("etag", etag(view.version)))
+}
+
+/// The address of a resource.
+pub(super) fn location(cx: &Cx, rt: &ResourceType, id: &str) -> String {
+    format!("{}{}/{id}", cx.base, rt.endpoint)
+}
+
+/// An identity provider that sends our own GET body back sends the id that the manager was resolved to.
+/// That says nothing new, so what it once sent as the manager stays.
+pub(super) fn keep_raw_manager(
+    w: &Writer,
+    tenant: TenantId,
+    stored: &Stored,
+    new: &mut Resource,
+    rt: &ResourceType,
+) -> Result<()> {
+    let Some(Target::Attribute { extension: Some(extension), attribute, .. }) = rt.resolve_text(MANAGER) else {
+        return Ok(());
+    };
+    let value = |resource: &Resource| {
+        resource.value(Some(extension), attribute).and_then(|manager| manager.get("value")).cloned()
+    };
+    let (Some(old), Some(sent)) = (value(&stored.resource), value(new)) else { return Ok(()) };
+    if old == sent {
+        return Ok(());
+    }
+    let resolved = w.view(tenant, rt, &stored.id, false)?.and_then(|view| view.manager?.id);
+    if resolved.as_deref() == sent.as_str() && resolved.is_some() {
+        let kept = stored.resource.value(Some(extension), attribute).cloned();
+        new.set(Some(extension), attribute, kept);
+    }
+    Ok(())
+}
+
+/// The manager attribute, in full.
+const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
+
+/// The texts at a path of a resource: one, or those of the list.
+pub(super) fn texts(resource: &Resource, rt: &ResourceType, path: &str) -> Vec<String> {
+    let Some(Target::Attribute { extension, attribute, .. }) = rt.resolve_text(path) else { return Vec::new() };
+    let Some(value) = resource.value(extension, attribute) else { return Vec::new() };
+    let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    elements.iter().filter_map(|e| e.get("value").unwrap_or(e).as_str()).map(str::to_owned).collect()
+}

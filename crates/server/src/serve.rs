@@ -1,0 +1,197 @@
+//! The server's life: open, bind, serve, and end without cutting anybody off.
+
+use crate::app::App;
+use crate::config::Config;
+use crate::{limits, routes, worker};
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tower::ServiceExt;
+
+/// The socket in the data folder through which this machine's own commands come in.
+pub const SOCKET: &str = "provost.sock";
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Peer {
+    /// A client on the network.
+    Remote(SocketAddr),
+    /// A command on this machine that could open the data folder.
+    Local,
+}
+
+impl Peer {
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::Local)
+    }
+
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Remote(address) => address.ip().to_string(),
+            Self::Local => "local".into(),
+        }
+    }
+}
+
+/// What a newcomer has to know once the server runs.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Where the console is.
+    pub console: String,
+    /// What goes into the identity provider.
+    pub scim_endpoint: String,
+    /// The first token, on the first start only.
+    pub first_token: Option<String>,
+    /// Where the data lies.
+    pub data: PathBuf,
+}
+
+/// Why the server did not start or had to stop.
+#[derive(Debug)]
+pub enum StartError {
+    /// Another program listens there.
+    AddressInUse(SocketAddr),
+    /// The address cannot be listened on.
+    Listen(SocketAddr, std::io::Error),
+    /// The data folder or its database.
+    Store(store::Error),
+    /// Something else.
+    Other(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddressInUse(address) => {
+                write!(f, "{address} is taken by another program; stop it, or choose another address with --listen")
+            }
+            Self::Listen(address, error) => {
+                write!(f, "cannot listen on {address}: {error}; choose another with --listen")
+            }
+            Self::Store(error) => write!(f, "{error}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<store::Error> for StartError {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Runs the server until `stop` is done; `started` is called once it answers.
+pub async fn run(
+    config: Config,
+    started: impl FnOnce(&Started),
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    // The address first: a token made before a failed bind would be shown to nobody.
+    let listener = bind(config.listen).await?;
+    let listen = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+    let config = Config { listen, ..config };
+    let app = App::open(config.clone())?;
+    let first_token = app.first_token().await.map_err(|error| StartError::Other(error.to_scim("").detail))?;
+    let workers = worker::start(&app);
+    let socket = bind_socket(&config);
+    let graceful = GracefulShutdown::new();
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
+    started(&Started {
+        console: format!("{url}/"),
+        scim_endpoint: format!("{url}/scim/v2"),
+        first_token,
+        data: config.data.clone(),
+    });
+    tokio::select! {
+        () = stop => {}
+        () = accept_tcp(listener, &app, &graceful) => {}
+        () = accept_unix(socket, &app, &graceful) => {}
+    }
+    tracing::info!("stopping: requests in flight finish first");
+    if tokio::time::timeout(limits::SHUTDOWN_TIME, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not finish in time and were cut off");
+    }
+    workers.stop().await;
+    let _ = std::fs::remove_file(config.data.join(SOCKET));
+    let store = app.store().clone();
+    drop(app);
+    tokio::task::spawn_blocking(move || store.close()).await.map_err(|e| StartError::Other(e.to_string()))?;
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::AddressInUse(address),
+        _ => StartError::Listen(address, error),
+    })
+}
+
+/// The folder is ours alone (its lock says so), so a socket that lies there is left over.
+fn bind_socket(config: &Config) -> Option<UnixListener> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = config.data.join(SOCKET);
+    let _ = std::fs::remove_file(&path);
+    let bound = UnixListener::bind(&path).and_then(|listener| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map(|()| listener)
+    });
+    bound.inspect_err(|error| tracing::warn!(%error, "no local socket: commands on this machine need --server")).ok()
+}
+
+async fn accept_tcp(listener: TcpListener, app: &App, graceful: &GracefulShutdown) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let _ = stream.set_nodelay(true);
+                serve_connection(stream, Peer::Remote(address), app, graceful);
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+async fn accept_unix(listener: Option<UnixListener>, app: &App, graceful: &GracefulShutdown) {
+    let Some(listener) = listener else { return std::future::pending().await };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => serve_connection(stream, Peer::Local, app, graceful),
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+/// Out of file descriptors, mostly: waiting is all that helps.
+async fn pause(error: &std::io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+}
+
+fn serve_connection<S>(stream: S, peer: Peer, app: &App, graceful: &GracefulShutdown)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let router = routes::router(app.clone());
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut request = routes::normalise(request.map(Body::new));
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_TIME)
+        .serve_connection(TokioIo::new(stream), service);
+    let watched = graceful.watch(connection);
+    tokio::spawn(async move {
+        // A client that goes away is no event of ours.
+        let _ = watched.await;
+    });
+}

@@ -1,0 +1,114 @@
+//! What goes on beside the requests: the log entries of reads, old log entries, the last use of tokens.
+
+use crate::app::App;
+use crate::limits;
+use std::time::Duration;
+use store::LogEntry;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// The running workers.
+pub struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Ends them; what waits to be written is written first.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Starts them.
+pub fn start(app: &App) -> Workers {
+    let (stop, stopping) = watch::channel(false);
+    let mut tasks = vec![
+        tokio::spawn(every(limits::TOKEN_USE_EVERY, app.clone(), stopping.clone(), note_tokens)),
+        tokio::spawn(every(limits::PRUNE_EVERY, app.clone(), stopping.clone(), prune)),
+    ];
+    if let Some(entries) = app.take_log() {
+        tasks.push(tokio::spawn(write_log(app.clone(), entries, stopping)));
+    }
+    Workers { stop, tasks }
+}
+
+/// Does something again and again, and once more at the end.
+async fn every<F: Future<Output = ()>>(pause: Duration, app: App, mut stop: watch::Receiver<bool>, work: fn(App) -> F) {
+    loop {
+        let stopping = tokio::select! {
+            () = tokio::time::sleep(pause) => false,
+            _ = stop.changed() => true,
+        };
+        work(app.clone()).await;
+        if stopping {
+            return;
+        }
+    }
+}
+
+async fn note_tokens(app: App) {
+    let uses = app.tokens().uses();
+    if uses.is_empty() {
+        return;
+    }
+    if let Err(error) = app.store().write(move |w| w.tokens_used(&uses)).await {
+        tracing::warn!(%error, "the last use of tokens was not written down");
+    }
+}
+
+async fn prune(app: App) {
+    let now = app.clock().now();
+    for state in app.tenants().all() {
+        let (tenant, limits) = (state.tenant.id, state.tenant.settings.log);
+        let name = state.tenant.name.clone();
+        if let Err(error) = app.store().write(move |w| w.log_prune(tenant, &limits, now)).await {
+            tracing::warn!(%error, tenant = name, "old log entries were not taken away");
+        }
+    }
+}
+
+/// Collects the entries of reads for a moment and writes them together; reads pay nothing for their fsync.
+async fn write_log(app: App, mut entries: mpsc::Receiver<LogEntry>, mut stop: watch::Receiver<bool>) {
+    let mut batch = Vec::with_capacity(limits::LOG_BATCH);
+    while !*stop.borrow() {
+        tokio::select! {
+            _ = entries.recv_many(&mut batch, limits::LOG_BATCH) => {}
+            _ = stop.changed() => {}
+        }
+        let rest = limits::LOG_BATCH.saturating_sub(batch.len());
+        tokio::select! {
+            _ = tokio::time::timeout(limits::LOG_DELAY, collect(&mut entries, &mut batch, rest)) => {}
+            _ = stop.changed() => {}
+        }
+        flush(&app, &mut batch).await;
+    }
+    while let Ok(entry) = entries.try_recv() {
+        batch.push(entry);
+    }
+    flush(&app, &mut batch).await;
+}
+
+async fn collect(entries: &mut mpsc::Receiver<LogEntry>, batch: &mut Vec<LogEntry>, mut rest: usize) {
+    while rest > 0 {
+        let taken = entries.recv_many(batch, rest).await;
+        if taken == 0 {
+            return;
+        }
+        rest -= taken;
+    }
+}
+
+async fn flush(app: &App, batch: &mut Vec<LogEntry>) {
+    if batch.is_empty() {
+        return;
+    }
+    let entries = std::mem::replace(batch, Vec::with_capacity(limits::LOG_BATCH));
+    let count = entries.len();
+    if let Err(error) = app.store().write(move |w| w.log_many(&entries)).await {
+        tracing::warn!(%error, count, "log entries were lost");
+    }
+}

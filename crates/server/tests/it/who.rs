@@ -1,0 +1,161 @@
+//! Who may do what: every route without a token, with one of another tenant, with one of a smaller scope.
+
+use crate::desk::{Desk, request};
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+/// Every route of the admin API with every method that it takes.
+const API: &[(&str, &str)] = &[
+    ("GET", "/status"),
+    ("GET", "/check"),
+    ("GET", "/tokens"),
+    ("POST", "/tokens"),
+    ("DELETE", "/tokens/x"),
+    ("GET", "/tenants"),
+    ("POST", "/tenants"),
+    ("GET", "/tenants/default"),
+    ("PATCH", "/tenants/default"),
+    ("DELETE", "/tenants/default"),
+    ("GET", "/tenants/default/switches"),
+    ("PATCH", "/tenants/default/switches"),
+    ("GET", "/tenants/default/tokens"),
+    ("POST", "/tenants/default/tokens"),
+    ("DELETE", "/tenants/default/tokens/x"),
+    ("POST", "/tenants/default/tokens/x/rotate"),
+    ("GET", "/tenants/default/attributes"),
+    ("POST", "/tenants/default/attributes"),
+    ("DELETE", "/tenants/default/attributes/x"),
+    ("GET", "/tenants/default/resource-types"),
+    ("POST", "/tenants/default/resource-types"),
+    ("DELETE", "/tenants/default/resource-types/x"),
+    ("GET", "/tenants/default/log"),
+    ("GET", "/tenants/default/log/1"),
+    ("GET", "/tenants/default/changes"),
+];
+
+/// Every SCIM route with every method, for the ids of one user and one group.
+fn scim_routes(user: &str, group: &str) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    for (endpoint, id) in [("Users", user), ("Groups", group)] {
+        for method in ["GET", "PUT", "PATCH", "DELETE"] {
+            all.push((method, format!("/{endpoint}/{id}")));
+        }
+        all.push(("GET", format!("/{endpoint}")));
+        all.push(("POST", format!("/{endpoint}")));
+        all.push(("POST", format!("/{endpoint}/.search")));
+    }
+    for path in ["/ResourceTypes", "/ResourceTypes/User", "/Schemas", "/", "/Me"] {
+        all.push(("GET", path.to_owned()));
+    }
+    all.push(("POST", "/Bulk".to_owned()));
+    all.push(("POST", "/.search".to_owned()));
+    all
+}
+
+#[tokio::test]
+async fn the_api_routes_listed_here_are_all() {
+    let source = include_str!("../../src/api.rs");
+    let routed = source.lines().filter(|line| line.trim_start().starts_with(".route(\"")).count();
+    let mut listed: Vec<_> = API.iter().map(|(_, path)| path).collect();
+    listed.dedup();
+    assert_eq!(routed, listed.len(), "a route was added or taken away: list it above");
+}
+
+#[tokio::test]
+async fn nothing_without_a_token() {
+    let desk = Desk::new();
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    for (method, path) in API {
+        let path = format!("/api/v1{path}");
+        assert_eq!(desk.send(None, request(method, &path, None, &json!({}))).await.status, 401, "{method} {path}");
+        let answer = desk.with(&token, method, &path, json!({})).await;
+        assert_eq!(answer.status, 403, "a SCIM token is no administrator: {method} {path}");
+        assert_eq!(answer.body["error"]["code"], "PRV-2004");
+    }
+    for (method, path) in scim_routes("x", "x") {
+        let path = format!("/scim/v2{path}");
+        let answer = desk.send(None, request(method, &path, None, &json!({}))).await;
+        assert_eq!(answer.status, 401, "{method} {path}");
+        assert_eq!(answer.body["status"], "401");
+        assert_eq!(answer.headers["content-type"], "application/scim+json; charset=utf-8");
+        assert!(answer.headers.contains_key("www-authenticate"));
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_another_tenant() {
+    let desk = Desk::new();
+    for name in ["one", "two"] {
+        assert_eq!(desk.local("POST", "/api/v1/tenants", json!({"name": name})).await.status, 201);
+    }
+    let (mine, _) = desk.token("one", json!({"label": "mine"})).await;
+    let user = desk.local("POST", "/t/two/scim/v2/Users", json!({"userName": "u"})).await.body["id"].clone();
+    let members = json!({"displayName": "g", "members": [{"value": user}]});
+    let group = desk.local("POST", "/t/two/scim/v2/Groups", members).await.body["id"].clone();
+    let (user, group) = (user.as_str().unwrap(), group.as_str().unwrap());
+    for (method, path) in scim_routes(user, group) {
+        let theirs = desk.with(&mine, method, &format!("/t/two/scim/v2{path}"), json!({})).await;
+        assert_eq!(theirs.status, 401, "{method} {path}: {}", theirs.text);
+        if path.ends_with(user) || path.ends_with(group) {
+            let body = json!({"userName": "x", "displayName": "x", "Operations": []});
+            let answer = desk.with(&mine, method, &format!("/t/one/scim/v2{path}"), body).await;
+            assert_eq!(answer.status, 404, "another tenant's id is unknown here: {method} {path}: {}", answer.text);
+        }
+    }
+    let stolen = json!({"displayName": "g", "members": [{"value": user}]});
+    let made = desk.with(&mine, "POST", "/t/one/scim/v2/Groups", stolen).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert!(made.body.get("members").is_none(), "another tenant's user is no member: {}", made.text);
+    let left = desk.local("GET", "/t/two/scim/v2/Users", Value::Null).await;
+    assert_eq!(left.body["totalResults"], 1);
+}
+
+#[tokio::test]
+async fn a_scope_is_kept_to() {
+    let desk = Desk::new();
+    let (token, _) = desk.token("default", json!({"label": "reader", "scope": "users:read"})).await;
+    assert_eq!(desk.with(&token, "GET", "/scim/v2/Users", Value::Null).await.status, 200);
+    for (method, path) in [("POST", "/scim/v2/Users"), ("GET", "/scim/v2/Groups"), ("POST", "/scim/v2/Groups")] {
+        let answer = desk.with(&token, method, path, json!({"userName": "u", "displayName": "g"})).await;
+        assert_eq!(answer.status, 403, "{method} {path}");
+        assert!(answer.body["detail"].as_str().unwrap().contains("PRV-2004"), "{}", answer.text);
+    }
+    let bulk = json!({"Operations": [{"method": "POST", "path": "/Users", "bulkId": "1", "data": {"userName": "b"}}]});
+    let answer = desk.with(&token, "POST", "/scim/v2/Bulk", bulk).await;
+    assert_eq!(answer.body["Operations"][0]["status"], "403", "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_switched_off_operation_names_its_switch() {
+    let desk = Desk::new();
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let id = desk.user("adam").await;
+    let set = desk.local("PATCH", "/api/v1/tenants/default/switches", json!({"users": {"update": false}})).await;
+    assert_eq!(set.status, 200, "{}", set.text);
+    let path = format!("/scim/v2/Users/{id}");
+    for (method, body) in [
+        ("PUT", json!({"userName": "eve"})),
+        ("PATCH", json!({"Operations": [{"op": "replace", "value": {"active": false}}]})),
+    ] {
+        let answer = desk.with(&token, method, &path, body).await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.body["detail"].as_str().unwrap().contains("users.update"), "{}", answer.text);
+    }
+    let config = desk.with(&token, "GET", "/scim/v2/ServiceProviderConfig", Value::Null).await;
+    assert_eq!(config.body["patch"]["supported"], true, "groups can still be patched");
+    assert!(config.text.contains("\"update\":false"), "{}", config.text);
+}
+
+#[tokio::test]
+async fn who_the_server_is_asked_for_by_does_not_matter() {
+    let desk = Desk::new();
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let odd = Request::builder()
+        .uri("/scim/v2/Users")
+        .header("host", "evil.example/\"><script>")
+        .header("authorization", format!("Bearer {token}"))
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(desk.send(None, odd).await.status, 400);
+}
