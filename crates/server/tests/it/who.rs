@@ -10,7 +10,7 @@ const API: &[(&str, &str)] = &[
     ("GET", "/status"),
     ("GET", "/check"),
     ("GET", "/tokens"),
-    ("POST", "/tokens"),
+    ("POST", "/tokens/admin"),
     ("DELETE", "/tokens/x"),
     ("GET", "/tenants"),
     ("POST", "/tenants"),
