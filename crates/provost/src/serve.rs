@@ -137,7 +137,7 @@ pub fn store_failure(error: &store::Error, data: &Path) -> Failure {
         ),
         store::Error::KeyMissing(path) => Failure::new(
             Exit::Configuration,
-            format!("the database is there, but its key {} is not", path.display()),
+            format!("{} is there, but its key {} is not", data.join(DATABASE).display(), path.display()),
             "restore the key file from the backup of the same folder",
         ),
         store::Error::Folder { path, source } => Failure::new(

@@ -77,7 +77,7 @@ fn log_line(row: &Value) -> String {
 }
 
 fn millis(row: &Value) -> String {
-    let micros = row.get("micros").and_then(Value::as_f64);
+    let micros = row.get("tookUs").and_then(Value::as_f64);
     micros.map_or_else(|| "-".to_owned(), |micros| format!("{:.1}", micros / 1_000.0))
 }
 

@@ -60,8 +60,8 @@ impl Way {
         let output = self.run(&all);
         assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {}", text(&output.stderr));
         assert_eq!(text(&output.stdout), "", "{arguments:?}");
-        let value: Value = serde_json::from_slice(&output.stderr)
-            .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+        let value: Value =
+            serde_json::from_slice(&output.stderr).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
         let error = value["error"].clone();
         assert!(error["code"].as_str().unwrap().starts_with("PRV-"), "{error}");
         assert!(error["message"].as_str().unwrap().len() > 10, "{error}");
@@ -166,7 +166,8 @@ fn the_readme_walks_by_copy_and_paste() {
     assert!(output.status.success(), "{printed}\n{}", text(&output.stderr));
     let steps: Vec<&str> = printed.split("==\n").collect();
     let answer = |step: usize, line: usize| -> Value {
-        let line = steps[step].lines().filter(|line| line.starts_with('{')).nth(line).unwrap_or_else(|| panic!("{printed}"));
+        let line =
+            steps[step].lines().filter(|line| line.starts_with('{')).nth(line).unwrap_or_else(|| panic!("{printed}"));
         serde_json::from_str(line).unwrap()
     };
     let id = answer(1, 0)["id"].as_str().unwrap().to_owned();

@@ -21,7 +21,9 @@ fn wrong_usage_says_what_was_meant() {
 
 #[test]
 fn help_and_version_go_to_standard_output() {
-    for arguments in [&["--help"][..], &["token", "create", "--help"], &["--version"], &["version"], &["completions", "bash"]] {
+    for arguments in
+        [&["--help"][..], &["token", "create", "--help"], &["--version"], &["version"], &["completions", "bash"]]
+    {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(text(&output.stdout).len() > 10 && output.stderr.is_empty(), "{arguments:?}");
@@ -117,7 +119,8 @@ fn people_and_groups_are_found_by_name_or_id() {
     let core = "urn:ietf:params:scim:schemas:core:2.0";
     let mut ids = Vec::new();
     for name in ["ada", "ben", "cleo"] {
-        let body = json!({"schemas": [format!("{core}:User")], "userName": format!("{name}@x.test"), "displayName": name});
+        let body =
+            json!({"schemas": [format!("{core}:User")], "userName": format!("{name}@x.test"), "displayName": name});
         ids.push(scim("/Users", body)["id"].as_str().unwrap().to_owned());
     }
     let members: Vec<Value> = ids.iter().map(|id| json!({"value": id})).collect();
