@@ -15,7 +15,6 @@ use crate::auth::{Actor, Origin};
 use crate::error::Error;
 use crate::limits;
 use crate::serve::Peer;
-use crate::tenants::TenantState;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, header};
@@ -114,16 +113,6 @@ pub(crate) async fn body_of<T: DeserializeOwned>(request: Request) -> Result<T, 
     })
 }
 
-pub(crate) fn tenant_of(app: &App, name: &str) -> Result<Arc<TenantState>, ApiError> {
-    let missing = || Error::new(Code::NOT_FOUND, "there is no tenant of this name; see: provost tenant list").into();
-    app.tenants().find(name).ok_or_else(missing)
-}
-
-/// Who did it, told to the server's own log.
-pub(crate) fn told(actor: &Actor, what: &str, tenant: &str) {
-    tracing::info!(actor = actor.label, tenant, "{what}");
-}
-
 async fn authenticate(State(app): State<App>, mut request: Request, next: Next) -> Response<Body> {
     let peer = request.extensions().get::<Peer>().copied();
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -161,7 +150,7 @@ async fn status(State(app): State<App>) -> ApiResult {
 
 /// Recomputes everything that is derived and tells what does not agree.
 async fn check(State(app): State<App>, Extension(actor): Extension<Arc<Actor>>) -> ApiResult {
-    told(&actor, "data checked", "");
+    crate::admin::told(&actor, "data checked", "");
     let file = app.store().read(|r| r.verify_file()).await.map_err(Error::from)?;
     let mut problems: Vec<Value> = file.into_iter().map(|problem| json!({"problem": problem})).collect();
     for state in app.tenants().all() {

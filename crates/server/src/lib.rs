@@ -1,5 +1,6 @@
 //! Everything that waits: HTTP, authentication, the SCIM use cases, the admin API, the workers beside them.
 
+mod admin;
 mod answer;
 mod api;
 mod app;

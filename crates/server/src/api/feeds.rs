@@ -1,59 +1,32 @@
 //! The provisioning log and the change feed.
 
-use super::{ApiResult, listed, shown, tenant_of, tenants};
+use super::{ApiResult, listed, shown};
+use crate::admin::{self, tenant_of};
 use crate::app::App;
-use crate::error::Error;
-use crate::{limits, query};
 use axum::extract::{Path, RawQuery, State};
 use scim::meta::rfc3339;
 use serde_json::{Value, json};
-use store::{Change, LogEntry, LogQuery};
-
-const LIMIT_DEFAULT: u32 = 50;
-
-fn number(query: &str, name: &str) -> Option<i64> {
-    query::value(query, name)?.trim().parse().ok()
-}
-
-fn limit(query: &str) -> u32 {
-    number(query, "limit").and_then(|n| u32::try_from(n).ok()).unwrap_or(LIMIT_DEFAULT).clamp(1, limits::API_PAGE_MAX)
-}
+use store::{Change, LogEntry};
 
 /// `?after&before&limit&resource&status&failed&method&since&text`; newest first, or oldest first behind `after`.
 pub(super) async fn log(State(app): State<App>, Path(tenant): Path<String>, RawQuery(raw): RawQuery) -> ApiResult {
     let tenant = tenant_of(&app, &tenant)?.tenant.id;
-    let raw = raw.unwrap_or_default();
-    let asked = LogQuery {
-        after: number(&raw, "after"),
-        before: number(&raw, "before"),
-        limit: limit(&raw),
-        resource_id: query::value(&raw, "resource"),
-        status_min: number(&raw, "status").and_then(|n| u16::try_from(n).ok()),
-        method: query::value(&raw, "method").map(|method| method.to_ascii_uppercase()),
-        failed: query::value(&raw, "failed").map(|flag| flag.is_empty() || flag == "true" || flag == "1"),
-        since_at: query::value(&raw, "since").and_then(|text| scim::schema::instant(&text)),
-        text: query::value(&raw, "text").filter(|text| !text.is_empty()),
-    };
-    let entries = app.store().read(move |r| r.log(tenant, &asked)).await.map_err(Error::from)?;
+    let entries = admin::log::list(&app, tenant, admin::log::asked(&raw.unwrap_or_default())).await?;
     let next = entries.last().map(|entry| entry.seq);
     listed(entries.iter().map(|entry| show_entry(entry, false)).collect(), next)
 }
 
 pub(super) async fn log_entry(State(app): State<App>, Path((tenant, seq)): Path<(String, i64)>) -> ApiResult {
     let tenant = tenant_of(&app, &tenant)?.tenant.id;
-    let entry = app.store().read(move |r| r.log_entry(tenant, seq)).await.map_err(Error::from)?;
-    let entry = entry.ok_or_else(|| {
-        tenants::missing("there is no log entry of this number; it may have been taken away by the limits of the log")
-    })?;
-    shown(200, &show_entry(&entry, true))
+    shown(200, &show_entry(&admin::log::entry(&app, tenant, seq).await?, true))
 }
 
 /// `?after&limit`, oldest first.
 pub(super) async fn changes(State(app): State<App>, Path(tenant): Path<String>, RawQuery(raw): RawQuery) -> ApiResult {
     let tenant = tenant_of(&app, &tenant)?.tenant.id;
     let raw = raw.unwrap_or_default();
-    let (after, limit) = (number(&raw, "after").unwrap_or(0), limit(&raw));
-    let changes = app.store().read(move |r| r.changes(tenant, after, limit)).await.map_err(Error::from)?;
+    let after = admin::log::number(&raw, "after").unwrap_or(0);
+    let changes = admin::log::changes(&app, tenant, after, admin::log::limit(&raw)).await?;
     let next = changes.last().map(|change| change.seq);
     listed(changes.iter().map(show_change).collect(), next)
 }

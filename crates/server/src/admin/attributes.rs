@@ -1,0 +1,173 @@
+//! The attributes of a tenant's resource types, and its custom fields.
+
+use super::{missing, tenant_of, tenants, told};
+use crate::app::App;
+use crate::auth::Actor;
+use crate::error::{Error, Result};
+use crate::tenants::TenantState;
+use scim::resource::full_name;
+use scim::{Attribute, Code, ResourceType, Schema};
+use serde::Deserialize;
+use serde_json::Value;
+use store::{Definitions, ExtensionDef, ResourceTypeDef, Tenant};
+
+/// Where custom fields go when nobody says otherwise. There is no dot in it, so that an identity provider that
+/// splits names at their dots cannot split this one.
+pub(crate) fn custom_urn(resource_type: &str) -> String {
+    format!("urn:provost:params:scim:schemas:custom:{resource_type}")
+}
+
+/// The schemas of the standard and those that it registers are nobody's to change.
+fn is_standard(urn: &str) -> bool {
+    urn.to_ascii_lowercase().starts_with("urn:ietf:")
+}
+
+/// A custom field as it is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewAttribute {
+    /// Of which resource type; `User` if nobody says.
+    pub(crate) resource_type: Option<String>,
+    /// In which namespace; the tenant's own if nobody says.
+    pub(crate) schema: Option<String>,
+    /// Its definition (RFC 7643 §7, with bounds of the length).
+    pub(crate) attribute: Value,
+}
+
+/// One attribute with the texts that an administrator copies: the full value, its namespace, its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    /// The resource type that has it.
+    pub(crate) resource_type: String,
+    /// Name with its namespace in front; a core attribute is its name alone.
+    pub(crate) value: String,
+    /// URN of its schema.
+    pub(crate) namespace: String,
+    /// Whether the tenant made it.
+    pub(crate) custom: bool,
+    /// Its definition.
+    pub(crate) attribute: Attribute,
+}
+
+/// The attributes of all resource types.
+pub(crate) fn list(state: &TenantState) -> Vec<Named> {
+    let of_type = |rt: &ResourceType| {
+        rt.attributes().map(|(extension, attribute)| named(state, rt, extension, attribute)).collect::<Vec<_>>()
+    };
+    state.types.iter().flat_map(|rt| of_type(rt)).collect()
+}
+
+fn named(state: &TenantState, rt: &ResourceType, extension: Option<&Schema>, attribute: &Attribute) -> Named {
+    let own = |schema: &Schema| state.tenant.definitions.schemas.iter().any(|own| own.id == schema.id);
+    Named {
+        resource_type: rt.name.clone(),
+        value: full_name(extension, attribute),
+        namespace: extension.map_or(&rt.schema.id, |schema| &schema.id).clone(),
+        custom: extension.is_some_and(own),
+        attribute: attribute.clone(),
+    }
+}
+
+/// Makes a custom field.
+pub(crate) async fn add(app: &App, actor: &Actor, tenant: &str, wanted: NewAttribute) -> Result<Named> {
+    let state = tenant_of(app, tenant)?;
+    let type_name = wanted.resource_type.as_deref().unwrap_or("User");
+    let rt = state
+        .named(type_name)
+        .ok_or_else(|| missing("there is no resource type of this name; see: provost type list"))?;
+    let urn = wanted.schema.clone().unwrap_or_else(|| custom_urn(&rt.name));
+    if is_standard(&urn) || urn.eq_ignore_ascii_case(&rt.schema.id) {
+        return Err(scim::Error::invalid_value(
+            "the schemas of the standard stay as they are; use a namespace of your own",
+        )
+        .into());
+    }
+    let attribute = Attribute::from_json(&wanted.attribute)?;
+    let mut definitions = state.tenant.definitions.clone();
+    let name = attribute.name.clone();
+    place(&mut definitions, &rt.name, &urn, attribute)?;
+    definitions.check()?;
+    tenants::save(app, Tenant { definitions, ..state.tenant.clone() }).await?;
+    told(actor, "attribute added", tenant);
+    let state = tenant_of(app, tenant)?;
+    let found = list(&state).into_iter().find(|row| {
+        row.resource_type.eq_ignore_ascii_case(type_name)
+            && row.attribute.name == name
+            && row.namespace.eq_ignore_ascii_case(&urn)
+    });
+    found.ok_or_else(|| missing("the attribute is gone"))
+}
+
+/// Puts the attribute into its schema, and the schema to its resource type, making both known where they are not.
+fn place(definitions: &mut Definitions, resource_type: &str, urn: &str, attribute: Attribute) -> Result<()> {
+    let found = definitions.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn));
+    match found {
+        Some(schema) => {
+            if schema.attribute(&attribute.name).is_some() {
+                let detail = format!("{} already has an attribute of this name", schema.id);
+                return Err(Error::new(Code::NAME_TAKEN, detail));
+            }
+            schema.attributes.push(attribute);
+        }
+        None => definitions.schemas.push(Schema {
+            id: urn.to_owned(),
+            name: format!("Custom {resource_type}"),
+            description: format!("Custom attributes of a {resource_type}"),
+            attributes: vec![attribute],
+        }),
+    }
+    let extension = ExtensionDef { schema: urn.to_owned(), required: false };
+    match definitions.resource_types.iter_mut().find(|def| def.name.eq_ignore_ascii_case(resource_type)) {
+        Some(def) if def.extensions.iter().any(|known| known.schema.eq_ignore_ascii_case(urn)) => {}
+        Some(def) => def.extensions.push(extension),
+        None => definitions.resource_types.push(ResourceTypeDef {
+            name: resource_type.to_owned(),
+            extensions: vec![extension],
+            ..ResourceTypeDef::default()
+        }),
+    }
+    Ok(())
+}
+
+/// Removes a custom field by its full value, with every value of it.
+pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) -> Result<()> {
+    let state = tenant_of(app, tenant)?;
+    let unknown = || missing("there is no custom attribute of this value; see: provost attribute list");
+    let (urn, name) = value.rsplit_once(':').ok_or_else(unknown)?;
+    let mut definitions = state.tenant.definitions.clone();
+    let schema =
+        definitions.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
+    let urn = schema.id.clone();
+    let before = schema.attributes.len();
+    schema.attributes.retain(|attribute| !attribute.name.eq_ignore_ascii_case(name));
+    if schema.attributes.len() == before {
+        return Err(unknown());
+    }
+    if schema.attributes.is_empty() {
+        drop_schema(&mut definitions, &urn);
+    }
+    definitions.check()?;
+    let new = TenantState::new(Tenant { definitions, ..state.tenant.clone() })?;
+    app.store()
+        .write(move |w| -> store::Result<()> {
+            w.tenant_update(&new.tenant)?;
+            let holders = state.types.iter().filter(|rt| rt.extension(&urn).is_some());
+            let pairs = holders.filter_map(|old| Some((old, new.named(&old.name)?)));
+            for (old, new_type) in pairs {
+                w.redefine(new.tenant.id, old, new_type)?;
+            }
+            Ok(())
+        })
+        .await?;
+    app.reload().await?;
+    told(actor, "attribute removed", tenant);
+    Ok(())
+}
+
+fn drop_schema(definitions: &mut Definitions, urn: &str) {
+    definitions.schemas.retain(|schema| schema.id != urn);
+    for def in &mut definitions.resource_types {
+        def.extensions.retain(|extension| !extension.schema.eq_ignore_ascii_case(urn));
+    }
+    definitions.resource_types.retain(|def| !def.endpoint.is_empty() || !def.extensions.is_empty());
+}

@@ -1,0 +1,52 @@
+//! The provisioning log and the change feed, as they are asked for.
+
+use super::missing;
+use crate::app::App;
+use crate::error::Result;
+use crate::{limits, query};
+use store::{Change, LogEntry, LogQuery, TenantId};
+
+const LIMIT_DEFAULT: u32 = 50;
+
+/// A number among the parameters.
+pub(crate) fn number(query: &str, name: &str) -> Option<i64> {
+    query::value(query, name)?.trim().parse().ok()
+}
+
+/// `limit` among the parameters, within its bounds.
+pub(crate) fn limit(query: &str) -> u32 {
+    number(query, "limit").and_then(|n| u32::try_from(n).ok()).unwrap_or(LIMIT_DEFAULT).clamp(1, limits::API_PAGE_MAX)
+}
+
+/// `?after&before&limit&resource&status&failed&method&since&text`.
+pub(crate) fn asked(query: &str) -> LogQuery {
+    LogQuery {
+        after: number(query, "after"),
+        before: number(query, "before"),
+        limit: limit(query),
+        resource_id: query::value(query, "resource").filter(|text| !text.is_empty()),
+        status_min: number(query, "status").and_then(|n| u16::try_from(n).ok()),
+        method: query::value(query, "method").filter(|m| !m.is_empty()).map(|method| method.to_ascii_uppercase()),
+        failed: query::value(query, "failed").map(|flag| flag.is_empty() || flag == "true" || flag == "1"),
+        since_at: query::value(query, "since").and_then(|text| scim::schema::instant(&text)),
+        text: query::value(query, "text").filter(|text| !text.is_empty()),
+    }
+}
+
+/// Entries without their texts; newest first, or oldest first behind `after`.
+pub(crate) async fn list(app: &App, tenant: TenantId, asked: LogQuery) -> Result<Vec<LogEntry>> {
+    app.store().read(move |r| r.log(tenant, &asked)).await.map_err(|error: store::Error| error.into())
+}
+
+/// One entry, whole.
+pub(crate) async fn entry(app: &App, tenant: TenantId, seq: i64) -> Result<LogEntry> {
+    let entry: Option<LogEntry> = app.store().read(move |r| r.log_entry(tenant, seq)).await?;
+    entry.ok_or_else(|| {
+        missing("there is no log entry of this number; it may have been taken away by the limits of the log")
+    })
+}
+
+/// The change feed behind a number.
+pub(crate) async fn changes(app: &App, tenant: TenantId, after: i64, limit: u32) -> Result<Vec<Change>> {
+    app.store().read(move |r| r.changes(tenant, after, limit)).await.map_err(|error: store::Error| error.into())
+}

@@ -1,0 +1,160 @@
+//! Tenants, their settings and their operation switches.
+
+use super::{tenant_of, told};
+use crate::app::App;
+use crate::auth::Actor;
+use crate::error::{Error, Result};
+use crate::tenants::{DEFAULT, TenantState};
+use scim::Code;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use store::{Definitions, Settings, Tenant};
+
+/// Longest name of a tenant; it is a part of its address.
+const NAME_CHARS_MAX: usize = 63;
+
+/// What a new tenant is made of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewTenant {
+    /// Its name.
+    pub(crate) name: String,
+    /// The settings that differ from the usual ones.
+    #[serde(default)]
+    pub(crate) settings: Map<String, Value>,
+}
+
+/// Makes a tenant.
+pub(crate) async fn create(app: &App, actor: &Actor, wanted: NewTenant) -> Result<Arc<TenantState>> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let name = wanted.name;
+    if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(fits) || name.starts_with('-') {
+        let detail = format!(
+            "a tenant's name is 1 to {NAME_CHARS_MAX} lower-case letters, digits and hyphens: it is a part of its address"
+        );
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    if app.tenants().find(&name).is_some() {
+        return Err(Error::new(Code::NAME_TAKEN, "there is already a tenant of this name"));
+    }
+    let settings = merged(&Settings::default(), wanted.settings)?;
+    let (now, new) = (app.clock().now(), name.clone());
+    app.store()
+        .write(move |w| w.tenant_insert(&new, &settings, &Definitions::default(), now).map(|_| ()))
+        .await
+        .map_err(|error: store::Error| Error::from(error))?;
+    app.reload().await?;
+    told(actor, "tenant made", &name);
+    tenant_of(app, &name)
+}
+
+/// Lays a change over a tenant's settings: only what it names changes.
+pub(crate) async fn change(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    change: Map<String, Value>,
+) -> Result<Arc<TenantState>> {
+    let state = tenant_of(app, tenant)?;
+    let settings = merged(&state.tenant.settings, change)?;
+    let (new, users) = (Tenant { settings, ..state.tenant.clone() }, state.named("User").cloned());
+    let other_order = new.settings.manager_match != state.tenant.settings.manager_match;
+    app.store()
+        .write(move |w| -> store::Result<()> {
+            w.tenant_update(&new)?;
+            match users {
+                Some(users) if other_order => w.resolve_managers(new.id, &users, &new.settings.manager_match),
+                _ => Ok(()),
+            }
+        })
+        .await?;
+    app.reload().await?;
+    told(actor, "settings changed", tenant);
+    tenant_of(app, tenant)
+}
+
+/// Switches operations on and off: `{"users": {"delete": false}}`.
+pub(crate) async fn switch(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    change: Map<String, Value>,
+) -> Result<Arc<TenantState>> {
+    let state = tenant_of(app, tenant)?;
+    let change = Map::from_iter([("switches".to_owned(), Value::Object(change))]);
+    let settings = merged(&state.tenant.settings, change)?;
+    save(app, Tenant { settings, ..state.tenant.clone() }).await?;
+    told(actor, "switches changed", tenant);
+    tenant_of(app, tenant)
+}
+
+/// Removes a tenant with everything in it.
+pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str) -> Result<()> {
+    let state = tenant_of(app, tenant)?;
+    if tenant == DEFAULT {
+        return Err(scim::Error::invalid_value("the tenant default serves /scim/v2 and stays").into());
+    }
+    let id = state.tenant.id;
+    app.store().write(move |w| w.tenant_delete(id)).await.map_err(|error: store::Error| Error::from(error))?;
+    app.reload().await?;
+    told(actor, "tenant deleted with everything in it", tenant);
+    Ok(())
+}
+
+/// Writes a changed tenant, unless somebody else changed it meanwhile, and takes it in.
+pub(super) async fn save(app: &App, tenant: Tenant) -> Result<()> {
+    app.store().write(move |w| w.tenant_update(&tenant)).await.map_err(|error: store::Error| Error::from(error))?;
+    app.reload().await
+}
+
+/// The settings with a change laid over them; a name that there is not is an error, not a surprise.
+fn merged(settings: &Settings, change: Map<String, Value>) -> Result<Settings> {
+    let mut whole = json!(settings);
+    lay_over(&mut whole, Value::Object(change), "")?;
+    let settings: Settings = serde_json::from_value(whole).map_err(|_| {
+        scim::Error::invalid_value("a setting has a value of the wrong type; compare with: provost tenant show")
+    })?;
+    check(&settings)?;
+    Ok(settings)
+}
+
+fn lay_over(whole: &mut Value, change: Value, path: &str) -> Result<()> {
+    match (whole, change) {
+        (Value::Object(whole), Value::Object(change)) => {
+            for (name, value) in change {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let Some(held) = whole.get_mut(&name) else {
+                    return Err(scim::Error::invalid_value(format!(
+                        "there is no setting {path}; see: provost tenant show"
+                    ))
+                    .into());
+                };
+                lay_over(held, value, &path)?;
+            }
+        }
+        (whole, change) => *whole = change,
+    }
+    Ok(())
+}
+
+fn check(settings: &Settings) -> Result<()> {
+    let refuse = |what: &str| Err(scim::Error::invalid_value(what).into());
+    if settings.page_max == 0
+        || settings.page_max > 10_000
+        || settings.page_default == 0
+        || settings.page_default > settings.page_max
+    {
+        return refuse("pageMax is between 1 and 10000, and pageDefault between 1 and pageMax");
+    }
+    if settings.rate_per_second == 0 || settings.rate_burst == 0 {
+        return refuse("ratePerSecond and rateBurst are at least 1");
+    }
+    if settings.cursor_seconds == 0 {
+        return refuse("cursorSeconds is at least 1");
+    }
+    if settings.base_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+        return refuse("baseUrl starts with https:// or http://");
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! Tokens: made, listed, rotated with an overlap, revoked. The text of one is in one answer, once.
+
+use super::{missing, tenant_of, told};
+use crate::app::App;
+use crate::auth::Actor;
+use crate::error::{Error, Result};
+use crate::token;
+use scim::Code;
+use serde::Deserialize;
+use store::{Scope, TenantId, Token};
+
+/// How long a rotated token goes on by default: time to put the new one into the identity provider.
+pub(crate) const OVERLAP_SECONDS: u64 = 86_400;
+/// Longest label.
+pub(crate) const LABEL_CHARS_MAX: usize = 100;
+/// Longest life and overlap, ten years: longer is a typing error.
+const SECONDS_MAX: u64 = 10 * 365 * 86_400;
+
+/// What a new token is made of.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewToken {
+    /// What it is for.
+    pub(crate) label: String,
+    /// `users:read,users:write,…`; everything if there is none.
+    pub(crate) scope: Option<String>,
+    /// Seconds until it ends by itself.
+    pub(crate) expires_in: Option<u64>,
+}
+
+/// A token with its text, which is known this once.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// The token.
+    pub(crate) token: Token,
+    /// What the client sends.
+    pub(crate) text: String,
+    /// When the token that it replaces ends.
+    pub(crate) old_ends_at: Option<i64>,
+}
+
+/// Where a token is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It opens doors.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// Somebody ended it.
+    Revoked,
+}
+
+impl State {
+    /// Of this token, now.
+    pub(crate) fn of(token: &Token, now: i64) -> Self {
+        let over = |at: Option<i64>| at.is_some_and(|at| at <= now);
+        match token {
+            token if over(token.revoked_at) => Self::Revoked,
+            token if over(token.expires_at) => Self::Expired,
+            _ => Self::Active,
+        }
+    }
+
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// A tenant's tokens, or the administrators' for `None`, oldest first.
+pub(crate) async fn list(app: &App, tenant: Option<TenantId>) -> Result<Vec<Token>> {
+    app.store().read(move |r| r.tokens(tenant)).await.map_err(|error: store::Error| error.into())
+}
+
+/// Makes a token for a tenant's SCIM endpoints.
+pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewToken) -> Result<Made> {
+    let state = tenant_of(app, tenant)?;
+    let scope = match &wanted.scope {
+        None => Scope::ALL,
+        Some(text) => parse_scope(text)?,
+    };
+    let made = make(app, Some(state.tenant.id), wanted, scope, token::PREFIX).await?;
+    told(actor, "token made", tenant);
+    Ok(made)
+}
+
+/// Makes an administrator's token.
+pub(crate) async fn create_admin(app: &App, actor: &Actor, wanted: NewToken) -> Result<Made> {
+    let made = make(app, None, wanted, Scope::ADMIN, token::ADMIN_PREFIX).await?;
+    told(actor, "administrator's token made", "");
+    Ok(made)
+}
+
+async fn make(app: &App, tenant: Option<TenantId>, wanted: NewToken, scope: Scope, prefix: &str) -> Result<Made> {
+    let label = wanted.label.trim().to_owned();
+    if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
+        let detail = format!("label takes 1 to {LABEL_CHARS_MAX} characters; say what the token is for, such as Okta");
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    let now = app.clock().now();
+    let (new, row) = new_token(tenant, label, scope, prefix, now)?;
+    let row = Token { expires_at: wanted.expires_in.map(|s| after(now, s)).transpose()?, ..row };
+    let kept = row.clone();
+    app.store().write(move |w| w.token_insert(&kept)).await.map_err(|e: store::Error| Error::from(e))?;
+    Ok(Made { token: row, text: new.text, old_ends_at: None })
+}
+
+fn new_token(
+    tenant: Option<TenantId>,
+    label: String,
+    scope: Scope,
+    prefix: &str,
+    now: i64,
+) -> Result<(token::NewToken, Token)> {
+    let new =
+        token::make(prefix).ok_or_else(|| Error::new(Code::INTERNAL, "the operating system gives no randomness"))?;
+    let row = Token {
+        id: crate::app::request_id(),
+        tenant,
+        label,
+        hint: new.hint.clone(),
+        scope,
+        hash: new.hash,
+        created_at: now,
+        ..Token::default()
+    };
+    Ok((new, row))
+}
+
+fn after(now: i64, seconds: u64) -> Result<i64> {
+    if seconds > SECONDS_MAX {
+        return Err(scim::Error::invalid_value(format!("at most {SECONDS_MAX} seconds")).into());
+    }
+    Ok(now.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000)))
+}
+
+/// Makes a successor; the old one goes on for so many seconds.
+pub(crate) async fn rotate(app: &App, actor: &Actor, tenant: &str, id: &str, overlap: Option<u64>) -> Result<Made> {
+    let state = tenant_of(app, tenant)?;
+    let now = app.clock().now();
+    let old = find(app, Some(state.tenant.id), id).await?;
+    if State::of(&old, now) != State::Active {
+        return Err(scim::Error::invalid_value("the token is revoked or expired; make a new one instead").into());
+    }
+    let end = after(now, overlap.unwrap_or(OVERLAP_SECONDS))?;
+    let end = old.expires_at.map_or(end, |at| at.min(end));
+    let (new, row) = new_token(old.tenant, old.label.clone(), old.scope, token::PREFIX, now)?;
+    let kept = row.clone();
+    app.store()
+        .write(move |w| -> store::Result<()> {
+            w.token_insert(&kept)?;
+            w.token_expire(&old.id, end, Some(&kept.id)).map(|_| ())
+        })
+        .await?;
+    app.tokens().forget();
+    told(actor, "token rotated", tenant);
+    Ok(Made { token: row, text: new.text, old_ends_at: Some(end) })
+}
+
+/// Ends a tenant's token at once.
+pub(crate) async fn revoke(app: &App, actor: &Actor, tenant: &str, id: &str) -> Result<Token> {
+    let state = tenant_of(app, tenant)?;
+    revoke_of(app, actor, Some(state.tenant.id), id, tenant).await
+}
+
+/// Ends an administrator's token at once.
+pub(crate) async fn revoke_admin(app: &App, actor: &Actor, id: &str) -> Result<Token> {
+    revoke_of(app, actor, None, id, "").await
+}
+
+async fn revoke_of(app: &App, actor: &Actor, tenant: Option<TenantId>, id: &str, name: &str) -> Result<Token> {
+    let token = find(app, tenant, id).await?;
+    let now = app.clock().now();
+    app.store().write(move |w| w.token_revoke(&token.id, now)).await.map_err(|e: store::Error| Error::from(e))?;
+    app.tokens().forget();
+    told(actor, "token revoked", name);
+    find(app, tenant, id).await
+}
+
+/// The tenant's token of that id.
+pub(crate) async fn find(app: &App, tenant: Option<TenantId>, id: &str) -> Result<Token> {
+    let tokens = list(app, tenant).await?;
+    let found = tokens.into_iter().find(|token| token.id == id);
+    found.ok_or_else(|| missing("there is no token with this id; see: provost token list"))
+}
+
+/// A scope as it is written: `users:read,groups:read`.
+pub(crate) fn scope_text(scope: &Scope) -> String {
+    if scope.admin {
+        return "admin".into();
+    }
+    let parts = [
+        ("users:read", scope.users.read),
+        ("users:write", scope.users.write),
+        ("groups:read", scope.groups.read),
+        ("groups:write", scope.groups.write),
+    ];
+    parts.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect::<Vec<_>>().join(",")
+}
+
+fn parse_scope(text: &str) -> Result<Scope> {
+    let mut scope = Scope::default();
+    for part in text.split([',', ' ']).filter(|part| !part.is_empty()) {
+        match part {
+            "users:read" => scope.users.read = true,
+            "users:write" => scope.users.write = true,
+            "groups:read" => scope.groups.read = true,
+            "groups:write" => scope.groups.write = true,
+            _ => {
+                let detail = "scope is a list of users:read, users:write, groups:read and groups:write";
+                return Err(scim::Error::invalid_value(detail).into());
+            }
+        }
+    }
+    if scope == Scope::default() {
+        return Err(scim::Error::invalid_value("the scope is empty: such a token could do nothing").into());
+    }
+    Ok(scope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_reads_as_it_is_written() {
+        let text = "users:read,groups:read,groups:write";
+        assert_eq!(scope_text(&parse_scope(text).unwrap()), text);
+        assert!(parse_scope("users:delete").is_err());
+        assert!(parse_scope(" ,").is_err());
+    }
+}
