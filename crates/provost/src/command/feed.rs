@@ -45,7 +45,9 @@ async fn log_list(cx: &Cx, arguments: &LogList) -> Result<()> {
         ("CODE", &|row| text(row, "code")),
     ];
     cx.out.list("log.list", &columns, &entries, &next)?;
-    cx.out.hint(&format!("provost log show SEQ{}", cx.again()));
+    if !entries.is_empty() {
+        cx.out.hint(&format!("provost log show SEQ{}", cx.again()));
+    }
     Ok(())
 }
 

@@ -314,6 +314,15 @@ fn deviations_that_the_code_cites_exist() {
     none(findings, "a cited deviation is described in docs/deviations.toml");
 }
 
+#[test]
+fn the_guide_lists_every_setting() {
+    let guide = read("docs/guide/operate.md");
+    let settings = serde_json::to_value(store::Settings::default()).unwrap();
+    let named = |name: &str| guide.contains(&format!("`{name}`")) || guide.contains(&format!("`{name}.*`"));
+    let missing = settings.as_object().unwrap().keys().filter(|name| !named(name));
+    none(missing.cloned().collect(), "docs/guide/operate.md lists every setting of a tenant");
+}
+
 /// The crates whose limits a request can meet.
 const LIMITED: [&str; 3] = ["scim", "store", "server"];
 
