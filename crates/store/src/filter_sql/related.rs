@@ -207,9 +207,8 @@ impl<'a> Compiler<'a> {
             Filter::Compare(path, op, literal) => {
                 let different = if *op == CompareOp::Ne { "true" } else { "false" };
                 let Some(leaf) = leaf_of(attribute, path) else { return Ok(different.into()) };
-                let (Some(want), Some(column)) = (leaf.key(literal), self.related_column(relation, leaf)) else {
-                    return Ok(different.into());
-                };
+                let Some(want) = leaf.key(literal) else { return Ok(different.into()) };
+                let Some(column) = self.related_column(relation, leaf) else { return Ok(different.into()) };
                 let condition = comparison(self, &column, *op, &want);
                 if *op == CompareOp::Ne {
                     format!("({column} is null or {condition})")

@@ -337,6 +337,9 @@ impl<'a> Compiler<'a> {
                     let id = want.strip_prefix(&start).unwrap_or_default();
                     return format!("({})", comparison(self, "r.id", op, id));
                 }
+                if want.is_empty() {
+                    return constant(!matches!(op, CompareOp::Lt | CompareOp::Le));
+                }
                 let column = format!("({} || r.id)", self.bind(start));
                 format!("({})", comparison(self, &column, op, want))
             }

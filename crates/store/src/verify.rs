@@ -1,0 +1,176 @@
+//! Computes everything that is derived again and compares: the answer to "is this database whole?".
+
+use crate::db::Reader;
+use crate::index::{self, IndexRow};
+use crate::render::visible;
+use crate::tenants::ManagerMatch;
+use crate::{Result, TenantId, render};
+use scim::ResourceType;
+use scim::schema::fold;
+
+/// Most problems that are told one by one.
+const PROBLEMS_MAX: usize = 1_000;
+
+impl Reader {
+    /// Checks a tenant: index rows, counters, members, manager links, tombstones and the change feed against
+    /// the resources themselves. `types` are all of the tenant's resource types. Answers what is wrong, in
+    /// words; nothing if all is well. Reads everything that the tenant has.
+    pub fn verify(
+        &self,
+        tenant: TenantId,
+        types: &[impl AsRef<ResourceType>],
+        manager_match: &[ManagerMatch],
+    ) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        let mut expected = 0;
+        for resource_type in types {
+            let resource_type = resource_type.as_ref();
+            expected += self.verify_type(tenant, resource_type, manager_match, &mut problems)?;
+        }
+        let sql = "select (select count(*) from attribute_value where tenant = ?1)
+                   + (select count(*) from unique_value where tenant = ?1)";
+        let present: Option<i64> = self.first(sql, [tenant.0], |row| row.get(0))?;
+        if present != Some(expected) {
+            problems.push(format!("{} index rows where {expected} are due", present.unwrap_or(0)));
+        }
+        for (what, sql) in CHECKS {
+            let count: Option<i64> = self.first(sql, [tenant.0], |row| row.get(0))?;
+            if let Some(count) = count.filter(|count| *count != 0) {
+                problems.push(format!("{count} {what}"));
+            }
+        }
+        problems.truncate(PROBLEMS_MAX);
+        Ok(problems)
+    }
+
+    /// Checks the file itself (`pragma integrity_check`). Reads all of it.
+    pub fn verify_file(&self) -> Result<Vec<String>> {
+        let lines: Vec<String> = self.all("pragma integrity_check", (), |row| row.get(0))?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Checks the resources of one type; answers how many index rows they should have.
+    fn verify_type(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        manager_match: &[ManagerMatch],
+        problems: &mut Vec<String>,
+    ) -> Result<i64> {
+        let kind = resource_type.name.as_str();
+        let sql = "select rid from resource where tenant = ?1 and kind = ?2";
+        let rids: Vec<i64> = self.all(sql, (tenant.0, kind), |row| row.get(0))?;
+        let counted = self.count(tenant, kind)?;
+        if counted != rids.len() as u64 {
+            problems.push(format!("the counter of {kind} is {counted}, there are {}", rids.len()));
+        }
+        let mut expected = 0_i64;
+        for rid in rids {
+            let rows = self.verify_resource(tenant, resource_type, rid, manager_match, problems)?;
+            expected = expected.saturating_add(rows);
+        }
+        Ok(expected)
+    }
+
+    fn verify_resource(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        rid: i64,
+        manager_match: &[ManagerMatch],
+        problems: &mut Vec<String>,
+    ) -> Result<i64> {
+        let stored = self.stored(resource_type, rid)?;
+        let id = &stored.id;
+        let rows = index::rows(&visible(&stored.resource, resource_type), resource_type);
+        for row in &rows {
+            if !self.has_row(tenant, resource_type, rid, row)? {
+                problems.push(format!("{id} has no index row for {}", row.path));
+            }
+        }
+        let rendered = render::render(&stored.resource, resource_type, id)?;
+        let sql = "select d.head = ?2, r.display is not distinct from ?3, r.display_key is not distinct from ?4,
+                   r.member_count = (select count(*) from member m where m.tenant = r.tenant and m.group_rid = r.rid)
+                   from resource r join document d on d.rid = r.rid where r.rid = ?1";
+        let display = index::display(&stored.resource, resource_type);
+        let key = display.as_deref().map(fold);
+        let same: Option<[bool; 4]> = self.first(sql, (rid, &rendered.head, &display, key), |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+        })?;
+        let names = ["document", "name", "folded name", "member count"];
+        for (name, _) in names.iter().zip(same.unwrap_or_default()).filter(|(_, same)| !same) {
+            problems.push(format!("{id} has another {name} than is due"));
+        }
+        if resource_type.is_user() {
+            let sql = "select raw, raw_key, manager_rid from manager_link where rid = ?1";
+            let link: Option<(String, String, Option<i64>)> =
+                self.first(sql, [rid], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            if let Some((raw, key, manager)) = link
+                && (key != fold(&raw) || manager != self.resolve_manager(tenant, resource_type, &raw, manager_match)?)
+            {
+                problems.push(format!("{id} has a manager link that means somebody else"));
+            }
+        }
+        Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
+    }
+
+    fn has_row(&self, tenant: TenantId, resource_type: &ResourceType, rid: i64, row: &IndexRow) -> Result<bool> {
+        let Some(number) = self.attribute(tenant, &resource_type.name, &row.path)? else { return Ok(false) };
+        let found = if row.unique {
+            let sql = "select 1 from unique_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4";
+            self.first(sql, (tenant.0, number, &row.value, rid), |_| Ok(()))?
+        } else {
+            let sql = "select 1 from attribute_value
+                       where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
+            self.first(sql, (tenant.0, number, &row.value, rid, row.element), |_| Ok(()))?
+        };
+        Ok(found.is_some())
+    }
+}
+
+/// Things of which there should be none.
+const CHECKS: [(&str, &str); 9] = [
+    (
+        "resources without a document",
+        "select count(*) from resource r where r.tenant = ?1 and not exists (select 1 from document d where d.rid = r.rid)",
+    ),
+    (
+        "documents without a resource",
+        "select count(*) from document d where ?1 is not null and not exists (select 1 from resource r where r.rid = d.rid)",
+    ),
+    (
+        "members whose group is gone",
+        "select count(*) from member m where m.tenant = ?1
+         and not exists (select 1 from resource r where r.rid = m.group_rid and r.tenant = ?1)",
+    ),
+    (
+        "members that are gone",
+        "select count(*) from member m where m.tenant = ?1
+         and not exists (select 1 from resource r where r.rid = m.member_rid and r.tenant = ?1)",
+    ),
+    (
+        "manager links of somebody who is gone",
+        "select count(*) from manager_link l where l.tenant = ?1
+         and not exists (select 1 from resource r where r.rid = l.rid and r.tenant = ?1)",
+    ),
+    (
+        "managers without a place in their document, or places without a manager",
+        "select count(*) from resource r join document d on d.rid = r.rid left join manager_link l on l.rid = r.rid
+         where r.tenant = ?1 and (d.manager_at is null) <> (l.rid is null)",
+    ),
+    (
+        "tombstones of somebody who is there",
+        "select count(*) from tombstone t where t.tenant = ?1
+         and exists (select 1 from resource r where r.tenant = ?1 and r.id = t.id)",
+    ),
+    (
+        "numbers missing in the change feed",
+        "select (select coalesce(max(last), 0) from change_seq where tenant = ?1)
+         - (select count(*) from change where tenant = ?1)",
+    ),
+    (
+        "bytes of the log counted wrongly",
+        "select (select coalesce(max(bytes), 0) from log_size where tenant = ?1)
+         - (select coalesce(sum(bytes), 0) from log where tenant = ?1)",
+    ),
+];
