@@ -7,6 +7,7 @@ mod app;
 mod auth;
 mod clock;
 mod config;
+mod console;
 mod error;
 pub mod limits;
 mod query;

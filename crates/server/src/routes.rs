@@ -1,7 +1,7 @@
 //! Every route of the product on one page.
 
 use crate::app::App;
-use crate::{api, limits, scim};
+use crate::{api, console, limits, scim};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -20,6 +20,7 @@ pub fn router(app: App) -> Router {
         .route("/t/{tenant}/scim/v2", any(tenant_root))
         .route("/t/{tenant}/scim/v2/{*rest}", any(tenant_rest))
         .nest("/api/v1", api::router(&app))
+        .merge(console::router(&app))
         .fallback(nothing)
         .with_state(app)
 }

@@ -24,7 +24,8 @@ pub(crate) struct Floor {
 impl Floor {
     pub(crate) fn start() -> Self {
         let this = std::env::current_exe().expect("this program");
-        let mut child = Command::new(this).arg(ARGUMENT).stdout(Stdio::piped()).spawn().expect("it can be started again");
+        let mut child =
+            Command::new(this).arg(ARGUMENT).stdout(Stdio::piped()).spawn().expect("it can be started again");
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
         output.read_line(&mut line).expect("it prints its address");
@@ -73,7 +74,8 @@ async fn keep(
     body: Bytes,
 ) {
     let status = StatusCode::from_u16(status).expect("a status");
-    *shared.write().expect("no panic while it is held") = Arc::new(Fixed { status, tag: headers.get("x-tag").cloned(), body });
+    *shared.write().expect("no panic while it is held") =
+        Arc::new(Fixed { status, tag: headers.get("x-tag").cloned(), body });
 }
 
 /// Reads the request as Provost has to, and answers.

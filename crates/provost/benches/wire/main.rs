@@ -88,7 +88,14 @@ fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Report {
             eprintln!("{} with {connections} connections …", operation.name);
             let own = run_one(runtime, options, operation, connections, tenant.server.address);
             let axum = run_one(runtime, options, operation, connections, floor.address);
-            rows.push(Row { operation: operation.name.clone(), writes: operation.writes, connections, own, axum, sqlite: None });
+            rows.push(Row {
+                operation: operation.name.clone(),
+                writes: operation.writes,
+                connections,
+                own,
+                axum,
+                sqlite: None,
+            });
         }
     }
     eprintln!("the log on and off …");

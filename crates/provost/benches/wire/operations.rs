@@ -37,7 +37,8 @@ const SAMPLE: usize = 999;
 
 /// Numbers that jump about, always the same ones.
 fn scatter(connection: usize, n: usize, below: usize) -> usize {
-    let mixed = (connection as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (n as u64 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
+    let mixed = (connection as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ (n as u64 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
     ((mixed ^ (mixed >> 29)) % below as u64) as usize
 }
 
@@ -60,7 +61,8 @@ impl Wire {
 pub(crate) fn operations(tenant: &Tenant<'_>, data: &Data) -> Vec<Operation> {
     let rest = Request::new("GET", "/").bearer(&tenant.token);
     let headers: String = rest.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let rest = format!("Accept: application/scim+json\r\nUser-Agent: Okta SCIM Client 1.0.0\r\nHost: provost\r\n{headers}");
+    let rest =
+        format!("Accept: application/scim+json\r\nUser-Agent: Okta SCIM Client 1.0.0\r\nHost: provost\r\n{headers}");
     let wire = Wire { prefix: tenant.prefix.clone(), rest };
     let people: Arc<Vec<String>> = Arc::new(data.users.clone());
     let mut all = vec![create(&wire)];
@@ -109,7 +111,13 @@ fn patch(wire: &Wire, people: &Arc<Vec<String>>) -> Operation {
         let body = patch_body(&json!({ "op": "replace", "path": "title", "value": title }));
         wire.bytes("PATCH", &format!("/Users/{}", people[scatter(connection, n, people.len())]), Some(&body))
     });
-    Operation { name: "PATCH one attribute".into(), request, expected: vec![200], writes: Some(Write::Patch), for_log: true }
+    Operation {
+        name: "PATCH one attribute".into(),
+        request,
+        expected: vec![200],
+        writes: Some(Write::Patch),
+        for_log: true,
+    }
 }
 
 fn member(wire: &Wire, data: &Data, size: usize, group: &str) -> Operation {

@@ -72,7 +72,8 @@ impl Report {
                 row.axum.per_second,
             );
         }
-        let _ = writeln!(out, "\n| the provisioning log | connections | with | without | ratio |\n|---|--:|--:|--:|--:|");
+        let _ =
+            writeln!(out, "\n| the provisioning log | connections | with | without | ratio |\n|---|--:|--:|--:|--:|");
         for cost in &self.log {
             let _ = writeln!(
                 out,

@@ -43,9 +43,9 @@ const CREATE: [Rows; 6] = [
     CHANGE,
     LOG,
 ];
-const CHANGE: Rows =
-    ("change", "seq = (select max(seq) from change) and ?1 > 0", &[("seq", Key::Number)]);
-const LOG: Rows = ("log", "seq = (select max(seq) from log where body is not null) and ?1 > 0", &[("seq", Key::Number)]);
+const CHANGE: Rows = ("change", "seq = (select max(seq) from change) and ?1 > 0", &[("seq", Key::Number)]);
+const LOG: Rows =
+    ("log", "seq = (select max(seq) from log where body is not null) and ?1 > 0", &[("seq", Key::Number)]);
 const MEMBER: Rows =
     ("member", "member_rid = (select max(member_rid) from member) and ?1 > 0", &[("member_rid", Key::Number)]);
 
@@ -96,26 +96,27 @@ fn copy_schema(source: &Connection, target: &Connection) {
     let mut statement = source
         .prepare("select sql from sqlite_master where sql is not null and name not like 'sqlite_%' order by type desc")
         .expect("the schema");
-    let all: Vec<String> = statement.query_map([], |row| row.get(0)).expect("rows").map(|sql| sql.expect("text")).collect();
+    let all: Vec<String> =
+        statement.query_map([], |row| row.get(0)).expect("rows").map(|sql| sql.expect("text")).collect();
     for sql in all {
         target.execute_batch(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 }
 
 fn rows_of(source: &Connection, (table, condition, keys): &Rows, rid: i64) -> Vec<Row> {
-    let mut statement = source.prepare(&format!("select * from {table} where {condition}")).expect("a table of Provost's");
+    let mut statement =
+        source.prepare(&format!("select * from {table} where {condition}")).expect("a table of Provost's");
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let marks: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
     let insert = format!("insert into {table} values ({})", marks.join(", "));
-    let keys: Vec<(usize, Key)> = keys
-        .iter()
-        .filter_map(|(name, key)| Some((columns.iter().position(|column| column == name)?, *key)))
-        .collect();
+    let keys: Vec<(usize, Key)> =
+        keys.iter().filter_map(|(name, key)| Some((columns.iter().position(|column| column == name)?, *key))).collect();
     let found = statement
         .query_map([rid], |row| (0..columns.len()).map(|n| row.get::<_, Value>(n)).collect::<Result<Vec<_>, _>>())
         .expect("rows");
-    let rows: Vec<Row> =
-        found.map(|values| Row { insert: insert.clone(), values: values.expect("values"), keys: keys.clone() }).collect();
+    let rows: Vec<Row> = found
+        .map(|values| Row { insert: insert.clone(), values: values.expect("values"), keys: keys.clone() })
+        .collect();
     assert!(!rows.is_empty(), "nothing in {table}");
     rows
 }
@@ -126,7 +127,9 @@ fn insert(target: &Connection, rows: &[Row], operation: i64) {
         for (place, key) in &row.keys {
             values[*place] = match (key, &values[*place]) {
                 (Key::Number, _) => Value::Integer(1_000_000_000 + operation),
-                (Key::Text, Value::Text(text)) => Value::Text(format!("{operation:08}{}", text.get(8..).unwrap_or_default())),
+                (Key::Text, Value::Text(text)) => {
+                    Value::Text(format!("{operation:08}{}", text.get(8..).unwrap_or_default()))
+                }
                 (Key::Text, other) => other.clone(),
             };
         }
@@ -144,10 +147,14 @@ fn update(target: &Connection, write: Write, which: i64) {
         Write::Patch => {
             run("update resource set version = version + 1, modified_at = modified_at + 1 where rid = ?1");
             run("update document set head = cast(head as blob) || '' where rid = ?1");
-            run("update attribute_value set value = value || '' where rid = ?1 and attribute = (select min(attribute) from attribute_value where rid = ?1)");
+            run(
+                "update attribute_value set value = value || '' where rid = ?1 and attribute = (select min(attribute) from attribute_value where rid = ?1)",
+            );
         }
         Write::Member => {
-            run("update resource set version = version + 1, modified_at = modified_at + 1, member_count = member_count + 1 where rid = ?1");
+            run(
+                "update resource set version = version + 1, modified_at = modified_at + 1, member_count = member_count + 1 where rid = ?1",
+            );
         }
     }
 }

@@ -59,10 +59,8 @@ fn a_tenant_with_everything_of_its_own_passes() {
     attribute(
         json!({ "name": "desk", "type": "complex", "subAttributes": [{ "name": "floor", "type": "integer" }, { "name": "room", "type": "string" }] }),
     );
-    for (name, endpoint) in [("Role", "/Roles"), ("Entitlement", "/Entitlements")] {
-        let schema = format!("urn:okta:scim:schemas:core:1.0:{name}");
-        let made =
-            tenant.admin("POST", "/resource-types", json!({ "name": name, "endpoint": endpoint, "schema": schema }));
+    for offered in ["okta-role", "okta-entitlement"] {
+        let made = tenant.admin("POST", "/resource-types", json!({ "offered": offered }));
         assert!(made.status < 300, "{}", made.text());
     }
     passes(&tenant, 200);

@@ -41,7 +41,7 @@ impl Story {
     fn begin(place: String, headers: Value, given: Option<&Variables>) -> Self {
         let tenant = Server::shared().tenant();
         let mut variables = given.cloned().unwrap_or_default();
-        variables.insert("token".into(), tenant.token.clone().into());
+        variables.entry("token").or_insert_with(|| tenant.token.clone().into());
         variables.insert("host".into(), tenant.server.address.to_string().into());
         Self { place, line: 0, headers, variables, tenant }
     }

@@ -1,0 +1,181 @@
+//! Values in words: times, numbers, states.
+
+use super::{Tone, badge};
+use maud::{Markup, html};
+
+/// An instant as `<time>`: how long ago, and the exact instant when the pointer rests on it.
+pub(crate) fn when(at: i64, now: i64) -> Markup {
+    let exact = scim::meta::rfc3339(at);
+    html! { time datetime=(exact) title=(readable(&exact)) data-time { (ago(at, now)) } }
+}
+
+/// An instant as `<time>`, written out: `2026-11-25 21:34:06`.
+pub(crate) fn time(at: i64) -> Markup {
+    let exact = scim::meta::rfc3339(at);
+    html! { time datetime=(exact) title={ (exact) } { (readable(&exact)) } }
+}
+
+fn readable(exact: &str) -> String {
+    format!("{} UTC", exact.get(..19).unwrap_or(exact).replace('T', " "))
+}
+
+fn ago(at: i64, now: i64) -> String {
+    let seconds = (now - at) / 1_000_000;
+    let (span, ahead) = (seconds.unsigned_abs(), seconds < 0);
+    let (number, unit) = match span {
+        0..5 => return if ahead { "in a moment".into() } else { "just now".into() },
+        5..60 => (span, "s"),
+        60..3_600 => (span / 60, "min"),
+        3_600..86_400 => (span / 3_600, "h"),
+        86_400..=604_800 => (span / 86_400, "d"),
+        _ if ahead => (span / 86_400, "d"),
+        _ => return scim::meta::rfc3339(at).get(..10).unwrap_or_default().to_owned(),
+    };
+    if ahead { format!("in {number} {unit}") } else { format!("{number} {unit} ago") }
+}
+
+/// A number with thin spaces: `1 284`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A part of a whole: `62 %`, `0.7 %`.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "—".into();
+    }
+    let tenths = part.saturating_mul(1_000) / whole;
+    if tenths < 100 && !tenths.is_multiple_of(10) {
+        format!("{}.{} %", tenths / 10, tenths % 10)
+    } else {
+        format!("{} %", tenths / 10)
+    }
+}
+
+/// Microseconds as a person reads them.
+pub(crate) fn ms(micros: i64) -> String {
+    match micros {
+        ..1_000 => format!("{micros} µs"),
+        1_000..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        10_000..10_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{} s", micros / 1_000_000),
+    }
+}
+
+/// A size.
+pub(crate) fn bytes(size: u64) -> String {
+    match size {
+        0..1_024 => format!("{size} B"),
+        1_024..1_048_576 => format!("{} KiB", size / 1_024),
+        1_048_576..1_073_741_824 => format!("{} MiB", size / 1_048_576),
+        _ => format!("{}.{} GiB", size / 1_073_741_824, size % 1_073_741_824 / 107_374_183),
+    }
+}
+
+/// The status of an answer as a badge: `201 Created`, `409 PRV-1007`.
+pub(crate) fn status(status: u16, code: Option<&str>) -> Markup {
+    let tone = match status {
+        0..400 => Tone::Good,
+        400..500 => Tone::Bad,
+        _ => Tone::Bad,
+    };
+    let words = axum::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    badge(tone, format!("{status} {}", code.or(words).unwrap_or_default()).trim_end())
+}
+
+/// JSON text with its parts in classes, and characters that nobody can see written out.
+pub(super) fn painted(text: &str) -> Markup {
+    let mut parts: Vec<(&'static str, String)> = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let (class, length) = match first {
+            '"' => {
+                let length = string_length(rest);
+                let is_key = rest.get(length..).is_some_and(|after| after.trim_start().starts_with(':'));
+                (if is_key { "k" } else { "s" }, length)
+            }
+            '-' | '0'..='9' => {
+                ("n", rest.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c)).unwrap_or(rest.len()))
+            }
+            'a'..='z' => ("l", rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len())),
+            _ => (
+                "",
+                rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_alphanumeric())
+                    .unwrap_or(rest.len())
+                    .max(first.len_utf8()),
+            ),
+        };
+        let (part, after) = rest.split_at_checked(length.max(1)).unwrap_or((rest, ""));
+        parts.push((class, part.to_owned()));
+        rest = after;
+    }
+    html! { @for (class, part) in &parts { @if class.is_empty() { (visible(part)) } @else { span class=(class) { (visible(part)) } } } }
+}
+
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Text in which characters without a shape of their own are named, such as U+200B.
+pub(crate) fn visible(text: &str) -> Markup {
+    let hidden = |c: char| {
+        matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{a0}')
+            || (c.is_control() && c != '\n' && c != '\t')
+    };
+    html! {
+        @for part in text.split_inclusive(hidden) {
+            @let last = part.chars().next_back().filter(|c| hidden(*c));
+            (last.map_or(part, |c| part.strip_suffix(c).unwrap_or(part)))
+            @if let Some(c) = last { mark .hidden-char title="a character that cannot be seen" { (format!("U+{:04X}", u32::from(c))) } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_in_words() {
+        assert_eq!(count(1_284_000), "1\u{202f}284\u{202f}000");
+        assert_eq!(
+            (percent(7, 1_000), percent(620, 1_000), percent(0, 0)),
+            ("0.7 %".into(), "62 %".into(), "—".into())
+        );
+        assert_eq!((ms(999), ms(1_460), ms(14_000)), ("999 µs".into(), "1.4 ms".into(), "14 ms".into()));
+        assert_eq!(ago(0, 90_000_000), "1 min ago");
+        assert_eq!(ago(3 * 86_400_000_000, 0), "in 3 d");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_named() {
+        assert!(visible("Müller\u{200b}").into_string().contains("U+200B"));
+        assert_eq!(visible("a\nb").into_string(), "a\nb");
+    }
+
+    #[test]
+    fn painting_loses_nothing() {
+        let text = "{\n  \"a\": [1.5e3, true, null, \"x\\\"<y>\"]\n} trailing ü";
+        let html = painted(text).into_string();
+        assert!(html.contains("<span class=\"k\">&quot;a&quot;</span>"), "{html}");
+        let plain: String = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, after)| after)).collect();
+        assert_eq!(plain.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">"), text);
+    }
+}
