@@ -5,6 +5,7 @@
 
 use crate::db::{Reader, Writer};
 use crate::{Error, Result, TenantId};
+use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,24 +67,33 @@ pub struct Change {
     pub what: Value,
 }
 
+fn row_of(tenant: TenantId, row: &Row<'_>) -> rusqlite::Result<Change> {
+    let what: String = row.get(6)?;
+    Ok(Change {
+        tenant,
+        seq: row.get(0)?,
+        kind: row.get(1)?,
+        resource_type: row.get(2)?,
+        id: row.get(3)?,
+        at: row.get(4)?,
+        actor: row.get(5)?,
+        what: serde_json::from_str(&what).unwrap_or(Value::Null),
+    })
+}
+
 impl Reader {
     /// What comes after that number, in order.
     pub fn changes(&self, tenant: TenantId, after: i64, limit: u32) -> Result<Vec<Change>> {
         let sql = "select seq, kind, resource_type, id, at, actor, what from change
                    where tenant = ?1 and seq > ?2 order by seq limit ?3";
-        self.all(sql, (tenant.0, after, limit), |row| {
-            let what: String = row.get(6)?;
-            Ok(Change {
-                tenant,
-                seq: row.get(0)?,
-                kind: row.get(1)?,
-                resource_type: row.get(2)?,
-                id: row.get(3)?,
-                at: row.get(4)?,
-                actor: row.get(5)?,
-                what: serde_json::from_str(&what).unwrap_or(Value::Null),
-            })
-        })
+        self.all(sql, (tenant.0, after, limit), |row| row_of(tenant, row))
+    }
+
+    /// The changes of one resource before a number, newest first; its own, not those of groups that it is in.
+    pub fn changes_of(&self, tenant: TenantId, id: &str, before: Option<i64>, limit: u32) -> Result<Vec<Change>> {
+        let sql = "select seq, kind, resource_type, id, at, actor, what from change
+                   where tenant = ?1 and id = ?2 and seq < ?3 order by seq desc limit ?4";
+        self.all(sql, (tenant.0, id, before.unwrap_or(i64::MAX), limit), |row| row_of(tenant, row))
     }
 
     /// The number of the last change; 0 before the first.

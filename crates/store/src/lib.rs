@@ -5,20 +5,23 @@
 
 mod changes;
 mod db;
+mod dismissals;
 mod error;
 mod filter_sql;
 mod index;
+mod jobs;
 mod log;
+mod log_count;
 mod manager;
 mod members;
 mod migrate;
-mod operators;
 mod operators;
 mod queue;
 mod render;
 mod resources;
 mod seal;
 mod search;
+mod setup_links;
 mod tenants;
 mod tokens;
 mod verify;
@@ -27,14 +30,16 @@ mod view;
 pub use changes::{Change, ChangeKind};
 pub use db::{Options, Reader, Stats, Store, Writer};
 pub use error::Error;
+pub use jobs::{FAILURES_MAX, Job, JobState};
 pub use log::{LogEntry, LogQuery};
+pub use log_count::{LogCount, SLOT};
 pub use members::MembersChanged;
-pub use operators::{Operator, Role};
 pub use operators::{Operator, Role};
 pub use render::Comma;
 pub use resources::{Deleted, Policy, Stored};
 pub use seal::Sealer;
 pub use search::{Page, Position, Query, Sort, Start};
+pub use setup_links::SetupLink;
 pub use tenants::{
     Adoption, Crud, Definitions, ExtensionDef, LogLevel, LogLimits, ManagerMatch, ResourceTypeDef, Settings, Switches,
     Tenant, TenantId,

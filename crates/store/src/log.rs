@@ -89,6 +89,18 @@ pub struct LogQuery {
     pub since_at: Option<i64>,
     /// With this text in the path or in one of its texts, in any case (ASCII).
     pub text: Option<String>,
+    /// Before this instant.
+    pub until_at: Option<i64>,
+    /// By this token.
+    pub actor: Option<String>,
+    /// With this code.
+    pub code: Option<String>,
+    /// About resources of this type.
+    pub resource_type: Option<String>,
+    /// Only what may change something (`true`), or only what reads.
+    pub writes: Option<bool>,
+    /// With the texts: what was sent and answered, the steps, the difference.
+    pub want_texts: bool,
 }
 
 const COLUMNS: &str = "seq, tenant, at, took_us, method, path, status, code, actor, remote, user_agent, request_id, \
@@ -114,8 +126,20 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
     })
 }
 
+const TEXTS: &str = "body, answer, steps, diff";
+
+fn whole(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
+    Ok(LogEntry { body: row.get(14)?, answer: row.get(15)?, steps: row.get(16)?, diff: row.get(17)?, ..summary(row)? })
+}
+
 impl Reader {
-    /// Lists entries without their texts. Looks at 50 000 entries at most: a rare condition may come back
+    /// The number of a tenant's newest entry; 0 without any.
+    pub fn last_log(&self, tenant: TenantId) -> Result<i64> {
+        let sql = "select seq from log where tenant = ?1 order by seq desc limit 1";
+        Ok(self.first(sql, [tenant.0], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    /// Lists entries, without their texts unless they are wanted. Looks at 50 000 entries at most: a rare condition may come back
     /// with fewer than there are; go on with `before` (or `after`) from the last number.
     pub fn log(&self, tenant: TenantId, query: &LogQuery) -> Result<Vec<LogEntry>> {
         let (forward, order) = if query.after.is_some() { (true, "asc") } else { (false, "desc") };
@@ -141,10 +165,31 @@ impl Reader {
         if let Some(method) = &query.method {
             rest.push_str(&format!(" and method = ?{}", bind(method.to_ascii_uppercase().into())));
         }
+        let mut source = "log";
         match query.failed {
-            Some(true) => rest.push_str(" and status >= 400"),
+            Some(true) => {
+                range.push_str(" and status >= 400");
+                if query.resource_id.is_none() {
+                    source = "log indexed by log_failed";
+                }
+            }
             Some(false) => rest.push_str(" and status < 400"),
             None => {}
+        }
+        for (column, wanted) in
+            [("actor", &query.actor), ("code", &query.code), ("resource_type", &query.resource_type)]
+        {
+            if let Some(wanted) = wanted {
+                rest.push_str(&format!(" and {column} = ?{}", bind(wanted.clone().into())));
+            }
+        }
+        match query.writes {
+            Some(true) => rest.push_str(" and method not in ('GET', 'HEAD')"),
+            Some(false) => rest.push_str(" and method in ('GET', 'HEAD')"),
+            None => {}
+        }
+        if let Some(until) = query.until_at {
+            rest.push_str(&format!(" and at < ?{}", bind(until.into())));
         }
         if let Some(since) = query.since_at {
             rest.push_str(&format!(" and at >= ?{}", bind(since.into())));
@@ -155,26 +200,19 @@ impl Reader {
                 .map(|column| format!("instr(lower({column}), ?{text}) > 0"));
             rest.push_str(&format!(" and ({})", within.join(" or ")));
         }
+        let columns = if query.want_texts { format!("{COLUMNS}, {TEXTS}") } else { COLUMNS.to_owned() };
         let sql = format!(
-            "select {COLUMNS} from (select * from log where {range} order by seq {order} limit {LOOKED_AT_MAX}) as seen
+            "select {columns} from (select * from {source} where {range} order by seq {order} limit {LOOKED_AT_MAX}) as seen
              where {rest} order by seq {order} limit ?{}",
             bind(i64::from(query.limit).into())
         );
-        self.all(&sql, params_from_iter(values), summary)
+        self.all(&sql, params_from_iter(values), if query.want_texts { whole } else { summary })
     }
 
     /// One entry with its texts.
     pub fn log_entry(&self, tenant: TenantId, seq: i64) -> Result<Option<LogEntry>> {
-        let sql = format!("select {COLUMNS}, body, answer, steps, diff from log where tenant = ?1 and seq = ?2");
-        self.first(&sql, (tenant.0, seq), |row| {
-            Ok(LogEntry {
-                body: row.get(14)?,
-                answer: row.get(15)?,
-                steps: row.get(16)?,
-                diff: row.get(17)?,
-                ..summary(row)?
-            })
-        })
+        let sql = format!("select {COLUMNS}, {TEXTS} from log where tenant = ?1 and seq = ?2");
+        self.first(&sql, (tenant.0, seq), whole)
     }
 
     /// Bytes that a tenant's entries take.
@@ -201,6 +239,7 @@ impl Writer {
             }
             if let Some(entry) = of_tenant.first() {
                 self.log_grow(entry.tenant, bytes)?;
+                self.log_counted(entry.tenant, of_tenant)?;
             }
         }
         Ok(())
@@ -265,6 +304,7 @@ impl Writer {
             freed += bytes;
             count += 1;
         }
+        self.log_counts_prune(tenant, oldest_at)?;
         if let Some(last) = last {
             self.execute("delete from log where tenant = ?1 and seq <= ?2", (tenant.0, last))?;
             self.log_grow(tenant, -freed)?;

@@ -373,7 +373,7 @@ impl Writer {
     /// Removes a tenant and everything of it; whether there was one. Costs as much as it holds.
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 13] = [
+        const TABLES: [&str; 17] = [
             "resource_count",
             "unique_value",
             "attribute_value",
@@ -385,6 +385,10 @@ impl Writer {
             "change",
             "log",
             "log_size",
+            "log_count",
+            "dismissal",
+            "job",
+            "setup_link",
             "token",
             "resource",
         ];

@@ -30,6 +30,7 @@ pub(crate) fn asked(query: &str) -> LogQuery {
         failed: query::value(query, "failed").map(|flag| flag.is_empty() || flag == "true" || flag == "1"),
         since_at: query::value(query, "since").and_then(|text| scim::schema::instant(&text)),
         text: query::value(query, "text").filter(|text| !text.is_empty()),
+        ..LogQuery::default()
     }
 }
 

@@ -1,0 +1,158 @@
+//! Long work as rows: it goes on after a restart, tells how far it is, and can be stopped.
+
+use crate::db::{Reader, Writer};
+use crate::{Error, Result, TenantId};
+use rusqlite::{Row, params};
+use serde_json::Value;
+
+/// Most failures that a job remembers.
+pub const FAILURES_MAX: usize = 100;
+
+/// Where a job is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobState {
+    /// Not begun.
+    #[default]
+    Waiting,
+    /// Under way.
+    Running,
+    /// At its end.
+    Done,
+    /// Stopped by somebody.
+    Cancelled,
+}
+
+impl JobState {
+    const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Done, Self::Cancelled];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether there is still something to do.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running)
+    }
+}
+
+/// One job.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Job {
+    /// Its number; given when it is made.
+    pub id: i64,
+    /// Whose.
+    pub tenant: TenantId,
+    /// What is done.
+    pub kind: String,
+    /// For people.
+    pub label: String,
+    /// What it is done to.
+    pub input: Value,
+    /// Where it is.
+    pub state: JobState,
+    /// How much there is to do.
+    pub total: u64,
+    /// How much was done.
+    pub done: u64,
+    /// How much of that went wrong.
+    pub failed: u64,
+    /// What comes behind this is still to do.
+    pub position: i64,
+    /// The first failures.
+    pub failures: Vec<Value>,
+    /// When it was asked for.
+    pub created_at: i64,
+    /// By whom.
+    pub created_by: String,
+    /// When it began.
+    pub started_at: Option<i64>,
+    /// When it ended.
+    pub finished_at: Option<i64>,
+}
+
+const COLUMNS: &str = "id, tenant, kind, label, input, state, total, done, failed, position, failures, created_at, \
+                       created_by, started_at, finished_at";
+
+fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
+    let (input, state, failures): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(10)?);
+    Ok(Job {
+        id: row.get(0)?,
+        tenant: TenantId(row.get(1)?),
+        kind: row.get(2)?,
+        label: row.get(3)?,
+        input: serde_json::from_str(&input).unwrap_or_default(),
+        state: JobState::ALL.into_iter().find(|known| known.as_str() == state).unwrap_or_default(),
+        total: row.get::<_, i64>(6)?.cast_unsigned(),
+        done: row.get::<_, i64>(7)?.cast_unsigned(),
+        failed: row.get::<_, i64>(8)?.cast_unsigned(),
+        position: row.get(9)?,
+        failures: serde_json::from_str(&failures).unwrap_or_default(),
+        created_at: row.get(11)?,
+        created_by: row.get(12)?,
+        started_at: row.get(13)?,
+        finished_at: row.get(14)?,
+    })
+}
+
+impl Reader {
+    /// A tenant's jobs, newest first.
+    pub fn jobs(&self, tenant: TenantId, limit: u32) -> Result<Vec<Job>> {
+        let sql = format!("select {COLUMNS} from job where tenant = ?1 order by id desc limit ?2");
+        self.all(&sql, (tenant.0, limit), job)
+    }
+
+    /// The job of that number.
+    pub fn job(&self, tenant: TenantId, id: i64) -> Result<Option<Job>> {
+        self.first(&format!("select {COLUMNS} from job where tenant = ?1 and id = ?2"), (tenant.0, id), job)
+    }
+
+    /// The oldest job that is not at its end, of any tenant.
+    pub fn job_next(&self) -> Result<Option<Job>> {
+        self.first(&format!("select {COLUMNS} from job where finished_at is null order by id limit 1"), (), job)
+    }
+}
+
+impl Writer {
+    /// Makes a job; answers its number.
+    pub fn job_insert(&mut self, new: &Job) -> Result<i64> {
+        let sql = "insert into job (tenant, kind, label, input, state, total, done, failed, position, failures,
+                   created_at, created_by) values (?1, ?2, ?3, ?4, 'waiting', ?5, 0, 0, 0, '[]', ?6, ?7) returning id";
+        let (input, total) = (serde_json::to_string(&new.input)?, new.total.cast_signed());
+        let made = (new.tenant.0, &new.kind, &new.label, input, total, new.created_at, &new.created_by);
+        self.first(sql, made, |row| row.get(0))?.ok_or_else(|| Error::broken("a new job has no number"))
+    }
+
+    /// Notes how far a job is; whether it may go on: one that was cancelled meanwhile may not.
+    pub fn job_update(&mut self, job: &Job) -> Result<bool> {
+        let sql = "update job set state = ?2, total = ?3, done = ?4, failed = ?5, position = ?6, failures = ?7,
+                   started_at = ?8, finished_at = ?9 where id = ?1 and finished_at is null";
+        let kept = self.execute(
+            sql,
+            params![
+                job.id,
+                job.state.as_str(),
+                job.total.cast_signed(),
+                job.done.cast_signed(),
+                job.failed.cast_signed(),
+                job.position,
+                serde_json::to_string(&job.failures)?,
+                job.started_at,
+                job.finished_at,
+            ],
+        )?;
+        Ok(kept > 0)
+    }
+
+    /// Stops a job; whether there was one to stop. What it did stays done.
+    pub fn job_cancel(&mut self, tenant: TenantId, id: i64, now: i64) -> Result<bool> {
+        let sql = "update job set state = 'cancelled', finished_at = ?3
+                   where tenant = ?1 and id = ?2 and finished_at is null";
+        Ok(self.execute(sql, (tenant.0, id, now))? > 0)
+    }
+}
