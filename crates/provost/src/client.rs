@@ -8,12 +8,14 @@
 
 use crate::cli::Global;
 use crate::failure::{Exit, Failure, Result};
+use crate::output::Output;
 use crate::{Environment, secret};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use reqwest::Method;
 use serde_json::Value;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tower::ServiceExt;
@@ -48,14 +50,14 @@ pub fn data_folder(global: &Global, environment: &Environment) -> PathBuf {
 
 impl Client {
     /// Finds the way that fits.
-    pub async fn open(global: &Global, environment: &Environment) -> Result<Self> {
+    pub async fn open(global: &Global, environment: &Environment, out: Output) -> Result<Self> {
         // What stands on the command line goes before what stands in the environment.
         let server = global.server.clone().or_else(|| environment.server.clone().filter(|_| global.data.is_none()));
         match server {
             Some(_) if global.data.is_some() => {
                 Err(Failure::usage("--server and --data are two different places", "give one of them"))
             }
-            Some(server) => Self::remote(&server, global.token_file.as_deref()),
+            Some(server) => Self::remote(&server, global.token_file.as_deref(), out),
             None if global.token_file.is_some() => {
                 let fix = "the data folder needs no token; add --server or leave --token-file out";
                 Err(Failure::usage("--token-file goes with --server", fix))
@@ -64,12 +66,15 @@ impl Client {
         }
     }
 
-    fn remote(server: &str, token_file: Option<&Path>) -> Result<Self> {
+    fn remote(server: &str, token_file: Option<&Path>, out: Output) -> Result<Self> {
         let fix = "write it like https://scim.example.com";
         let url = reqwest::Url::parse(server)
             .map_err(|error| Failure::usage(format!("--server is not an address: {error}"), fix))?;
         if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || !url.username().is_empty() {
             return Err(Failure::usage("--server is not an http or https address", fix));
+        }
+        if url.scheme() == "http" && !is_this_machine(&url) {
+            out.note("warning: without https, everybody on the way to the server can read the token");
         }
         let token = secret::read_token(token_file)?;
         let client = builder().build().map_err(|error| unreachable_failure(server, &error))?;
@@ -122,6 +127,11 @@ impl Client {
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.call(Method::GET, path, None).await
     }
+}
+
+fn is_this_machine(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn builder() -> reqwest::ClientBuilder {
@@ -211,6 +221,14 @@ mod tests {
         assert_eq!(encoded("urn:a:User:x y"), "urn%3Aa%3AUser%3Ax%20y");
         assert_eq!(with_query("/x", &[("a", Some("1&2".into())), ("b", None)]), "/x?a=1%262");
         assert_eq!(with_query("/x", &[("b", None)]), "/x");
+        for (url, here) in [
+            ("http://[::1]:8080", true),
+            ("http://127.0.0.1", true),
+            ("http://localhost", true),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(is_this_machine(&url.parse().unwrap()), here, "{url}");
+        }
         assert_eq!(scim_base("default"), "/scim/v2");
         assert_eq!(scim_base("acme"), "/t/acme/scim/v2");
     }

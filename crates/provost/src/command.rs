@@ -50,7 +50,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Version => return version(out),
         _ => {}
     }
-    let client = Client::open(global, environment).await?;
+    let client = Client::open(global, environment, out).await?;
     let cx = Cx { client, out, tenant: global.tenant.clone(), yes: global.yes };
     match cli.command {
         Command::Token(command) => token::run(&cx, command).await,

@@ -75,11 +75,6 @@ impl Output {
         self.note(&format!("Next: {next}"));
     }
 
-    /// Something to be careful about; said with `--json`, too.
-    pub fn warn(self, sentence: &str) {
-        write_err(&format!("warning: {sentence}\n"));
-    }
-
     /// How the command failed.
     pub fn failure(self, failure: &Failure) {
         if self.json {
