@@ -3,6 +3,7 @@
 //! A `Store` is one data folder. `Store::read` and `Store::write` take closures that see a `Reader` or a
 //! `Writer`; what a closure of `write` did is there when it is answered, and stays.
 
+mod audit;
 mod changes;
 mod db;
 mod dismissals;
@@ -21,12 +22,14 @@ mod render;
 mod resources;
 mod seal;
 mod search;
+mod sessions;
 mod setup_links;
 mod tenants;
 mod tokens;
 mod verify;
 mod view;
 
+pub use audit::{Audit, Broken, hex};
 pub use changes::{Change, ChangeKind};
 pub use db::{Options, Reader, Stats, Store, Writer};
 pub use error::Error;
@@ -34,11 +37,12 @@ pub use jobs::{FAILURES_MAX, Job, JobState};
 pub use log::{LogEntry, LogQuery};
 pub use log_count::{LogCount, SLOT};
 pub use members::MembersChanged;
-pub use operators::{Operator, Role};
+pub use operators::{EntryLink, Operator, Passkey, Role, Throttle};
 pub use render::Comma;
 pub use resources::{Deleted, Policy, Stored};
 pub use seal::Sealer;
 pub use search::{Page, Position, Query, Sort, Start};
+pub use sessions::Session;
 pub use setup_links::SetupLink;
 pub use tenants::{
     Adoption, Crud, Definitions, ExtensionDef, LogLevel, LogLimits, ManagerMatch, ResourceTypeDef, Settings, Switches,

@@ -7,8 +7,11 @@ use crate::{Error, Result};
 use rusqlite::Connection;
 
 /// The files in their order; the first one makes version 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0003_pages.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_console.sql"),
+    include_str!("../migrations/0003_pages.sql"),
+];
 
 /// Runs what is missing. Refuses a database that is newer than this release.
 pub(crate) fn migrate(connection: &Connection) -> Result<()> {
