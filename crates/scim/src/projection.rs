@@ -211,10 +211,12 @@ fn cut(value: Value, attribute: &Attribute, extent: &Extent<'_>) -> Option<Value
         return Some(value);
     }
     match value {
+        // A list that was empty before is shown: a group without members says so.
         Value::Array(elements) => {
+            let was_empty = elements.is_empty();
             let kept: Vec<Value> =
                 elements.into_iter().filter_map(|element| cut_parts(element, attribute, extent)).collect();
-            (!kept.is_empty()).then_some(Value::Array(kept))
+            (was_empty || !kept.is_empty()).then_some(Value::Array(kept))
         }
         one => cut_parts(one, attribute, extent),
     }

@@ -11,7 +11,7 @@ use scim::Code;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{Definitions, LogEntry, Scope, Settings, Store, Token};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc};
 
 /// The running application; cheap to clone.
 #[derive(Clone)]
@@ -28,6 +28,7 @@ struct Inner {
     clock: Clock,
     config: Config,
     tenants: Tenants,
+    reloading: AsyncMutex<()>,
     tokens: Tokens,
     gate: Semaphore,
     log: mpsc::Sender<LogEntry>,
@@ -45,6 +46,7 @@ impl App {
             clock: config.clock.clone(),
             config,
             tenants: Tenants::default(),
+            reloading: AsyncMutex::new(()),
             tokens: Tokens::default(),
             gate: Semaphore::new(limits::REQUESTS_MAX),
             log,
@@ -110,6 +112,8 @@ impl App {
 
     /// Takes in the tenants as they are now, after one was changed. Tokens forget their limits with them.
     pub(crate) async fn reload(&self) -> Result<()> {
+        // One at a time: an older reading must not replace a newer one.
+        let _turn = self.0.reloading.lock().await;
         let tenants = self.store().read(|r| r.tenants()).await?;
         self.tenants().replace(tenants)?;
         self.tokens().forget();

@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Largest body of a bulk request.
 pub const BULK_BYTES_MAX: usize = 10 << 20;
+/// Most of a refused body that is still read, so that its sender gets to see the answer.
+pub const DRAIN_BYTES_MAX: usize = 16 << 20;
+/// Longest time for that.
+pub const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Most operations of a bulk request.
 pub const BULK_OPERATIONS_MAX: usize = 1_000;
 /// Operations of a bulk request that share one turn of the writer, so that others get theirs in between.

@@ -134,11 +134,10 @@ fn leaves(
     }
 }
 
-/// What members, groups and managers are shown as: the display name, for a user also the formatted or the
-/// login name.
+/// What members, groups and managers are shown as: the display name, for a user also the formatted name. Not the login
+/// name: a client that compares what it wrote with what it reads takes a display name that nobody has for a change.
 pub(crate) fn display(resource: &Resource, resource_type: &ResourceType) -> Option<String> {
-    let names: &[&str] =
-        if resource_type.is_user() { &["displayName", "name.formatted", "userName"] } else { &["displayName"] };
+    let names: &[&str] = if resource_type.is_user() { &["displayName", "name.formatted"] } else { &["displayName"] };
     let text = names.iter().find_map(|name| resource.text(resource_type, name).filter(|text| !text.is_empty()));
     text.map(str::to_owned)
 }

@@ -7,12 +7,9 @@ use crate::query;
 use axum::http::Method;
 use scim::list_response::ListResponse;
 use scim::service_provider_config::{AuthenticationScheme, Pagination, ServiceProviderConfig};
-use scim::{Code, Schema, schema};
-use serde_json::{Value, json};
+use scim::{Code, ResourceType, Schema, schema};
+use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// URN under which /ServiceProviderConfig tells which operations are switched on.
-pub(super) const SWITCHES: &str = "urn:provost:params:scim:schemas:extension:switches:ServiceProviderConfig";
 
 /// Discovery is read, and never filtered (RFC 7644 §4).
 pub(super) fn only_get(cx: &Cx, show: impl FnOnce(&Cx) -> Result<Answer>) -> Result<Answer> {
@@ -44,19 +41,29 @@ pub(super) fn config(cx: &Cx) -> Result<Answer> {
             cursor_seconds: settings.cursor_seconds.into(),
         },
     };
-    let mut body = config.to_json(&format!("{}/ServiceProviderConfig", cx.base));
-    if let Some(map) = body.as_object_mut() {
-        map.insert(SWITCHES.into(), json!(switches));
+    Ok(Answer::json(200, &config.to_json(&format!("{}/ServiceProviderConfig", cx.base))))
+}
+
+/// A resource type with the operations that are switched off in its description: the schemas of discovery have no
+/// place of their own for them, and strict clients refuse what is not in a schema.
+fn resource_type(cx: &Cx, rt: &ResourceType) -> Value {
+    let mut shown = rt.to_json(&format!("{}/ResourceTypes/{}", cx.base, rt.name));
+    let crud = cx.tenant.switches(rt);
+    let all = [(crud.create, "create"), (crud.read, "read"), (crud.update, "update"), (crud.delete, "delete")];
+    let off: Vec<&str> = all.iter().filter(|(on, _)| !on).map(|(_, name)| *name).collect();
+    if let (false, Some(map)) = (off.is_empty(), shown.as_object_mut()) {
+        let text = map.get("description").and_then(Value::as_str).unwrap_or_default();
+        let text = format!("{text} (switched off: {})", off.join(", ")).trim().to_owned();
+        map.insert("description".into(), text.into());
     }
-    Ok(Answer::json(200, &body))
+    shown
 }
 
 pub(super) fn resource_types(cx: &Cx, id: Option<&str>) -> Result<Answer> {
-    let show = |rt: &scim::ResourceType| rt.to_json(&format!("{}/ResourceTypes/{}", cx.base, rt.name));
     match id {
-        None => list(cx.tenant.types.iter().map(|rt| show(rt)).collect()),
+        None => list(cx.tenant.types.iter().map(|rt| resource_type(cx, rt)).collect()),
         Some(name) => match cx.tenant.named(name) {
-            Some(rt) => Ok(Answer::json(200, &show(rt))),
+            Some(rt) => Ok(Answer::json(200, &resource_type(cx, rt))),
             None => Err(Error::new(Code::NOT_FOUND, "there is no resource type of this name; see /ResourceTypes")),
         },
     }

@@ -53,9 +53,7 @@ pub(super) fn resource(
             members.push(member.to_json(base));
             Ok(())
         })?;
-        if !members.is_empty() {
-            document.insert("members".into(), members.into());
-        }
+        document.insert("members".into(), members.into());
     }
     let shown: Map<String, Value> = projection.apply(document, rt);
     write(out, &Value::Object(shown));
@@ -79,7 +77,7 @@ fn spliced(
         write(out, &view.groups.iter().map(|group| group.to_json(&endpoint)).collect::<Value>());
     }
     if wanted.members {
-        let start = out.len();
+        // A group without members says so: Okta compares what it reads with the list that it pushed.
         out.extend_from_slice(b",\"members\":[");
         let mut first = true;
         r.members(tenant, view.rid, |member| {
@@ -89,7 +87,7 @@ fn spliced(
             write(out, &member.to_json(base));
             Ok(())
         })?;
-        if first { out.truncate(start) } else { out.push(b']') }
+        out.push(b']');
     }
     out.extend_from_slice(b",\"meta\":");
     write(out, &view.meta(base, rt));
