@@ -98,7 +98,9 @@ impl Reader {
         let total = match (query.want_total, query.filter) {
             (false, _) => None,
             (true, None) => Some(self.count(tenant, &resource_type.name)?),
-            (true, Some(_)) => Some(Search::new(self, tenant, resource_type, &Query { sort: None, ..*query })?.count(Run::Rows)?),
+            (true, Some(_)) => {
+                Some(Search::new(self, tenant, resource_type, &Query { sort: None, ..*query })?.count(Run::Rows)?)
+            }
         };
         if query.count == 0 {
             return Ok(Page { total, views: Vec::new(), next: None });

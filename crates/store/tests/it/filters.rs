@@ -344,9 +344,8 @@ impl Documents {
 
     fn inner(&self, holder: Option<&Attribute>, depth: usize, dice: &mut Dice) -> Filter {
         let name = |name: &str| AttrPath { urn: None, name: name.to_owned(), sub: None };
-        let leaf = holder.and_then(|holder| {
-            if holder.is_complex() { Some(dice.pick(&holder.sub_attributes).clone()) } else { Some(holder.clone()) }
-        });
+        let leaf = holder
+            .map(|holder| if holder.is_complex() { dice.pick(&holder.sub_attributes).clone() } else { holder.clone() });
         let path = match (&leaf, holder) {
             _ if dice.one_in(15) => name("nothing"),
             (Some(leaf), Some(holder)) if holder.is_complex() => name(&leaf.name),

@@ -9,5 +9,11 @@
     unreachable_pub
 )]
 
+mod commit;
+mod crash;
+mod feeds;
 mod filters;
+mod folder;
+mod members;
+mod resources;
 mod support;

@@ -1,0 +1,181 @@
+//! Group commit: many writes, one fsync, each by itself.
+
+use crate::support::{Folder, ORDER, POLICY, World, resource, write};
+use scim::ResourceType;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use store::{Definitions, Error, Options, Settings, Store};
+
+/// Keeps the writer busy until the sender goes, so that what follows waits and shares the next commit.
+fn hold(store: &Store) -> Sender<()> {
+    let (release, held): (Sender<()>, Receiver<()>) = channel();
+    let (begun, begins) = channel();
+    let store = store.clone();
+    thread::spawn(move || {
+        write(&store, move |_| {
+            begun.send(()).ok();
+            held.recv().ok();
+            Ok(())
+        })
+    });
+    begins.recv().unwrap();
+    release
+}
+
+fn wait_for(mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < end, "it did not happen");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_write_that_fails_undoes_itself_alone() {
+    let world = World::new();
+    let release = hold(&world.store);
+    let threads: Vec<_> = (0..20)
+        .map(|number| {
+            let (store, tenant, user) = (world.store.clone(), world.tenant, Arc::clone(&world.user));
+            thread::spawn(move || {
+                // Ten names, each asked for twice: one of the two has to fail, after it has written.
+                let body = resource(&user, json!({"userName": format!("user{}", number / 2), "nickName": "x"}));
+                write(&store, move |w| {
+                    w.insert(tenant, &user, None, &body, number, POLICY)?;
+                    if number == 19 {
+                        panic!("a defect in a closure")
+                    }
+                    Ok(())
+                })
+            })
+        })
+        .collect();
+    wait_for(|| world.store.stats().writes_waiting == 20);
+    let before = world.store.stats();
+    drop(release);
+    let results: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let stats = world.store.stats();
+    assert_eq!(stats.batches - before.batches, 1, "they shared one commit");
+    let conflicts =
+        results.iter().filter(|r| matches!(r, Err(Error::Conflict { attribute }) if attribute == "userName"));
+    let broken = results.iter().filter(|r| matches!(r, Err(Error::Broken(_)))).count();
+    let stored = results.iter().filter(|r| r.is_ok()).count();
+    assert_eq!(stored + conflicts.count() + broken, 20);
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    assert_eq!(world.read(move |r| r.count(tenant, &user.name)), stored as u64);
+    world.verify();
+}
+
+#[test]
+fn the_writer_survives_a_panic_and_forgets_what_it_undid() {
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    let body = resource(&user, json!({"userName": "adam", "title": "first of its kind"}));
+    let failed = world.write(move |w| {
+        w.insert(tenant, &user, None, &body, 1, POLICY)?;
+        panic!("a defect in a closure");
+        #[allow(unreachable_code)]
+        Ok(())
+    });
+    assert!(matches!(failed, Err(Error::Broken(_))));
+    // The numbers of its attributes were undone with it; they must not be used.
+    world.insert(&world.user, json!({"userName": "adam", "title": "second"}));
+    world.verify();
+    let failed = world.store.read_blocking::<(), Error, _>(|_| panic!("a defect in a closure"));
+    assert!(matches!(failed, Err(Error::Broken(_))));
+    assert_eq!(world.read(|r| r.tenants()).len(), 1);
+}
+
+#[test]
+fn a_full_queue_refuses() {
+    let folder = Folder::new();
+    let store = Store::open(folder.path(), Options { queue_max: 4, ..Options::default() }).unwrap();
+    let release = hold(&store);
+    let waiting: Vec<_> = (0..4)
+        .map(|number: i64| {
+            let store = store.clone();
+            thread::spawn(move || {
+                let name = format!("t{number}");
+                write(&store, move |w| w.tenant_insert(&name, &Settings::default(), &Definitions::default(), 1))
+            })
+        })
+        .collect();
+    wait_for(|| store.stats().writes_waiting == 4);
+    assert!(matches!(write(&store, |_| Ok(())), Err(Error::Unavailable)));
+    drop(release);
+    assert!(waiting.into_iter().all(|thread| thread.join().unwrap().is_ok()));
+    assert_eq!(store.read_blocking::<_, Error, _>(|r| r.tenants()).unwrap().len(), 4);
+}
+
+#[test]
+fn a_read_sees_every_write_that_was_answered_and_one_state_throughout() {
+    let world = World::new();
+    let user = Arc::clone(&world.user);
+    let adam = world.insert(&user, json!({"userName": "adam"}));
+    let (store, tenant, id) = (world.store.clone(), world.tenant, adam.id.clone());
+    let writer = thread::spawn(move || {
+        for number in 0..200 {
+            let (user, id) = (ResourceType::user(), id.clone());
+            let body = resource(&user, json!({"userName": "adam", "title": format!("{number}")}));
+            let version = write(&store, move |w| {
+                let stored = w.find(tenant, &user, &id)?.unwrap();
+                Ok(w.update(tenant, &user, &stored, &body, number, ORDER)?.version)
+            })
+            .unwrap();
+            let (user, id) = (ResourceType::user(), adam.id.clone());
+            let seen = store.read_blocking::<_, Error, _>(move |r| r.view(tenant, &user, &id, false)).unwrap();
+            assert_eq!(seen.unwrap().version, version);
+        }
+    });
+    while !writer.is_finished() {
+        let user = Arc::clone(&user);
+        world.read(move |r| {
+            let id = r.find_unique(tenant, &user, "userName", "ADAM")?.unwrap().id;
+            let first = r.view(tenant, &user, &id, false)?.unwrap();
+            thread::sleep(Duration::from_millis(1));
+            let second = r.view(tenant, &user, &id, false)?.unwrap();
+            assert_eq!((first.version, first.head), (second.version, second.head));
+            Ok(())
+        });
+    }
+    writer.join().unwrap();
+}
+
+#[tokio::test]
+async fn futures_are_answered_too() {
+    let world = World::new();
+    let written = world
+        .store
+        .write::<_, Error, _>(|w| w.tenant_insert("b", &Settings::default(), &Definitions::default(), 1))
+        .await;
+    assert_eq!(written.unwrap().name, "b");
+    let names = world.store.read::<_, Error, _>(|r| r.tenants()).await.unwrap();
+    assert_eq!(names.into_iter().map(|tenant| tenant.name).collect::<Vec<_>>(), ["b", "default"]);
+}
+
+#[test]
+fn the_log_is_moved_into_the_database_meanwhile() {
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    for round in 0..30 {
+        let user = Arc::clone(&user);
+        world
+            .write(move |w| {
+                for number in 0..40 {
+                    let name = format!("user-{round}-{number}");
+                    let body = json!({"userName": name, "title": "x".repeat(8_000)});
+                    w.insert(tenant, &user, None, &resource(&user, body), 1, POLICY)?;
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+    wait_for(|| world.store.stats().checkpoints > 0);
+    let log = std::fs::metadata(world.folder.path().join("provost.db-wal")).unwrap().len();
+    assert!(log < 64 << 20, "{log} bytes");
+    assert_eq!(world.store.stats().last_failure, None);
+    world.verify();
+}

@@ -1,0 +1,220 @@
+//! What is written beside the resources: changes, the log, tokens, tenants.
+
+use crate::support::World;
+use serde_json::json;
+use std::thread;
+use store::{
+    Access, Change, ChangeKind, Definitions, Error, LogEntry, LogLimits, LogQuery, Scope, Settings, TenantId, Token,
+    TokenUse,
+};
+
+fn change(tenant: TenantId, id: &str) -> Change {
+    Change {
+        tenant,
+        seq: 0,
+        kind: ChangeKind::Updated,
+        resource_type: "User".into(),
+        id: id.into(),
+        at: 5,
+        actor: "token x".into(),
+        what: json!(["title"]),
+    }
+}
+
+#[test]
+fn the_change_feed_has_no_gaps_whoever_fails() {
+    let world = World::new();
+    let threads: Vec<_> = (0..8)
+        .map(|number| {
+            let (store, tenant) = (world.store.clone(), world.tenant);
+            thread::spawn(move || {
+                for step in 0..50 {
+                    crate::support::write(&store, move |w| {
+                        w.change(&change(tenant, &format!("{number}-{step}")))?;
+                        if step % 3 == 0 { Err(Error::Stale) } else { Ok(()) }
+                    })
+                    .ok();
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let tenant = world.tenant;
+    let changes = world.read(move |r| r.changes(tenant, 0, 10_000));
+    assert_eq!(changes.len(), 8 * 33);
+    assert!(changes.iter().zip(1..).all(|(change, seq)| change.seq == seq));
+    assert_eq!(changes[0].what, json!(["title"]));
+    assert_eq!(world.read(move |r| r.last_change(tenant)), 8 * 33);
+    let page = world.read(move |r| r.changes(tenant, 100, 2));
+    assert_eq!(page.iter().map(|change| change.seq).collect::<Vec<_>>(), [101, 102]);
+}
+
+fn entry(world: &World, at: i64) -> LogEntry {
+    LogEntry {
+        tenant: world.tenant,
+        seq: world.store.next_log_seq(),
+        at,
+        method: "GET".into(),
+        path: "/Users".into(),
+        status: 200,
+        actor: "token".into(),
+        request_id: format!("r{at}"),
+        ..LogEntry::default()
+    }
+}
+
+#[test]
+fn the_log_keeps_its_order_and_is_searched() {
+    let world = World::new();
+    let mut entries: Vec<LogEntry> = (0..10).map(|at| entry(&world, at)).collect();
+    entries[3] =
+        LogEntry { status: 409, method: "POST".into(), body: Some("{\"x\":\"Needle\"}".into()), ..entries[3].clone() };
+    entries[5].resource_id = Some("u1".into());
+    // The second half is written first.
+    let (first, second) = (entries[..5].to_vec(), entries[5..].to_vec());
+    world.write(move |w| w.log_many(&second)).unwrap();
+    world.write(move |w| first.iter().try_for_each(|entry| w.log(entry))).unwrap();
+    let tenant = world.tenant;
+    let list = |query: LogQuery| -> Vec<i64> {
+        let query = LogQuery { limit: 100, ..query };
+        world.read(move |r| r.log(tenant, &query)).into_iter().map(|entry| entry.at).collect()
+    };
+    let all = LogQuery::default();
+    assert_eq!(list(all.clone()), [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    assert_eq!(list(LogQuery { after: Some(entries[6].seq), ..all.clone() }), [7, 8, 9]);
+    assert_eq!(list(LogQuery { before: Some(entries[2].seq), ..all.clone() }), [1, 0]);
+    assert_eq!(list(LogQuery { failed: Some(true), ..all.clone() }), [3]);
+    assert_eq!(list(LogQuery { failed: Some(false), since_at: Some(8), ..all.clone() }), [9, 8]);
+    assert_eq!(list(LogQuery { status_min: Some(400), ..all.clone() }), [3]);
+    assert_eq!(list(LogQuery { method: Some("post".into()), ..all.clone() }), [3]);
+    assert_eq!(list(LogQuery { text: Some("nEEdle".into()), ..all.clone() }), [3]);
+    assert_eq!(list(LogQuery { resource_id: Some("u1".into()), ..all }), [5]);
+    let seq = entries[3].seq;
+    let whole = world.read(move |r| r.log_entry(tenant, seq)).unwrap();
+    assert_eq!(whole, entries[3]);
+    assert_eq!(world.read(move |r| r.log_entry(TenantId(99), seq)), None);
+    world.verify();
+}
+
+#[test]
+fn the_log_is_pruned_by_age_and_by_size_in_slices() {
+    const DAY: i64 = 86_400_000_000;
+    let world = World::new();
+    let tenant = world.tenant;
+    let entries: Vec<LogEntry> = (0..5_000)
+        .map(|number| LogEntry {
+            body: Some("x".repeat(100)),
+            ..entry(&world, if number < 3_000 { 0 } else { 40 * DAY })
+        })
+        .collect();
+    let newest = entries.last().unwrap().seq;
+    world.write(move |w| w.log_many(&entries)).unwrap();
+    let limits = LogLimits { keep_days: 30, ..LogLimits::default() };
+    let prune = |limits: LogLimits| world.write(move |w| w.log_prune(tenant, &limits, 41 * DAY)).unwrap();
+    assert_eq!((prune(limits), prune(limits), prune(limits)), (2_000, 1_000, 0));
+    world.verify();
+    let small = LogLimits { bytes_max: 50_000, ..limits };
+    while prune(small) > 0 {}
+    let bytes = world.read(move |r| r.log_bytes(tenant));
+    assert!(bytes <= 50_000 && bytes > 49_000, "{bytes}");
+    let nothing = LogLimits { bytes_max: 0, keep_days: 0, ..limits };
+    while prune(nothing) > 0 {}
+    let left = world.read(move |r| r.log(tenant, &LogQuery { limit: 10, ..LogQuery::default() }));
+    assert_eq!(left.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [newest], "numbers go on from here");
+    world.verify();
+}
+
+fn token(id: &str, tenant: Option<TenantId>, hash: u8) -> Token {
+    Token {
+        id: id.into(),
+        tenant,
+        label: "Okta".into(),
+        hint: "pv_abc".into(),
+        scope: Scope { users: Access { read: true, write: false }, ..Scope::default() },
+        hash: [hash; 32],
+        created_at: 1,
+        expires_at: None,
+        revoked_at: None,
+        rotated_to: None,
+        last_used_at: None,
+        last_used_from: None,
+        last_used_agent: None,
+    }
+}
+
+#[test]
+fn tokens_by_hash_their_end_and_their_use() {
+    let world = World::new();
+    let tenant = world.tenant;
+    let (one, admin) = (token("t1", Some(tenant), 1), Token { scope: Scope::ADMIN, ..token("t2", None, 2) });
+    let (a, b, again) = (one.clone(), admin.clone(), token("t3", Some(tenant), 1));
+    world.write(move |w| w.token_insert(&a).and_then(|()| w.token_insert(&b))).unwrap();
+    assert!(matches!(world.write(move |w| w.token_insert(&again)), Err(Error::Conflict { .. })));
+    assert_eq!(world.read(|r| r.token_by_hash(&[1; 32])), Some(one.clone()));
+    assert_eq!(world.read(|r| r.token_by_hash(&[3; 32])), None);
+    assert_eq!(world.read(move |r| r.tokens(Some(tenant))), [one]);
+    assert_eq!(world.read(|r| r.tokens(None)), [admin]);
+    let used = |at| TokenUse { id: "t1".into(), at, from: Some(format!("10.0.0.{at}")), agent: Some("Okta".into()) };
+    world.write(move |w| w.tokens_used(&[used(5), used(4)])).unwrap();
+    let now = world.read(|r| r.token("t1")).unwrap();
+    assert_eq!((now.last_used_at, now.last_used_from.as_deref()), (Some(5), Some("10.0.0.5")));
+    assert!(world.write(|w| w.token_expire("t1", 90, Some("t9"))).unwrap());
+    assert!(world.write(|w| w.token_expire("t1", 95, None)).unwrap());
+    let now = world.read(|r| r.token("t1")).unwrap();
+    assert_eq!((now.expires_at, now.rotated_to.as_deref()), (Some(90), Some("t9")), "never later than before");
+    assert!(world.write(|w| w.token_revoke("t1", 50)).unwrap());
+    assert!(!world.write(|w| w.token_revoke("t1", 60)).unwrap());
+    assert_eq!(world.read(|r| r.token("t1")).unwrap().revoked_at, Some(50));
+}
+
+#[test]
+fn settings_are_read_back_and_old_ones_get_defaults() {
+    let world = World::new();
+    let mut tenant = world.read(|r| r.tenant("default")).unwrap();
+    assert_eq!(tenant.settings, Settings::default());
+    tenant.settings.page_default = 7;
+    tenant.settings.switches.users.create = false;
+    tenant.name = "renamed".into();
+    let (old, new) = (tenant.clone(), tenant.clone());
+    let updated = world.write(move |w| w.tenant_update(&new)).unwrap();
+    assert_eq!((updated.generation, &updated.settings), (tenant.generation + 1, &tenant.settings));
+    assert!(matches!(world.write(move |w| w.tenant_update(&old)), Err(Error::Stale)));
+    let sparse: Settings = serde_json::from_value(json!({"switches": {"users": {"delete": false}}})).unwrap();
+    assert!(!sparse.switches.users.delete && sparse.switches.users.create && sparse.page_max == 1000);
+    assert_eq!(serde_json::from_str::<Definitions>("{}").unwrap(), Definitions::default());
+}
+
+#[test]
+fn definitions_that_do_not_fit_together_are_refused() {
+    let from = |value: serde_json::Value| serde_json::from_value::<Definitions>(value).unwrap();
+    let schema = |id: &str| json!({"id": id, "name": "X", "attributes": [{"name": "a", "type": "string"}]});
+    let good = from(json!({
+        "schemas": [schema("urn:x:Role"), schema("urn:x:More")],
+        "resourceTypes": [
+            {"name": "User", "extensions": [{"schema": "urn:x:More"}]},
+            {"name": "Role", "endpoint": "/Roles", "schema": "urn:x:Role", "extensions": [{"schema": "URN:X:MORE", "required": true}]}
+        ]
+    }));
+    good.check().unwrap();
+    let types = good.resource_types().unwrap();
+    assert_eq!(types.iter().map(|one| &one.endpoint[..]).collect::<Vec<_>>(), ["/Users", "/Groups", "/Roles"]);
+    assert_eq!((types[0].extensions.len(), types[2].extensions.len()), (2, 1));
+    for (what, bad) in [
+        ("a schema that exists", json!({"schemas": [schema(scim::schema::USER)]})),
+        ("a schema twice", json!({"schemas": [schema("urn:x:a"), schema("URN:x:A")]})),
+        (
+            "a schema that is missing",
+            json!({"resourceTypes": [{"name": "Role", "endpoint": "/Roles", "schema": "urn:x:b"}]}),
+        ),
+        (
+            "an endpoint that is taken",
+            json!({"schemas": [schema("urn:x:a")], "resourceTypes": [{"name": "Role", "endpoint": "/users", "schema": "urn:x:a"}]}),
+        ),
+        (
+            "an extension twice",
+            json!({"schemas": [schema("urn:x:a")], "resourceTypes": [{"name": "User", "extensions": [{"schema": "urn:x:a"}, {"schema": "urn:x:a"}]}]}),
+        ),
+    ] {
+        assert!(from(bad).check().is_err(), "{what}");
+    }
+}
