@@ -77,7 +77,9 @@ impl Client {
             out.note("warning: without https, everybody on the way to the server can read the token");
         }
         let token = secret::read_token(token_file)?;
-        let client = builder().build().map_err(|error| unreachable_failure(server, &error))?;
+        // A proxy cannot know who this machine is.
+        let client = if is_this_machine(&url) { builder().no_proxy() } else { builder() };
+        let client = client.build().map_err(|error| unreachable_failure(server, &error))?;
         let base = server.trim_end_matches('/').to_owned();
         Ok(Self { way: Way::Http { client, base, token: Some(token) }, target: server.to_owned() })
     }
