@@ -6,7 +6,7 @@ use crate::render::{Comma, Overlay, manager_attribute, object};
 use crate::{Error, Result, TenantId};
 use bytes::Bytes;
 use rusqlite::Row;
-use scim::{Resource, ResourceType, Target, meta};
+use scim::{Resource, ResourceType, meta};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -271,59 +271,6 @@ impl Reader {
         self.all(sql, (tenant.0, member), |row| {
             Ok((row.get(0)?, GroupView { id: row.get(1)?, display: row.get(2)?, direct: false }))
         })
-    }
-
-    /// A page of a group's members behind a row, in the order of `members`, each with its row. Costs the page, however
-    /// many members there are.
-    pub fn members_page(
-        &self,
-        tenant: TenantId,
-        group_rid: i64,
-        after_rid: i64,
-        limit: u32,
-    ) -> Result<Vec<(i64, MemberView)>> {
-        let sql = "select m.member_rid, r.id, r.kind, r.display from member m join resource r on r.rid = m.member_rid
-                   where m.tenant = ?1 and m.group_rid = ?2 and m.member_rid > ?3 order by m.member_rid limit ?4";
-        self.all(sql, (tenant.0, group_rid, after_rid, limit), |row| {
-            Ok((row.get(0)?, MemberView { id: row.get(1)?, kind: row.get(2)?, display: row.get(3)? }))
-        })
-    }
-
-    /// How many resources have this value of an attribute; counts up to `max` and no further.
-    pub fn count_with(
-        &self,
-        tenant: TenantId,
-        resource_type: &ResourceType,
-        path: &str,
-        value: &Value,
-        max: u32,
-    ) -> Result<u64> {
-        let Some(target @ Target::Attribute { attribute, .. }) = resource_type.resolve_text(path) else { return Ok(0) };
-        let Some(key) = target.leaf().and_then(|leaf| leaf.key(value)) else { return Ok(0) };
-        let Some(number) = self.attribute(tenant, &resource_type.name, &target.index_path())? else { return Ok(0) };
-        let table = if crate::index::is_unique(attribute) { "unique_value" } else { "attribute_value" };
-        let sql = format!(
-            "select count(*) from (select 1 from {table} where tenant = ?1 and attribute = ?2 and value = ?3 limit ?4)"
-        );
-        let count: Option<i64> = self.first(&sql, (tenant.0, number, key, max), |row| row.get(0))?;
-        Ok(count.unwrap_or(0).cast_unsigned())
-    }
-
-    /// How many resources hold a value of this attribute, or of a part of it; counts up to `max` and no further.
-    pub fn holders(&self, tenant: TenantId, resource_type: &ResourceType, value: &str, max: u32) -> Result<u64> {
-        let Some(Target::Attribute { extension, attribute, .. }) = resource_type.resolve_text(value) else {
-            return Ok(0);
-        };
-        let path = crate::index::path(extension, attribute, None);
-        let table = if crate::index::is_unique(attribute) { "unique_value" } else { "attribute_value" };
-        let sql = format!(
-            "select count(*) from (select distinct v.rid from attribute a join {table} v
-             on v.tenant = a.tenant and v.attribute = a.id
-             where a.tenant = ?1 and a.kind = ?2 and (a.path = ?3 or (a.path > ?3 || '.' and a.path < ?3 || '/'))
-             limit ?4)"
-        );
-        let count: Option<i64> = self.first(&sql, (tenant.0, &resource_type.name, path, max), |row| row.get(0))?;
-        Ok(count.unwrap_or(0).cast_unsigned())
     }
 
     /// Calls for each member of a group, in the order in which their rows were made. Nothing is collected:
