@@ -1,0 +1,498 @@
+//! What an answer means for the link that it is about.
+
+use super::answer::{self, Answer, Body, Lost, Refusal, Response};
+use super::{BREAKER_MS, FAILURES_MAX, REFUSALS_MAX, THROTTLED_MS, backoff};
+use crate::link::{Assumed, Kind, Knowledge, LESSONS_MAX, Lesson, Link, Parked, agrees, equal};
+use crate::place::{Pasted, Place};
+use crate::plan::{
+    ACTIVE, Action, Change, Desired, Lookup, Member, Members, Parking, Resource, Rules, Update, fingerprint,
+};
+use crate::profile::Apply;
+use crate::target::GroupUpdate;
+use crate::wire;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// What was asked is done.
+    Done,
+    /// Something was learned; decide again at once.
+    Again,
+    /// Try again at that time.
+    Later {
+        /// When.
+        at: i64,
+        /// What somebody should know meanwhile.
+        reason: Option<Parking>,
+    },
+    /// No answer: it may have been done, and the next thing is to look. Not before that time.
+    Unknown {
+        /// When.
+        at: i64,
+    },
+    /// Nothing before the inputs change.
+    Parked(Parking),
+    /// The target wants less: nothing for the whole app before that time.
+    Throttled {
+        /// Until when.
+        until: i64,
+    },
+    /// The app as a whole does not work.
+    Breaker {
+        /// What is wrong.
+        trouble: Trouble,
+        /// When to try again.
+        until: i64,
+    },
+}
+
+/// What is wrong with an app as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Trouble {
+    /// The credentials are refused.
+    Unauthorized,
+    /// Nothing may even be read.
+    Forbidden,
+    /// There is nothing at the address.
+    WrongAddress,
+    /// The address points elsewhere.
+    Redirected,
+    /// It is not reached.
+    Unreachable(Lost),
+}
+
+/// The next state of a link, and what follows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// The link.
+    pub link: Link,
+    /// What follows.
+    pub outcome: Outcome,
+    /// The membership changes that are at the target now.
+    pub members: Option<Members>,
+    /// A member that the target does not take; the group goes on without it.
+    pub blocked: Option<Member>,
+    /// Whether it became ours just now: what waits for it should be decided again.
+    pub linked: bool,
+}
+
+/// Settles an action. `seed` spreads the pauses; the same seed gives the same ones.
+pub fn settle(
+    link: Link,
+    action: &Action,
+    answer: &Answer,
+    desired: &Desired,
+    rules: &Rules<'_>,
+    now: i64,
+    seed: u64,
+) -> Settled {
+    let was_linked = link.knowledge == Knowledge::Linked;
+    let mut run = Run { link, desired, rules, now, seed, members: None, blocked: None };
+    run.link.intent = None;
+    let outcome = match answer {
+        Answer::Lost(lost) => run.lost(action, *lost),
+        Answer::Got(response) => run.got(action, response),
+    };
+    let Run { mut link, members, blocked, .. } = run;
+    match &outcome {
+        Outcome::Done => {
+            (link.attempts, link.next_attempt_at, link.parked) = (0, 0, None);
+        }
+        Outcome::Later { at, .. } | Outcome::Unknown { at } => {
+            link.next_attempt_at = *at;
+            link.waiting_for = fingerprint(desired);
+        }
+        Outcome::Parked(reason) => {
+            link.parked = Some(Parked { reason: reason.clone(), inputs: fingerprint(desired) });
+        }
+        Outcome::Again | Outcome::Throttled { .. } | Outcome::Breaker { .. } => {}
+    }
+    let linked = !was_linked && link.knowledge == Knowledge::Linked;
+    Settled { link, outcome, members, blocked, linked }
+}
+
+struct Run<'a> {
+    link: Link,
+    desired: &'a Desired,
+    rules: &'a Rules<'a>,
+    now: i64,
+    seed: u64,
+    members: Option<Members>,
+    blocked: Option<Member>,
+}
+
+impl Run<'_> {
+    fn lost(&mut self, action: &Action, lost: Lost) -> Outcome {
+        if !lost.may_have_arrived() {
+            // `begin` assumed the worst; it did not come to that.
+            self.link.doubt_until = 0;
+            return self.breaker(Trouble::Unreachable(lost));
+        }
+        self.link.attempts += 1;
+        let at = self.now.saturating_add(backoff(self.link.attempts, self.seed));
+        match action {
+            Action::Create(_) => Outcome::Unknown { at },
+            Action::Update(_) | Action::Deactivate(_) => {
+                // What it was laid over may be old now.
+                (self.link.read_at, self.link.etag) = (0, None);
+                Outcome::Unknown { at }
+            }
+            _ => Outcome::Later { at, reason: None },
+        }
+    }
+
+    fn breaker(&self, trouble: Trouble) -> Outcome {
+        Outcome::Breaker { trouble, until: self.now.saturating_add(BREAKER_MS * 1_000) }
+    }
+
+    fn got(&mut self, action: &Action, response: &Response) -> Outcome {
+        let refusal = response.refusal();
+        if let Action::Create(_) = action {
+            // A proxy answers for a server that may still be at work.
+            let answered = !refusal.as_ref().is_some_and(|refusal| matches!(refusal.status, 408 | 502 | 503 | 504));
+            self.link.doubt_until = if answered { 0 } else { self.link.doubt_until };
+        }
+        match refusal.as_ref().map(|refusal| refusal.status) {
+            Some(401) => return self.breaker(Trouble::Unauthorized),
+            Some(300..=399) => return self.breaker(Trouble::Redirected),
+            Some(429) => {
+                let header = response.retry_after.as_deref();
+                let asked = header.and_then(|header| answer::retry_after(header, self.now));
+                let until = asked.unwrap_or(self.now.saturating_add(THROTTLED_MS * 1_000));
+                return Outcome::Throttled { until };
+            }
+            _ => {}
+        }
+        match (action, refusal) {
+            (Action::Probe(Lookup::Id(id)), refusal) => self.read(id, response, refusal.as_ref()),
+            (Action::Probe(Lookup::Filter { field, value }), refusal) => {
+                self.searched(field, value, response, refusal.as_ref())
+            }
+            (Action::Create(want), None) => self.created(want, response),
+            (Action::Create(want), Some(refusal)) => self.not_created(want, &refusal, response),
+            (Action::Update(update) | Action::Deactivate(update), None) => self.updated(action, update, response),
+            (Action::Update(update) | Action::Deactivate(update), Some(refusal)) => {
+                self.not_updated(update, &refusal, response)
+            }
+            (Action::Delete { .. }, None) => self.deleted(),
+            (Action::Delete { .. }, Some(Refusal { status: 404 | 410, .. })) => self.deleted(),
+            (Action::Delete { .. }, Some(refusal)) => self.failed(&refusal, response),
+            _ => Outcome::Again,
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        matches!(self.desired, Desired::Gone { .. })
+    }
+
+    /// A failure that may pass. The same inputs are not tried for ever, except for somebody who leaves.
+    fn failed(&mut self, refusal: &Refusal, response: &Response) -> Outcome {
+        let status = refusal.status;
+        let passing = status >= 500 && status != 501 || matches!(status, 403 | 408 | 409 | 412 | 425);
+        if !passing && !self.is_leaving() {
+            return Outcome::Parked(rejected(refusal));
+        }
+        self.link.attempts += 1;
+        if self.link.attempts >= FAILURES_MAX && !self.is_leaving() {
+            return Outcome::Parked(Parking::Failing { status });
+        }
+        // Nothing changes quickly about a permission.
+        let attempts = if passing && status != 403 { self.link.attempts } else { self.link.attempts.max(8) };
+        let asked = response.retry_after.as_deref().and_then(|header| answer::retry_after(header, self.now));
+        let at = asked.unwrap_or(self.now.saturating_add(backoff(attempts, self.seed)));
+        Outcome::Later { at, reason: (!passing || status == 403).then(|| rejected(refusal)) }
+    }
+
+    /// Something that contradicts itself; three times, and a person has to look.
+    fn odd(&mut self, reason: Parking) -> Outcome {
+        self.link.refusals += 1;
+        if self.link.refusals < REFUSALS_MAX {
+            return Outcome::Again;
+        }
+        if self.is_leaving() {
+            self.link.attempts += 1;
+            let at = self.now.saturating_add(backoff(self.link.attempts, self.seed));
+            return Outcome::Later { at, reason: Some(reason) };
+        }
+        self.link.refusals = 0;
+        Outcome::Parked(reason)
+    }
+
+    fn seen(&mut self, document: &Map<String, Value>, version: Option<String>) {
+        if self.link.verify {
+            let assumed = std::mem::take(&mut self.link.assumed);
+            for Assumed { path, value } in assumed {
+                self.learn(&path, value.as_ref(), document);
+            }
+        }
+        (self.link.verify, self.link.read_at, self.link.etag) = (false, self.now, version);
+        self.link.document = Some(document.clone());
+    }
+
+    /// Notes what the target made of a value that it was sent.
+    fn learn(&mut self, path: &str, sent: Option<&Value>, document: &Map<String, Value>) {
+        // Whether somebody is out is never left to what a target likes to show.
+        if path == ACTIVE {
+            return;
+        }
+        let place = Place::parse(path, None, Pasted::Split);
+        let shown = place.as_ref().ok().and_then(|place| place.read(document));
+        self.link.lessons.retain(|lesson| lesson.path != path);
+        if !agrees(path, sent, shown, &[]) && self.link.lessons.len() < LESSONS_MAX {
+            self.link.lessons.push(Lesson { path: path.to_owned(), sent: sent.cloned(), shown: shown.cloned() });
+        }
+    }
+
+    fn read(&mut self, id: &str, response: &Response, refusal: Option<&Refusal>) -> Outcome {
+        match refusal {
+            Some(Refusal { status: 404 | 410, .. }) => self.vanished(),
+            Some(Refusal { status: 403, .. }) => self.breaker(Trouble::Forbidden),
+            Some(refusal) => self.failed(refusal, response),
+            None => match response.resource().filter(|map| answer::id(map).is_none_or(|shown| shown == id)) {
+                Some(document) => {
+                    self.seen(document, response.version());
+                    Outcome::Again
+                }
+                None => self.odd(Parking::NotScim),
+            },
+        }
+    }
+
+    /// The id is not known any more: it is looked for by everything else.
+    fn vanished(&mut self) -> Outcome {
+        let link = &mut self.link;
+        link.lost_id = link.remote_id.take();
+        (link.knowledge, link.document, link.etag, link.verify) = (Knowledge::Doubtful, None, None, false);
+        link.missed.clear();
+        Outcome::Again
+    }
+
+    fn missed(&mut self, field: &str, value: &str) -> Outcome {
+        let lookup = lookup(field, value);
+        if self.link.candidate.as_ref().is_some_and(|(_, by)| *by == lookup) {
+            self.link.candidate = None;
+        }
+        self.link.missed.retain(|(missed, _)| *missed != lookup);
+        self.link.missed.push((lookup, self.now));
+        Outcome::Again
+    }
+
+    fn searched(&mut self, field: &str, value: &str, response: &Response, refusal: Option<&Refusal>) -> Outcome {
+        match refusal {
+            Some(Refusal { status: 404, .. }) => return self.missed(field, value),
+            // Not every target can filter by externalId; the unique identifier is next.
+            Some(Refusal { status: 400 | 403 | 501, .. }) if field == "externalId" => return self.missed(field, value),
+            Some(Refusal { status: 403, .. }) => return self.breaker(Trouble::Forbidden),
+            Some(refusal) => return self.failed(refusal, response),
+            None => {}
+        }
+        let Some(page) = answer::page(response) else { return self.odd(Parking::NotScim) };
+        let shown = u64::try_from(page.resources.len()).unwrap_or(u64::MAX);
+        let is_all = page.total.is_none_or(|total| total <= shown);
+        let mut fitting: Vec<&Map<String, Value>> =
+            page.resources.iter().filter(|resource| answer::fits(resource, field, value)).collect();
+        // Names of groups may differ in case alone.
+        let exact = |resource: &&Map<String, Value>| resource.get(field).is_some_and(|shown| shown == value);
+        if fitting.len() > 1 && fitting.iter().filter(|resource| exact(resource)).count() == 1 {
+            fitting.retain(exact);
+        }
+        if let Some(ours) = fitting.iter().find(|resource| self.is_ours(resource)) {
+            return self.found(ours, true, field, value);
+        }
+        match fitting.as_slice() {
+            [] if shown > 0 && !is_all => self.odd(Parking::FilterIgnored),
+            [] => self.missed(field, value),
+            [one] => {
+                let made = self.link.keys.iter().any(|(known, key)| known == field && key == value);
+                let lost = self.link.lost_id.is_some() && self.link.lost_id == answer::id(one);
+                let unclaimed = !one.get("externalId").is_some_and(scim::filter::is_value);
+                self.found(one, lost || (made && unclaimed), field, value)
+            }
+            several => {
+                (self.link.knowledge, self.link.several) = (Knowledge::Several, several.len());
+                (self.link.candidate, self.link.read_at) = (Some((String::new(), lookup(field, value))), self.now);
+                Outcome::Again
+            }
+        }
+    }
+
+    fn is_ours(&self, resource: &Map<String, Value>) -> bool {
+        resource.get("externalId").is_some_and(|claim| *claim == self.link.external_id)
+    }
+
+    fn found(&mut self, resource: &Map<String, Value>, ours: bool, field: &str, value: &str) -> Outcome {
+        let Some(id) = answer::id(resource) else { return self.odd(Parking::NotScim) };
+        let denied = self.link.lost_id.clone().filter(|lost| *lost == id);
+        let refusals = self.link.refusals;
+        let version = resource.get("meta").and_then(|meta| meta.get("version")?.as_str().map(str::to_owned));
+        self.seen(resource, version);
+        if !ours {
+            self.link.knowledge = Knowledge::Stranger;
+            self.link.candidate = Some((id, lookup(field, value)));
+            return Outcome::Again;
+        }
+        self.link.remote_id = Some(id);
+        self.link.linked();
+        // Lists show some attributes only; a PUT is laid over what GET shows.
+        self.link.read_at = 0;
+        if denied.is_some() {
+            (self.link.lost_id, self.link.refusals, self.link.read_at) = (denied, refusals, self.now);
+            return self.odd(Parking::Contradiction);
+        }
+        Outcome::Again
+    }
+
+    fn created(&mut self, want: &Resource, response: &Response) -> Outcome {
+        let Some(id) = response.id() else {
+            // It says that it did, and not what: the next look tells.
+            self.link.missed.clear();
+            return self.odd(Parking::Invisible);
+        };
+        self.link.linked();
+        self.link.remote_id = Some(id);
+        (self.link.etag, self.link.read_at) = (response.version(), self.now);
+        self.link.document = response.resource().cloned();
+        if let Some(document) = &self.link.document.clone() {
+            for valued in want.values.iter().filter(|valued| valued.apply == Apply::CreateAndUpdate) {
+                self.learn(&valued.place.path(), valued.value.as_ref(), document);
+            }
+            if self.rules.kind == Kind::User {
+                self.learn("externalId", Some(&Value::from(want.external_id.as_str())), document);
+            }
+        }
+        let put = self.rules.target.group_update == GroupUpdate::Put;
+        self.members = want.members.as_ref().filter(|members| put && members.all.is_some()).cloned();
+        Outcome::Done
+    }
+
+    fn not_created(&mut self, want: &Resource, refusal: &Refusal, response: &Response) -> Outcome {
+        match refusal.status {
+            409 => {
+                self.link.missed.clear();
+                self.odd(Parking::Invisible)
+            }
+            404 | 405 => self.breaker(Trouble::WrongAddress),
+            400 | 403 | 413 | 415 | 422 | 501 => {
+                self.link.keys.retain(|key| *key != want.unique);
+                if self.link.keys.is_empty() {
+                    self.link.knowledge = Knowledge::Nothing;
+                }
+                self.failed(refusal, response)
+            }
+            _ => {
+                self.link.missed.clear();
+                self.failed(refusal, response)
+            }
+        }
+    }
+
+    fn updated(&mut self, action: &Action, update: &Update, response: &Response) -> Outcome {
+        let resource = response.resource().filter(|map| answer::id(map).is_some_and(|id| id == update.id)).cloned();
+        (self.link.etag, self.link.read_at, self.link.lost_id) = (response.version(), self.now, None);
+        self.applied(update);
+        match resource {
+            Some(document) => {
+                self.link.assumed.clear();
+                for Change { place, value, .. } in &update.changes {
+                    self.learn(&place.path(), value.as_ref(), &document);
+                }
+                let still = document.get(ACTIVE).is_some_and(|active| equal(&Value::Bool(true), active));
+                self.link.document = Some(document);
+                if matches!(action, Action::Deactivate(_)) && still {
+                    return self.odd(Parking::NotApplied { attribute: ACTIVE.into() });
+                }
+            }
+            None => self.assume(&update.changes),
+        }
+        self.link.refusals = 0;
+        // A page of a login form with status 200 is no success.
+        if response.body == Body::Other && response.status == 200 {
+            self.link.verify = true;
+            return Outcome::Again;
+        }
+        Outcome::Done
+    }
+
+    /// Without a body it is taken as done; the second time that the same is sent, it is looked at.
+    fn assume(&mut self, changes: &[Change]) {
+        let mut document = self.link.document.take().unwrap_or_default();
+        for Change { place, value, .. } in changes {
+            match value {
+                Some(value) => place.write(&mut document, value.clone()),
+                None => place.clear(&mut document),
+            }
+            let assumed = Assumed { path: place.path(), value: value.clone() };
+            if self.link.assumed.contains(&assumed) {
+                self.link.verify = true;
+            } else {
+                self.link.assumed.retain(|known| known.path != assumed.path);
+                self.link.assumed.push(assumed);
+            }
+        }
+        self.link.document = Some(document);
+    }
+
+    fn applied(&mut self, update: &Update) {
+        let Some(members) = &update.members else { return };
+        let whole = self.rules.target.group_update == GroupUpdate::Put;
+        let part = if whole { members.clone() } else { wire::chunk(members, &self.link, self.rules.target) };
+        self.members = Some(part);
+        // What went through lets the next one be larger.
+        self.link.chunk = self.link.chunk.map(|size| size * 2).filter(|size| *size < self.rules.target.members_chunk);
+    }
+
+    fn not_updated(&mut self, update: &Update, refusal: &Refusal, response: &Response) -> Outcome {
+        let bites = update.members.as_ref().is_some_and(|members| members.add.len() + members.remove.len() > 0)
+            && self.rules.target.group_update == GroupUpdate::Patch;
+        match refusal.status {
+            404 | 410 if !(bites && self.link.refusals > 0) => self.vanished(),
+            400 | 404 | 413 | 422 if bites => self.smaller(update, refusal, response),
+            500..=599 if bites && self.link.attempts >= 3 => self.smaller(update, refusal, response),
+            412 => {
+                (self.link.etag, self.link.verify, self.link.read_at) = (None, true, 0);
+                self.link.refusals += 1;
+                if self.link.refusals > REFUSALS_MAX { self.failed(refusal, response) } else { Outcome::Again }
+            }
+            409 if !self.is_leaving() => Outcome::Parked(rejected(refusal)),
+            _ => self.failed(refusal, response),
+        }
+    }
+
+    /// One member can spoil a request: halve it until that member is alone.
+    fn smaller(&mut self, update: &Update, refusal: &Refusal, response: &Response) -> Outcome {
+        let Some(members) = &update.members else { return self.failed(refusal, response) };
+        let part = wire::chunk(members, &self.link, self.rules.target);
+        let size = part.add.len() + part.remove.len();
+        if size > 1 {
+            self.link.chunk = Some(size / 2);
+            return Outcome::Again;
+        }
+        self.link.chunk = None;
+        self.link.refusals = 0;
+        if let Some(gone) = part.remove.first() {
+            // Who is not there need not go.
+            self.members = Some(Members { remove: vec![gone.clone()], before: members.before, ..Members::default() });
+            return Outcome::Again;
+        }
+        self.blocked = part.add.into_iter().next();
+        Outcome::Again
+    }
+
+    fn deleted(&mut self) -> Outcome {
+        let left_at = self.link.left_at;
+        self.link = Link { left_at, ..Link::new(self.link.kind, &self.link.external_id) };
+        Outcome::Done
+    }
+}
+
+fn lookup(field: &str, value: &str) -> Lookup {
+    Lookup::Filter { field: field.to_owned(), value: value.to_owned() }
+}
+
+fn rejected(refusal: &Refusal) -> Parking {
+    Parking::Rejected { status: refusal.status, scim_type: refusal.scim_type.clone(), detail: refusal.detail.clone() }
+}
