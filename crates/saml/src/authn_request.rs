@@ -252,7 +252,7 @@ fn read(root: Node, app: &ServiceProvider) -> Result<AuthnRequest> {
         ],
     )?;
     let mut children = Children::of(root)?;
-    let issuer = crate::response::issuer(children.optional(SAML, "Issuer").ok_or(Refused::IssuerMissing)?)?;
+    let issuer = crate::response::issuer(children.required_or(SAML, "Issuer", Refused::IssuerMissing)?)?;
     if issuer != app.entity_id.as_str() {
         return Err(Refused::WrongIssuer);
     }

@@ -67,7 +67,7 @@ impl LogoutRequest {
             return Err(Refused::LogoutExpired);
         }
         let mut children = head(root, peer)?;
-        let name_id = read_name_id(children.optional(SAML, "NameID").ok_or(Refused::NoNameId)?)?;
+        let name_id = read_name_id(children.required_or(SAML, "NameID", Refused::NoNameId)?)?;
         let mut session_indexes = Vec::new();
         for index in children.all(SAMLP, "SessionIndex") {
             session_indexes.push(xml::text(index)?.to_owned());
@@ -105,7 +105,7 @@ impl LogoutResponse {
             return Err(Refused::RequestUnknown);
         }
         let mut children = head(root, peer)?;
-        let status = children.optional(SAMLP, "Status").ok_or(Refused::MalformedStatus)?;
+        let status = children.required_or(SAMLP, "Status", Refused::MalformedStatus)?;
         children.end()?;
         Ok(Self { status: status_codes(status)? })
     }
@@ -123,7 +123,7 @@ fn vouched(inbound: &Inbound, kind: Kind, name: &str, peer: &Peer) -> Result<Str
 /// Issuer, signature and extensions, which every message starts with.
 fn head<'a, 'i>(root: roxmltree::Node<'a, 'i>, peer: &Peer) -> Result<Children<'a, 'i>> {
     let mut children = Children::of(root)?;
-    if issuer(children.optional(SAML, "Issuer").ok_or(Refused::IssuerMissing)?)? != peer.entity_id.as_str() {
+    if issuer(children.required_or(SAML, "Issuer", Refused::IssuerMissing)?)? != peer.entity_id.as_str() {
         return Err(Refused::WrongIssuer);
     }
     children.optional(DS, "Signature");

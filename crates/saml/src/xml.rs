@@ -111,6 +111,12 @@ impl<'a, 'i> Children<'a, 'i> {
         self.optional(namespace, name).ok_or(if next { Refused::UnexpectedElement } else { Refused::MissingElement })
     }
 
+    /// The same with a reason of its own when the element is not there at all.
+    pub(crate) fn required_or(&mut self, namespace: &str, name: &str, missing: Refused) -> Result<Node<'a, 'i>> {
+        let later = self.rest.clone().any(|n| is(n, namespace, name));
+        self.optional(namespace, name).ok_or(if later { Refused::UnexpectedElement } else { missing })
+    }
+
     pub(crate) fn peek(&mut self) -> Option<Node<'a, 'i>> {
         self.rest.peek().copied()
     }

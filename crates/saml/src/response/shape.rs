@@ -102,7 +102,7 @@ impl Envelope {
         let issuer = children.optional(SAML, "Issuer").map(issuer).transpose()?;
         let signature = children.optional(DS, "Signature");
         children.optional(SAMLP, "Extensions");
-        let status = children.optional(SAMLP, "Status").ok_or(Refused::MalformedStatus)?;
+        let status = children.required_or(SAMLP, "Status", Refused::MalformedStatus)?;
         check_status(status)?;
         if children.peek().is_some_and(|n| xml::is(n, SAMLP, "Status")) {
             return Err(Refused::MalformedStatus);
@@ -207,12 +207,12 @@ impl Assertion {
             return Err(Refused::WrongVersion);
         }
         let mut children = Children::of(node)?;
-        let issuer = issuer(children.optional(SAML, "Issuer").ok_or(Refused::IssuerMissing)?)?;
+        let issuer = issuer(children.required_or(SAML, "Issuer", Refused::IssuerMissing)?)?;
         // In a signed response the assertion may keep a signature of its own, which is verified as well.
         children.optional(DS, "Signature");
-        let subject = children.optional(SAML, "Subject").ok_or(Refused::NoSubject)?;
+        let subject = children.required_or(SAML, "Subject", Refused::NoSubject)?;
         let (name_id, confirmations) = read_subject(subject)?;
-        let conditions = children.optional(SAML, "Conditions").ok_or(Refused::NoConditions)?;
+        let conditions = children.required_or(SAML, "Conditions", Refused::NoConditions)?;
         if children.peek().is_some_and(|n| xml::is(n, SAML, "Conditions")) {
             return Err(Refused::NoConditions);
         }
@@ -276,7 +276,7 @@ fn instant(node: Node, name: &str) -> Result<Option<i64>> {
 fn read_subject(node: Node) -> Result<(NameId, Vec<Confirmation>)> {
     xml::only_attributes(node, &[])?;
     let mut children = Children::of(node)?;
-    let name_id = children.optional(SAML, "NameID").ok_or(Refused::NoNameId)?;
+    let name_id = children.required_or(SAML, "NameID", Refused::NoNameId)?;
     if children.peek().is_some_and(|n| xml::is(n, SAML, "NameID")) {
         return Err(Refused::SeveralNameIds);
     }

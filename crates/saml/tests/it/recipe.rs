@@ -6,7 +6,7 @@
 //! replace A => B            all of them, at least one; `once` for the first only
 //! sign Assertion key=idp    see signer.rs
 //! take X Assertion          cuts an element out into X; `copy` leaves it; `strip X Signature` cuts within X
-//! in X A => B               replaces within X
+//! in X A => B               replaces within X; `rename X` gives its messages other IDs
 //! text X …{Y}…              a text of one's own
 //! put X before Status       also after, first, last
 //! ```
@@ -167,6 +167,10 @@ impl Stage {
                 let rule = self.fill(tail);
                 let var = self.vars.get_mut(first).unwrap();
                 *var = replace(var, &rule, true);
+            }
+            "rename" => {
+                let var = self.vars.get_mut(rest).unwrap();
+                *var = var.replace("ID=\"", "ID=\"evil-");
             }
             "text" => {
                 let text = self.fill(tail);
