@@ -82,44 +82,63 @@ impl Actor {
 struct Live {
     token: Token,
     actor: Arc<Actor>,
-    limiter: DefaultDirectRateLimiter,
+    /// Requests a second, and at once.
+    rate: (u32, u32),
+    limiter: Arc<DefaultDirectRateLimiter>,
     used: Mutex<Option<TokenUse>>,
 }
 
 /// The tokens in use, by hash.
 #[derive(Default)]
-pub(crate) struct Tokens(RwLock<HashMap<[u8; 32], Arc<Live>>>);
+pub(crate) struct Tokens(RwLock<Known>);
+
+/// What is known, and how often it was forgotten: a token that was read before a change must not be kept behind it.
+#[derive(Default)]
+struct Known {
+    live: HashMap<[u8; 32], Arc<Live>>,
+    /// What was forgotten last, for what the database does not know yet: uses, and how full the limiters are.
+    before: HashMap<[u8; 32], Arc<Live>>,
+    forgotten: u64,
+}
 
 impl Tokens {
     /// Forgets what it knows; the next request of each token asks the database. Called after every change of a token.
     pub(crate) fn forget(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let live = std::mem::take(&mut known.live);
+        known.before.extend(live);
+        known.forgotten += 1;
     }
 
     /// What was used since it was last asked for.
     pub(crate) fn uses(&self) -> Vec<TokenUse> {
-        let live = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        live.values().filter_map(|live| live.used.lock().unwrap_or_else(PoisonError::into_inner).take()).collect()
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut known.before);
+        let all = before.values().chain(known.live.values());
+        all.filter_map(|live| live.used.lock().unwrap_or_else(PoisonError::into_inner).take()).collect()
     }
 
-    fn live(&self, hash: &[u8; 32]) -> Option<Arc<Live>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    /// The token, if it is known, and the state of knowledge for `keep`.
+    fn live(&self, hash: &[u8; 32]) -> (Option<Arc<Live>>, u64) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (known.live.get(hash).cloned(), known.forgotten)
     }
 
-    fn keep(&self, token: Token, tenant: Option<&TenantState>) -> Arc<Live> {
+    fn keep(&self, token: Token, tenant: Option<&TenantState>, forgotten: u64) -> Arc<Live> {
         let hash = token.hash;
         let (rate, burst) =
             tenant.map_or((1_000, 2_000), |t| (t.tenant.settings.rate_per_second, t.tenant.settings.rate_burst));
         let per_second = NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::new(burst).unwrap_or(per_second));
         let actor = Actor { label: token.label.clone(), scope: token.scope };
-        let live = Arc::new(Live {
-            token,
-            actor: Arc::new(actor),
-            limiter: RateLimiter::direct(quota),
-            used: Mutex::new(None),
-        });
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(hash, Arc::clone(&live));
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.before.get(&hash).filter(|before| before.rate == (rate, burst));
+        let limiter = before.map_or_else(|| Arc::new(RateLimiter::direct(quota)), |before| Arc::clone(&before.limiter));
+        let (actor, rate) = (Arc::new(actor), (rate, burst));
+        let live = Arc::new(Live { token, actor, rate, limiter, used: Mutex::new(None) });
+        if known.forgotten == forgotten {
+            known.live.insert(hash, Arc::clone(&live));
+        }
         live
     }
 }
@@ -145,10 +164,10 @@ impl crate::app::App {
         let bare = tenant.is_none_or(|tenant| tenant.tenant.settings.dialect.bare_token);
         let hash = token::hash(credential(headers, bare)?);
         let live = match self.tokens().live(&hash) {
-            Some(live) => live,
-            None => {
+            (Some(live), _) => live,
+            (None, forgotten) => {
                 let found = self.store().read(move |r| r.token_by_hash(&hash)).await?.ok_or_else(unknown)?;
-                self.tokens().keep(found, tenant.map(Arc::as_ref))
+                self.tokens().keep(found, tenant.map(Arc::as_ref), forgotten)
             }
         };
         check_alive(&live.token, now)?;

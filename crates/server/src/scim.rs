@@ -4,6 +4,7 @@
 //! use case of its method. Writes run inside the store's writer, so that what they read cannot change under them;
 //! their change rows and their log entry are part of the same transaction.
 
+mod body;
 mod bulk;
 mod create;
 mod cursor;
@@ -153,10 +154,16 @@ async fn admitted(
     let actor = if public || is_local {
         Arc::new(Actor::local())
     } else {
-        app.actor(Some(tenant), &parts.headers, &asked.origin, now).await?
+        match app.actor(Some(tenant), &parts.headers, &asked.origin, now).await {
+            Ok(actor) => actor,
+            Err(error) => {
+                body::drain(parts, body).await;
+                return Err(error);
+            }
+        }
     };
     *known = Some(Arc::clone(&actor));
-    let bytes = read_body(parts, body, &asked.path).await?;
+    let bytes = body::read(parts, body, &asked.path).await?;
     if let Some(asked) = Arc::get_mut(asked) {
         asked.body = bytes;
     }
@@ -169,44 +176,6 @@ async fn admitted(
         asked: Arc::clone(asked),
     };
     dispatch(&cx, trace).await
-}
-
-/// The body within its bound; a body has to be JSON by its own word, or say nothing.
-async fn read_body(parts: &Parts, body: Body, path: &str) -> Result<Bytes> {
-    if parts.uri.query().is_some_and(|query| query.len() > limits::QUERY_BYTES_MAX) {
-        let detail = format!("the query is longer than {} bytes; use POST …/.search", limits::QUERY_BYTES_MAX);
-        return Err(Error::new(Code::ADDRESS_TOO_LONG, detail));
-    }
-    let is_bulk = path.eq_ignore_ascii_case("/Bulk");
-    let bytes_max = if is_bulk { limits::BULK_BYTES_MAX } else { limits::BODY_BYTES_MAX };
-    let too_large =
-        || Error::new(Code::BODY_TOO_LARGE, format!("the body is larger than {bytes_max} bytes; send less at once"));
-    let announced =
-        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|announced| announced > bytes_max) {
-        return Err(too_large());
-    }
-    let bytes = axum::body::to_bytes(body, bytes_max).await.map_err(|_| too_large())?;
-    if !bytes.is_empty() && !is_json(&parts.headers) && takes_body(&parts.method) {
-        return Err(Error::new(
-            Code::MEDIA_TYPE,
-            "the Content-Type has to be application/scim+json or application/json",
-        ));
-    }
-    Ok(bytes)
-}
-
-fn takes_body(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
-    let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    media_type.is_empty()
-        || ["application/scim+json", "application/json", "text/json"]
-            .iter()
-            .any(|known| media_type.eq_ignore_ascii_case(known))
 }
 
 /// All SCIM routes of a tenant. Resource types are data, so their endpoints are looked up, not written here.

@@ -118,11 +118,12 @@ impl Store {
             let path = path.to_owned();
             move |source| Error::Folder { path, source }
         };
-        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+        private_folder(folder).map_err(failed(folder))?;
         let lock = lock(&folder.join("provost.lock"))?;
         let database = folder.join("provost.db");
         let exists = database.try_exists().map_err(failed(&database))?;
         let sealer = Sealer::open(&folder.join("secret.key"), !exists)?;
+        private_file(&database).map_err(failed(&database))?;
         let connection = open_connection(&database, &options)?;
         migrate::migrate(&connection)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
@@ -331,6 +332,23 @@ fn lock(path: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => Err(Error::Locked(path.to_owned())),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+/// What is in there is about people: a folder that is made here is open to its owner alone.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+/// The same for the database; SQLite gives its other files the mode of this one.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ())
 }
 
 fn open_connection(database: &Path, options: &Options) -> Result<Connection> {

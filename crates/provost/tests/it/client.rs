@@ -152,8 +152,12 @@ impl Connection {
 
     pub(crate) fn send(&mut self, request: &Request) -> io::Result<Answer> {
         let started = Instant::now();
-        self.write(&request.bytes(&self.host.clone()))?;
-        let mut answer = self.read(request.method == "HEAD")?;
+        // A server that refuses early may answer before everything is written.
+        let written = self.write(&request.bytes(&self.host.clone()));
+        let mut answer = match (self.read(request.method == "HEAD"), written) {
+            (Ok(answer), _) => answer,
+            (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
+        };
         answer.took = started.elapsed();
         Ok(answer)
     }

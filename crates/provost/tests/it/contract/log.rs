@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// The log as it is when `enough` says so: entries of reads come in batches.
-fn log_until(tenant: &Tenant<'_>, query: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+pub(super) fn log_until(tenant: &Tenant<'_>, query: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let page = tenant.admin("GET", &format!("/log{query}"), Value::Null).expect(200).json();
