@@ -17,7 +17,8 @@ use crate::{Error, Result, migrate};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -118,12 +119,16 @@ impl Store {
             let path = path.to_owned();
             move |source| Error::Folder { path, source }
         };
-        private_folder(folder).map_err(failed(folder))?;
+        // People's data: a folder that is made here is its owner's alone, and so is the database (the files beside
+        // it take its mode over).
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
         let lock = lock(&folder.join("provost.lock"))?;
         let database = folder.join("provost.db");
         let exists = database.try_exists().map_err(failed(&database))?;
         let sealer = Sealer::open(&folder.join("secret.key"), !exists)?;
-        private_file(&database).map_err(failed(&database))?;
+        if !exists {
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database).map_err(failed(&database))?;
+        }
         let connection = open_connection(&database, &options)?;
         migrate::migrate(&connection)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
@@ -332,23 +337,6 @@ fn lock(path: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => Err(Error::Locked(path.to_owned())),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
-}
-
-/// What is in there is about people: a folder that is made here is open to its owner alone.
-fn private_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
-}
-
-/// The same for the database; SQLite gives its other files the mode of this one.
-fn private_file(path: &Path) -> std::io::Result<()> {
-    let mut options = File::options();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
 }
 
 fn open_connection(database: &Path, options: &Options) -> Result<Connection> {
