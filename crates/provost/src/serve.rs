@@ -51,6 +51,7 @@ fn announce(started: &Started, out: Output) {
     let written = if out.json {
         let banner = json!({
             "console": started.console,
+            "setupLink": started.setup_link,
             "scimEndpoint": started.scim_endpoint,
             "token": started.first_token,
             "data": data,
@@ -65,8 +66,12 @@ fn announce(started: &Started, out: Output) {
 }
 
 fn banner(started: &Started, data: &str) -> String {
-    let Started { console, scim_endpoint, first_token, .. } = started;
-    let mut text = format!("\nconsole        {console}\nSCIM endpoint  {scim_endpoint}\n");
+    let Started { console, scim_endpoint, first_token, setup_link, .. } = started;
+    let mut text = format!("\nconsole        {console}\n");
+    if let Some(link) = setup_link {
+        text.push_str(&format!("first owner    {link}\n               good once; make your account there\n"));
+    }
+    text.push_str(&format!("SCIM endpoint  {scim_endpoint}\n"));
     match first_token {
         Some(token) => {
             text.push_str(&format!("token          {token}\n               shown this once; only its hash is kept\n"));
@@ -168,6 +173,7 @@ mod tests {
             console: "http://127.0.0.1:8080/".into(),
             scim_endpoint: "http://127.0.0.1:8080/scim/v2".into(),
             first_token: first_token.map(str::to_owned),
+            setup_link: first_token.map(|_| "http://127.0.0.1:8080/setup?code=x".into()),
             data: "provost-data".into(),
         }
     }

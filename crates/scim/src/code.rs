@@ -92,6 +92,14 @@ catalogue! {
         "Make a token whose scope covers the resource type and the operation.";
     SWITCHED_OFF = 2005, 403, None, "The operation is switched off for this tenant",
         "An administrator can switch it on: provost switch set.";
+    SIGN_IN = 2006, 401, None, "Nobody is signed in with this",
+        "Check e-mail, password and code. An owner can send a new link to whoever forgot a password; without any owner: provost operator setup-link.";
+    FOREIGN_FORM = 2007, 403, None, "The form was not sent by a page of this console",
+        "Load the page again and send the form from there. Behind a proxy, start the server with the address that browsers use: --base-url.";
+    ROLE = 2008, 403, None, "The role may not do this",
+        "Auditors look and change nothing; operators and administrators' keys are the owner's. An owner can change a role in Settings.";
+    LINK_USED = 2009, 410, None, "The link was used, has ended, or was never made",
+        "Ask an owner for a new one; for the first owner: provost operator setup-link.";
     BODY_TOO_LARGE = 3001, 413, None, "The body is larger than allowed",
         "Send less at once: split bulk requests and membership changes.";
     RATE_LIMITED = 3002, 429, None, "Too many requests with this token",
@@ -104,6 +112,10 @@ catalogue! {
         "Wait for the seconds in Retry-After and try again.";
     ADDRESS_TOO_LONG = 3006, 414, None, "The address is longer than allowed",
         "Send the search as a POST to /.search.";
+    SIGN_IN_RATE = 3007, 429, None, "Too many attempts to sign in",
+        "Wait for the seconds in Retry-After, then try once, slowly. A passkey is not held up by this.";
+    STREAMS = 3008, 429, None, "Too many live pages are open",
+        "Close some tabs of the console; pages work without being live.";
     INTERNAL = 5001, 500, None, "Something is broken inside the server",
         "Give the request id to whoever runs the server; its log has the cause.";
     UNAVAILABLE = 5002, 503, None, "The database does not answer",

@@ -4,6 +4,8 @@ use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::events::Events;
+use crate::operators::Desks;
 use crate::tenants::{DEFAULT, TenantState, Tenants};
 use crate::{limits, token};
 use axum::http::{HeaderMap, header};
@@ -31,6 +33,8 @@ struct Inner {
     reloading: AsyncMutex<()>,
     tokens: Tokens,
     gate: Semaphore,
+    events: Events,
+    desks: Desks,
     log: mpsc::Sender<LogEntry>,
     log_out: Mutex<Option<mpsc::Receiver<LogEntry>>>,
     log_dropped: AtomicU64,
@@ -49,6 +53,8 @@ impl App {
             reloading: AsyncMutex::new(()),
             tokens: Tokens::default(),
             gate: Semaphore::new(limits::REQUESTS_MAX),
+            events: Events::default(),
+            desks: Desks::default(),
             log,
             log_out: Mutex::new(Some(log_out)),
             log_dropped: AtomicU64::new(0),
@@ -91,6 +97,16 @@ impl App {
     /// Places for requests at work.
     pub(crate) fn gate(&self) -> &Semaphore {
         &self.0.gate
+    }
+
+    /// What happens, for who listens.
+    pub(crate) fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// What signing in needs between requests.
+    pub(crate) fn desks(&self) -> &Desks {
+        &self.0.desks
     }
 
     /// Hands a log entry to the worker that writes them in batches.

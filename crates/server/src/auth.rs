@@ -10,7 +10,7 @@ use scim::{Code, ResourceType};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use store::{Scope, Token, TokenUse};
+use store::{Role, Scope, Token, TokenUse};
 
 /// What a request wants to do with a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +44,24 @@ pub(crate) struct Actor {
     pub(crate) label: String,
     /// What it may do.
     pub(crate) scope: Scope,
+    /// The address that it comes from, where somebody writes it down.
+    pub(crate) address: String,
 }
 
 impl Actor {
     /// Someone who can open the data folder: they could change the database itself.
     pub(crate) fn local() -> Self {
-        Self { label: "local".into(), scope: Scope::ADMIN }
+        Self { label: "local".into(), scope: Scope::ADMIN, address: "local".into() }
+    }
+
+    /// Refuses whoever has a smaller role.
+    pub(crate) fn at_least(&self, role: Role) -> Result<()> {
+        let has = self.scope.role();
+        if has.is_some_and(|has| has >= role) {
+            return Ok(());
+        }
+        let has = has.map_or("none", Role::as_str);
+        Err(Error::new(Code::ROLE, format!("this takes the role {}; yours is {has}", role.as_str())))
     }
 
     /// Refuses what the token's scope or the tenant's switches do not allow.
@@ -59,6 +71,9 @@ impl Actor {
         if !self.scope.admin && !wants.1 {
             let detail = format!("the token's scope lacks {area}:{}; use a token that has it", wants.0);
             return Err(Error::new(Code::SCOPE, detail));
+        }
+        if self.scope.admin && operation != Operation::Read {
+            self.at_least(Role::Admin)?;
         }
         let switches = tenant.switches(rt);
         let on = match operation {
@@ -130,7 +145,7 @@ impl Tokens {
             tenant.map_or((1_000, 2_000), |t| (t.tenant.settings.rate_per_second, t.tenant.settings.rate_burst));
         let per_second = NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::new(burst).unwrap_or(per_second));
-        let actor = Actor { label: token.label.clone(), scope: token.scope };
+        let actor = Actor { label: token.label.clone(), scope: token.scope, address: String::new() };
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let before = known.before.get(&hash).filter(|before| before.rate == (rate, burst));
         let limiter = before.map_or_else(|| Arc::new(RateLimiter::direct(quota)), |before| Arc::clone(&before.limiter));

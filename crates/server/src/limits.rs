@@ -44,3 +44,39 @@ pub const TOKEN_USE_EVERY: Duration = Duration::from_secs(5);
 pub const RETRY_AFTER_SECONDS: u64 = 2;
 /// Most rows that a page of the admin API carries.
 pub const API_PAGE_MAX: u32 = 1_000;
+/// Microseconds without a request after which a session of the console ends.
+pub const SESSION_IDLE: i64 = 12 * 3_600 * 1_000_000;
+/// Microseconds after which a session of the console ends, used or not.
+pub const SESSION_LIFE: i64 = 7 * 86_400 * 1_000_000;
+/// Shortest password of an operator in characters.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Longest password of an operator in bytes; hashing more would only cost time.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// Password hashes worked on at once; each takes 64 MiB for a moment.
+pub const HASHES_MAX: usize = 4;
+/// Failed sign-ins of one account or address before each further one has to wait.
+pub const SIGN_IN_FREE: u32 = 8;
+/// Longest wait between sign-ins of one account in seconds, so that nobody is locked out by somebody else.
+pub const SIGN_IN_ACCOUNT_WAIT_MAX: u32 = 60;
+/// Longest wait between sign-ins from one address in seconds.
+pub const SIGN_IN_ADDRESS_WAIT_MAX: u32 = 900;
+/// Microseconds after which failed sign-ins are forgotten.
+pub const SIGN_IN_FORGOTTEN: i64 = 24 * 3_600 * 1_000_000;
+/// Microseconds between password and code, and between the two halves of a passkey's ceremony.
+pub const SIGN_IN_STEP: i64 = 300 * 1_000_000;
+/// Microseconds that an operator's invitation is good for.
+pub const INVITATION: i64 = 3 * 86_400 * 1_000_000;
+/// Most operators.
+pub const OPERATORS_MAX: usize = 1_000;
+/// Most passkeys of an operator.
+pub const PASSKEYS_MAX: usize = 20;
+/// Largest form of the console in bytes.
+pub const FORM_BYTES_MAX: usize = 1 << 20;
+/// Live pages of one operator at once.
+pub const STREAMS_MAX: usize = 16;
+/// How long events of the live console are gathered before they are told.
+pub const STREAM_GATHER: Duration = Duration::from_millis(250);
+/// How often the numbers of a live page are asked for anew.
+pub const STREAM_TILES: Duration = Duration::from_secs(5);
+/// How often a live page hears that the server is still there.
+pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);

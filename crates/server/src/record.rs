@@ -33,6 +33,8 @@ pub(crate) struct Trace {
     pub(crate) resource: Option<(String, String)>,
     /// Whether the entry is in the database, or will be with the transaction.
     pub(crate) written: bool,
+    /// The number of that entry, once it is written.
+    pub(crate) seq: i64,
 }
 
 impl Trace {
@@ -87,13 +89,17 @@ impl Trace {
         }
     }
 
+    /// The steps in their order, those that left something out behind them.
+    pub(crate) fn told(&self) -> Vec<String> {
+        let ignored = self.ignored.iter().take(STEPS_MAX).map(|i| format!("{} was left out: {}", i.path, i.reason));
+        self.steps.iter().cloned().chain(ignored).collect()
+    }
+
     fn steps_text(&self) -> Option<String> {
         if self.steps.is_empty() && self.ignored.is_empty() {
             return None;
         }
-        let ignored = self.ignored.iter().take(STEPS_MAX).map(|i| format!("{} was left out: {}", i.path, i.reason));
-        let all: Vec<String> = self.steps.iter().cloned().chain(ignored).collect();
-        Some(json!(all).to_string())
+        Some(json!(self.told()).to_string())
     }
 }
 
@@ -102,19 +108,25 @@ fn short(value: &Value) -> Value {
     if text.len() <= VALUE_BYTES_MAX { value.clone() } else { redact::cut(&text, VALUE_BYTES_MAX).into() }
 }
 
-/// A use case that failed, with what it told until then.
-struct Failed {
-    error: Error,
+/// A use case that changed nothing, with what it told until then.
+struct Undone {
+    why: Why,
     trace: Trace,
 }
 
-impl From<store::Error> for Box<Failed> {
+enum Why {
+    Failed(Error),
+    /// It was only to be seen what would come of it.
+    Rehearsed(Answer),
+}
+
+impl From<store::Error> for Box<Undone> {
     fn from(error: store::Error) -> Self {
-        Self::new(Failed { error: error.into(), trace: Trace::default() })
+        Self::new(Undone { why: Why::Failed(error.into()), trace: Trace::default() })
     }
 }
 
-/// Runs the writing half of a use case, and its log entry, in one transaction.
+/// Runs the writing half of a use case, and its log entry, in one transaction; a rehearsal is undone at its end.
 pub(crate) async fn write<F>(cx: &Cx, trace: &mut Trace, work: F) -> Result<Answer>
 where
     F: FnOnce(&mut Writer, &Cx, &mut Trace) -> Result<Answer> + Send + 'static,
@@ -123,16 +135,17 @@ where
     let cx = cx.clone();
     let store = cx.app.store().clone();
     let done = store
-        .write(move |w| -> std::result::Result<(Answer, Trace), Box<Failed>> {
+        .write(move |w| -> std::result::Result<(Answer, Trace), Box<Undone>> {
             let outcome = work(w, &cx, &mut inner).and_then(|answer| {
                 write_now(w, &cx, &mut inner, &answer)?;
                 Ok(answer)
             });
             match outcome {
+                Ok(answer) if cx.rehearsal => Err(Box::new(Undone { why: Why::Rehearsed(answer), trace: inner })),
                 Ok(answer) => Ok((answer, inner)),
                 Err(error) => {
                     inner.written = false;
-                    Err(Box::new(Failed { error, trace: inner }))
+                    Err(Box::new(Undone { why: Why::Failed(error), trace: inner }))
                 }
             }
         })
@@ -142,9 +155,12 @@ where
             *trace = told;
             Ok(answer)
         }
-        Err(failed) => {
-            *trace = failed.trace;
-            Err(failed.error)
+        Err(undone) => {
+            *trace = undone.trace;
+            match undone.why {
+                Why::Failed(error) => Err(error),
+                Why::Rehearsed(answer) => Ok(answer),
+            }
         }
     }
 }
@@ -152,10 +168,11 @@ where
 /// Writes the entry into the transaction at hand.
 pub(crate) fn write_now(w: &mut Writer, cx: &Cx, trace: &mut Trace, answer: &Answer) -> store::Result<()> {
     trace.written = true;
-    if cx.tenant.tenant.settings.log.level == LogLevel::Off {
+    if cx.rehearsal || cx.tenant.tenant.settings.log.level == LogLevel::Off {
         return Ok(());
     }
-    let entry = entry(0, &cx.tenant, &cx.asked, Some(&cx.actor), trace, answer, cx.now);
+    trace.seq = w.next_log_seq();
+    let entry = entry(trace.seq, &cx.tenant, &cx.asked, Some(&cx.actor), trace, answer, cx.now);
     w.log(&entry).map(|_| ())
 }
 

@@ -5,7 +5,7 @@ use crate::{api, console, limits, scim};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{Request, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Request, Response, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 
@@ -63,15 +63,27 @@ async fn ready(State(app): State<App>) -> Response<Body> {
     }
 }
 
-async fn index(State(app): State<App>) -> impl IntoResponse {
+/// The console for a browser, a few words for everybody else.
+async fn index(State(app): State<App>, headers: HeaderMap) -> Response<Body> {
+    if wants_page(&headers) {
+        return (StatusCode::SEE_OTHER, [(header::LOCATION, "/app")]).into_response();
+    }
     let host = app.config().public_url.clone().unwrap_or_else(|| format!("http://{}", app.config().listen));
     format!(
         "Provost {}\n\nSCIM endpoint  {host}/scim/v2\nadmin API      {host}/api/v1\n\nConfigure it with the provost command; see provost --help.\n",
         env!("CARGO_PKG_VERSION")
     )
+    .into_response()
 }
 
-async fn nothing() -> Response<Body> {
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+async fn nothing(headers: HeaderMap) -> Response<Body> {
+    if wants_page(&headers) {
+        return console::secured(console::Fault::missing("there is nothing at this address").into_response()).await;
+    }
     let error = crate::error::Error::new(
         ::scim::Code::NOT_FOUND,
         "there is nothing at this address; SCIM is served below /scim/v2",

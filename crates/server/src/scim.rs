@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::auth::{Actor, Operation, Origin};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
+use crate::events::Topic;
 use crate::record::Trace;
 use crate::tenants::TenantState;
 use crate::{limits, query};
@@ -44,6 +45,27 @@ pub(crate) struct Cx {
     pub(crate) base: Arc<str>,
     pub(crate) now: i64,
     pub(crate) asked: Arc<Asked>,
+    /// Only to see what would come of it: nothing stays, nothing is logged.
+    pub(crate) rehearsal: bool,
+}
+
+/// A request that comes from within: an operator's, a job's, a rehearsal of one that came before.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) method: Method,
+    /// Behind the endpoint: `/Users/{id}`.
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) body: Bytes,
+    pub(crate) origin: Origin,
+    pub(crate) rehearsal: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Acted {
+    pub(crate) answer: Answer,
+    pub(crate) trace: Trace,
 }
 
 /// The request as the provisioning log will tell it.
@@ -106,7 +128,9 @@ pub(crate) async fn serve(app: App, tenant_name: &str, rest: &str, request: Requ
     let work = admitted(&app, &tenant, &mut asked, &mut actor, (&parts, body), now, &mut trace);
     let outcome = tokio::time::timeout(limits::REQUEST_TIME, work).await.unwrap_or_else(|_| Err(too_slow()));
     let answer = outcome.unwrap_or_else(|error| error.answer(&request_id));
-    if !trace.written {
+    if trace.written {
+        app.events().publish(tenant.tenant.id, Topic::Log(trace.seq));
+    } else {
         crate::record::later(&app, &tenant, &asked, actor.as_deref(), &trace, &answer, now);
     }
     answer.into_response(&request_id, head_only)
@@ -174,8 +198,39 @@ async fn admitted(
         base: app.base_url(tenant, &parts.headers)?.into(),
         now,
         asked: Arc::clone(asked),
+        rehearsal: false,
     };
     dispatch(&cx, trace).await
+}
+
+/// Carries out a request from within, by the same use cases as one from outside, and logs it like one.
+pub(crate) async fn act(app: &App, tenant: &Arc<TenantState>, actor: Arc<Actor>, base: &str, order: Order) -> Acted {
+    let (now, request_id) = (app.clock().now(), crate::app::request_id());
+    let asked = Arc::new(Asked {
+        request_id: request_id.clone(),
+        method: order.method,
+        path: order.path,
+        query: order.query,
+        headers: HeaderMap::new(),
+        body: order.body,
+        origin: order.origin,
+        started: Stopwatch::start(),
+    });
+    let cx = Cx {
+        app: app.clone(),
+        tenant: Arc::clone(tenant),
+        actor: Arc::clone(&actor),
+        base: base.into(),
+        now,
+        asked: Arc::clone(&asked),
+        rehearsal: order.rehearsal,
+    };
+    let mut trace = Trace::default();
+    let answer = dispatch(&cx, &mut trace).await.unwrap_or_else(|error| error.answer(&request_id));
+    if !trace.written && !order.rehearsal {
+        crate::record::later(app, tenant, &asked, Some(&*actor), &trace, &answer, now);
+    }
+    Acted { answer, trace }
 }
 
 /// All SCIM routes of a tenant. Resource types are data, so their endpoints are looked up, not written here.

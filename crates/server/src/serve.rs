@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::config::Config;
-use crate::{limits, routes, worker};
+use crate::{limits, operators, routes, worker};
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use hyper::body::Incoming;
@@ -50,6 +51,8 @@ pub struct Started {
     pub scim_endpoint: String,
     /// The first token, on the first start only.
     pub first_token: Option<String>,
+    /// Where the first owner of the console makes themselves, while there is none.
+    pub setup_link: Option<String>,
     /// Where the data lies.
     pub data: PathBuf,
 }
@@ -102,7 +105,9 @@ pub async fn run(
     let config = Config { listen, ..config };
     let app = App::open(config.clone())?;
     let first_token = app.first_token().await.map_err(|error| StartError::Other(error.to_scim("").detail))?;
+    let setup_code = operators::setup_code(&app).await.map_err(|error| StartError::Other(error.to_scim("").detail))?;
     let workers = worker::start(&app);
+    let router = routes::router(app.clone());
     let socket = bind_socket(&config);
     let graceful = GracefulShutdown::new();
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
@@ -110,21 +115,23 @@ pub async fn run(
         console: format!("{url}/"),
         scim_endpoint: format!("{url}/scim/v2"),
         first_token,
+        setup_link: setup_code.map(|code| format!("{url}/setup?code={code}")),
         data: config.data.clone(),
     });
     tokio::select! {
         () = stop => {}
-        () = accept_tcp(listener, &app, &graceful) => {}
-        () = accept_unix(socket, &app, &graceful) => {}
+        () = accept_tcp(listener, &router, &graceful) => {}
+        () = accept_unix(socket, &router, &graceful) => {}
     }
     tracing::info!("stopping: requests in flight finish first");
+    app.events().stop();
     if tokio::time::timeout(limits::SHUTDOWN_TIME, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
     workers.stop().await;
     let _ = std::fs::remove_file(config.data.join(SOCKET));
     let store = app.store().clone();
-    drop(app);
+    drop((router, app));
     tokio::task::spawn_blocking(move || store.close()).await.map_err(|e| StartError::Other(e.to_string()))?;
     Ok(())
 }
@@ -147,23 +154,23 @@ fn bind_socket(config: &Config) -> Option<UnixListener> {
     bound.inspect_err(|error| tracing::warn!(%error, "no local socket: commands on this machine need --server")).ok()
 }
 
-async fn accept_tcp(listener: TcpListener, app: &App, graceful: &GracefulShutdown) {
+async fn accept_tcp(listener: TcpListener, router: &Router, graceful: &GracefulShutdown) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
                 let _ = stream.set_nodelay(true);
-                serve_connection(stream, Peer::Remote(address), app, graceful);
+                serve_connection(stream, Peer::Remote(address), router, graceful);
             }
             Err(error) => pause(&error).await,
         }
     }
 }
 
-async fn accept_unix(listener: Option<UnixListener>, app: &App, graceful: &GracefulShutdown) {
+async fn accept_unix(listener: Option<UnixListener>, router: &Router, graceful: &GracefulShutdown) {
     let Some(listener) = listener else { return std::future::pending().await };
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => serve_connection(stream, Peer::Local, app, graceful),
+            Ok((stream, _)) => serve_connection(stream, Peer::Local, router, graceful),
             Err(error) => pause(&error).await,
         }
     }
@@ -175,11 +182,11 @@ async fn pause(error: &std::io::Error) {
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
 }
 
-fn serve_connection<S>(stream: S, peer: Peer, app: &App, graceful: &GracefulShutdown)
+fn serve_connection<S>(stream: S, peer: Peer, router: &Router, graceful: &GracefulShutdown)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let router = routes::router(app.clone());
+    let router = router.clone();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = routes::normalise(request.map(Body::new));
         request.extensions_mut().insert(peer);

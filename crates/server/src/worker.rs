@@ -1,9 +1,11 @@
 //! What goes on beside the requests: the log entries of reads, old log entries, the last use of tokens.
 
 use crate::app::App;
+use crate::events::Topic;
 use crate::limits;
+use std::collections::BTreeMap;
 use std::time::Duration;
-use store::LogEntry;
+use store::{LogEntry, TenantId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -108,7 +110,16 @@ async fn flush(app: &App, batch: &mut Vec<LogEntry>) {
     }
     let entries = std::mem::replace(batch, Vec::with_capacity(limits::LOG_BATCH));
     let count = entries.len();
-    if let Err(error) = app.store().write(move |w| w.log_many(&entries)).await {
-        tracing::warn!(%error, count, "log entries were lost");
+    let mut newest: BTreeMap<TenantId, i64> = BTreeMap::new();
+    for entry in &entries {
+        let seq = newest.entry(entry.tenant).or_default();
+        *seq = entry.seq.max(*seq);
+    }
+    match app.store().write(move |w| w.log_many(&entries)).await {
+        Ok(()) => newest.into_iter().for_each(|(tenant, seq)| app.events().publish(tenant, Topic::Log(seq))),
+        Err(error) => {
+            let error: store::Error = error;
+            tracing::warn!(%error, count, "log entries were lost");
+        }
     }
 }

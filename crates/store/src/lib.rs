@@ -6,6 +6,8 @@
 mod audit;
 mod browse;
 mod changes;
+#[cfg(test)]
+mod costs;
 mod db;
 mod dismissals;
 mod error;

@@ -1,7 +1,7 @@
 //! Bearer tokens: what they may do and how they were used. Only a hash of the secret is here.
 
 use crate::db::{Reader, Writer};
-use crate::{Error, Result, TenantId};
+use crate::{Error, Result, Role, TenantId};
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -46,14 +46,31 @@ pub struct Scope {
     pub users: Access,
     /// Groups.
     pub groups: Access,
+    /// How far `admin` goes; without a word everything, as keys were before there were roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
 }
 
 impl Scope {
     /// Reading and writing of everything in one tenant.
-    pub const ALL: Self =
-        Self { admin: false, users: Access { read: true, write: true }, groups: Access { read: true, write: true } };
+    pub const ALL: Self = Self {
+        admin: false,
+        users: Access { read: true, write: true },
+        groups: Access { read: true, write: true },
+        role: None,
+    };
     /// Everything, of every tenant.
     pub const ADMIN: Self = Self { admin: true, ..Self::ALL };
+
+    /// What an administrator with this role may do.
+    pub const fn of(role: Role) -> Self {
+        Self { role: Some(role), ..Self::ADMIN }
+    }
+
+    /// The role of an administrator; nothing for a tenant's token.
+    pub fn role(&self) -> Option<Role> {
+        self.admin.then(|| self.role.unwrap_or(Role::Owner))
+    }
 }
 
 /// Reading and writing.

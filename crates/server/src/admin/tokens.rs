@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::token;
 use scim::Code;
 use serde::Deserialize;
-use store::{Scope, TenantId, Token};
+use store::{Role, Scope, TenantId, Token};
 
 /// How long a rotated token goes on by default: time to put the new one into the identity provider.
 pub(crate) const OVERLAP_SECONDS: u64 = 86_400;
@@ -24,6 +24,18 @@ pub(crate) struct NewToken {
     pub(crate) label: String,
     /// `users:read,users:write,…`; everything if there is none.
     pub(crate) scope: Option<String>,
+    /// Seconds until it ends by itself.
+    pub(crate) expires_in: Option<u64>,
+}
+
+/// What an administrator's token is made of.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewKey {
+    /// What it is for.
+    pub(crate) label: String,
+    /// owner, admin or auditor; owner if nobody says.
+    pub(crate) role: Option<String>,
     /// Seconds until it ends by itself.
     pub(crate) expires_in: Option<u64>,
 }
@@ -89,8 +101,15 @@ pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewTo
 }
 
 /// Makes an administrator's token.
-pub(crate) async fn create_admin(app: &App, actor: &Actor, wanted: NewToken) -> Result<Made> {
-    let made = make(app, None, wanted, Scope::ADMIN, token::ADMIN_PREFIX).await?;
+pub(crate) async fn create_admin(app: &App, actor: &Actor, wanted: NewKey) -> Result<Made> {
+    actor.at_least(Role::Owner)?;
+    let scope = match wanted.role.as_deref().map(Role::parse) {
+        None => Scope::ADMIN,
+        Some(Some(role)) => Scope::of(role),
+        Some(None) => return Err(scim::Error::invalid_value("role is owner, admin or auditor").into()),
+    };
+    let wanted = NewToken { label: wanted.label, scope: None, expires_in: wanted.expires_in };
+    let made = make(app, None, wanted, scope, token::ADMIN_PREFIX).await?;
     told(actor, "administrator's token made", "");
     Ok(made)
 }
@@ -169,6 +188,7 @@ pub(crate) async fn revoke(app: &App, actor: &Actor, tenant: &str, id: &str) -> 
 
 /// Ends an administrator's token at once.
 pub(crate) async fn revoke_admin(app: &App, actor: &Actor, id: &str) -> Result<Token> {
+    actor.at_least(Role::Owner)?;
     revoke_of(app, actor, None, id, "").await
 }
 

@@ -2,7 +2,7 @@
 
 use super::{ApiResult, body_of, listed, shown};
 use crate::admin::tenant_of;
-use crate::admin::tokens::{self, Made, NewToken, State as TokenState};
+use crate::admin::tokens::{self, Made, NewKey, NewToken, State as TokenState};
 use crate::app::App;
 use crate::auth::Actor;
 use axum::Extension;
@@ -49,7 +49,7 @@ pub(super) async fn create_admin(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    let wanted: NewToken = body_of(request).await?;
+    let wanted: NewKey = body_of(request).await?;
     show_made(&app, tokens::create_admin(&app, &actor, wanted).await?)
 }
 
@@ -99,6 +99,7 @@ fn show(token: &Token, now: i64) -> Value {
         "label": token.label,
         "hint": token.hint,
         "scope": tokens::scope_text(&token.scope),
+        "role": token.scope.role().map(store::Role::as_str),
         "state": TokenState::of(token, now).as_str(),
         "createdAt": rfc3339(token.created_at),
         "expiresAt": token.expires_at.map(rfc3339),

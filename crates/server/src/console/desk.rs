@@ -1,21 +1,29 @@
 //! Who sits at the console: the session behind every page, the token behind every form.
 
-use super::shell;
+use super::fault::{self, Fault, Shown};
 use crate::app::App;
-use crate::auth::Origin;
+use crate::auth::{Actor, Origin};
 use crate::error::Error;
-use crate::tenants::TenantState;
+use crate::serve::Peer;
+use crate::session::{self, SignedIn};
+use crate::tenants::{DEFAULT, TenantState};
+use crate::{limits, query};
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use maud::html;
 use scim::Code;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{Operator, Role};
+
+const FLASH: &str = "provost-flash";
+const THEME: &str = "provost-theme";
+/// What everybody may change, whatever the role: it is their own.
+const OWN: [&str; 3] = ["/account", "/logout", "/console/"];
 
 /// Everything that a page knows about its request.
 #[derive(Clone, Debug)]
@@ -24,6 +32,7 @@ pub(crate) struct Desk {
     /// The tenant that the operator looks at.
     pub(crate) tenant: Arc<TenantState>,
     pub(crate) operator: Arc<Operator>,
+    pub(crate) signed: SignedIn,
     /// The session's token for forms.
     pub(crate) csrf: Arc<str>,
     pub(crate) theme: Theme,
@@ -41,6 +50,28 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    fn new(app: &App, signed: SignedIn, parts: &Parts, origin: Origin, now: i64) -> Result<Self, Error> {
+        let named = app.tenants().find(&signed.session.tenant).or_else(|| app.tenants().find(DEFAULT));
+        let tenant = named.or_else(|| app.tenants().all().into_iter().next());
+        let tenant = tenant.ok_or_else(|| Error::new(Code::INTERNAL, "there is no tenant"))?;
+        let headers = &parts.headers;
+        Ok(Self {
+            app: app.clone(),
+            endpoint: app.base_url(&tenant, headers)?.into(),
+            tenant,
+            operator: Arc::clone(&signed.operator),
+            csrf: session::form_token(app, &signed.session).into(),
+            signed,
+            theme: Theme::of(headers),
+            now,
+            is_htmx: headers.contains_key("hx-request"),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            origin,
+            flash: session::cookie(headers, FLASH).and_then(|text| Flash::read(app, text)),
+        })
+    }
+
     /// Whether the operator may change things; buttons that may not be pressed are not shown.
     pub(crate) fn may_change(&self) -> bool {
         self.operator.role >= Role::Admin
@@ -48,17 +79,31 @@ impl Desk {
 
     /// Refuses whoever has a smaller role.
     pub(crate) fn at_least(&self, role: Role) -> Result<(), Fault> {
-        if self.operator.role >= role {
-            return Ok(());
-        }
-        let detail = format!("this needs the role {}; yours is {}", role.as_str(), self.operator.role.as_str());
-        Err(Error::new(Code::SCOPE, detail).into())
+        Ok(self.actor().at_least(role)?)
+    }
+
+    /// The operator as whoever a use case is done by.
+    pub(crate) fn actor(&self) -> Actor {
+        self.signed.actor(&self.origin)
+    }
+
+    /// The value of a parameter of the address; empty is none.
+    pub(crate) fn asked(&self, name: &str) -> Option<String> {
+        query::value(&self.query, name).filter(|value| !value.is_empty())
+    }
+
+    /// The address of the server in front of the SCIM endpoint.
+    pub(crate) fn server_url(&self) -> &str {
+        let endpoint: &str = &self.endpoint;
+        let end = endpoint.find("/t/").or_else(|| endpoint.find("/scim/")).unwrap_or(endpoint.len());
+        endpoint.get(..end).unwrap_or(endpoint)
     }
 
     /// Ends a change: to that page, which says this sentence once.
     pub(crate) fn done(&self, to: &str, flash: Flash) -> Shown {
-        let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, to.to_owned())]).into_response();
-        if let Ok(cookie) = HeaderValue::from_str(&flash.cookie()) {
+        let mut response = see_other(to);
+        let cookie = session::set_cookie(&self.app, FLASH, &flash.write(&self.app), Some(60));
+        if let Some(cookie) = cookie {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
@@ -74,7 +119,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Desk {
     }
 }
 
-/// The fields of a form. Its token was looked at before (`enter`).
+/// The fields of a form. Its token was looked at before (`enter`). For fields that come more than once take
+/// `Form<Vec<(String, String)>>`.
 #[derive(Debug)]
 pub(crate) struct Form<T>(pub(crate) T);
 
@@ -99,17 +145,37 @@ pub(crate) enum Theme {
 }
 
 impl Theme {
-    pub(crate) fn attribute(self) -> Option<&'static str> {
+    pub(crate) const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// As a browser that is not signed in chose it.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        session::cookie(headers, THEME).map(Self::parse).unwrap_or_default()
+    }
+
+    pub(crate) fn parse(text: &str) -> Self {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == text).unwrap_or_default()
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::System => None,
-            Self::Light => Some("light"),
-            Self::Dark => Some("dark"),
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
         }
+    }
+
+    /// For `data-theme`; the system's own needs none.
+    pub(crate) fn attribute(self) -> Option<&'static str> {
+        (self != Self::System).then(|| self.as_str())
+    }
+
+    pub(crate) fn cookie(self, app: &App) -> Option<HeaderValue> {
+        session::set_cookie(app, THEME, self.as_str(), Some(365 * 86_400))
     }
 }
 
 /// A sentence about what was just done, shown once on the next page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Flash {
     pub(crate) good: bool,
     pub(crate) text: String,
@@ -134,38 +200,123 @@ impl Flash {
         self
     }
 
-    fn cookie(&self) -> String {
-        String::new()
+    /// Signed, so that nobody else puts words into the console's mouth.
+    fn write(&self, app: &App) -> String {
+        session::signed(app, FLASH, &serde_json::to_string(self).unwrap_or_default())
+    }
+
+    fn read(app: &App, text: &str) -> Option<Self> {
+        serde_json::from_str(&session::unsigned(app, FLASH, text)?).ok()
     }
 }
 
-/// What a page answers.
-pub(crate) type Shown = Result<Response<Body>, Fault>;
-
-/// A page that could not be shown; becomes a page of its own that says what, why and what to do.
-#[derive(Debug)]
-pub(crate) struct Fault(pub(crate) Error);
-
-impl<E: Into<Error>> From<E> for Fault {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
+/// To another page, by GET.
+pub(crate) fn see_other(to: &str) -> Response<Body> {
+    let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/app"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))])
+        .into_response()
 }
 
-impl IntoResponse for Fault {
-    fn into_response(self) -> Response<Body> {
-        let error = self.0.to_scim("");
-        let body = html! { h1 { "This did not work" } p { (error.detail) } };
-        let mut response = shell::bare(Theme::System, "Error", body);
-        *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        response
-    }
+/// Where a request comes from.
+pub(crate) fn origin_of(parts: &Parts) -> Origin {
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let address = parts.extensions.get::<Peer>().map(Peer::address).unwrap_or_default();
+    Origin { address, agent: agent.to_owned() }
+}
+
+fn is_change(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Lets in who is signed in, and changes nothing for who did not mean to.
-pub(crate) async fn enter(State(_app): State<App>, request: Request, next: Next) -> Response<Body> {
-    if request.extensions().get::<Desk>().is_none() {
-        return (StatusCode::SEE_OTHER, [(header::LOCATION, "/login")]).into_response();
+pub(crate) async fn enter(State(app): State<App>, request: Request, next: Next) -> Response<Body> {
+    let now = app.clock().now();
+    let (parts, body) = request.into_parts();
+    let origin = origin_of(&parts);
+    let signed = match session::find(&app, &parts.headers, &origin, now).await {
+        Ok(Some(signed)) => signed,
+        Ok(None) => return sign_in_first(&parts),
+        Err(error) => return Fault::from(error).into_response(),
+    };
+    let cx = match Desk::new(&app, signed, &parts, origin, now) {
+        Ok(cx) => cx,
+        Err(error) => return Fault::from(error).into_response(),
+    };
+    let request = match admitted(&cx, parts, body).await {
+        Ok(mut request) => {
+            request.extensions_mut().insert(cx.clone());
+            request
+        }
+        Err(fault) => return fault::dress(&cx, fault.into_response()),
+    };
+    let mut response = fault::dress(&cx, next.run(request).await);
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    if cx.flash.is_some() && is_page && !cx.is_htmx {
+        let gone = session::set_cookie(&app, FLASH, "", Some(0));
+        gone.into_iter().for_each(|cookie| {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        });
+    }
+    response
+}
+
+/// Nobody is signed in: a page leads to the sign-in and back, everything else is refused.
+fn sign_in_first(parts: &Parts) -> Response<Body> {
+    let next = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let to = format!("/login?next={}", encoded(&next));
+    if parts.headers.contains_key("hx-request") {
+        let to = HeaderValue::from_str(&to).unwrap_or(HeaderValue::from_static("/login"));
+        return (StatusCode::UNAUTHORIZED, [(header::HeaderName::from_static("hx-redirect"), to)]).into_response();
+    }
+    let wants_page = parts.headers.get(header::ACCEPT).is_none_or(|accept| accept != "text/event-stream");
+    if parts.method == Method::GET && wants_page {
+        return see_other(&to);
+    }
+    Fault::from(Error::new(Code::SIGN_IN, "you are not signed in, or not any more; nothing was changed"))
+        .into_response()
+}
+
+/// A value for the query of an address.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// A change has to come from a page of ours, with the session's token, from somebody whose role allows it.
+async fn admitted(cx: &Desk, parts: Parts, body: Body) -> Result<Request, Fault> {
+    if !is_change(&parts.method) {
+        return Ok(Request::from_parts(parts, body));
+    }
+    let foreign =
+        || Error::new(Code::FOREIGN_FORM, "the form was not sent by a page of this session; nothing was changed");
+    if !session::is_from_here(&cx.app, &parts.headers) {
+        return Err(foreign().into());
+    }
+    let too_large = || Error::new(Code::BODY_TOO_LARGE, "the form is too large");
+    let bytes = axum::body::to_bytes(body, limits::FORM_BYTES_MAX).await.map_err(|_| too_large())?;
+    let in_header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let token = in_header.or_else(|| query::value(std::str::from_utf8(&bytes).ok()?, "csrf"));
+    if !token.is_some_and(|token| session::same(&token, &cx.csrf)) {
+        return Err(foreign().into());
+    }
+    if !OWN.iter().any(|own| cx.path.starts_with(own)) {
+        cx.at_least(Role::Admin)?;
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+/// For what is open to everybody: a change has to come from a page of ours.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response<Body> {
+    if is_change(request.method()) && !session::is_from_here(&app, request.headers()) {
+        let detail = "the form was not sent by a page of this server; nothing was changed";
+        return Fault::from(Error::new(Code::FOREIGN_FORM, detail)).into_response();
     }
     next.run(request).await
 }

@@ -1,11 +1,16 @@
 //! What every page has around its content: navigation, breadcrumb, title, and the scripts.
 
-use super::desk::{Desk, Theme};
+use super::desk::{Desk, Form, Theme, see_other};
+use super::fault::{Fault, Shown};
 use super::icon::{Icon, mark};
-use super::parts;
+use super::{assets, parts};
+use crate::app::App;
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
+use axum::routing::post;
 use maud::{DOCTYPE, Markup, html};
+use serde::Deserialize;
 
 /// The entries of the navigation, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +47,7 @@ impl Nav {
         match self {
             Self::Setup => ("/app/setup", "Setup", Icon::Setup),
             Self::Overview => ("/app", "Overview", Icon::Overview),
-            Self::Scim => ("/app/scim", "SCIM", Icon::Scim),
+            Self::Scim => ("/app/scim", "SCIM configuration", Icon::Scim),
             Self::Users => ("/app/users", "Users", Icon::Users),
             Self::Groups => ("/app/groups", "Groups", Icon::Groups),
             Self::Fields => ("/app/fields", "Custom fields", Icon::Fields),
@@ -76,7 +81,8 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn new(title: impl Into<String>, nav: Nav) -> Self {
-        Self { title: title.into(), nav, breadcrumb: Vec::new(), purpose: None, action: None, help: "", secret: false }
+        let (title, breadcrumb) = (title.into(), Vec::new());
+        Self { title, nav, breadcrumb, purpose: None, action: None, help: "", secret: false }
     }
 
     /// One step above this page in the breadcrumb; call it from the top downwards.
@@ -130,22 +136,23 @@ pub(crate) fn page(cx: &Desk, page: Page, body: Markup) -> Response<Body> {
                 (body)
             }
         }
+        (shortcuts())
         div #announce .unseen role="status" {}
     };
-    html_response(document(&page.title, cx.theme, true, &inner), page.secret)
+    html_response(document(&page.title, cx.theme, Some(cx), &inner), page.secret)
 }
 
 /// A page without navigation: signing in, errors before it, links for people without an account.
 pub(crate) fn bare(theme: Theme, title: &str, body: Markup) -> Response<Body> {
     let inner = html! {
         a .skip href="#main" { "Skip to content" }
-        main #main .bare tabindex="-1" {
-            div .brand { (mark()) span { "Provost" } }
-            (body)
+        div .bare {
+            header .brand { (mark()) span { "Provost" } }
+            main #main tabindex="-1" { (body) }
         }
         div #announce .unseen role="status" {}
     };
-    html_response(document(title, theme, false, &inner), true)
+    html_response(document(title, theme, None, &inner), true)
 }
 
 /// A part of a page, for a request of htmx.
@@ -162,7 +169,7 @@ fn html_response(body: Markup, secret: bool) -> Response<Body> {
     response
 }
 
-fn document(title: &str, theme: Theme, live: bool, inner: &Markup) -> Markup {
+fn document(title: &str, theme: Theme, cx: Option<&Desk>, inner: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" data-theme=[theme.attribute()] {
@@ -170,28 +177,73 @@ fn document(title: &str, theme: Theme, live: bool, inner: &Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                meta name="htmx-config" content="extensions:sse, history:false, includeIndicatorCSS:false";
+                @if let Some(cx) = cx { meta name="csrf" content=(cx.csrf); }
                 title { (title) " · Provost" }
+                link rel="stylesheet" href=(assets::style());
+                link rel="icon" href=(assets::icon()) type="image/svg+xml";
+                script src=(assets::script()) defer {}
             }
-            body data-live[live] { (inner) }
+            body { (inner) }
         }
     }
 }
 
 fn sidebar(cx: &Desk, current: Nav) -> Markup {
+    let tenants = cx.app.tenants().all();
     html! {
         header .side {
             a .brand href="/app" { (mark()) span { "Provost" } }
-            nav aria-label="Main" {
-                p .side-title { "Application" }
-                ul {
-                    @for nav in Nav::ALL {
-                        @let (href, word, icon) = nav.entry();
-                        li { a href=(href) aria-current=[(nav == current).then_some("page")] { (icon.svg()) (word) } }
+            // Open on wide windows whatever it says (the stylesheet sees to that); a menu on narrow ones.
+            details .menu {
+                summary .menu-button { (Icon::Log.svg()) "Menu" }
+                div .menu-body {
+                    @if tenants.len() > 1 {
+                        (parts::form(cx, "/console/tenant", html! {
+                            label .side-title for="tenant" { "Tenant" }
+                            div .joined {
+                                select #tenant name="tenant" data-submit {
+                                    @for state in &tenants {
+                                        @let name = &state.tenant.name;
+                                        option value=(name) selected[*name == cx.tenant.tenant.name] { (name) }
+                                    }
+                                }
+                                button .small type="submit" { "Go" }
+                            }
+                        }))
+                    }
+                    nav aria-label="Main" {
+                        p .side-title { "Application" }
+                        ul {
+                            @for nav in Nav::ALL {
+                                @let (href, word, icon) = nav.entry();
+                                li {
+                                    a href=(href) aria-current=[(nav == current).then_some("page")] data-go=(key(nav)) {
+                                        (icon.svg()) span { (word) }
+                                    }
+                                }
+                            }
+                        }
                     }
                 }
             }
-            p .side-foot { (cx.tenant.tenant.name) }
         }
+    }
+}
+
+/// The letter behind `g` that leads there.
+fn key(nav: Nav) -> &'static str {
+    match nav {
+        Nav::Setup => "a",
+        Nav::Overview => "o",
+        Nav::Scim => "s",
+        Nav::Users => "u",
+        Nav::Groups => "g",
+        Nav::Fields => "f",
+        Nav::Log => "l",
+        Nav::Conflicts => "c",
+        Nav::Settings => "e",
+        Nav::Account | Nav::None => "",
     }
 }
 
@@ -200,12 +252,139 @@ fn topbar(cx: &Desk, page: &Page) -> Markup {
         div .top {
             nav .crumbs aria-label="Breadcrumb" {
                 ol {
-                    li { "Application" }
+                    li { a href="/app" { "Application" } }
                     @for (word, href) in &page.breadcrumb { li { a href=(href) { (word) } } }
                     li aria-current="page" { (page.title) }
                 }
             }
-            span { (cx.operator.name) }
+            div .top-tools {
+                form .search action="/app/search" role="search" {
+                    label .unseen for="search" { "Search" }
+                    (Icon::Search.svg())
+                    input #search type="search" name="q" placeholder="Search" data-search aria-keyshortcuts="/";
+                }
+                span #live .live-state hx-sse:connect="/console/events" data-state="off" hidden {
+                    (Icon::Dot.svg()) span { "Connecting" }
+                }
+                a .top-link href={ "/docs/" (page.help) } title="What is this page?" { (Icon::Help.svg()) span .narrow-unseen { "Help" } }
+                (theme_menu(cx))
+                (account_menu(cx))
+            }
         }
+    }
+}
+
+fn theme_menu(cx: &Desk) -> Markup {
+    html! {
+        details .drop data-drop {
+            summary title="Colours" { (Icon::Sun.svg()) span .unseen { "Colours" } }
+            (parts::form(cx, "/console/theme", html! {
+                input type="hidden" name="next" value=(cx.path);
+                @for (theme, words) in Theme::ALL.into_iter().zip(["As the system", "Light", "Dark"]) {
+                    button .plain type="submit" name="theme" value=(theme.as_str()) aria-pressed=(cx.theme == theme) {
+                        @if cx.theme == theme { (Icon::Check.svg()) } @else { span .icon {} }
+                        (words)
+                    }
+                }
+            }))
+        }
+    }
+}
+
+fn account_menu(cx: &Desk) -> Markup {
+    let operator = &cx.operator;
+    html! {
+        details .drop data-drop {
+            summary { span .avatar aria-hidden="true" { (initials(&operator.name)) } span .unseen { "Account of " (operator.name) } (Icon::Down.svg()) }
+            div {
+                p .who { strong { (operator.name) } span { (operator.email) } span { (operator.role.as_str()) } }
+                a .plain href="/account" { (Icon::Person.svg()) "Account and sessions" }
+                (parts::form(cx, "/logout", html! { button .plain type="submit" { (Icon::Out.svg()) "Sign out" } }))
+            }
+        }
+    }
+}
+
+/// `Ana Ruiz` is `AR`.
+pub(crate) fn initials(name: &str) -> String {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let letters = [words.first(), words.last().filter(|_| words.len() > 1)];
+    letters.into_iter().flatten().filter_map(|word| word.chars().next()).flat_map(char::to_uppercase).collect()
+}
+
+/// What keys do; opened by `?`.
+fn shortcuts() -> Markup {
+    let keys = [
+        ("/", "Search"),
+        ("g then o, s, u, g, f, l, c, e", "Go to overview, SCIM, users, groups, fields, log, conflicts, settings"),
+        ("j and k", "Next and previous row"),
+        ("Enter", "Open the row"),
+        ("p", "Pause and go on with what is live"),
+        ("?", "Show this"),
+    ];
+    html! {
+        dialog #shortcuts aria-labelledby="shortcuts-title" {
+            h2 #shortcuts-title { "Keys" }
+            dl .definitions { @for (key, what) in keys { div { dt { kbd { (key) } } dd { (what) } } } }
+            label .check { input type="checkbox" data-keys; span { "Single keys do something" } }
+            form method="dialog" { button { "Close" } }
+        }
+    }
+}
+
+/// The pages below Settings; `current` is the address of one of them.
+pub(crate) fn settings_tabs(current: &str) -> Markup {
+    let all = [
+        ("General", "/app/settings"),
+        ("Operators", "/app/settings/operators"),
+        ("API keys", "/app/settings/keys"),
+        ("Audit trail", "/app/settings/audit"),
+    ];
+    let tabs: Vec<_> = all.iter().map(|(word, href)| (*word, (*href).to_owned(), *href == current)).collect();
+    parts::tabs("Settings", &tabs)
+}
+
+/// The choices that belong to every page.
+pub(super) fn router() -> Router<App> {
+    Router::new().route("/console/theme", post(set_theme)).route("/console/tenant", post(set_tenant))
+}
+
+#[derive(Deserialize)]
+struct Colours {
+    theme: String,
+    next: String,
+}
+
+async fn set_theme(cx: Desk, Form(form): Form<Colours>) -> Shown {
+    let inside = form.next.starts_with('/') && !form.next.starts_with("//") && !form.next.contains('\\');
+    let mut response = see_other(if inside { &form.next } else { "/app" });
+    if let Some(cookie) = Theme::parse(&form.theme).cookie(&cx.app) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    tenant: String,
+}
+
+async fn set_tenant(cx: Desk, Form(form): Form<Choice>) -> Shown {
+    let state = cx.app.tenants().find(&form.tenant).ok_or_else(|| Fault::missing("there is no tenant of this name"))?;
+    let (hash, name) = (cx.signed.session.hash, state.tenant.name.clone());
+    cx.app.store().write(move |w| w.session_tenant(&hash, &name)).await.map_err(|error: store::Error| error)?;
+    Ok(see_other("/app"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::initials;
+
+    #[test]
+    fn initials_of_names() {
+        assert_eq!(
+            (initials("Ana María Ruiz"), initials("ölaf"), initials(" ")),
+            ("AR".into(), "Ö".into(), String::new())
+        );
     }
 }
