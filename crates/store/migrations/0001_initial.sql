@@ -93,7 +93,7 @@ create table manager_link (
     raw_key     text    not null,
     manager_rid integer
 );
-create index manager_link_raw on manager_link (tenant, raw_key);
+create index manager_link_raw on manager_link (tenant, raw_key, manager_rid);
 create index manager_link_manager on manager_link (tenant, manager_rid);
 
 -- Who was here: the id comes back with the externalId.

@@ -76,9 +76,23 @@ impl<'a> Compiler<'a> {
         format!("?{}", self.values.len())
     }
 
-    /// The condition on `r` that holds where the filter matches; `r` has to be of the tenant and type.
-    pub(crate) fn condition(&mut self, filter: &'a Filter) -> Result<String> {
-        self.all_of((Scope::Resource, filter))
+    /// The condition on `r` that holds where the filter matches in this tenant and type.
+    pub(crate) fn condition(&mut self, filter: Option<&'a Filter>) -> Result<String> {
+        match filter {
+            None => Ok("r.tenant = ?1 and r.kind = ?2".into()),
+            Some(filter) => self.all_of((Scope::Resource, filter), "true"),
+        }
+    }
+
+    /// The rows that match, with the column `rid` and some of them twice, where the index alone knows them: the
+    /// filter is one comparison with an indexed attribute. Then no row of `resource` has to be looked at.
+    pub(crate) fn rows_of(&mut self, filter: &'a Filter) -> Result<Option<String>> {
+        let Filter::Compare(path, op, literal) = filter else { return Ok(None) };
+        let part = (Scope::Resource, filter);
+        if !matches!(self.term(Scope::Resource, path)?, Term::Stored(_)) || self.rank(part)?.is_none() {
+            return Ok(None);
+        }
+        self.compare_set(Scope::Resource, path, *op, literal)
     }
 
     /// The rows of the members of a group that the filter matches; its paths are relative to the member.
@@ -97,8 +111,8 @@ impl<'a> Compiler<'a> {
         )))
     }
 
-    /// Conditions that have to hold together: the best one as a set, the others as tests.
-    fn all_of(&mut self, part: Part<'a>) -> Result<String> {
+    /// The condition that all conjuncts hold in this tenant and type: the best one as a set, the others as tests.
+    fn all_of(&mut self, part: Part<'a>, also: &str) -> Result<String> {
         let mut parts = Vec::new();
         conjuncts(part, &mut parts);
         let mut best: Option<(usize, Rank)> = None;
@@ -109,13 +123,23 @@ impl<'a> Compiler<'a> {
                 best = Some((index, rank));
             }
         }
-        let mut texts = Vec::with_capacity(parts.len());
-        for (index, part) in parts.into_iter().enumerate() {
-            let set = if best.is_some_and(|(chosen, _)| chosen == index) { self.set(part)? } else { None };
-            match set {
-                Some(set) => texts.insert(0, format!("r.rid in ({set})")),
-                None => texts.push(self.test(part)?),
+        let mut set = None;
+        if let Some((index, _)) = best {
+            let chosen = parts.remove(index);
+            set = self.set(chosen)?;
+            if set.is_none() {
+                parts.insert(index, chosen);
             }
+        }
+        let mut texts = Vec::with_capacity(parts.len() + 2);
+        match set {
+            // The sign keeps the planner from starting with an index of the tenant: the set is the way in.
+            Some(set) => texts.push(format!("+r.tenant = ?1 and r.kind = ?2 and r.rid in ({set})")),
+            None => texts.push("r.tenant = ?1 and r.kind = ?2".to_owned()),
+        }
+        texts.push(also.to_owned());
+        for part in parts {
+            texts.push(self.test(part)?);
         }
         Ok(texts.join(" and "))
     }
@@ -141,8 +165,8 @@ impl<'a> Compiler<'a> {
         }
         match filter {
             Filter::And(..) => {
-                let condition = self.all_of((scope, filter))?;
-                Ok(Some(format!("select r.rid from resource r where r.tenant = ?1 and r.kind = ?2 and {condition}")))
+                let condition = self.all_of((scope, filter), "true")?;
+                Ok(Some(format!("select r.rid from resource r where {condition}")))
             }
             Filter::Or(a, b) => {
                 let (a, b) = (self.set((scope, a))?, self.set((scope, b))?);

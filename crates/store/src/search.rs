@@ -7,8 +7,9 @@
 //!
 //! Cost: a page by `Start::After` reads the page, wherever it is; one by `Start::Index` skips row by row
 //! through a narrow index what is before it. `total` is a kept counter without a filter, and a count of the
-//! matches with one. Sorting reads the attribute's index in order until the page is full; the page in which
-//! the resources without a value begin costs a look at the whole index.
+//! matches with one. Sorting reads the attribute's index in order until the page is full, steps over the values
+//! of other elements of a list, and tests the filter on each row; the page in which the resources without a
+//! value begin costs a look at the whole index.
 
 use crate::db::Reader;
 use crate::filter_sql::{Compiler, SortBy};
@@ -120,7 +121,11 @@ impl Reader {
 struct Search<'a> {
     reader: &'a Reader,
     compiler: Compiler<'a>,
-    /// The filter as a condition on `r`; always at least `true`.
+    /// What `r` is: the resources, or the rows of an index where these answer the filter alone.
+    from: String,
+    /// `distinct` where `r` may be the same resource several times.
+    distinct: &'static str,
+    /// What has to hold of `r`.
     condition: String,
     sort: Option<SortBy>,
     descending: bool,
@@ -130,16 +135,20 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(reader: &'a Reader, tenant: TenantId, resource_type: &'a ResourceType, query: &Query<'a>) -> Result<Self> {
         let mut compiler = Compiler::new(reader, tenant, resource_type, query.base);
-        let condition = match query.filter {
-            Some(filter) => compiler.condition(filter)?,
-            None => "true".into(),
+        let rows = match query.filter {
+            Some(filter) if query.sort.is_none() => compiler.rows_of(filter)?,
+            _ => None,
+        };
+        let (from, distinct, condition) = match rows {
+            Some(rows) => (format!("({rows}) r"), "distinct", "true".to_owned()),
+            None => ("resource r".to_owned(), "", compiler.condition(query.filter)?),
         };
         let sort = match query.sort {
             Some(sort) => compiler.sort_by(sort.path)?,
             None => None,
         };
         let descending = query.sort.is_some_and(|sort| sort.descending);
-        Ok(Self { reader, compiler, condition, sort, descending, start: query.start })
+        Ok(Self { reader, compiler, from, distinct, condition, sort, descending, start: query.start })
     }
 
     fn runs(&self) -> &'static [Run] {
@@ -192,13 +201,13 @@ impl<'a> Search<'a> {
         let sql = match (run, &self.sort) {
             (Run::Keyed, Some(SortBy::Rows { source })) => format!(
                 "select count(*) from {source} s cross join resource r on r.rid = s.rid
-                 where r.tenant = ?1 and r.kind = ?2 and {condition}"
+                 where {condition}"
             ),
             (Run::Unkeyed, Some(SortBy::Rows { source })) => format!(
-                "select count(*) from resource r where r.tenant = ?1 and r.kind = ?2 and {condition}
+                "select count(*) from resource r where {condition}
                  and r.rid not in (select s.rid from {source} s)"
             ),
-            _ => format!("select count(*) from resource r where r.tenant = ?1 and r.kind = ?2 and {condition}"),
+            _ => format!("select count(*) from (select {} r.rid from {} where {condition})", self.distinct, self.from),
         };
         let values = self.compiler.values();
         let count: Option<i64> = self.reader.first(&sql, params_from_iter(values), |row| row.get(0))?;
@@ -222,7 +231,7 @@ impl<'a> Search<'a> {
                 }
                 format!(
                     "select r.rid, cast({column} as text) from resource r
-                     where r.tenant = ?1 and r.kind = ?2 and {condition} and {place}
+                     where {condition} and {place}
                      order by {column} {way}, r.rid {way} limit {} offset {}",
                     bind(limit.into()),
                     bind(skip.into())
@@ -235,7 +244,7 @@ impl<'a> Search<'a> {
                 }
                 format!(
                     "select s.rid, s.value from {source} s cross join resource r on r.rid = s.rid
-                     where r.tenant = ?1 and r.kind = ?2 and {condition} and {place}
+                     where {condition} and {place}
                      order by s.value {way}, s.rid {way} limit {} offset {}",
                     bind(limit.into()),
                     bind(skip.into())
@@ -252,9 +261,11 @@ impl<'a> Search<'a> {
                     _ => String::new(),
                 };
                 format!(
-                    "select r.rid, null from resource r
-                     where r.tenant = ?1 and r.kind = ?2 and {condition} and {place} {unkeyed}
+                    "select {} r.rid, null from {}
+                     where {condition} and {place} {unkeyed}
                      order by r.rid {way} limit {} offset {}",
+                    self.distinct,
+                    self.from,
                     bind(limit.into()),
                     bind(skip.into())
                 )

@@ -15,6 +15,9 @@ pub struct Reader {
     /// Numbers of attributes that are known already. Rows are never changed and their numbers never used
     /// again, so what is in here stays true.
     attributes: RefCell<HashMap<i64, Kinds>>,
+    /// What the statements have cost, in steps of SQLite's machine: the same on every computer.
+    #[cfg(test)]
+    pub(crate) steps: std::cell::Cell<i64>,
 }
 
 /// By the resource type's name, then by the path.
@@ -24,7 +27,12 @@ pub(super) type Job = Box<dyn FnOnce(&Reader) + Send>;
 
 impl Reader {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, attributes: RefCell::default() }
+        Self {
+            connection,
+            attributes: RefCell::default(),
+            #[cfg(test)]
+            steps: std::cell::Cell::default(),
+        }
     }
 
     /// Runs a statement that changes rows; the plan is kept.
@@ -39,7 +47,11 @@ impl Reader {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        Ok(self.connection.prepare_cached(sql)?.query_row(params, read).optional()?)
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_row(params, read).optional()?;
+        #[cfg(test)]
+        self.count_steps(&statement);
+        Ok(found)
     }
 
     /// All rows.
@@ -50,8 +62,16 @@ impl Reader {
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params, read)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let rows = statement.query_map(params, read)?.collect::<rusqlite::Result<_>>()?;
+        #[cfg(test)]
+        self.count_steps(&statement);
+        Ok(rows)
+    }
+
+    #[cfg(test)]
+    fn count_steps(&self, statement: &rusqlite::Statement<'_>) {
+        let steps = statement.reset_status(rusqlite::StatementStatus::VmStep);
+        self.steps.set(self.steps.get() + i64::from(steps));
     }
 
     /// The number of an indexed attribute; nothing if no resource ever had it.

@@ -46,10 +46,8 @@ impl<'a> Compiler<'a> {
         let Some((extension, attribute)) = self.holder(scope, path) else { return Ok(None) };
         if !attribute.multi_valued {
             let exists = self.element_exists(extension, attribute)?;
-            let holds = self.all_of((Scope::Single(extension, attribute), inner))?;
-            return Ok(Some(format!(
-                "select r.rid from resource r where r.tenant = ?1 and r.kind = ?2 and {exists} and {holds}"
-            )));
+            let condition = self.all_of((Scope::Single(extension, attribute), inner), &exists)?;
+            return Ok(Some(format!("select r.rid from resource r where {condition}")));
         }
         let (rows, rest, _) = self.elements((extension, attribute), inner)?;
         Ok(Some(format!("select e.rid as rid from {rows} and {rest}")))

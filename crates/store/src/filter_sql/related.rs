@@ -52,8 +52,8 @@ impl Relation {
                 "exists (with recursive up(rid) as (
                      select e.group_rid from member e where e.tenant = ?1 and e.member_rid = r.rid
                      union
-                     select e.group_rid from up join member e on e.tenant = ?1 and e.member_rid = up.rid)
-                 select 1 from up join resource x on x.rid = up.rid where {condition})"
+                     select e.group_rid from up cross join member e on e.tenant = ?1 and e.member_rid = up.rid)
+                 select 1 from up cross join resource x on x.rid = up.rid where {condition})"
             ),
             Self::Manager => format!(
                 "exists (select 1 from manager_link l left join resource x on x.rid = l.manager_rid
@@ -137,14 +137,14 @@ impl<'a> Compiler<'a> {
                 "select l.rid as rid from manager_link l
                  where l.tenant = ?1 and l.raw_key = {key} and {raw} = {want} and l.manager_rid is null
                  union all
-                 select l.rid from resource x join manager_link l on l.tenant = ?1 and l.manager_rid = x.rid
+                 select l.rid from resource x cross join manager_link l on l.tenant = ?1 and l.manager_rid = x.rid
                  where x.tenant = ?1 and x.id = {want}"
             )));
         }
         let condition = comparison(self, &column, op, want);
         Ok(match relation {
             Relation::Members => Some(format!(
-                "select e.group_rid as rid from resource x join member e on e.tenant = ?1 and e.member_rid = x.rid
+                "select e.group_rid as rid from resource x cross join member e on e.tenant = ?1 and e.member_rid = x.rid
                  where x.tenant = ?1 and {column} is not null and {condition}"
             )),
             Relation::Manager => Some(format!(
@@ -157,7 +157,7 @@ impl<'a> Compiler<'a> {
                      select x.rid from resource x
                      where x.tenant = ?1 and x.kind = 'Group' and {column} is not null and {condition}
                      union
-                     select e.member_rid from down join member e on e.tenant = ?1 and e.group_rid = down.rid)
+                     select e.member_rid from down cross join member e on e.tenant = ?1 and e.group_rid = down.rid)
                  select rid from down"
             )),
             Relation::Groups => None,
