@@ -128,5 +128,5 @@ fn the_guide_lists_every_limit_with_its_number() {
         return;
     }
     let changed: Vec<&str> = new.lines().filter(|line| !old.lines().any(|have| have == *line)).collect();
-    assert_eq!(old, new, "docs/guide/limits.md is not up to date (UPDATE=1 rewrites it): {changed:#?}");
+    assert!(old == new, "docs/guide/limits.md is not up to date (UPDATE=1 rewrites it): {changed:#?}");
 }
