@@ -49,15 +49,14 @@ impl Writer {
 
     /// Runs a part of a write in a savepoint of its own: an `Err` undoes that part alone.
     pub fn nested<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        let before = std::mem::take(&mut self.interned);
         cached(self, "savepoint part").map_err(Error::from)?;
         let result = part(self);
         if result.is_err() {
             cached(self, "rollback to part").map_err(Error::from)?;
-            self.undone();
+            // `interned` stays as it is: the write around this part, or a panic, may have to undo rows as well.
+            self.reader.forget_attributes();
         }
         cached(self, "release part").map_err(Error::from)?;
-        self.interned |= before;
         result
     }
 

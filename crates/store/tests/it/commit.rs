@@ -90,6 +90,39 @@ fn the_writer_survives_a_panic_and_forgets_what_it_undid() {
 }
 
 #[test]
+fn a_part_of_a_write_is_undone_alone_and_with_the_write() {
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    let bodies: Vec<_> = [json!({"userName": "a", "title": "x"}), json!({"userName": "b", "locale": "y"})]
+        .into_iter()
+        .map(|body| resource(&user, body))
+        .collect();
+    let (of_user, parts) = (Arc::clone(&user), bodies.clone());
+    world
+        .write(move |w| {
+            w.insert(tenant, &of_user, None, &parts[0], 1, POLICY)?;
+            let undone: Result<(), Error> = w.nested(|w| {
+                w.insert(tenant, &of_user, None, &parts[1], 1, POLICY)?;
+                Err(Error::Stale)
+            });
+            assert!(matches!(undone, Err(Error::Stale)));
+            w.nested(|w| w.insert(tenant, &of_user, None, &parts[1], 1, POLICY))
+        })
+        .unwrap();
+    world.verify();
+
+    let other = World::new();
+    let (tenant, of_user) = (other.tenant, Arc::clone(&user));
+    let failed = other.write(move |w| {
+        w.insert(tenant, &of_user, None, &bodies[0], 1, POLICY)?;
+        w.nested::<(), Error>(|_| panic!("a defect in a part"))
+    });
+    assert!(matches!(failed, Err(Error::Broken(_))));
+    other.insert(&other.user, json!({"userName": "a", "title": "x"}));
+    other.verify();
+}
+
+#[test]
 fn a_full_queue_refuses() {
     let folder = Folder::new();
     let store = Store::open(folder.path(), Options { queue_max: 4, ..Options::default() }).unwrap();
