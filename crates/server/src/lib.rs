@@ -13,6 +13,7 @@ mod error;
 mod events;
 pub mod limits;
 mod operators;
+mod passkeys;
 mod query;
 mod record;
 mod redact;

@@ -80,3 +80,7 @@ pub const STREAM_GATHER: Duration = Duration::from_millis(250);
 pub const STREAM_TILES: Duration = Duration::from_secs(5);
 /// How often a live page hears that the server is still there.
 pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often new jobs are looked for.
+pub const JOBS_EVERY: Duration = Duration::from_secs(1);
+/// How long a job that the database did not take rests.
+pub const JOBS_RETRY: Duration = Duration::from_secs(5);

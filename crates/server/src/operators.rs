@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::{Error, Result};
+use crate::passkeys::Ceremonies;
 use crate::session::SignedIn;
 use crate::{audit, limits, session, sign_in, token};
 use axum::http::HeaderValue;
@@ -18,13 +19,19 @@ use tokio::sync::Semaphore;
 pub(crate) struct Desks {
     /// Places for password hashes.
     pub(crate) hashing: Semaphore,
+    /// Passkeys between the halves of their ceremony.
+    pub(crate) ceremonies: Ceremonies,
     /// Live pages by operator.
     streams: Mutex<HashMap<String, usize>>,
 }
 
 impl Default for Desks {
     fn default() -> Self {
-        Self { hashing: Semaphore::new(limits::HASHES_MAX), streams: Mutex::default() }
+        Self {
+            hashing: Semaphore::new(limits::HASHES_MAX),
+            ceremonies: Ceremonies::default(),
+            streams: Mutex::default(),
+        }
     }
 }
 

@@ -13,6 +13,25 @@ pub(crate) fn value(query: &str, name: &str) -> Option<String> {
     pairs(query).find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
+/// Percent-encoded, for a value in a query or a segment of a path.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// An address with those parameters that have a value.
+pub(crate) fn address(path: &str, parameters: &[(&str, &str)]) -> String {
+    let pairs = parameters.iter().filter(|(_, value)| !value.is_empty());
+    let query = pairs.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
 /// Percent-decoded; `+` is a space; what is not well-formed stays as it is.
 pub(crate) fn decode(text: &str) -> String {
     decode_bytes(text, true)

@@ -227,7 +227,12 @@ pub(crate) async fn act(app: &App, tenant: &Arc<TenantState>, actor: Arc<Actor>,
     };
     let mut trace = Trace::default();
     let answer = dispatch(&cx, &mut trace).await.unwrap_or_else(|error| error.answer(&request_id));
-    if !trace.written && !order.rehearsal {
+    if order.rehearsal {
+        return Acted { answer, trace };
+    }
+    if trace.written {
+        app.events().publish(tenant.tenant.id, Topic::Log(trace.seq));
+    } else {
         crate::record::later(app, tenant, &asked, Some(&*actor), &trace, &answer, now);
     }
     Acted { answer, trace }

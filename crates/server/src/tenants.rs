@@ -35,6 +35,13 @@ impl TenantState {
         Ok(Self { tenant, types, secrets })
     }
 
+    /// The same with every operation switched on: the switches say what identity providers may do, not operators.
+    pub(crate) fn unlocked(&self) -> store::Result<Self> {
+        let mut tenant = self.tenant.clone();
+        tenant.settings.switches = store::Switches::default();
+        Self::new(tenant)
+    }
+
     /// The resource type served at `/{segment}`.
     pub(crate) fn served_at(&self, segment: &str) -> Option<&Arc<ResourceType>> {
         self.types.iter().find(|rt| rt.endpoint.strip_prefix('/').is_some_and(|e| e.eq_ignore_ascii_case(segment)))

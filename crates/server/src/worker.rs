@@ -31,6 +31,7 @@ pub fn start(app: &App) -> Workers {
     let mut tasks = vec![
         tokio::spawn(every(limits::TOKEN_USE_EVERY, app.clone(), stopping.clone(), note_tokens)),
         tokio::spawn(every(limits::PRUNE_EVERY, app.clone(), stopping.clone(), prune)),
+        tokio::spawn(do_jobs(app.clone(), stopping.clone())),
     ];
     if let Some(entries) = app.take_log() {
         tasks.push(tokio::spawn(write_log(app.clone(), entries, stopping)));
@@ -52,6 +53,25 @@ async fn every<F: Future<Output = ()>>(pause: Duration, app: App, mut stop: watc
     }
 }
 
+/// Jobs turn by turn, with a look for new ones in between; what is not done when the server stops goes on at its start.
+async fn do_jobs(app: App, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let worked = crate::admin::jobs::turn(&app).await;
+        let pause = match worked {
+            Ok(true) => continue,
+            Ok(false) => limits::JOBS_EVERY,
+            Err(error) => {
+                tracing::warn!(error = %error.to_scim(""), "a job did not go on");
+                limits::JOBS_RETRY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
 async fn note_tokens(app: App) {
     let uses = app.tokens().uses();
     if uses.is_empty() {
@@ -60,6 +80,7 @@ async fn note_tokens(app: App) {
     if let Err(error) = app.store().write(move |w| w.tokens_used(&uses)).await {
         tracing::warn!(%error, "the last use of tokens was not written down");
     }
+    app.tenants().all().iter().for_each(|state| app.events().publish(state.tenant.id, Topic::Tokens));
 }
 
 async fn prune(app: App) {

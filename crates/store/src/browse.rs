@@ -59,4 +59,9 @@ impl Reader {
         let count: Option<i64> = self.first(&sql, (tenant.0, &resource_type.name, path, max), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
+
+    /// Whether anybody has a manager.
+    pub fn has_managers(&self, tenant: TenantId) -> Result<bool> {
+        Ok(self.first("select 1 from manager_link where tenant = ?1 limit 1", [tenant.0], |_| Ok(()))?.is_some())
+    }
 }

@@ -1,14 +1,16 @@
 //! The attributes of a tenant's resource types, and its custom fields.
 
-use super::{missing, tenant_of, tenants, told};
+use super::{audited, missing, tenant_of, tenants};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
+use crate::events::Topic;
 use crate::tenants::TenantState;
 use scim::resource::full_name;
 use scim::{Attribute, Code, ResourceType, Schema};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::sync::Arc;
 use store::{Definitions, ExtensionDef, ResourceTypeDef, Tenant};
 
 /// Where custom fields go when nobody says otherwise. There is no dot in it, so that an identity provider that
@@ -87,8 +89,8 @@ pub(crate) async fn add(app: &App, actor: &Actor, tenant: &str, wanted: NewAttri
     let name = attribute.name.clone();
     place(&mut definitions, &rt.name, &urn, attribute)?;
     definitions.check()?;
-    tenants::save(app, Tenant { definitions, ..state.tenant.clone() }).await?;
-    told(actor, "attribute added", tenant);
+    let line = ("attribute.create", format!("{tenant}/attribute/{urn}:{name}"), wanted.attribute.clone());
+    tenants::save(app, actor, line, Tenant { definitions, ..state.tenant.clone() }).await?;
     let state = tenant_of(app, tenant)?;
     let found = list(&state).into_iter().find(|row| {
         row.resource_type.eq_ignore_ascii_case(type_name)
@@ -129,6 +131,37 @@ fn place(definitions: &mut Definitions, resource_type: &str, urn: &str, attribut
     Ok(())
 }
 
+/// Changes the rules of a custom field; its name and type stay. What is there has to fit: a value that turns out to be
+/// taken refuses the change.
+pub(crate) async fn change(app: &App, actor: &Actor, tenant: &str, value: &str, definition: &Value) -> Result<Named> {
+    let state = tenant_of(app, tenant)?;
+    let unknown = || missing("there is no custom attribute of this value; see: provost attribute list");
+    let (urn, name) = value.rsplit_once(':').ok_or_else(unknown)?;
+    let mut definitions = state.tenant.definitions.clone();
+    let schema =
+        definitions.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
+    let urn = schema.id.clone();
+    let held = schema.attributes.iter_mut().find(|held| held.name.eq_ignore_ascii_case(name)).ok_or_else(unknown)?;
+    let new = Attribute::from_json(definition)?;
+    if new.name != held.name || new.attr_type != held.attr_type || new.multi_valued != held.multi_valued {
+        let detail = "name and type of a field stay as they are; remove it and make another";
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    *held = Attribute {
+        sub_attributes: held.sub_attributes.clone(),
+        reference_types: held.reference_types.clone(),
+        mutability: held.mutability,
+        returned: held.returned,
+        ..new
+    };
+    definitions.check()?;
+    let line = ("attribute.change", format!("{tenant}/attribute/{value}"), definition.clone());
+    redefine(app, actor, line, &state, definitions, urn).await?;
+    let state = tenant_of(app, tenant)?;
+    let found = list(&state).into_iter().find(|row| row.custom && row.value.eq_ignore_ascii_case(value));
+    found.ok_or_else(unknown)
+}
+
 /// Removes a custom field by its full value, with every value of it.
 pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) -> Result<()> {
     let state = tenant_of(app, tenant)?;
@@ -147,20 +180,35 @@ pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) 
         drop_schema(&mut definitions, &urn);
     }
     definitions.check()?;
+    let line = ("attribute.remove", format!("{tenant}/attribute/{value}"), json!({}));
+    redefine(app, actor, line, &state, definitions, urn).await?;
+    Ok(())
+}
+
+/// Stores changed definitions, and brings what is stored by the types that have this schema in line with them.
+async fn redefine(
+    app: &App,
+    actor: &Actor,
+    line: (&str, String, Value),
+    state: &Arc<TenantState>,
+    definitions: Definitions,
+    urn: String,
+) -> Result<()> {
     let new = TenantState::new(Tenant { definitions, ..state.tenant.clone() })?;
-    app.store()
-        .write(move |w| -> store::Result<()> {
-            w.tenant_update(&new.tenant)?;
-            let holders = state.types.iter().filter(|rt| rt.extension(&urn).is_some());
-            let pairs = holders.filter_map(|old| Some((old, new.named(&old.name)?)));
-            for (old, new_type) in pairs {
-                w.redefine(new.tenant.id, old, new_type)?;
-            }
-            Ok(())
-        })
-        .await?;
+    let state = Arc::clone(state);
+    let id = new.tenant.id;
+    audited(app, actor, line, move |w| {
+        w.tenant_update(&new.tenant)?;
+        let holders = state.types.iter().filter(|rt| rt.extension(&urn).is_some());
+        let pairs = holders.filter_map(|old| Some((old, new.named(&old.name)?)));
+        for (old, new_type) in pairs {
+            w.redefine(new.tenant.id, old, new_type)?;
+        }
+        Ok(())
+    })
+    .await?;
     app.reload().await?;
-    told(actor, "attribute removed", tenant);
+    app.events().publish(id, Topic::Settings);
     Ok(())
 }
 

@@ -1,12 +1,12 @@
 //! The resource types of a tenant: User and Group, those of others that are offered, and its own.
 
-use super::{missing, tenant_of, tenants, told};
+use super::{audited, missing, tenant_of, tenants};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
 use scim::{Code, ResourceType, Schema, schema};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{ResourceTypeDef, Tenant};
 
@@ -54,8 +54,8 @@ pub(crate) async fn add(app: &App, actor: &Actor, tenant: &str, wanted: NewType)
     let name = def.name.clone();
     definitions.resource_types.push(def);
     definitions.check()?;
-    tenants::save(app, Tenant { definitions, ..state.tenant.clone() }).await?;
-    told(actor, "resource type added", tenant);
+    let line = ("type.create", format!("{tenant}/type/{name}"), json!({}));
+    tenants::save(app, actor, line, Tenant { definitions, ..state.tenant.clone() }).await?;
     let state = tenant_of(app, tenant)?;
     state.named(&name).cloned().ok_or_else(|| missing("the resource type is gone"))
 }
@@ -108,16 +108,15 @@ pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, name: &str) -
     let unused: Vec<String> = definitions.schemas.iter().map(|s| s.id.clone()).filter(|urn| !in_use(urn)).collect();
     definitions.schemas.retain(|schema| !unused.contains(&schema.id));
     let new = Tenant { definitions, ..state.tenant.clone() };
-    app.store()
-        .write(move |w| -> Result<()> {
-            if w.count(new.id, &rt.name)? > 0 {
-                return Err(Error::new(Code::IN_USE, "there are resources of this type; delete them first"));
-            }
-            w.tenant_update(&new)?;
-            Ok(())
-        })
-        .await?;
+    let line = ("type.remove", format!("{tenant}/type/{}", def.name), json!({}));
+    audited(app, actor, line, move |w| {
+        if w.count(new.id, &rt.name)? > 0 {
+            return Err(Error::new(Code::IN_USE, "there are resources of this type; delete them first"));
+        }
+        w.tenant_update(&new)?;
+        Ok(())
+    })
+    .await?;
     app.reload().await?;
-    told(actor, "resource type removed", tenant);
     Ok(def.name)
 }

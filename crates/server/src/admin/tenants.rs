@@ -1,9 +1,10 @@
 //! Tenants, their settings and their operation switches.
 
-use super::{tenant_of, told};
+use super::{audited, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
+use crate::events::Topic;
 use crate::tenants::{DEFAULT, TenantState};
 use scim::Code;
 use serde::Deserialize;
@@ -40,12 +41,12 @@ pub(crate) async fn create(app: &App, actor: &Actor, wanted: NewTenant) -> Resul
     }
     let settings = merged(&Settings::default(), wanted.settings)?;
     let (now, new) = (app.clock().now(), name.clone());
-    app.store()
-        .write(move |w| w.tenant_insert(&new, &settings, &Definitions::default(), now).map(|_| ()))
-        .await
-        .map_err(|error: store::Error| Error::from(error))?;
+    let line = ("tenant.create", name.clone(), json!({}));
+    audited(app, actor, line, move |w| {
+        Ok(w.tenant_insert(&new, &settings, &Definitions::default(), now).map(|_| ())?)
+    })
+    .await?;
     app.reload().await?;
-    told(actor, "tenant made", &name);
     tenant_of(app, &name)
 }
 
@@ -57,20 +58,20 @@ pub(crate) async fn change(
     change: Map<String, Value>,
 ) -> Result<Arc<TenantState>> {
     let state = tenant_of(app, tenant)?;
+    let detail = Value::Object(change.clone());
     let settings = merged(&state.tenant.settings, change)?;
     let (new, users) = (Tenant { settings, ..state.tenant.clone() }, state.named("User").cloned());
     let other_order = new.settings.manager_match != state.tenant.settings.manager_match;
-    app.store()
-        .write(move |w| -> store::Result<()> {
-            w.tenant_update(&new)?;
-            match users {
-                Some(users) if other_order => w.resolve_managers(new.id, &users, &new.settings.manager_match),
-                _ => Ok(()),
-            }
-        })
-        .await?;
+    audited(app, actor, ("tenant.settings", tenant.to_owned(), detail), move |w| {
+        w.tenant_update(&new)?;
+        match users {
+            Some(users) if other_order => Ok(w.resolve_managers(new.id, &users, &new.settings.manager_match)?),
+            _ => Ok(()),
+        }
+    })
+    .await?;
     app.reload().await?;
-    told(actor, "settings changed", tenant);
+    app.events().publish(state.tenant.id, Topic::Settings);
     tenant_of(app, tenant)
 }
 
@@ -83,9 +84,9 @@ pub(crate) async fn switch(
 ) -> Result<Arc<TenantState>> {
     let state = tenant_of(app, tenant)?;
     let change = Map::from_iter([("switches".to_owned(), Value::Object(change))]);
+    let line = ("tenant.switches", tenant.to_owned(), Value::Object(change.clone()));
     let settings = merged(&state.tenant.settings, change)?;
-    save(app, Tenant { settings, ..state.tenant.clone() }).await?;
-    told(actor, "switches changed", tenant);
+    save(app, actor, line, Tenant { settings, ..state.tenant.clone() }).await?;
     tenant_of(app, tenant)
 }
 
@@ -96,16 +97,17 @@ pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str) -> Result<()>
         return Err(scim::Error::invalid_value("the tenant default serves /scim/v2 and stays").into());
     }
     let id = state.tenant.id;
-    app.store().write(move |w| w.tenant_delete(id)).await.map_err(|error: store::Error| Error::from(error))?;
-    app.reload().await?;
-    told(actor, "tenant deleted with everything in it", tenant);
-    Ok(())
+    audited(app, actor, ("tenant.delete", tenant.to_owned(), json!({})), move |w| Ok(w.tenant_delete(id)?)).await?;
+    app.reload().await
 }
 
 /// Writes a changed tenant, unless somebody else changed it meanwhile, and takes it in.
-pub(super) async fn save(app: &App, tenant: Tenant) -> Result<()> {
-    app.store().write(move |w| w.tenant_update(&tenant)).await.map_err(|error: store::Error| Error::from(error))?;
-    app.reload().await
+pub(super) async fn save(app: &App, actor: &Actor, line: (&str, String, Value), tenant: Tenant) -> Result<()> {
+    let id = tenant.id;
+    audited(app, actor, line, move |w| Ok(w.tenant_update(&tenant).map(|_| ())?)).await?;
+    app.reload().await?;
+    app.events().publish(id, Topic::Settings);
+    Ok(())
 }
 
 /// The settings with a change laid over them; a name that there is not is an error, not a surprise.

@@ -1,12 +1,16 @@
 //! Tokens: made, listed, rotated with an overlap, revoked. The text of one is in one answer, once.
 
-use super::{missing, tenant_of, told};
+use super::{audited, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
+use crate::events::Topic;
+use crate::tenants::TenantState;
 use crate::token;
 use scim::Code;
+use scim::meta::rfc3339;
 use serde::Deserialize;
+use serde_json::json;
 use store::{Role, Scope, TenantId, Token};
 
 /// How long a rotated token goes on by default: time to put the new one into the identity provider.
@@ -95,9 +99,7 @@ pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewTo
         None => Scope::ALL,
         Some(text) => parse_scope(text)?,
     };
-    let made = make(app, Some(state.tenant.id), wanted, scope, token::PREFIX).await?;
-    told(actor, "token made", tenant);
-    Ok(made)
+    make(app, actor, Some(&state), wanted, scope, token::PREFIX).await
 }
 
 /// Makes an administrator's token.
@@ -109,12 +111,18 @@ pub(crate) async fn create_admin(app: &App, actor: &Actor, wanted: NewKey) -> Re
         Some(None) => return Err(scim::Error::invalid_value("role is owner, admin or auditor").into()),
     };
     let wanted = NewToken { label: wanted.label, scope: None, expires_in: wanted.expires_in };
-    let made = make(app, None, wanted, scope, token::ADMIN_PREFIX).await?;
-    told(actor, "administrator's token made", "");
-    Ok(made)
+    make(app, actor, None, wanted, scope, token::ADMIN_PREFIX).await
 }
 
-async fn make(app: &App, tenant: Option<TenantId>, wanted: NewToken, scope: Scope, prefix: &str) -> Result<Made> {
+async fn make(
+    app: &App,
+    actor: &Actor,
+    state: Option<&TenantState>,
+    wanted: NewToken,
+    scope: Scope,
+    prefix: &str,
+) -> Result<Made> {
+    let tenant = state.map(|state| state.tenant.id);
     let label = wanted.label.trim().to_owned();
     if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
         let detail = format!("label takes 1 to {LABEL_CHARS_MAX} characters; say what the token is for, such as Okta");
@@ -124,8 +132,24 @@ async fn make(app: &App, tenant: Option<TenantId>, wanted: NewToken, scope: Scop
     let (new, row) = new_token(tenant, label, scope, prefix, now)?;
     let row = Token { expires_at: wanted.expires_in.map(|s| after(now, s)).transpose()?, ..row };
     let kept = row.clone();
-    app.store().write(move |w| w.token_insert(&kept)).await.map_err(|e: store::Error| Error::from(e))?;
+    let detail = json!({"label": row.label, "scope": scope_text(&row.scope), "expiresAt": row.expires_at.map(rfc3339)});
+    let line = ("token.create", object(state.map(|state| state.tenant.name.as_str()), &row.id), detail);
+    audited(app, actor, line, move |w| Ok(w.token_insert(&kept)?)).await?;
+    changed(app, tenant);
     Ok(Made { token: row, text: new.text, old_ends_at: None })
+}
+
+/// A token in the audit trail.
+fn object(tenant: Option<&str>, id: &str) -> String {
+    tenant.map_or_else(|| format!("key/{id}"), |name| format!("{name}/token/{id}"))
+}
+
+/// Requests ask anew who a token is, and pages hear of it.
+fn changed(app: &App, tenant: Option<TenantId>) {
+    app.tokens().forget();
+    if let Some(tenant) = tenant {
+        app.events().publish(tenant, Topic::Tokens);
+    }
 }
 
 fn new_token(
@@ -169,35 +193,36 @@ pub(crate) async fn rotate(app: &App, actor: &Actor, tenant: &str, id: &str, ove
     let end = old.expires_at.map_or(end, |at| at.min(end));
     let (new, row) = new_token(old.tenant, old.label.clone(), old.scope, token::PREFIX, now)?;
     let kept = row.clone();
-    app.store()
-        .write(move |w| -> store::Result<()> {
-            w.token_insert(&kept)?;
-            w.token_expire(&old.id, end, Some(&kept.id)).map(|_| ())
-        })
-        .await?;
-    app.tokens().forget();
-    told(actor, "token rotated", tenant);
+    let line = ("token.rotate", object(Some(tenant), id), json!({"to": row.id, "endsAt": rfc3339(end)}));
+    audited(app, actor, line, move |w| {
+        w.token_insert(&kept)?;
+        Ok(w.token_expire(&old.id, end, Some(&kept.id)).map(|_| ())?)
+    })
+    .await?;
+    changed(app, Some(state.tenant.id));
     Ok(Made { token: row, text: new.text, old_ends_at: Some(end) })
 }
 
 /// Ends a tenant's token at once.
 pub(crate) async fn revoke(app: &App, actor: &Actor, tenant: &str, id: &str) -> Result<Token> {
     let state = tenant_of(app, tenant)?;
-    revoke_of(app, actor, Some(state.tenant.id), id, tenant).await
+    revoke_of(app, actor, Some(&state), id).await
 }
 
 /// Ends an administrator's token at once.
 pub(crate) async fn revoke_admin(app: &App, actor: &Actor, id: &str) -> Result<Token> {
     actor.at_least(Role::Owner)?;
-    revoke_of(app, actor, None, id, "").await
+    revoke_of(app, actor, None, id).await
 }
 
-async fn revoke_of(app: &App, actor: &Actor, tenant: Option<TenantId>, id: &str, name: &str) -> Result<Token> {
+async fn revoke_of(app: &App, actor: &Actor, state: Option<&TenantState>, id: &str) -> Result<Token> {
+    let tenant = state.map(|state| state.tenant.id);
     let token = find(app, tenant, id).await?;
     let now = app.clock().now();
-    app.store().write(move |w| w.token_revoke(&token.id, now)).await.map_err(|e: store::Error| Error::from(e))?;
-    app.tokens().forget();
-    told(actor, "token revoked", name);
+    let object = object(state.map(|state| state.tenant.name.as_str()), id);
+    let line = ("token.revoke", object, json!({"label": token.label}));
+    audited(app, actor, line, move |w| Ok(w.token_revoke(&token.id, now)?)).await?;
+    changed(app, tenant);
     find(app, tenant, id).await
 }
 

@@ -48,7 +48,7 @@ fn json_or_text(text: Option<&str>) -> Value {
     text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap_or_else(|_| text.into()))
 }
 
-fn show_entry(entry: &LogEntry, whole: bool) -> Value {
+pub(crate) fn show_entry(entry: &LogEntry, whole: bool) -> Value {
     let mut shown = json!({
         "seq": entry.seq,
         "at": rfc3339(entry.at),

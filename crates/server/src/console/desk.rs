@@ -261,6 +261,13 @@ pub(crate) async fn enter(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
+/// Who reads a page that is open to everybody, if they are signed in.
+pub(crate) async fn visitor(app: &App, parts: &Parts) -> Option<Desk> {
+    let (now, origin) = (app.clock().now(), origin_of(parts));
+    let signed = session::find(app, &parts.headers, &origin, now).await.ok()??;
+    Desk::new(app, signed, parts, origin, now).ok()
+}
+
 /// Nobody is signed in: a page leads to the sign-in and back, everything else is refused.
 fn sign_in_first(parts: &Parts) -> Response<Body> {
     let next = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();

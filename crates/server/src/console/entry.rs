@@ -57,7 +57,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
 }
 
 /// Only a path of this console: `//host` and `https:` would lead away from it.
-fn inside(next: &str) -> &str {
+pub(super) fn inside(next: &str) -> &str {
     let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
     let leads_out = next.starts_with("/login") || next.starts_with("/logout") || next.starts_with("/setup");
     if is_path && !leads_out { next } else { "/app" }

@@ -113,7 +113,7 @@ fn told(note: &Note, cx: Option<&Desk>) -> Markup {
             p .lead { (sentence(&error.detail)) }
             p { (fix) }
             dl .definitions.plain {
-                div { dt { "Code" } dd { a href={ "/docs/errors#" (error.code.to_string().to_lowercase()) } { (error.code.to_string()) } } }
+                div { dt { "Code" } dd { a href={ "/docs/errors/" (error.code.to_string()) } { (error.code.to_string()) } } }
                 div { dt { "Request" } dd .mono { (request_id) } }
             }
             div .actions { a .button.main href=(home.0) { (home.1) } }

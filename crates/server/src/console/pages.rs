@@ -1,21 +1,108 @@
 //! The pages, one file each, and their routes.
 
+mod attributes;
+mod conflicts;
+mod docs;
+mod fields;
+mod group;
+mod groups;
+mod jobs;
+mod log;
+mod log_entry;
+mod overview;
+mod scim;
+mod scim_test;
+mod search;
+mod settings;
+mod setup;
+mod share;
+mod tokens;
+mod user;
+mod users;
+
 use crate::app::App;
-use crate::console::{Desk, Nav, Page, Shown, page};
 use axum::Router;
-use axum::routing::get;
-use maud::html;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use axum::routing::{get, post};
 
 /// Behind the sign-in.
-pub(crate) fn router() -> Router<App> {
-    Router::new().route("/app", get(overview))
-}
-
-/// For anybody: links that carry their own permission.
-pub(crate) fn public() -> Router<App> {
+pub(super) fn router() -> Router<App> {
     Router::new()
+        .route("/app", get(overview::show))
+        .route("/app/now", get(overview::fresh))
+        .route("/app/search", get(search::show))
+        .route("/app/setup", get(setup::show))
+        .route("/app/setup/steps", get(setup::fresh))
+        .route("/app/setup/skip", post(setup::skip))
+        .route("/app/setup/restart", post(setup::restart))
+        .route("/app/setup/links", post(setup::make_link))
+        .route("/app/setup/links/{id}/revoke", post(setup::revoke_link))
+        .route("/app/scim", get(scim::show))
+        .route("/app/scim/state", get(scim::state))
+        .route("/app/scim/switches", post(scim::switches))
+        .route("/app/scim/rules", post(scim::save_rules))
+        .route("/app/scim/test", post(scim_test::run))
+        .route("/app/scim/configuration.json", get(scim::download))
+        .route("/app/scim/tokens", get(tokens::list).post(tokens::create))
+        .route("/app/scim/tokens/rows", get(tokens::fresh))
+        .route("/app/scim/tokens/{id}", get(tokens::show))
+        .route("/app/scim/tokens/{id}/used", get(tokens::waits))
+        .route("/app/scim/tokens/{id}/rotate", post(tokens::rotate))
+        .route("/app/scim/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/app/scim/attributes", get(attributes::show))
+        .route("/app/users", get(users::list).post(users::create))
+        .route("/app/users/new", get(users::form_new))
+        .route("/app/users/bulk", post(users::bulk))
+        .route("/app/users/{id}", get(user::profile))
+        .route("/app/users/{id}/raw", get(user::raw))
+        .route("/app/users/{id}/groups", get(user::groups))
+        .route("/app/users/{id}/history", get(user::history))
+        .route("/app/users/{id}/active", post(user::set_active))
+        .route("/app/users/{id}/delete", post(user::delete))
+        .route("/app/groups", get(groups::list).post(groups::create))
+        .route("/app/groups/new", get(groups::form_new))
+        .route("/app/groups/{id}", get(group::members))
+        .route("/app/groups/{id}/raw", get(group::raw))
+        .route("/app/groups/{id}/history", get(group::history))
+        .route("/app/groups/{id}/members", post(group::moved))
+        .route("/app/groups/{id}/name", post(group::rename))
+        .route("/app/groups/{id}/delete", post(group::delete))
+        .route("/app/fields", get(fields::list).post(fields::save))
+        .route("/app/fields/new", get(fields::form_new))
+        .route("/app/fields/edit", get(fields::form_edit))
+        .route("/app/fields/preview", get(fields::preview_now))
+        .route("/app/fields/remove", post(fields::remove))
+        .route("/app/log", get(log::show))
+        .route("/app/log/rows", get(log::fresh))
+        .route("/app/log/export", get(log::export))
+        .route("/app/log/{seq}", get(log_entry::show))
+        .route("/app/log/{seq}/replay", post(log_entry::replay))
+        .route("/app/conflicts", get(conflicts::list))
+        .route("/app/conflicts/dismiss", post(conflicts::dismiss))
+        .route("/app/conflicts/recall", post(conflicts::recall))
+        .route("/app/jobs", get(jobs::list))
+        .route("/app/jobs/{id}", get(jobs::show))
+        .route("/app/jobs/{id}/now", get(jobs::fresh))
+        .route("/app/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/app/settings", get(settings::show))
+        .route("/app/settings/export", get(settings::export))
+        .route("/app/settings/general/{section}", post(settings::save))
 }
 
-async fn overview(cx: Desk) -> Shown {
-    Ok(page(&cx, Page::new("Overview", Nav::Overview).purpose("What arrives, and what became of it."), html! {}))
+/// For anybody: the guide, and links that carry their own permission.
+pub(super) fn public() -> Router<App> {
+    Router::new()
+        .route("/docs", get(docs::index))
+        .route("/docs/{slug}", get(docs::show))
+        .route("/docs/errors/{code}", get(docs::error))
+        .route("/api/v1/openapi.json", get(docs::openapi))
+        .route("/share/{secret}", get(share::show))
+        .route("/share/{secret}/token", post(share::token))
+}
+
+/// A form that was refused: the page with what is wrong, and 422.
+fn unprocessable(mut page: Response<Body>) -> Response<Body> {
+    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    page
 }

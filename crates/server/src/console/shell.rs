@@ -249,7 +249,7 @@ fn key(nav: Nav) -> &'static str {
 
 fn topbar(cx: &Desk, page: &Page) -> Markup {
     html! {
-        div .top {
+        section .top aria-label="Tools" {
             nav .crumbs aria-label="Breadcrumb" {
                 ol {
                     li { a href="/app" { "Application" } }
@@ -258,7 +258,7 @@ fn topbar(cx: &Desk, page: &Page) -> Markup {
                 }
             }
             div .top-tools {
-                form .search action="/app/search" role="search" {
+                form .search action="/app/search" role="search" aria-label="Everything" {
                     label .unseen for="search" { "Search" }
                     (Icon::Search.svg())
                     input #search type="search" name="q" placeholder="Search" data-search aria-keyshortcuts="/";

@@ -54,7 +54,10 @@ pub(crate) fn table(table: &Table<'_>) -> Markup {
         div .scroll tabindex="0" role="region" aria-label=(table.caption) {
             table {
                 caption .unseen { (table.caption) }
-                thead { tr { @for column in table.columns { th scope="col" class=[class(*column)] { (column.title) } } } }
+                thead { tr { @for column in table.columns {
+                    @if column.title.is_empty() { td class=[class(*column)] {} }
+                    @else { th scope="col" class=[class(*column)] { (column.title) } }
+                } } }
                 tbody id=[table.body_id] { @for row in &table.rows { (tr(table.columns, row)) } }
             }
         }
@@ -98,7 +101,7 @@ pub(crate) fn facets(action: &str, search: Option<(&str, &str)>, facets: &[Facet
     let is_set =
         search.is_some_and(|(_, value)| !value.is_empty()) || facets.iter().any(|facet| !facet.value.is_empty());
     html! {
-        form .facets method="get" action=(action) role="search" {
+        form .facets method="get" action=(action) role="search" aria-label="Filter" {
             @if let Some((name, value)) = search {
                 label .facet.search-field { span .unseen { "Search" } (Icon::Search.svg())
                     input type="search" name=(name) value=(value) placeholder="Search" data-search; }

@@ -1,0 +1,295 @@
+//! Users and groups as an operator sees and changes them.
+//!
+//! Lists are read by keyset, so that the last page of a million costs what the first one does. Changes are SCIM requests
+//! that are carried out here: the same use cases, the same log.
+
+use super::missing;
+use crate::app::App;
+use crate::auth::{Actor, Origin};
+use crate::error::Result;
+use crate::scim::{Acted, Order, act};
+use crate::tenants::TenantState;
+use axum::http::Method;
+use scim::{AttrPath, Filter, ResourceType};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use store::{Change, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Position, Query, Sort, Start, View};
+
+/// A resource, taken apart for showing.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) rid: i64,
+    pub(crate) id: String,
+    pub(crate) version: i64,
+    pub(crate) created_at: i64,
+    pub(crate) modified_at: i64,
+    pub(crate) member_count: u64,
+    /// As the API shows it, without members.
+    pub(crate) document: Map<String, Value>,
+    pub(crate) manager: Option<ManagerView>,
+    pub(crate) groups: Vec<GroupView>,
+}
+
+impl Found {
+    fn new(view: View, base: &str, rt: &ResourceType) -> store::Result<Self> {
+        let document = view.document(base, rt)?;
+        Ok(Self {
+            rid: view.rid,
+            id: view.id,
+            version: view.version,
+            created_at: view.created_at,
+            modified_at: view.modified_at,
+            member_count: view.member_count,
+            document,
+            manager: view.manager,
+            groups: view.groups,
+        })
+    }
+
+    /// The text at a place of the document, such as `name.givenName`.
+    pub(crate) fn text(&self, path: &str) -> &str {
+        let mut value = None;
+        for (depth, part) in path.split('.').enumerate() {
+            value = if depth == 0 { self.document.get(part) } else { value.and_then(|value: &Value| value.get(part)) };
+        }
+        value.and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What people call it: its display name, or the parts of the name, or the login.
+    pub(crate) fn name(&self) -> String {
+        let display = self.text("displayName");
+        if !display.is_empty() {
+            return display.to_owned();
+        }
+        let whole = format!("{} {}", self.text("name.givenName"), self.text("name.familyName"));
+        let whole = whole.trim();
+        match (whole.is_empty(), self.text("name.formatted"), self.text("userName")) {
+            (false, ..) => whole.to_owned(),
+            (_, formatted, _) if !formatted.is_empty() => formatted.to_owned(),
+            (_, _, login) if !login.is_empty() => login.to_owned(),
+            _ => self.id.clone(),
+        }
+    }
+
+    /// The first e-mail, the primary one if there is one.
+    pub(crate) fn email(&self) -> &str {
+        let all = self.document.get("emails").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let primary = all.iter().find(|email| email.get("primary") == Some(&Value::Bool(true)));
+        primary.or(all.first()).and_then(|email| email.get("value")).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether a user may come in.
+    pub(crate) fn is_active(&self) -> bool {
+        self.document.get("active") != Some(&Value::Bool(false))
+    }
+
+    /// Whether an identity provider made it or took it over: it has given it its own id.
+    pub(crate) fn is_managed(&self) -> bool {
+        !self.text("externalId").is_empty()
+    }
+}
+
+/// In which order a list stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sorting {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// What changed last first.
+    Changed,
+    /// By login or name.
+    Name,
+}
+
+impl Sorting {
+    /// Of this word in an address.
+    pub(crate) fn parse(text: &str) -> Self {
+        match text {
+            "changed" => Self::Changed,
+            "name" => Self::Name,
+            _ => Self::Newest,
+        }
+    }
+
+    fn path(self, rt: &ResourceType) -> (&'static str, bool) {
+        match self {
+            Self::Newest => ("meta.created", true),
+            Self::Changed => ("meta.lastModified", true),
+            Self::Name if rt.is_user() => ("userName", false),
+            Self::Name => ("displayName", false),
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// How many there are, where that is known without counting.
+    pub(crate) total: Option<u64>,
+    pub(crate) found: Vec<Found>,
+    /// Where the next page starts, for an address.
+    pub(crate) next: Option<String>,
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) filter: Option<Filter>,
+    pub(crate) order: Sorting,
+    /// `next` of the page before.
+    pub(crate) after: Option<String>,
+    pub(crate) count: u64,
+    pub(crate) want_groups: bool,
+}
+
+/// Lists resources of a type. The number of all is a kept counter, so it is told only without a filter.
+pub(crate) async fn list(
+    app: &App,
+    state: &Arc<TenantState>,
+    base: &str,
+    type_name: &str,
+    ask: Listing,
+) -> Result<Listed> {
+    let rt = type_of(state, type_name)?;
+    if let Some(filter) = &ask.filter {
+        filter.check(&rt)?;
+    }
+    let (tenant, base) = (state.tenant.id, base.to_owned());
+    app.store()
+        .read(move |r| -> Result<Listed> {
+            let (path, descending) = ask.order.path(&rt);
+            let path = AttrPath::parse(path);
+            let after = ask.after.as_deref().and_then(position);
+            let query = Query {
+                filter: ask.filter.as_ref(),
+                sort: path.as_ref().map(|path| Sort { path, descending }),
+                start: after.as_ref().map_or(Start::Index(0), Start::After),
+                count: ask.count,
+                want_total: ask.filter.is_none(),
+                want_groups: ask.want_groups,
+                base: &base,
+            };
+            let page = r.search(tenant, &rt, &query)?;
+            let found = page.views.into_iter().map(|view| Found::new(view, &base, &rt));
+            Ok(Listed {
+                total: page.total,
+                found: found.collect::<store::Result<_>>()?,
+                next: page.next.map(|position| format!("{}.{}", position.rid, position.key.unwrap_or_default())),
+            })
+        })
+        .await
+}
+
+fn position(text: &str) -> Option<Position> {
+    let (rid, key) = text.split_once('.')?;
+    Some(Position { rid: rid.parse().ok()?, key: (!key.is_empty()).then(|| key.to_owned()) })
+}
+
+fn type_of(state: &TenantState, name: &str) -> Result<Arc<ResourceType>> {
+    state.named(name).cloned().ok_or_else(|| missing("there is no resource type of this name"))
+}
+
+/// One resource.
+pub(crate) async fn find(app: &App, state: &Arc<TenantState>, base: &str, type_name: &str, id: &str) -> Result<Found> {
+    let rt = type_of(state, type_name)?;
+    let (tenant, id, base, name) = (state.tenant.id, id.to_owned(), base.to_owned(), rt.name.to_lowercase());
+    let found = app
+        .store()
+        .read(move |r| r.view(tenant, &rt, &id, rt.is_user())?.map(|view| Found::new(view, &base, &rt)).transpose())
+        .await?;
+    found.ok_or_else(|| missing(&format!("there is no {name} with this id; it may have been deleted")))
+}
+
+/// The resource with this value of a unique attribute.
+pub(crate) async fn find_by(
+    app: &App,
+    state: &Arc<TenantState>,
+    type_name: &str,
+    path: &'static str,
+    text: &str,
+) -> Result<Option<String>> {
+    let rt = type_of(state, type_name)?;
+    let (tenant, text) = (state.tenant.id, text.to_owned());
+    let found = app.store().read(move |r| r.find_unique(tenant, &rt, path, &text)).await?;
+    Ok(found.map(|stored| stored.id))
+}
+
+/// Members of a group behind a row, each with its row.
+pub(crate) async fn members(
+    app: &App,
+    state: &TenantState,
+    group_rid: i64,
+    after: i64,
+    count: u32,
+) -> Result<Vec<(i64, MemberView)>> {
+    let tenant = state.tenant.id;
+    let members = app.store().read(move |r| r.members_page(tenant, group_rid, after, count)).await;
+    members.map_err(|error: store::Error| error.into())
+}
+
+/// What was asked about a resource, newest first, with the differences; and the changes of the feed, which stay longer
+/// than the log does.
+pub(crate) async fn history(
+    app: &App,
+    state: &TenantState,
+    id: &str,
+    before: Option<i64>,
+    count: u32,
+) -> Result<(Vec<LogEntry>, Vec<Change>)> {
+    let (tenant, id) = (state.tenant.id, id.to_owned());
+    app.store()
+        .read(move |r| -> store::Result<_> {
+            let asked = LogQuery {
+                before,
+                limit: count,
+                resource_id: Some(id.clone()),
+                writes: Some(true),
+                want_texts: true,
+                ..LogQuery::default()
+            };
+            Ok((r.log(tenant, &asked)?, r.changes_of(tenant, &id, None, count)?))
+        })
+        .await
+        .map_err(|error: store::Error| error.into())
+}
+
+/// Carries out a change as an operator. The operation switches bind identity providers, not operators.
+pub(crate) async fn change(
+    app: &App,
+    state: &TenantState,
+    actor: Arc<Actor>,
+    base: &str,
+    origin: &Origin,
+    (method, path, body): (Method, String, Value),
+) -> Result<Acted> {
+    let state = Arc::new(state.unlocked()?);
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let object = format!("{}{path}", state.tenant.name);
+    let action = format!("resource.{}", method.as_str().to_lowercase());
+    let order =
+        Order { method, path, query: String::new(), body: body.into(), origin: origin.clone(), rehearsal: false };
+    let acted = act(app, &state, Arc::clone(&actor), base, order).await;
+    // What changed stands in the provisioning log; the trail only says who did it.
+    super::audited(app, &actor, (&action, object, json!({"status": acted.answer.status})), |_| Ok(())).await?;
+    Ok(acted)
+}
+
+/// The refusal in an answer, if it is one: what a form shows.
+pub(crate) fn refusal(answer: &crate::answer::Answer) -> Option<String> {
+    (answer.status >= 400).then(|| {
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        body.get("detail").and_then(Value::as_str).unwrap_or("the change was refused").to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_list_survives_an_address() {
+        assert_eq!(position("12."), Some(Position { rid: 12, key: None }));
+        assert_eq!(position("12.a.b@x"), Some(Position { rid: 12, key: Some("a.b@x".into()) }));
+        assert_eq!(position("x"), None);
+    }
+}

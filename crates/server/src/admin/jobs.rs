@@ -1,0 +1,236 @@
+//! Long work on many users: a row in the database, done in small turns, so that it survives a restart and can be stopped.
+
+use super::directory;
+use super::{audited, missing, tenant_of};
+use crate::app::App;
+use crate::auth::{Actor, Origin};
+use crate::error::{Error, Result};
+use crate::events::Topic;
+use crate::tenants::TenantState;
+use axum::http::Method;
+use scim::Filter;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use store::{FAILURES_MAX, Job, JobState, Position, TenantId};
+
+/// Users of one turn.
+const TURN: usize = 50;
+/// Most ids that a selection holds; more go by a filter.
+const IDS_MAX: usize = 1_000;
+
+/// What a job does to each user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bulk {
+    Activate,
+    Deactivate,
+    Delete,
+}
+
+impl Bulk {
+    const ALL: [Self; 3] = [Self::Activate, Self::Deactivate, Self::Delete];
+
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Activate => "activate",
+            Self::Deactivate => "deactivate",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// Of this word.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|bulk| bulk.as_str() == text)
+    }
+
+    /// As the heading of the job.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Activate => "Activate users",
+            Self::Deactivate => "Deactivate users",
+            Self::Delete => "Delete users",
+        }
+    }
+
+    fn request(self, id: &str) -> (Method, String, Value) {
+        let path = format!("/Users/{id}");
+        let active = |active: bool| {
+            json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                "Operations": [{"op": "replace", "path": "active", "value": active}],
+            })
+        };
+        match self {
+            Self::Activate => (Method::PATCH, path, active(true)),
+            Self::Deactivate => (Method::PATCH, path, active(false)),
+            Self::Delete => (Method::DELETE, path, Value::Null),
+        }
+    }
+}
+
+/// On whom.
+#[derive(Clone, Debug)]
+pub(crate) enum Chosen {
+    /// These.
+    Ids(Vec<String>),
+    /// Everybody whom a filter fits; everybody at all if there is none.
+    Filter(Option<Filter>),
+}
+
+/// Begins a job; answers its number.
+pub(crate) async fn begin(app: &App, actor: &Actor, tenant: &str, bulk: Bulk, chosen: Chosen) -> Result<i64> {
+    let state = tenant_of(app, tenant)?;
+    let total = number(app, &state, &chosen).await?;
+    let input = match chosen {
+        Chosen::Ids(ids) => json!({"ids": ids}),
+        Chosen::Filter(filter) => json!({"filter": filter.map(|filter| filter.to_string())}),
+    };
+    let job = Job {
+        tenant: state.tenant.id,
+        kind: bulk.as_str().to_owned(),
+        label: bulk.title().to_owned(),
+        input,
+        total,
+        created_at: app.clock().now(),
+        created_by: actor.label.clone(),
+        ..Job::default()
+    };
+    let line = ("job.begin", format!("{tenant}/job"), json!({"kind": job.kind, "total": total}));
+    audited(app, actor, line, move |w| Ok(w.job_insert(&job)?)).await
+}
+
+/// How many a job would concern; refuses a choice of nobody or of too many.
+pub(crate) async fn number(app: &App, state: &Arc<TenantState>, chosen: &Chosen) -> Result<u64> {
+    match chosen {
+        Chosen::Ids(ids) if ids.is_empty() => {
+            Err(scim::Error::invalid_value("nobody is selected; tick the users first").into())
+        }
+        Chosen::Ids(ids) if ids.len() > IDS_MAX => {
+            Err(scim::Error::invalid_value(format!("at most {IDS_MAX} at once; use a filter for more")).into())
+        }
+        Chosen::Ids(ids) => Ok(ids.len() as u64),
+        Chosen::Filter(None) => count_all(app, state).await,
+        Chosen::Filter(Some(filter)) => count(app, state, filter.clone()).await,
+    }
+}
+
+async fn count_all(app: &App, state: &TenantState) -> Result<u64> {
+    let tenant = state.tenant.id;
+    app.store().read(move |r| r.count(tenant, "User")).await.map_err(|error: store::Error| error.into())
+}
+
+async fn count(app: &App, state: &Arc<TenantState>, filter: Filter) -> Result<u64> {
+    let state = Arc::clone(state);
+    app.store()
+        .read(move |r| -> Result<u64> {
+            let rt = state.named("User").ok_or_else(|| missing("there is no resource type User"))?;
+            let query = store::Query {
+                filter: Some(&filter),
+                sort: None,
+                start: store::Start::Index(0),
+                count: 0,
+                want_total: true,
+                want_groups: false,
+                base: "",
+            };
+            Ok(r.search(state.tenant.id, rt, &query)?.total.unwrap_or(0))
+        })
+        .await
+}
+
+/// A tenant's newest jobs.
+pub(crate) async fn list(app: &App, tenant: TenantId) -> Result<Vec<Job>> {
+    app.store().read(move |r| r.jobs(tenant, 50)).await.map_err(|error: store::Error| error.into())
+}
+
+/// One job.
+pub(crate) async fn find(app: &App, tenant: TenantId, id: i64) -> Result<Job> {
+    let found: Option<Job> = app.store().read(move |r| r.job(tenant, id)).await?;
+    found.ok_or_else(|| missing("there is no job of this number"))
+}
+
+/// Stops a job; what it did stays done.
+pub(crate) async fn cancel(app: &App, actor: &Actor, state: &TenantState, id: i64) -> Result<bool> {
+    let (tenant, now) = (state.tenant.id, app.clock().now());
+    let line = ("job.cancel", format!("{}/job/{id}", state.tenant.name), json!({}));
+    let stopped = audited(app, actor, line, move |w| Ok(w.job_cancel(tenant, id, now)?)).await?;
+    app.events().publish(tenant, Topic::Jobs);
+    Ok(stopped)
+}
+
+/// Does one turn of the oldest open job; whether there was one.
+pub(crate) async fn turn(app: &App) -> Result<bool> {
+    let next: Option<Job> = app.store().read(|r| r.job_next()).await?;
+    let Some(mut job) = next else { return Ok(false) };
+    let now = app.clock().now();
+    job.started_at = job.started_at.or(Some(now));
+    job.state = JobState::Running;
+    let state = app.tenants().all().into_iter().find(|state| state.tenant.id == job.tenant);
+    let (Some(state), Some(bulk)) = (state, Bulk::parse(&job.kind)) else {
+        job.state = JobState::Cancelled;
+        job.finished_at = Some(now);
+        return keep(app, job).await;
+    };
+    let (ids, position) = chosen(app, &state, &job).await?;
+    if ids.is_empty() {
+        job.state = JobState::Done;
+        job.finished_at = Some(now);
+        return keep(app, job).await;
+    }
+    let actor = Arc::new(Actor { label: job.created_by.clone(), ..Actor::local() });
+    let base = app.base_url(&state, &axum::http::HeaderMap::new())?;
+    let origin = Origin { address: "job".into(), agent: format!("job {}", job.id) };
+    for id in &ids {
+        let acted = directory::change(app, &state, Arc::clone(&actor), &base, &origin, bulk.request(id)).await?;
+        job.done += 1;
+        if let Some(why) = directory::refusal(&acted.answer) {
+            job.failed += 1;
+            if job.failures.len() < FAILURES_MAX {
+                job.failures.push(json!({"id": id, "why": why}));
+            }
+        }
+    }
+    job.position = position;
+    keep(app, job).await
+}
+
+/// The users of the next turn, and the place behind them.
+async fn chosen(app: &App, state: &Arc<TenantState>, job: &Job) -> Result<(Vec<String>, i64)> {
+    if let Some(ids) = job.input.get("ids").and_then(Value::as_array) {
+        let start = usize::try_from(job.position).unwrap_or(usize::MAX);
+        let turn: Vec<String> =
+            ids.iter().skip(start).take(TURN).filter_map(Value::as_str).map(str::to_owned).collect();
+        let behind = job.position + i64::try_from(turn.len()).unwrap_or(0);
+        return Ok((turn, behind));
+    }
+    let filter = job.input.get("filter").and_then(Value::as_str).map(Filter::parse).transpose()?;
+    let (state, position) = (Arc::clone(state), job.position);
+    let until = job.created_at;
+    app.store()
+        .read(move |r| -> Result<_> {
+            let rt = state.named("User").ok_or_else(|| missing("there is no resource type User"))?;
+            let place = Position { rid: position, key: None };
+            let query = store::Query {
+                filter: filter.as_ref(),
+                sort: None,
+                start: store::Start::After(&place),
+                count: TURN as u64,
+                want_total: false,
+                want_groups: false,
+                base: "",
+            };
+            let page = r.search(state.tenant.id, rt, &query)?;
+            // Who came after the job was asked for was not meant.
+            let meant: Vec<_> = page.views.into_iter().filter(|view| view.created_at <= until).collect();
+            let behind = meant.last().map_or(position, |view| view.rid);
+            Ok((meant.into_iter().map(|view| view.id).collect(), behind))
+        })
+        .await
+}
+
+async fn keep(app: &App, job: Job) -> Result<bool> {
+    let tenant = job.tenant;
+    app.store().write(move |w| w.job_update(&job)).await.map_err(|error: store::Error| Error::from(error))?;
+    app.events().publish(tenant, Topic::Jobs);
+    Ok(true)
+}

@@ -1,0 +1,97 @@
+//! Setup links: what the other side's administrator opens without an account here.
+//!
+//! A link opens one page, until it ends or is revoked, and lets one token be made. Only a hash of its secret is kept.
+
+use super::{audited, tenant_of, tokens};
+use crate::app::App;
+use crate::auth::Actor;
+use crate::error::{Error, Result};
+use crate::token;
+use scim::Code;
+use serde_json::json;
+use store::SetupLink;
+
+/// What the secret of a link starts with.
+const PREFIX: &str = "pvl_";
+/// Longest life of a link in days.
+pub(crate) const DAYS_MAX: u32 = 30;
+
+/// Makes a link; answers it and its secret.
+pub(crate) async fn create(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    label: &str,
+    days: u32,
+) -> Result<(SetupLink, String)> {
+    let state = tenant_of(app, tenant)?;
+    let label = label.trim().to_owned();
+    if label.is_empty() || label.chars().count() > tokens::LABEL_CHARS_MAX || label.chars().any(char::is_control) {
+        return Err(scim::Error::invalid_value("say for whom the link is, in 1 to 100 characters").into());
+    }
+    if days == 0 || days > DAYS_MAX {
+        return Err(scim::Error::invalid_value(format!("a link lives 1 to {DAYS_MAX} days")).into());
+    }
+    let now = app.clock().now();
+    let new =
+        token::make(PREFIX).ok_or_else(|| Error::new(Code::INTERNAL, "the operating system gives no randomness"))?;
+    let link = SetupLink {
+        id: crate::app::request_id(),
+        tenant: state.tenant.id,
+        hash: new.hash,
+        label,
+        created_at: now,
+        created_by: actor.label.clone(),
+        expires_at: now + i64::from(days) * 86_400_000_000,
+        ..SetupLink::default()
+    };
+    let kept = link.clone();
+    let line = ("link.create", format!("{tenant}/link/{}", link.id), json!({"label": link.label, "days": days}));
+    audited(app, actor, line, move |w| Ok(w.setup_link_insert(&kept)?)).await?;
+    Ok((link, new.text))
+}
+
+/// A tenant's links, newest first.
+pub(crate) async fn list(app: &App, tenant: &str) -> Result<Vec<SetupLink>> {
+    let id = tenant_of(app, tenant)?.tenant.id;
+    app.store().read(move |r| r.setup_links(id)).await.map_err(|error: store::Error| error.into())
+}
+
+/// Ends a link at once.
+pub(crate) async fn revoke(app: &App, actor: &Actor, tenant: &str, id: &str) -> Result<()> {
+    let (tenant_id, id, now) = (tenant_of(app, tenant)?.tenant.id, id.to_owned(), app.clock().now());
+    let line = ("link.revoke", format!("{tenant}/link/{id}"), json!({}));
+    audited(app, actor, line, move |w| Ok(w.setup_link_revoke(tenant_id, &id, now).map(|_| ())?)).await
+}
+
+/// The link of a secret, if it opens the page now; notes that it was opened.
+pub(crate) async fn open(app: &App, secret: &str, from: &str) -> Result<Option<SetupLink>> {
+    let (hash, now, from) = (token::hash(secret), app.clock().now(), crate::redact::cut(from, 64));
+    let found: Option<SetupLink> = app.store().read(move |r| r.setup_link(&hash)).await?;
+    let Some(link) = found.filter(|link| link.is_open(now)) else { return Ok(None) };
+    let id = link.id.clone();
+    app.store()
+        .write(move |w| w.setup_link_opened(&id, now, &from))
+        .await
+        .map_err(|error: store::Error| Error::from(error))?;
+    Ok(Some(link))
+}
+
+/// Makes the one token of a link; a second one is refused.
+pub(crate) async fn token(app: &App, tenant: &str, link: &SetupLink) -> Result<tokens::Made> {
+    let taken = || Error::new(Code::NAME_TAKEN, "the token of this link was made already; ask for a new link");
+    if link.token.is_some() {
+        return Err(taken());
+    }
+    let actor = Actor { label: format!("setup link: {}", link.label), ..Actor::local() };
+    let label = crate::redact::cut(&link.label, tokens::LABEL_CHARS_MAX);
+    let wanted = tokens::NewToken { label, scope: None, expires_in: None };
+    let made = tokens::create(app, &actor, tenant, wanted).await?;
+    let (id, token_id) = (link.id.clone(), made.token.id.clone());
+    let first = app.store().write(move |w| w.setup_link_used(&id, &token_id)).await;
+    if first.map_err(|error: store::Error| Error::from(error))? {
+        return Ok(made);
+    }
+    tokens::revoke(app, &actor, tenant, &made.token.id).await?;
+    Err(taken())
+}

@@ -1,0 +1,101 @@
+//! A14, conflicts: refusals that wait for a person.
+
+use crate::admin::conflicts::{self, Conflict};
+use crate::admin::directory;
+use crate::console::parts::{Tone, badge, count, empty, form, link, status, visible, when};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page};
+use maud::{Markup, html};
+use scim::code::CATALOGUE;
+use serde::Deserialize;
+
+/// `GET /app/conflicts`.
+pub(super) async fn list(cx: Desk) -> Shown {
+    let (all, hidden) = conflicts::list(&cx.app, &cx.tenant).await?;
+    let mut items = Vec::new();
+    for conflict in &all {
+        items.push(item(&cx, conflict).await?);
+    }
+    let body = html! {
+        @if all.is_empty() {
+            (empty(Icon::Check, "Nothing to solve", html! { "Whatever was refused lately has been solved or dismissed." }, Some(link("/app/log?result=failed", "All refusals in the log", false))))
+        } @else { ol .conflicts { @for item in &items { (item) } } }
+        @if hidden > 0 { p .quiet { (hidden) " dismissed; each comes back when it is refused again." } }
+    };
+    let about = Page::new("Conflicts", Nav::Conflicts)
+        .purpose("Changes that were refused and have not gone through since. Each is solved by itself when the same thing succeeds.")
+        .help("errors");
+    Ok(page(&cx, about, body))
+}
+
+async fn item(cx: &Desk, conflict: &Conflict) -> Result<Markup, Fault> {
+    let entry = &CATALOGUE.iter().find(|entry| entry.code.to_string() == conflict.code);
+    let existing = existing(cx, conflict).await?;
+    let detail = conflict.detail.strip_suffix(&format!(" ({})", conflict.code)).unwrap_or(&conflict.detail);
+    Ok(html! {
+        li .card data-row {
+            header {
+                h2 { a href={ "/app/log/" (conflict.last.seq) } { (conflict.subject) } }
+                (status(conflict.last.status, Some(&conflict.code)))
+            }
+            p { strong { (entry.map_or("Refused", |entry| entry.title)) } ". " @if !detail.is_empty() { (visible(detail)) } }
+            p .quiet {
+                (conflict.last.method) " " code .wrap { (conflict.last.path.split('?').next().unwrap_or_default()) }
+                @if conflict.count > 1 { " · " (count(conflict.count)) " times since " (when(conflict.first_at, cx.now)) }
+                " · last " (when(conflict.last.at, cx.now))
+                @if !conflict.last.actor.is_empty() { " · by " (conflict.last.actor) }
+            }
+            @if let Some(entry) = entry { p { strong { "What to do: " } (entry.fix) } }
+            @if let Some((href, name)) = &existing {
+                p { (badge(Tone::Info, "Already here")) " " a href=(href) { (name) }
+                    " has this value. Rename or delete one of the two, or let a create take the account over: "
+                    a href="/app/scim#rules" { "matching" } "." }
+            }
+            div .actions {
+                (link(&format!("/app/log/{}", conflict.last.seq), "Open the request", false))
+                @if conflict.code == "PRV-2005" { (link("/app/scim#operations", "Operation switches", false)) }
+                @if conflict.code == "PRV-2004" { (link("/app/scim/tokens", "Tokens", false)) }
+                a .button.quiet href={ "/docs/errors/" (conflict.code) } { "About " (conflict.code) }
+                @if cx.may_change() {
+                    (form(cx, "/app/conflicts/dismiss", html! {
+                        input type="hidden" name="name" value=(conflict.name);
+                        input type="hidden" name="seq" value=(conflict.last.seq);
+                        button .quiet type="submit" { "Dismiss" }
+                    }))
+                }
+            }
+        }
+    })
+}
+
+/// Who has the value that was refused because it is taken.
+async fn existing(cx: &Desk, conflict: &Conflict) -> Result<Option<(String, String)>, Fault> {
+    if conflict.code != "PRV-1007" {
+        return Ok(None);
+    }
+    let (kind, path, place) = match conflict.last.path.starts_with("/Groups") {
+        true => ("Group", "displayName", "groups"),
+        false => ("User", "userName", "users"),
+    };
+    let found = directory::find_by(&cx.app, &cx.tenant, kind, path, &conflict.subject).await?;
+    Ok(found.map(|id| (format!("/app/{place}/{id}"), conflict.subject.clone())))
+}
+
+/// Which group of refusals.
+#[derive(Deserialize)]
+pub(super) struct Which {
+    name: String,
+    #[serde(default)]
+    seq: i64,
+}
+
+/// `POST /app/conflicts/dismiss`.
+pub(super) async fn dismiss(cx: Desk, Form(which): Form<Which>) -> Shown {
+    conflicts::dismiss(&cx.app, &cx.actor(), &cx.tenant, &which.name, which.seq).await?;
+    cx.done("/app/conflicts", Flash::good("Dismissed").undo("/app/conflicts/recall", &[("name", &which.name)]))
+}
+
+/// `POST /app/conflicts/recall`.
+pub(super) async fn recall(cx: Desk, Form(which): Form<Which>) -> Shown {
+    conflicts::recall(&cx.app, &cx.actor(), &cx.tenant, &which.name).await?;
+    cx.done("/app/conflicts", Flash::good("Put back"))
+}

@@ -1,0 +1,457 @@
+//! A11, the provisioning log: what arrives, live, with filters that live in the address.
+
+use crate::admin;
+use crate::app::App;
+use crate::console::chart::{self, Chart};
+use crate::console::parts::{
+    self, Column, Facet, Row, Table, card, count, empty, facets, link, live, ms, pager, status, when,
+};
+use crate::console::{Desk, Icon, Nav, Page, Shown, fragment, page};
+use crate::query;
+use axum::body::{Body, Bytes};
+use axum::extract::RawQuery;
+use axum::http::{HeaderValue, Response, header};
+use maud::{Markup, html};
+use serde_json::Value;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use store::{LogEntry, LogQuery, TenantId};
+use tokio::sync::mpsc;
+
+/// Rows of a page.
+const ROWS: u32 = 50;
+/// Entries that are read at once for an export.
+const EXPORT_ROWS: u32 = 500;
+
+const COLUMNS: [Column; 7] = [
+    Column::new("Time"),
+    Column::new("Request"),
+    Column::new("About"),
+    Column::new("Result"),
+    Column::new("Changed").minor(),
+    Column::new("Took").number().minor(),
+    Column::new("Token").minor(),
+];
+
+/// The filters as the address holds them.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    text: String,
+    result: String,
+    op: String,
+    kind: String,
+    actor: String,
+    code: String,
+    resource: String,
+    since: String,
+    until: String,
+    before: String,
+    paused: bool,
+}
+
+impl Asked {
+    fn parse(raw: &str) -> Self {
+        let get = |name: &str| query::value(raw, name).map(|text| text.trim().to_owned()).unwrap_or_default();
+        Self {
+            text: get("text"),
+            result: get("result"),
+            op: get("op"),
+            kind: get("type"),
+            actor: get("token"),
+            code: get("code"),
+            resource: get("resource"),
+            since: get("since"),
+            until: get("until"),
+            before: get("before"),
+            paused: !get("paused").is_empty(),
+        }
+    }
+
+    fn address(&self, path: &str, before: &str, paused: bool) -> String {
+        let parameters = [
+            ("text", self.text.as_str()),
+            ("result", &self.result),
+            ("op", &self.op),
+            ("type", &self.kind),
+            ("token", &self.actor),
+            ("code", &self.code),
+            ("resource", &self.resource),
+            ("since", &self.since),
+            ("until", &self.until),
+            ("before", before),
+            ("paused", if paused { "1" } else { "" }),
+        ];
+        query::address(path, &parameters)
+    }
+
+    fn query(&self, limit: u32) -> LogQuery {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let (mut failed, mut status_min) = (None, None);
+        match self.result.as_str() {
+            "good" => failed = Some(false),
+            "failed" => failed = Some(true),
+            "broken" => (failed, status_min) = (Some(true), Some(500)),
+            _ => {}
+        }
+        LogQuery {
+            before: self.before.parse().ok(),
+            limit,
+            resource_id: some(&self.resource),
+            status_min,
+            method: some(&self.op).filter(|op| !matches!(op.as_str(), "reads" | "writes")),
+            failed,
+            since_at: scim::schema::instant(&self.since),
+            until_at: scim::schema::instant(&self.until),
+            text: some(&self.text),
+            actor: some(&self.actor),
+            code: some(&self.code),
+            resource_type: some(&self.kind),
+            writes: match self.op.as_str() {
+                "writes" => Some(true),
+                "reads" => Some(false),
+                _ => None,
+            },
+            want_texts: true,
+            ..LogQuery::default()
+        }
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.address("", "", false) != ""
+    }
+}
+
+/// Rows and where they go on.
+async fn rows(cx: &Desk, asked: &Asked) -> Result<(Vec<LogEntry>, Option<i64>), crate::error::Error> {
+    let mut entries = admin::log::list(&cx.app, cx.tenant.tenant.id, asked.query(ROWS + 1)).await?;
+    let more = entries.len() > ROWS as usize;
+    entries.truncate(ROWS as usize);
+    let next = entries.last().filter(|_| more).map(|last| last.seq);
+    Ok((entries, next))
+}
+
+/// `GET /app/log`.
+pub(super) async fn show(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
+    let asked = Asked::parse(&raw.unwrap_or_default());
+    let (entries, next) = rows(&cx, &asked).await?;
+    let id = cx.tenant.tenant.id;
+    let until = cx.now;
+    let counts = cx.app.store().read(move |r| r.log_counts(id, until - 3_600_000_000, until, store::SLOT)).await?;
+    let tokens = admin::tokens::list(&cx.app, Some(id)).await?;
+    let is_first = asked.before.is_empty();
+    let list = listing(&cx, &asked, &entries, next);
+    let body = html! {
+        @if is_first && !asked.is_filtered() && counts.iter().any(|one| one.total() > 0) {
+            (card("Last hour", chart::requests(&Chart {
+                title: "Requests by five minutes",
+                counts: &counts,
+                step: store::SLOT,
+                href: &|one| within(one.at, store::SLOT),
+            })))
+        }
+        (filters(&asked, &cx, tokens.iter().map(|token| token.label.clone()).collect()))
+        @if is_first && !asked.paused {
+            (live("log", &["log"], &asked.address("/app/log/rows", "", false), list))
+        } @else { (list) }
+    };
+    let paused = asked.paused || !is_first;
+    let action = html! {
+        @if paused { a .button href=(asked.address("/app/log", "", false)) { (Icon::Play.svg()) "Follow" } }
+        @else { a .button href=(asked.address("/app/log", "", true)) { (Icon::Pause.svg()) "Pause" } }
+    };
+    let about = Page::new("Provisioning log", Nav::Log)
+        .purpose("Every request that arrived, what was answered, and why.")
+        .action(action)
+        .help("provisioning-log");
+    Ok(page(&cx, about, body))
+}
+
+/// The log of a stretch of time.
+pub(super) fn within(at: i64, step: i64) -> String {
+    let (since, until) = (scim::meta::rfc3339(at), scim::meta::rfc3339(at + step));
+    query::address("/app/log", &[("since", &since), ("until", &until)])
+}
+
+/// `GET /app/log/rows`: what the live region asks for.
+pub(super) async fn fresh(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
+    let asked = Asked::parse(&raw.unwrap_or_default());
+    let (entries, next) = rows(&cx, &asked).await?;
+    Ok(fragment(listing(&cx, &asked, &entries, next)))
+}
+
+fn filters(asked: &Asked, cx: &Desk, mut tokens: Vec<String>) -> Markup {
+    tokens.push("local".into());
+    tokens.sort();
+    tokens.dedup();
+    let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let named = |all: &str, names: Vec<String>| {
+        std::iter::once((String::new(), all.to_owned())).chain(names.into_iter().map(|n| (n.clone(), n))).collect()
+    };
+    let types = cx.tenant.types.iter().map(|rt| rt.name.clone()).collect();
+    let list = [
+        Facet {
+            name: "result",
+            label: "Result",
+            value: &asked.result,
+            choices: pairs(&[
+                ("", "All"),
+                ("good", "Answered"),
+                ("failed", "Refused or failed"),
+                ("broken", "Failed (5xx)"),
+            ]),
+        },
+        Facet {
+            name: "op",
+            label: "Operation",
+            value: &asked.op,
+            choices: pairs(&[
+                ("", "All"),
+                ("writes", "Changes"),
+                ("reads", "Reads"),
+                ("POST", "POST"),
+                ("PUT", "PUT"),
+                ("PATCH", "PATCH"),
+                ("DELETE", "DELETE"),
+            ]),
+        },
+        Facet { name: "type", label: "Resource", value: &asked.kind, choices: named("All", types) },
+        Facet { name: "token", label: "Token", value: &asked.actor, choices: named("All", tokens) },
+    ];
+    let narrowed =
+        [("Resource", &asked.resource), ("Code", &asked.code), ("Since", &asked.since), ("Until", &asked.until)];
+    html! {
+        (facets("/app/log", Some(("text", &asked.text)), &list))
+        @if narrowed.iter().any(|(_, value)| !value.is_empty()) {
+            p .narrowed {
+                "Only "
+                @for (word, value) in narrowed.iter().filter(|(_, value)| !value.is_empty()) {
+                    span .chip { (word.to_lowercase()) " " code { (value.as_str()) } }
+                }
+                a href="/app/log" { "Show all" }
+            }
+        }
+    }
+}
+
+fn listing(cx: &Desk, asked: &Asked, entries: &[LogEntry], next: Option<i64>) -> Markup {
+    if entries.is_empty() {
+        return nothing(cx, asked);
+    }
+    let more = next.map(|seq| asked.address("/app/log", &seq.to_string(), false));
+    let first = (!asked.before.is_empty()).then(|| asked.address("/app/log", "", false));
+    html! {
+        (parts::table(&Table {
+            caption: "Requests, newest first",
+            columns: &COLUMNS,
+            rows: entries.iter().map(|entry| row(entry, cx.now)).collect(),
+            body_id: None,
+        }))
+        (pager(first.as_deref(), more.as_deref(), entries.len(), None))
+        p .exports {
+            "Export what is filtered: "
+            a href=(query_and(&asked.address("/app/log/export", "", false), "format=ndjson")) download { "NDJSON" }
+            " · "
+            a href=(query_and(&asked.address("/app/log/export", "", false), "format=csv")) download { "CSV" }
+            " · entries stay " (cx.tenant.tenant.settings.log.keep_days) " days "
+            a href="/app/settings#log" { "(settings)" }
+        }
+    }
+}
+
+fn query_and(address: &str, parameter: &str) -> String {
+    format!("{address}{}{parameter}", if address.contains('?') { '&' } else { '?' })
+}
+
+fn row(entry: &LogEntry, now: i64) -> Row {
+    let href = format!("/app/log/{}", entry.seq);
+    let about = about(entry);
+    let path = entry.path.split('?').next().unwrap_or_default();
+    Row {
+        id: Some(format!("log-{}", entry.seq)),
+        class: if entry.status >= 400 { "bad-row" } else { "" },
+        cells: vec![
+            html! { a href=(href) { (when(entry.at, now)) } },
+            html! { span .method { (entry.method) } " " code .path title=(entry.path) { (short(path)) } },
+            match resource(entry) {
+                Some(href) => html! { a href=(href) { (about) } },
+                None => html! { (about) },
+            },
+            status(entry.status, entry.code.as_deref()),
+            html! { (changed(entry)) },
+            html! { (ms(entry.took_us)) },
+            html! { @if entry.actor.is_empty() { span .quiet { "—" } } @else { (entry.actor) } },
+        ],
+    }
+}
+
+/// An id in a path is long and the same everywhere: its beginning is enough beside the name.
+fn short(path: &str) -> String {
+    let cut = |part: &str| match part.char_indices().nth(9) {
+        Some((at, _)) if part.len() >= 32 => format!("{}…", part.get(..at).unwrap_or_default()),
+        _ => part.to_owned(),
+    };
+    path.split('/').map(cut).collect::<Vec<_>>().join("/")
+}
+
+/// The page of the resource that an entry is about, unless it deleted it.
+pub(super) fn resource(entry: &LogEntry) -> Option<String> {
+    let id = entry.resource_id.as_deref().filter(|_| entry.method != "DELETE" || entry.status >= 400)?;
+    match entry.resource_type.as_deref() {
+        Some("User") => Some(format!("/app/users/{id}")),
+        Some("Group") => Some(format!("/app/groups/{id}")),
+        _ => None,
+    }
+}
+
+/// Whom or what an entry is about, as the request or the answer names it.
+pub(super) fn about(entry: &LogEntry) -> String {
+    let read = |text: &Option<String>| -> Value {
+        text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    };
+    for value in [read(&entry.body), read(&entry.answer)] {
+        let named = ["userName", "displayName"].iter().find_map(|name| value.get(name).and_then(Value::as_str));
+        if let Some(named) = named {
+            return named.to_owned();
+        }
+    }
+    if let Some(total) = read(&entry.answer).get("totalResults").and_then(Value::as_u64)
+        && entry.status < 400
+    {
+        let asked = entry.path.split_once("filter=").map(|(_, filter)| query::decode(filter));
+        let value = asked.as_deref().and_then(|filter| filter.split('"').nth(1)).map(str::to_owned);
+        return match value {
+            Some(value) if total == 0 => format!("{value} (not found)"),
+            Some(value) => value,
+            None => format!("{} found", count(total)),
+        };
+    }
+    let asked = entry.path.split_once("filter=").map(|(_, filter)| query::decode(filter));
+    if let Some(value) = asked.as_deref().and_then(|filter| filter.split('"').nth(1)) {
+        return value.to_owned();
+    }
+    match entry.diff.as_deref().and_then(|diff| name_in(diff)) {
+        Some(name) => name,
+        None => entry.resource_id.as_deref().map(short).unwrap_or_else(|| "—".into()),
+    }
+}
+
+fn name_in(diff: &str) -> Option<String> {
+    let diff: Value = serde_json::from_str(diff).ok()?;
+    let of = |one: &Value| ["after", "before"].iter().find_map(|side| Some(one.get(side)?.as_str()?.to_owned()));
+    let named = |name: &str| {
+        diff.as_array()?.iter().find(|one| one.get("attribute").and_then(Value::as_str) == Some(name)).and_then(of)
+    };
+    named("userName").or_else(|| named("displayName"))
+}
+
+/// The first attributes that changed, by their short names.
+fn changed(entry: &LogEntry) -> String {
+    let diff: Value = entry.diff.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let all: Vec<String> = diff
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| {
+            let name = one.get("attribute")?.as_str()?;
+            let short = name.rsplit(':').next().unwrap_or(name);
+            Some(match (name, one.get("count").and_then(Value::as_u64)) {
+                ("membersAdded", Some(number)) => format!("+{number} members"),
+                ("membersRemoved", Some(number)) => format!("−{number} members"),
+                _ => short.to_owned(),
+            })
+        })
+        .collect();
+    let first = all.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    if all.len() > 3 { format!("{first} +{}", all.len() - 3) } else { first }
+}
+
+fn nothing(cx: &Desk, asked: &Asked) -> Markup {
+    if asked.is_filtered() || !asked.before.is_empty() {
+        let text = html! { "Among the newest 50 000 requests none fits the filters." };
+        return empty(Icon::Search, "Nothing fits", text, Some(link("/app/log", "Show all requests", false)));
+    }
+    let sample = format!("curl {}/Users?count=1 -H 'Authorization: Bearer YOUR-TOKEN'", cx.endpoint);
+    html! {
+        (empty(Icon::Log, "Nothing received yet", html! { "The endpoint is up and waits for its first request." }, Some(link("/app/setup", "Set it up", true))))
+        (parts::code("Try it from a terminal", &sample))
+    }
+}
+
+/// `GET /app/log/export?format=ndjson|csv`: everything that the filters let through, as it is read.
+pub(super) async fn export(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
+    let raw = raw.unwrap_or_default();
+    let csv = query::value(&raw, "format").is_some_and(|format| format == "csv");
+    let asked = Asked::parse(&raw);
+    let (out, body) = mpsc::channel(4);
+    tokio::spawn(pump(cx.app.clone(), cx.tenant.tenant.id, asked.query(EXPORT_ROWS), csv, out));
+    let mut response = Response::new(Body::new(Streamed(body)));
+    let (kind, name) = if csv { ("text/csv; charset=utf-8", "csv") } else { ("application/x-ndjson", "ndjson") };
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let name = format!("attachment; filename=\"provisioning-log.{name}\"");
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+async fn pump(app: App, tenant: TenantId, mut asked: LogQuery, csv: bool, out: mpsc::Sender<Bytes>) {
+    if csv
+        && out
+            .send("seq,at,method,path,status,code,token,remote,resourceType,resourceId,tookUs\r\n".into())
+            .await
+            .is_err()
+    {
+        return;
+    }
+    while let Ok(entries) = admin::log::list(&app, tenant, asked.clone()).await {
+        let Some(last) = entries.last() else { return };
+        asked.before = Some(last.seq);
+        let text: String = entries.iter().map(|entry| if csv { csv_line(entry) } else { json_line(entry) }).collect();
+        if out.send(text.into()).await.is_err() || entries.len() < EXPORT_ROWS as usize {
+            return;
+        }
+    }
+}
+
+fn json_line(entry: &LogEntry) -> String {
+    let mut line = crate::api::feeds::show_entry(entry, true).to_string();
+    line.push('\n');
+    line
+}
+
+/// RFC 4180; a cell that a spreadsheet would take for a formula gets an apostrophe in front.
+fn csv_line(entry: &LogEntry) -> String {
+    let cell = |text: &str| {
+        let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        format!("\"{}{}\"", if risky { "'" } else { "" }, text.replace('"', "\"\""))
+    };
+    let cells = [
+        entry.seq.to_string(),
+        scim::meta::rfc3339(entry.at),
+        entry.method.clone(),
+        cell(&entry.path),
+        entry.status.to_string(),
+        entry.code.clone().unwrap_or_default(),
+        cell(&entry.actor),
+        cell(entry.remote.as_deref().unwrap_or_default()),
+        cell(entry.resource_type.as_deref().unwrap_or_default()),
+        cell(entry.resource_id.as_deref().unwrap_or_default()),
+        entry.took_us.to_string(),
+    ];
+    format!("{}\r\n", cells.join(","))
+}
+
+/// A body that comes piece by piece.
+struct Streamed(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for Streamed {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(hyper::body::Frame::data(piece))))
+    }
+}

@@ -1,0 +1,346 @@
+//! A12, one entry of the log: what came in, what we answered, what changed, why, and what followed.
+
+use super::log::{about, resource};
+use crate::admin;
+use crate::auth::Actor;
+use crate::console::parts::{
+    self, Tone, badge, card, card_with, code, definitions, form, json, link, ms, note, status, time, visible,
+};
+use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
+use crate::scim::{Acted, Order, act};
+use axum::extract::Path;
+use axum::http::Method;
+use maud::{Markup, html};
+use scim::code::CATALOGUE;
+use serde_json::Value;
+use std::sync::Arc;
+use store::{Change, LogEntry, LogQuery};
+
+/// What stands around an entry.
+struct Around {
+    /// The failures before and behind it.
+    before: Option<i64>,
+    behind: Option<i64>,
+    /// What it told the change feed.
+    changes: Vec<Change>,
+}
+
+/// `GET /app/log/{seq}`.
+pub(super) async fn show(cx: Desk, Path(seq): Path<i64>) -> Shown {
+    let entry = admin::log::entry(&cx.app, cx.tenant.tenant.id, seq).await?;
+    whole(&cx, &entry, None).await
+}
+
+/// `POST /app/log/{seq}/replay`: the same request against what is there now, and everything undone at its end.
+pub(super) async fn replay(cx: Desk, Path(seq): Path<i64>) -> Shown {
+    let entry = admin::log::entry(&cx.app, cx.tenant.tenant.id, seq).await?;
+    let acted = rehearse(&cx, &entry).await?;
+    whole(&cx, &entry, Some(&acted)).await
+}
+
+/// Why an entry cannot be rehearsed.
+fn hindrance(entry: &LogEntry) -> Option<&'static str> {
+    let body = entry.body.as_deref().unwrap_or_default();
+    let takes_body = matches!(entry.method.as_str(), "POST" | "PUT" | "PATCH");
+    if entry.path.starts_with("/Bulk") {
+        Some("A bulk request is many requests, which see what the ones before them did: it cannot be rehearsed.")
+    } else if entry.path.contains("[redacted]") || body.contains("[redacted]") {
+        Some("The log keeps no secrets, and this request held one: it cannot be asked again.")
+    } else if takes_body && serde_json::from_str::<Value>(body).is_err() {
+        Some("The body was not kept whole: the limit for bodies is a setting of the log.")
+    } else {
+        None
+    }
+}
+
+async fn rehearse(cx: &Desk, entry: &LogEntry) -> Result<Acted, Fault> {
+    if let Some(why) = hindrance(entry) {
+        return Err(scim::Error::invalid_value(why).into());
+    }
+    let tokens = admin::tokens::list(&cx.app, Some(cx.tenant.tenant.id)).await?;
+    let scope = tokens.iter().rev().find(|token| token.label == entry.actor).map(|token| token.scope);
+    let actor =
+        Arc::new(Actor { label: entry.actor.clone(), scope: scope.unwrap_or(store::Scope::ALL), ..Actor::local() });
+    let (path, query) = entry.path.split_once('?').unwrap_or((&entry.path, ""));
+    let order = Order {
+        method: Method::from_bytes(entry.method.as_bytes()).unwrap_or(Method::GET),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        body: entry.body.clone().unwrap_or_default().into(),
+        origin: cx.origin.clone(),
+        rehearsal: true,
+    };
+    Ok(act(&cx.app, &cx.tenant, actor, &cx.endpoint, order).await)
+}
+
+async fn around(cx: &Desk, entry: &LogEntry) -> Result<Around, Fault> {
+    let (tenant, seq, at, id) = (cx.tenant.tenant.id, entry.seq, entry.at, entry.resource_id.clone());
+    let around = cx
+        .app
+        .store()
+        .read(move |r| -> store::Result<Around> {
+            let failed = LogQuery { failed: Some(true), limit: 1, ..LogQuery::default() };
+            let before = r.log(tenant, &LogQuery { before: Some(seq), ..failed.clone() })?;
+            let behind = r.log(tenant, &LogQuery { after: Some(seq), ..failed })?;
+            let mut changes = match &id {
+                Some(id) => r.changes_of(tenant, id, None, 200)?,
+                None => Vec::new(),
+            };
+            changes.retain(|change| change.at == at);
+            Ok(Around { before: before.first().map(|e| e.seq), behind: behind.first().map(|e| e.seq), changes })
+        })
+        .await?;
+    Ok(around)
+}
+
+async fn whole(cx: &Desk, entry: &LogEntry, replayed: Option<&Acted>) -> Shown {
+    let around = around(cx, entry).await?;
+    let subject = about(entry);
+    let title = format!("{} {}", entry.method, subject);
+    let body = html! {
+        (steps_between(&around))
+        @if let Some(acted) = replayed { (rehearsed(entry, acted)) }
+        @if entry.status >= 400 { (trouble(entry)) }
+        (came_in(cx, entry))
+        (answered(entry))
+        (changes(entry))
+        (why(cx, entry))
+        (then(entry, &around.changes))
+        (again(cx, entry))
+    };
+    let purpose = html! {
+        (time(entry.at)) " · " (ms(entry.took_us)) " · "
+        @if let Some(href) = resource(entry) { a href=(href) { "open " (subject) } } @else { (subject) }
+    };
+    let about = Page::new(title, Nav::Log)
+        .under("Provisioning log", "/app/log")
+        .purpose(purpose)
+        .action(status(entry.status, entry.code.as_deref()))
+        .help("provisioning-log");
+    Ok(page(cx, about, body))
+}
+
+fn steps_between(around: &Around) -> Markup {
+    html! {
+        nav .between aria-label="Errors around this one" {
+            @if let Some(seq) = around.before { a .button.small href={ "/app/log/" (seq) } rel="prev" { "Previous error" } }
+            @if let Some(seq) = around.behind { a .button.small href={ "/app/log/" (seq) } rel="next" { "Next error" } }
+        }
+    }
+}
+
+fn trouble(entry: &LogEntry) -> Markup {
+    let code = entry.code.as_deref().unwrap_or_default();
+    let known = CATALOGUE.iter().find(|known| known.code.to_string() == code);
+    let answer: Value = entry.answer.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let detail = answer.get("detail").and_then(Value::as_str).unwrap_or_default();
+    let detail = detail.strip_suffix(&format!(" ({code})")).unwrap_or(detail);
+    note(
+        Tone::Bad,
+        known.map_or("This was refused", |known| known.title),
+        html! {
+            @if !detail.is_empty() { p { (visible(detail)) } }
+            @if let Some(known) = known {
+                p { strong { "What to do: " } (known.fix) }
+                p { a href={ "/docs/errors/" (code) } { "About " (code) } }
+            }
+            @if code == "PRV-2005" { p { (link("/app/scim#operations", "Look at the operation switches", false)) } }
+            @if code == "PRV-1007" { p { a href="/app/conflicts" { "Open conflicts" } } }
+        },
+    )
+}
+
+fn came_in(cx: &Desk, entry: &LogEntry) -> Markup {
+    let url = format!("{}{}", cx.endpoint, entry.path);
+    let none = || html! { span .quiet { "not told" } };
+    let facts = [
+        ("Address", html! { code .wrap { (entry.method) " " (visible(&url)) } }),
+        (
+            "Token",
+            if entry.actor.is_empty() {
+                html! { "none that is known" }
+            } else {
+                html! { (entry.actor) " · " code { "$TOKEN" } }
+            },
+        ),
+        ("From", entry.remote.as_deref().map_or_else(none, |from| html! { code { (from) } })),
+        ("Program", entry.user_agent.as_deref().map_or_else(none, |agent| html! { (visible(agent)) })),
+        ("Request id", html! { code { (entry.request_id) } " " (parts::copy_button("request id", &entry.request_id)) }),
+    ];
+    card(
+        "What came in",
+        html! {
+            (definitions(&facts))
+            @match entry.body.as_deref() {
+                Some(body) if !body.is_empty() => (json("Body, secrets taken out", body)),
+                _ if matches!(entry.method.as_str(), "POST" | "PUT" | "PATCH") => p .quiet {
+                    "No body was sent, or bodies are not kept. " a href="/app/settings#log" { "What the log keeps" }
+                },
+                _ => p .quiet { "A request of this kind has no body." },
+            }
+        },
+    )
+}
+
+fn answered(entry: &LogEntry) -> Markup {
+    card_with(
+        "What we answered",
+        status(entry.status, entry.code.as_deref()),
+        html! {
+            @match entry.answer.as_deref() {
+                Some(answer) if !answer.is_empty() => (json("Answer", answer)),
+                _ => p .quiet { "An answer without a body: " (entry.status) "." },
+            }
+        },
+    )
+}
+
+fn diff_of(text: Option<&str>) -> Vec<Value> {
+    let diff: Value = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    diff.as_array().cloned().unwrap_or_default()
+}
+
+fn changes(entry: &LogEntry) -> Markup {
+    let diff = diff_of(entry.diff.as_deref());
+    card(
+        "What changed",
+        html! {
+            @if diff.is_empty() { p .quiet { @if entry.status >= 400 { "Nothing: the request was refused." } @else { "Nothing was different." } } }
+            @else { (difference(&diff)) }
+        },
+    )
+}
+
+/// Attributes before and after, one row each.
+pub(super) fn difference(diff: &[Value]) -> Markup {
+    html! {
+        div .scroll tabindex="0" role="region" aria-label="Attributes before and after" {
+            table .diff {
+                thead { tr { th scope="col" { "Attribute" } th scope="col" { "Before" } th scope="col" { "After" } } }
+                tbody {
+                    @for one in diff {
+                        tr {
+                            @let name = one.get("attribute").and_then(Value::as_str).unwrap_or_default();
+                            th scope="row" { code .wrap { (name) } }
+                            @if let Some(ids) = one.get("ids").and_then(Value::as_array) {
+                                td {}
+                                td { (one.get("count").and_then(Value::as_u64).unwrap_or(0)) " members"
+                                    ul .ids { @for id in ids.iter().filter_map(Value::as_str).take(20) { li { a href={ "/app/users/" (id) } { code { (id) } } } } }
+                                }
+                            } @else {
+                                td .was { (value(one.get("before"))) }
+                                td .is { (value(one.get("after"))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn value(value: Option<&Value>) -> Markup {
+    match value {
+        None | Some(Value::Null) => html! { span .quiet { "—" } },
+        Some(Value::String(text)) => visible(text),
+        Some(other) => html! { code .wrap { (visible(&other.to_string())) } },
+    }
+}
+
+/// The decisions in their order: those that every request goes through, then those of this one.
+fn why(cx: &Desk, entry: &LogEntry) -> Markup {
+    let told: Vec<String> = entry.steps.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let code = entry.code.as_deref().unwrap_or_default();
+    let area = if entry.path.starts_with("/Groups") { "groups" } else { "users" };
+    let operation = match entry.method.as_str() {
+        "POST" if !entry.path.contains("/.search") => "create",
+        "PUT" | "PATCH" => "update",
+        "DELETE" => "delete",
+        _ => "read",
+    };
+    let known = !entry.actor.is_empty();
+    card(
+        "Why",
+        html! {
+            ol .decisions {
+                @if known { li .good { "Recognised by the token “" (entry.actor) "” of the tenant " (cx.tenant.tenant.name) } }
+                @else if entry.status == 401 { li .bad { "Not recognised: no valid token" } }
+                @if code == "PRV-2005" { li .bad { "The switch " strong { (operation) } " of " (area) " was off" } }
+                @else if code == "PRV-2004" { li .bad { "The scope of the token does not cover this" } }
+                @else if known && entry.status < 400 { li .good { "The switch " strong { (operation) } " of " (area) " was on, the scope covers it" } }
+                @for step in &told { li { (visible(step)) } }
+                @if entry.status >= 400 { li .bad { "Refused with " (entry.status) " " (code) } } @else { li .good { "Answered with " (entry.status) } }
+            }
+        },
+    )
+}
+
+fn then(entry: &LogEntry, changes: &[Change]) -> Markup {
+    card(
+        "Then",
+        html! {
+            @if changes.is_empty() {
+                p .quiet { @if entry.status >= 400 || entry.method == "GET" { "Nothing followed." } @else { "Nothing changed, so nothing followed." } }
+            } @else {
+                ul .plain {
+                    @for change in changes {
+                        li { (badge(Tone::Info, change.kind.as_str())) " change " strong { "#" (change.seq) } " of the feed"
+                            span .quiet { " · " code { (change.what.to_string()) } } }
+                    }
+                }
+            }
+        },
+    )
+}
+
+fn again(cx: &Desk, entry: &LogEntry) -> Markup {
+    card(
+        "Again",
+        html! {
+            (code("Copy as curl", &curl(cx, entry)))
+            @match hindrance(entry) {
+                Some(why) => p .quiet { (why) },
+                None if cx.may_change() => (form(cx, &format!("/app/log/{}/replay", entry.seq), html! {
+                    p .hint { "A rehearsal asks the same again, shows what would come of it now, and changes nothing." }
+                    button type="submit" { (Icon::Play.svg()) span { "Rehearse it now" } }
+                })),
+                None => p .quiet { "A rehearsal needs the role admin." },
+            }
+            p { a href={ "/api/v1/tenants/" (cx.tenant.tenant.name) "/log/" (entry.seq) } { "This entry as JSON" } " (needs an administrator's token)" }
+        },
+    )
+}
+
+/// The request for a shell; what is quoted stays quoted.
+fn curl(cx: &Desk, entry: &LogEntry) -> String {
+    let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let url = format!("{}{}", cx.endpoint, entry.path);
+    let mut lines =
+        vec![format!("curl -i -X {} {}", entry.method, quote(&url)), "-H \"Authorization: Bearer $TOKEN\"".into()];
+    if let Some(body) = entry.body.as_deref().filter(|body| !body.is_empty()) {
+        lines.push("-H 'Content-Type: application/scim+json'".into());
+        lines.push(format!("--data {}", quote(body)));
+    }
+    lines.join(" \\\n  ")
+}
+
+fn rehearsed(entry: &LogEntry, acted: &Acted) -> Markup {
+    let answer = &acted.answer;
+    let same = answer.status == entry.status;
+    let title = if same { "Rehearsed: the same would happen" } else { "Rehearsed: now something else would happen" };
+    let told = acted.trace.told();
+    note(
+        if answer.status < 400 { Tone::Good } else { Tone::Warn },
+        title,
+        html! {
+            p { "The same request now would be answered with " (status(answer.status, answer.code.map(|code| code.to_string()).as_deref()))
+                ". Nothing was changed and nothing was logged." }
+            @if !acted.trace.diff.is_empty() { (difference(&acted.trace.diff)) }
+            @else if answer.status < 400 { p { "Nothing would be different." } }
+            @if !told.is_empty() { ol .decisions { @for step in &told { li { (visible(step)) } } } }
+            @if !answer.body.is_empty() {
+                details { summary { "The answer" } (json("Answer of the rehearsal", &String::from_utf8_lossy(&answer.body))) }
+            }
+        },
+    )
+}

@@ -1,0 +1,220 @@
+//! A1, the overview: what arrives, how it goes, what needs somebody.
+
+use super::log::{about, within};
+use super::setup;
+use crate::admin::conflicts;
+use crate::admin::tokens::State;
+use crate::console::chart::{self, Chart};
+use crate::console::parts::{
+    self, Column, Row, Table, Tone, card, card_with, count, link, live, ms, percent, status, tile, when,
+};
+use crate::console::{Desk, Fault, Nav, Page, Shown, fragment, page};
+use maud::{Markup, html};
+use store::{LogCount, LogEntry, LogQuery, SLOT, Token};
+
+const MINUTE: i64 = 60_000_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// Deactivated users are counted up to here.
+const COUNTED_MAX: u32 = 100_000;
+
+/// A span to look at, and the stretches that its charts have; 60 at the most.
+struct Range {
+    key: &'static str,
+    words: &'static str,
+    span: i64,
+    step: i64,
+}
+
+const RANGES: [Range; 4] = [
+    Range { key: "1h", words: "1 hour", span: HOUR, step: SLOT },
+    Range { key: "24h", words: "24 hours", span: DAY, step: 30 * MINUTE },
+    Range { key: "7d", words: "7 days", span: 7 * DAY, step: 3 * HOUR },
+    Range { key: "30d", words: "30 days", span: 30 * DAY, step: 12 * HOUR },
+];
+
+fn range(cx: &Desk) -> &'static Range {
+    let asked = cx.asked("range").unwrap_or_default();
+    let [_, usual, ..] = &RANGES;
+    RANGES.iter().find(|range| range.key == asked).unwrap_or(usual)
+}
+
+/// Everything that the page shows of the moment.
+struct Now {
+    counts: Vec<LogCount>,
+    users: u64,
+    inactive: u64,
+    groups: u64,
+    entries: Vec<LogEntry>,
+    tokens: Vec<Token>,
+    turned_away: Option<LogEntry>,
+}
+
+async fn look(cx: &Desk, range: &Range) -> Result<Now, Fault> {
+    let (state, now, span, step) = (std::sync::Arc::clone(&cx.tenant), cx.now, range.span, range.step);
+    let look = cx
+        .app
+        .store()
+        .read(move |r| -> store::Result<Now> {
+            let tenant = state.tenant.id;
+            let users = state.named("User");
+            let inactive = match users {
+                Some(rt) => r.count_with(tenant, rt, "active", &false.into(), COUNTED_MAX)?,
+                None => 0,
+            };
+            let asked = LogQuery { limit: 10, want_texts: true, ..LogQuery::default() };
+            let failed = LogQuery { limit: 50, failed: Some(true), since_at: Some(now - DAY), ..LogQuery::default() };
+            Ok(Now {
+                counts: r.log_counts(tenant, now - span, now, step)?,
+                users: r.count(tenant, "User")?,
+                groups: r.count(tenant, "Group")?,
+                inactive,
+                entries: r.log(tenant, &asked)?,
+                tokens: r.tokens(Some(tenant))?,
+                turned_away: r.log(tenant, &failed)?.into_iter().find(|entry| entry.status == 401),
+            })
+        })
+        .await?;
+    Ok(look)
+}
+
+/// `GET /app?range=24h`.
+pub(super) async fn show(cx: Desk) -> Shown {
+    let range = range(&cx);
+    let progress = setup::progress(&cx.app, &cx.tenant).await?;
+    let all: Vec<(&str, String, bool)> =
+        RANGES.iter().map(|one| (one.words, format!("/app?range={}", one.key), one.key == range.key)).collect();
+    let body = html! {
+        @if let Some(setup) = setup::short(&progress) { (setup) }
+        (live("now", &["tiles", "log"], &format!("/app/now?range={}", range.key), moment(&cx, range).await?))
+    };
+    let about = Page::new("Overview", Nav::Overview)
+        .purpose("What arrives, and what became of it.")
+        .action(parts::tabs("Range", &all))
+        .help("provisioning-log");
+    Ok(page(&cx, about, body))
+}
+
+/// `GET /app/now`.
+pub(super) async fn fresh(cx: Desk) -> Shown {
+    let range = range(&cx);
+    Ok(fragment(moment(&cx, range).await?))
+}
+
+async fn moment(cx: &Desk, range: &Range) -> Result<Markup, Fault> {
+    let now = look(cx, range).await?;
+    let mut whole = LogCount::default();
+    now.counts.iter().for_each(|one| whole.add(one));
+    let needs = attention(cx, &now, &whole).await?;
+    let href = |one: &LogCount| within(one.at, range.step);
+    let chart = |title| Chart { title, counts: &now.counts, step: range.step, href: &href };
+    Ok(html! {
+        (tiles(&now, &whole, range))
+        (needs)
+        @if whole.total() > 0 {
+            div .two {
+                (card("Requests", chart::requests(&chart("Requests over time"))))
+                (card("How long answers took", chart::latency(&chart("Time to answer"))))
+            }
+        }
+        (latest(&now.entries, cx.now))
+    })
+}
+
+/// Where nothing was counted, a tile says so; it does not say 0 %.
+fn tiles(now: &Now, whole: &LogCount, range: &Range) -> Markup {
+    let none = html! { "no requests in this time" };
+    let failed = whole.refused + whole.broken;
+    let half = whole.quantile(0.5).map(|us| ms(us.cast_signed()));
+    let slow = whole.quantile(0.95).map(|us| ms(us.cast_signed()));
+    let active = count(now.users.saturating_sub(now.inactive));
+    let inactive =
+        if now.inactive >= u64::from(COUNTED_MAX) { "more than 100 000".into() } else { count(now.inactive) };
+    html! {
+        div .tiles {
+            (tile(&count(whole.total()), "Requests", html! { "in the last " (range.words) }))
+            @if whole.total() == 0 { (tile("—", "Refused or failed", none.clone())) }
+            @else { (tile(&percent(failed, whole.total()), "Refused or failed", html! {
+                @if failed == 0 { "none" } @else { a href="/app/log?result=failed" { (count(failed)) " requests" } }
+                @if whole.broken > 0 { ", " (count(whole.broken)) " of them ours (5xx)" }
+            })) }
+            @match (half, slow) {
+                (Some(half), Some(slow)) => (tile(&half, "Time to answer", html! { "95 % within " (slow) })),
+                _ => (tile("—", "Time to answer", none)),
+            }
+            @if now.users == 0 { (tile("—", "People", html! { "nobody has arrived yet" })) }
+            @else { (tile(&active, "Active people", html! { a href="/app/users?active=no" { (inactive) " deactivated" } " · " a href="/app/groups" { (count(now.groups)) " groups" } })) }
+        }
+    }
+}
+
+/// What somebody should look at, the worst first.
+async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fault> {
+    let mut items: Vec<(Tone, Markup)> = Vec::new();
+    let open: Vec<&Token> = now.tokens.iter().filter(|token| State::of(token, cx.now) == State::Active).collect();
+    if open.is_empty() && !now.tokens.is_empty() {
+        items.push((
+            Tone::Bad,
+            html! { "No token is active: every request is refused. " a href="/app/scim/tokens" { "Generate one" } },
+        ));
+    }
+    for token in open.iter().filter(|token| token.rotated_to.is_none()) {
+        let Some(at) = token.expires_at.filter(|at| at - cx.now < 30 * DAY) else { continue };
+        let tone = if at - cx.now < 7 * DAY { Tone::Bad } else { Tone::Warn };
+        items.push((tone, html! { "The token “" (token.label) "” ends " (when(at, cx.now)) ". " a href={ "/app/scim/tokens/" (token.id) } { "Rotate it" } }));
+    }
+    let switches = cx.tenant.tenant.settings.switches;
+    if !switches.users.read || !switches.users.update {
+        let word = if switches.users.read { "Update" } else { "Read" };
+        items.push((Tone::Bad, html! { (word) " is switched off for users: " @if switches.users.read { "nobody is deactivated. " } @else { "provisioning stands still. " } a href="/app/scim#operations" { "Operation switches" } }));
+    }
+    if whole.broken > 0 {
+        items.push((Tone::Bad, html! { (count(whole.broken)) " requests failed inside this server. " a href="/app/log?result=broken" { "Look at them" } }));
+    }
+    if let Some(entry) = &now.turned_away {
+        items.push((Tone::Warn, html! { "A request without a valid token came " (when(entry.at, cx.now)) @if let Some(from) = &entry.remote { " from " code { (from) } } ". " a href={ "/app/log/" (entry.seq) } { "Look at it" } }));
+    }
+    let (waiting, _) = conflicts::list(&cx.app, &cx.tenant).await?;
+    if !waiting.is_empty() {
+        let number = waiting.len();
+        items.push((Tone::Warn, html! { (number) @if number == 1 { " conflict waits" } @else { " conflicts wait" } ", the newest about " strong { (waiting.first().map(|c| c.subject.as_str()).unwrap_or_default()) } ". " a href="/app/conflicts" { "Conflicts" } }));
+    }
+    if items.is_empty() {
+        return Ok(html! {});
+    }
+    Ok(card(
+        "Needs attention",
+        html! {
+            ul .attention { @for (tone, item) in &items { li class=(tone.class()) { (tone.icon().svg()) span { (item) } } } }
+        },
+    ))
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::new("Time"),
+    Column::new("Request"),
+    Column::new("About"),
+    Column::new("Result"),
+    Column::new("Took").number().minor(),
+];
+
+fn latest(entries: &[LogEntry], now: i64) -> Markup {
+    let rows = entries.iter().map(|entry| Row {
+        cells: vec![
+            html! { a href={ "/app/log/" (entry.seq) } { (when(entry.at, now)) } },
+            html! { span .method { (entry.method) } },
+            html! { (about(entry)) },
+            status(entry.status, entry.code.as_deref()),
+            html! { (ms(entry.took_us)) },
+        ],
+        ..Row::default()
+    });
+    html! {
+        @if entries.is_empty() {
+            (card("Latest requests", html! { p .quiet { "Nothing has arrived yet; the endpoint is up." } (link("/app/setup", "Set it up", false)) }))
+        } @else {
+            (card_with("Latest requests", html! { a href="/app/log" { "All of the log" } },
+                parts::table(&Table { caption: "Latest requests", columns: &COLUMNS, rows: rows.collect(), body_id: None })))
+        }
+    }
+}

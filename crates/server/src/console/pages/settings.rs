@@ -1,0 +1,315 @@
+//! A15, settings of the tenant: its address, what the log keeps, which oddities are understood, sizes and orders.
+
+use crate::admin;
+use crate::console::parts::{Field, Tone, bytes, card, choice, field, form, note};
+use crate::console::{Desk, Flash, Nav, Page, Shown, page};
+use crate::query;
+use axum::body::Bytes;
+use axum::http::{HeaderValue, Response, header};
+use maud::{Markup, html};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use store::ManagerMatch;
+
+/// Who sends each oddity and why it is understood, in the words of `docs/deviations.toml`.
+const DEVIATIONS: &str = include_str!("../../../../../docs/deviations.toml");
+
+/// `GET /app/settings`.
+pub(super) async fn show(cx: Desk) -> Shown {
+    let id = cx.tenant.tenant.id;
+    let used = cx.app.store().read(move |r| r.log_bytes(id)).await?;
+    Ok(page(&cx, about(&cx), whole(&cx, used, None)))
+}
+
+fn about(cx: &Desk) -> Page {
+    Page::new("Settings", Nav::Settings)
+        .purpose(html! { "Of the tenant " strong { (cx.tenant.tenant.name) } "." })
+        .action(html! { a .button href="/app/settings/export" download="settings.json" { "Export as JSON" } })
+        .help("operate")
+}
+
+/// What was refused: the section, the fields as they were sent, the sentence.
+type Wrong<'a> = (&'a str, &'a HashMap<String, String>, &'a str);
+
+fn whole(cx: &Desk, used: u64, wrong: Option<Wrong<'_>>) -> Markup {
+    let of = |section: &str| wrong.filter(|(have, ..)| *have == section);
+    html! {
+        (crate::console::settings_tabs("/app/settings"))
+        (address(cx, of("address")))
+        (log(cx, of("log"), used))
+        (sizes(cx, of("sizes")))
+        (managers(cx, of("managers")))
+        (dialect(cx))
+        (passwords(cx))
+        (card("About", html! { p { "Provost " (env!("CARGO_PKG_VERSION")) " · " a href="/docs" { "Guide" } " · " a href="/docs/api" { "Admin API" } } }))
+    }
+}
+
+fn section(cx: &Desk, id: &str, title: &str, wrong: Option<Wrong<'_>>, body: Markup) -> Markup {
+    html! {
+        section .card #(id) {
+            header { h2 { (title) } }
+            @if let Some((.., said)) = wrong { (note(Tone::Bad, "Not saved", html! { p { (said) } })) }
+            (form(cx, &format!("/app/settings/general/{id}"), html! {
+                (body)
+                @if cx.may_change() { div .actions { button type="submit" { "Save " (title.to_lowercase()) } } }
+            }))
+        }
+    }
+}
+
+/// What was sent, where it was refused; else what holds.
+fn given(wrong: Option<Wrong<'_>>, name: &str, held: String) -> String {
+    wrong.and_then(|(_, fields, _)| fields.get(name).cloned()).unwrap_or(held)
+}
+
+fn address(cx: &Desk, wrong: Option<Wrong<'_>>) -> Markup {
+    let held = given(wrong, "base_url", cx.tenant.tenant.settings.base_url.clone().unwrap_or_default());
+    section(
+        cx,
+        "address",
+        "Address",
+        wrong,
+        html! {
+            (field(&Field { name: "base_url", label: "Base URL", kind: "url", value: &held, mono: true, max: Some(1024), autocomplete: "off",
+                error: wrong.map(|(.., said)| said),
+                hint: "As clients call this server, without /scim/v2: https://scim.example.com. Without one, the name by which it is asked is used.", ..Field::default() }))
+            p .quiet { "Now: " code .wrap { (cx.endpoint) } }
+        },
+    )
+}
+
+fn log(cx: &Desk, wrong: Option<Wrong<'_>>, used: u64) -> Markup {
+    let limits = cx.tenant.tenant.settings.log;
+    let level = json!(limits.level);
+    let level = given(wrong, "level", level.as_str().unwrap_or_default().to_owned());
+    let (days, body) =
+        (given(wrong, "days", limits.keep_days.to_string()), given(wrong, "body", limits.body_bytes_max.to_string()));
+    let size = given(wrong, "size", (limits.bytes_max >> 20).to_string());
+    let of = |word: &str| wrong.map(|(.., said)| said).filter(|said| said.contains(word));
+    section(
+        cx,
+        "log",
+        "Log",
+        wrong,
+        html! {
+            (choice(&Field { name: "level", label: "What is kept", value: &level, hint: "Secrets are never kept. Off also blinds this console: overview, setup and history read the log.", ..Field::default() },
+                &[("all", "All requests"), ("writes", "Changes and refusals"), ("off", "Nothing")]))
+            div .columns {
+                (field(&Field { name: "days", label: "For how many days", kind: "number", value: &days, required: true, error: of("days"), ..Field::default() }))
+                (field(&Field { name: "size", label: "Up to how many MiB", kind: "number", value: &size, required: true, error: of("MiB"), hint: "The oldest go first.", ..Field::default() }))
+                (field(&Field { name: "body", label: "Bytes kept of a body", kind: "number", value: &body, required: true, error: of("body"), hint: "0 keeps none: then nothing can be rehearsed.", ..Field::default() }))
+            }
+            p .quiet { "In use: " (bytes(used)) }
+        },
+    )
+}
+
+fn sizes(cx: &Desk, wrong: Option<Wrong<'_>>) -> Markup {
+    let settings = &cx.tenant.tenant.settings;
+    let (usual, most) = (
+        given(wrong, "page_default", settings.page_default.to_string()),
+        given(wrong, "page_max", settings.page_max.to_string()),
+    );
+    let cursor = given(wrong, "cursor", settings.cursor_seconds.to_string());
+    let of = |word: &str| wrong.map(|(.., said)| said).filter(|said| said.contains(word));
+    section(
+        cx,
+        "sizes",
+        "Page sizes",
+        wrong,
+        html! {
+            div .columns {
+                (field(&Field { name: "page_default", label: "Resources in a page", kind: "number", value: &usual, required: true, error: of("pageDefault"), hint: "When a request does not say.", ..Field::default() }))
+                (field(&Field { name: "page_max", label: "At most", kind: "number", value: &most, required: true, ..Field::default() }))
+                (field(&Field { name: "cursor", label: "Seconds that a cursor is good for", kind: "number", value: &cursor, required: true, error: of("cursorSeconds"), ..Field::default() }))
+            }
+        },
+    )
+}
+
+fn match_words(by: ManagerMatch) -> (&'static str, &'static str) {
+    match by {
+        ManagerMatch::Id => ("id", "id of this server"),
+        ManagerMatch::ExternalId => ("externalId", "externalId"),
+        ManagerMatch::UserName => ("userName", "userName"),
+        ManagerMatch::Emails => ("emails", "any e-mail address"),
+        ManagerMatch::EmployeeNumber => ("employeeNumber", "employee number"),
+    }
+}
+
+/// An order without dragging: a number before each, and 0 leaves it out.
+fn managers(cx: &Desk, wrong: Option<Wrong<'_>>) -> Markup {
+    let order = &cx.tenant.tenant.settings.manager_match;
+    section(
+        cx,
+        "managers",
+        "Manager matching",
+        wrong,
+        html! {
+            p { "Whatever the identity provider sends as the manager is compared with these, in this order, until somebody matches. 0 leaves one out." }
+            div .columns {
+                @for by in ManagerMatch::ALL {
+                    @let (name, words) = match_words(by);
+                    @let place = order.iter().position(|held| *held == by).map_or(0, |at| at + 1);
+                    (field(&Field { name, label: words, kind: "number", value: &given(wrong, name, place.to_string()), required: true, ..Field::default() }))
+                }
+            }
+        },
+    )
+}
+
+/// One entry of the list of deviations.
+#[derive(Default)]
+struct Deviation {
+    who: String,
+    why: String,
+}
+
+/// Reads what the page needs of the list: `id = …`, `who = …`, `why = …`.
+fn deviations() -> HashMap<String, Deviation> {
+    let mut all: HashMap<String, Deviation> = HashMap::new();
+    let mut id = String::new();
+    for line in DEVIATIONS.lines() {
+        let Some((key, text)) = line.split_once(" = ") else { continue };
+        let text = text.trim().trim_matches('"').replace("\\\"", "\"");
+        match key {
+            "id" => {
+                id = text;
+                all.insert(id.clone(), Deviation::default());
+            }
+            "who" => all.entry(id.clone()).or_default().who = text,
+            "why" => all.entry(id.clone()).or_default().why = text,
+            _ => {}
+        }
+    }
+    all
+}
+
+fn dialect(cx: &Desk) -> Markup {
+    let known = deviations();
+    section(
+        cx,
+        "dialect",
+        "Leniencies",
+        None,
+        html! {
+            p { "What real identity providers send and the standard does not allow. Each is understood unless it is switched off here; what is refused then says so in the log." }
+            div .leniencies {
+                @for (name, on) in cx.tenant.tenant.settings.dialect.iter() {
+                    label .check.leniency {
+                        input type="checkbox" name=(name) value="1" checked[on] disabled[!cx.may_change()];
+                        span { strong { (name.replace('_', " ")) }
+                            @if let Some(entry) = known.get(name) {
+                                span .hint { (entry.who) " " (entry.why) "." }
+                            }
+                        }
+                    }
+                }
+            }
+        },
+    )
+}
+
+fn passwords(cx: &Desk) -> Markup {
+    let held = cx.tenant.tenant.settings.keep_passwords;
+    section(
+        cx,
+        "passwords",
+        "Passwords",
+        None,
+        html! {
+            label .check { input type="checkbox" name="keep" value="1" checked[held] disabled[!cx.may_change()]; span { "Keep passwords that arrive, hashed with argon2id" } }
+            p .hint { "Okta sends a random one with every create. They are discarded unless an application signs people in with them." }
+        },
+    )
+}
+
+/// The change that a section's fields ask for, in the words of the API.
+fn change(section: &str, fields: &HashMap<String, String>) -> Result<Map<String, Value>, String> {
+    let get = |name: &str| fields.get(name).map(|text| text.trim()).unwrap_or_default();
+    let number = |name: &str, words: &str| get(name).parse::<u64>().map_err(|_| format!("{words}: a whole number"));
+    let change = match section {
+        "address" => {
+            let url = get("base_url").trim_end_matches('/').trim_end_matches("/scim/v2").to_owned();
+            json!({"baseUrl": (!url.is_empty()).then_some(url)})
+        }
+        "log" => {
+            let (days, size) = (number("days", "the days")?, number("size", "the MiB")?);
+            json!({"log": {
+                "level": get("level"), "keepDays": days, "bytesMax": size.saturating_mul(1 << 20), "bodyBytesMax": number("body", "the bytes of a body")?,
+            }})
+        }
+        "sizes" => json!({
+            "pageDefault": number("page_default", "pageDefault")?, "pageMax": number("page_max", "pageMax")?, "cursorSeconds": number("cursor", "cursorSeconds")?,
+        }),
+        "managers" => {
+            let mut order = Vec::new();
+            for by in ManagerMatch::ALL {
+                let (name, words) = match_words(by);
+                let place = number(name, words)?;
+                if place > 0 {
+                    order.push((place, by));
+                }
+            }
+            order.sort_by_key(|(place, _)| *place);
+            let order: Vec<ManagerMatch> = order.into_iter().map(|(_, by)| by).collect();
+            json!({"managerMatch": order})
+        }
+        "dialect" => {
+            let all: Map<String, Value> = scim::Dialect::NAMES
+                .iter()
+                .map(|name| ((*name).to_owned(), fields.contains_key(*name).into()))
+                .collect();
+            json!({"dialect": all})
+        }
+        "passwords" => json!({"keepPasswords": fields.contains_key("keep")}),
+        _ => return Err("there is no such section".into()),
+    };
+    Ok(change.as_object().cloned().unwrap_or_default())
+}
+
+/// `POST /app/settings/general/{section}`.
+pub(super) async fn save(cx: Desk, axum::extract::Path(section): axum::extract::Path<String>, body: Bytes) -> Shown {
+    let fields: HashMap<String, String> = query::pairs(&String::from_utf8_lossy(&body)).collect();
+    let outcome = match change(&section, &fields) {
+        Ok(change) => admin::tenants::change(&cx.app, &cx.actor(), &cx.tenant.tenant.name, change)
+            .await
+            .map_err(|error| error.to_scim("").detail),
+        Err(said) => Err(said),
+    };
+    match outcome {
+        Ok(_) => cx.done(&format!("/app/settings#{section}"), Flash::good("Saved")),
+        Err(said) => {
+            let id = cx.tenant.tenant.id;
+            let used = cx.app.store().read(move |r| r.log_bytes(id)).await?;
+            let body = whole(&cx, used, Some((&section, &fields, &said)));
+            Ok(super::unprocessable(page(&cx, about(&cx), body)))
+        }
+    }
+}
+
+/// `GET /app/settings/export`: all settings and definitions, without secrets.
+pub(super) async fn export(cx: Desk) -> Shown {
+    let tenant = &cx.tenant.tenant;
+    let body = json!({"name": tenant.name, "settings": tenant.settings, "definitions": tenant.definitions});
+    let mut response = Response::new(serde_json::to_string_pretty(&body).unwrap_or_default().into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let name = HeaderValue::from_static("attachment; filename=\"settings.json\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_leniency_says_who_sends_it() {
+        let known = deviations();
+        for name in scim::Dialect::NAMES {
+            let entry = known.get(*name).unwrap_or_else(|| panic!("{name} is not in docs/deviations.toml"));
+            assert!(!entry.why.is_empty() && !entry.who.is_empty(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A16, the page behind a setup link: the guide with the values of its tenant, for somebody without an account.
+//!
+//! The secret in the address is the only permission. Every request looks it up again, so a revoked link closes at once.
+
+use super::scim::MANAGER;
+use super::{attributes, setup};
+use crate::admin::links;
+use crate::app::App;
+use crate::console::parts::{Tone, badge, card, card_with, code, copy_box, note, once, tabs, when};
+use crate::console::{Shown, Theme, bare};
+use crate::serve::Peer;
+use crate::tenants::TenantState;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, Response, StatusCode};
+use maud::{Markup, html};
+use std::sync::Arc;
+use store::SetupLink;
+
+const PROVIDERS: [(&str, &str); 3] = [("okta", "Okta"), ("entra", "Entra ID"), ("other", "Another one")];
+
+/// The link and its tenant, if it opens.
+async fn opened(
+    app: &App,
+    secret: &str,
+    peer: Option<Peer>,
+) -> crate::error::Result<Option<(SetupLink, Arc<TenantState>)>> {
+    let from = peer.map(|peer| peer.address()).unwrap_or_default();
+    let Some(link) = links::open(app, secret, &from).await? else { return Ok(None) };
+    let state = app.tenants().all().into_iter().find(|state| state.tenant.id == link.tenant);
+    Ok(state.map(|state| (link, state)))
+}
+
+fn closed() -> Response<Body> {
+    let body = html! {
+        h1 { "This link does not open anything" }
+        p { "It has ended, was revoked, or is not complete. Ask whoever sent it for a new one; a link is made in seconds." }
+    };
+    let mut response = bare(Theme::System, "Link closed", body);
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+/// `GET /share/{secret}`.
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(secret): Path<String>,
+    peer: Option<Extension<Peer>>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Shown {
+    let Some((link, state)) = opened(&app, &secret, peer.map(|Extension(peer)| peer)).await? else {
+        return Ok(closed());
+    };
+    let idp = raw.as_deref().and_then(|raw| crate::query::value(raw, "idp")).unwrap_or_else(|| "okta".into());
+    let endpoint = app.base_url(&state, &headers)?;
+    let progress = setup::progress(&app, &state).await?;
+    let now = app.clock().now();
+    let all: Vec<(&str, String, bool)> =
+        PROVIDERS.iter().map(|(key, word)| (*word, format!("/share/{secret}?idp={key}"), *key == idp)).collect();
+    let body = html! {
+        h1 { "Connect your identity provider" }
+        p .purpose { "For " strong { (link.label) } ". This page needs no account; it closes " (when(link.expires_at, now)) "." }
+        (card_with("What you need", html! { @if link.token.is_some() { (badge(Tone::Good, "token made")) } }, html! {
+            (copy_box("endpoint", "SCIM endpoint URL", &endpoint))
+            @if link.token.is_none() {
+                form method="post" action={ "/share/" (secret) "/token" } {
+                    p { "The token is shown once, and this link makes one." }
+                    div .actions { button .main type="submit" { "Generate token" } }
+                }
+            } @else { p .quiet { "The token of this link was made. If it is lost, ask for a new link." } }
+            (attributes::three("manager", "Manager attribute", MANAGER))
+        }))
+        (card("How far it is", html! {
+            (setup::list(&progress, now, html! {}, ""))
+            p { a .button.small href={ "/share/" (secret) "?idp=" (idp) } { "Look again" } }
+        }))
+        section .card { header { h2 { "What to do there" } } (tabs("Identity provider", &all)) (setup::guide(&idp, &endpoint)) }
+        (card("Try it from a terminal", code("curl", &format!("curl '{endpoint}/Users?startIndex=1&count=2' -H \"Authorization: Bearer $TOKEN\""))))
+    };
+    Ok(bare(Theme::System, "Connect your identity provider", body))
+}
+
+/// `POST /share/{secret}/token`.
+pub(super) async fn token(
+    State(app): State<App>,
+    Path(secret): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Shown {
+    let Some((link, state)) = opened(&app, &secret, peer.map(|Extension(peer)| peer)).await? else {
+        return Ok(closed());
+    };
+    let back = format!("/share/{secret}");
+    let body: Markup = match links::token(&app, &state.tenant.name, &link).await {
+        Ok(made) => html! {
+            h1 { "Your token" }
+            (once("SCIM token", &made.text, true, &back))
+            (card("Where it goes", copy_box("endpoint", "SCIM endpoint URL", &app.base_url(&state, &headers)?)))
+        },
+        Err(error) => html! {
+            h1 { "No token was made" }
+            (note(Tone::Bad, "", html! { p { (error.to_scim("").detail) } }))
+            p { a .button href=(back) { "Back" } }
+        },
+    };
+    Ok(bare(Theme::System, "Token", body))
+}
