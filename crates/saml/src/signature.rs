@@ -42,7 +42,7 @@ pub(crate) fn verify(signature: Node, keys: &Keys) -> Result<String> {
 
 /// Reads a signature that has exactly the parts that it must have.
 fn parse<'a, 'i>(signature: Node<'a, 'i>, parent_id: &str) -> Result<Signature<'a, 'i>> {
-    xml::only_attributes(signature, &[])?;
+    xml::only_attributes(signature, &["Id"])?;
     let mut children = Children::of(signature)?;
     let signed_info = required(&mut children, "SignedInfo")?;
     let value = required(&mut children, "SignatureValue")?;
@@ -53,7 +53,7 @@ fn parse<'a, 'i>(signature: Node<'a, 'i>, parent_id: &str) -> Result<Signature<'
         None => {}
     }
     xml::only_attributes(signed_info, &[])?;
-    xml::only_attributes(value, &[])?;
+    xml::only_attributes(value, &["Id"])?;
     let mut children = Children::of(signed_info)?;
     let canonicalization = required(&mut children, "CanonicalizationMethod")?;
     let method = required(&mut children, "SignatureMethod")?;

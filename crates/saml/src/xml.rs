@@ -138,15 +138,15 @@ pub(crate) fn id(text: &str) -> Result<&str> {
     }
 }
 
-/// Every `ID` of the document is one of SAML's, and no two are equal. XML Encryption spells its own `Id`; nothing may
-/// refer to those, and they share the space of names.
+/// Every `ID` of the document is one of SAML's, and no two are equal. XML Signature and XML Encryption spell their own
+/// `Id`; no reference that we take can name one of those, and they share the space of names.
 pub(crate) fn check_ids(document: &Document) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     for node in document.descendants().filter(Node::is_element) {
         for a in node.attributes().filter(|a| a.name().eq_ignore_ascii_case("id") || a.name() == "AssertionID") {
             let own = matches!(node.tag_name().namespace(), Some(SAML | SAMLP)) && a.name() == "ID";
-            let encryption = node.tag_name().namespace() == Some(XENC) && a.name() == "Id";
-            if a.namespace().is_some() || !(own || encryption) {
+            let theirs = matches!(node.tag_name().namespace(), Some(DS | XENC)) && a.name() == "Id";
+            if a.namespace().is_some() || !(own || theirs) {
                 return Err(Refused::ForeignId);
             }
             if !seen.insert(id(a.value())?) {

@@ -11,5 +11,7 @@
 
 mod bad;
 mod good;
+mod properties;
 mod recipe;
 mod signer;
+mod strangers;
