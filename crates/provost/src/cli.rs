@@ -4,8 +4,10 @@
 //! Not here: what a command does (`command`), and how it reaches the data (`client`).
 
 mod args;
+mod console;
 
 pub use args::*;
+pub use console::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
@@ -103,6 +105,12 @@ pub enum Command {
     /// The feed of changes
     #[command(subcommand)]
     Changes(Changes),
+    /// The people at the console
+    #[command(subcommand)]
+    Operator(Operator),
+    /// The audit trail: who changed what
+    #[command(subcommand)]
+    Audit(Audit),
     /// Verify what is stored
     #[command(subcommand)]
     Check(Check),
@@ -202,6 +210,9 @@ pub struct TokenCreate {
     /// An administrator's token, for this command line and the admin API
     #[arg(long)]
     pub admin: bool,
+    /// What the administrator may do [default: owner]
+    #[arg(long, value_enum, requires = "admin")]
+    pub role: Option<Role>,
     /// Where the secret goes.
     #[command(flatten)]
     pub output: SecretOutput,

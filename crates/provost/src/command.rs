@@ -1,9 +1,11 @@
 //! The commands: each asks the API and prints what it answers.
 
 mod attribute;
+mod audit;
 mod check;
 mod directory;
 mod feed;
+mod operator;
 mod status;
 mod switch;
 mod tenant;
@@ -62,6 +64,8 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Group(command) => directory::group(&cx, command).await,
         Command::Log(command) => feed::log(&cx, command).await,
         Command::Changes(command) => feed::changes(&cx, command).await,
+        Command::Operator(command) => operator::run(&cx, command).await,
+        Command::Audit(command) => audit::run(&cx, command).await,
         Command::Check(command) => check::run(&cx, command).await,
         Command::Status => status::run(&cx).await,
         Command::Serve(_) | Command::Completions { .. } | Command::Version => Ok(()),

@@ -29,6 +29,9 @@ async fn create(cx: &Cx, arguments: &TokenCreate) -> Result<()> {
         body.insert("expiresIn".into(), seconds.into());
     }
     let path = if arguments.admin { "/api/v1/tokens/admin".to_owned() } else { cx.path("/tokens") };
+    if let Some(role) = arguments.role {
+        body.insert("role".into(), role.as_str().into());
+    }
     let made = cx.client.call(Method::POST, &path, Some(&body.into())).await?;
     show(cx, "token.create", made, file)?;
     if arguments.admin {

@@ -1,0 +1,83 @@
+//! The commands about the console: its people, and the trail of what they did.
+
+use clap::{Subcommand, ValueEnum};
+
+/// What an operator or an administrator's token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Everything.
+    Owner,
+    /// Everything but operators and administrators' tokens.
+    Admin,
+    /// Look at everything, change nothing.
+    Auditor,
+}
+
+/// `provost operator …`
+#[derive(Debug, Subcommand)]
+pub enum Operator {
+    /// A new link for the first owner, while there is none
+    SetupLink,
+    /// List operators: role, second factor, last sign-in
+    List,
+    /// Make an operator, and the link by which they choose a password
+    #[command(after_help = "Example:\n  provost operator invite ana@example.com --name 'Ana Ruiz' --role admin")]
+    Invite {
+        /// What they sign in with
+        email: String,
+        /// What they are called
+        #[arg(long)]
+        name: String,
+        /// What they may do
+        #[arg(long, value_enum)]
+        role: Role,
+    },
+    /// A new password link for somebody who forgot it
+    Link {
+        /// Whose
+        email: String,
+    },
+    /// Give an operator another role
+    Role {
+        /// Whose
+        email: String,
+        /// What they may do
+        #[arg(value_enum)]
+        role: Role,
+    },
+    /// Sign an operator out and let them in no more
+    Disable {
+        /// Whom
+        email: String,
+    },
+    /// Let a disabled operator in again
+    Enable {
+        /// Whom
+        email: String,
+    },
+    /// Delete an operator; what they did stays in the audit trail
+    Delete {
+        /// Whom
+        email: String,
+    },
+}
+
+/// `provost audit …`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// List what was changed, newest first
+    #[command(after_help = "Example:\n  provost audit list --text token")]
+    List {
+        /// Only lines whose person, action or object holds this
+        #[arg(long)]
+        text: Option<String>,
+        /// Only those before this number
+        #[arg(long, value_name = "SEQ")]
+        before: Option<u64>,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
+    /// Follow the chain of hashes: whether a line was changed, taken away or put in
+    Verify,
+}
