@@ -100,7 +100,7 @@ impl Metadata {
         }
         // Windows writes a byte order mark.
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|_| Refused::NotUtf8)?;
+        let text = xml::utf8(bytes)?;
         let document = xml::parse_commented(text)?;
         let root = document.root_element();
         let entity = the_entity(root)?;
@@ -255,7 +255,7 @@ fn endpoints(node: Node, name: &str) -> Result<Vec<Endpoint>> {
 
 /// The attributes that an identity provider says it can send (`saml:Attribute` in its descriptor), by name.
 pub fn offered_attributes(bytes: &[u8]) -> Result<Vec<String>> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Refused::NotUtf8)?;
+    let text = xml::utf8(bytes)?;
     let document = xml::parse_commented(text)?;
     let entity = the_entity(document.root_element())?;
     let role = role_of(entity, "IDPSSODescriptor")?.ok_or(Refused::RoleMissing)?;

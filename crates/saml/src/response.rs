@@ -18,7 +18,7 @@ use crate::{
     Attribute, EntityId, Keys, Location, NameId, PrivateKey, Refused, c14n,
     encryption::{self, Cbc},
     error::Result,
-    names::Binding,
+    prescan::{self, Comments},
     signature, xml,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -163,8 +163,7 @@ pub(crate) fn decode(field: &str) -> Result<Vec<u8>> {
 /// Looks into a response without believing it.
 pub fn peek(field: &str) -> Result<Hints> {
     let bytes = decode(field)?;
-    let text = crate::prescan::scan(&bytes, crate::prescan::Comments::Refuse)?;
-    let document = xml::parse(text)?;
+    let document = xml::parse(xml::utf8(&bytes)?)?;
     let root = document.root_element();
     if !xml::is(root, xml::SAMLP, "Response") {
         return Err(Refused::NotAResponse);
@@ -194,8 +193,7 @@ pub fn verify(
     now: i64,
 ) -> Result<VerifiedAssertion> {
     let bytes = decode(field)?;
-    let text = crate::prescan::scan(&bytes, crate::prescan::Comments::Refuse)?;
-    let found = evidence(text, connection)?;
+    let found = evidence(xml::utf8(&bytes)?, connection)?;
     let document = xml::parse(&found.xml)?;
     let assertion = Assertion::read(find_assertion(document.root_element())?)?;
     let expires_at = rules::judge(&assertion, &found.envelope, connection, outstanding, now)?;
@@ -214,7 +212,7 @@ pub fn verify(
 /// What the signatures leave standing.
 struct Evidence {
     envelope: Envelope,
-    /// The assertion, or an element around it: text that a key vouches for.
+    /// The assertion, in the very characters that a key vouches for.
     xml: String,
     assertion_signed: bool,
     encrypted: bool,
@@ -275,7 +273,7 @@ fn encrypted(found: Node, vouched: Option<Node>, envelope: Envelope, connection:
         return Err(Refused::MessageTooLarge);
     }
     // By itself first: it may not close the element around it and open another.
-    crate::prescan::scan(plain_text.as_bytes(), crate::prescan::Comments::Refuse)?;
+    prescan::scan(plain_text.as_bytes(), Comments::Refuse)?;
     let around = in_place(found, &plain_text)?;
     let document = xml::parse(&around)?;
     let assertion = decrypted_assertion(&document, &envelope)?;
@@ -325,6 +323,3 @@ fn decrypted_assertion<'a>(document: &'a Document, envelope: &Envelope) -> Resul
 fn find_assertion<'a, 'i>(root: Node<'a, 'i>) -> Result<Node<'a, 'i>> {
     if xml::is(root, xml::SAML, "Assertion") { Ok(root) } else { Err(Refused::NoAssertion) }
 }
-
-/// The binding that responses are taken by.
-pub const ACS_BINDING: Binding = Binding::Post;

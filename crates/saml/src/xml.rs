@@ -23,6 +23,11 @@ pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// The most nodes of a tree: tags and the texts between them.
 const NODES_MAX: u32 = 65_536;
 
+/// The bytes as text.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| Refused::NotUtf8)
+}
+
 /// A tree of a text that went through the scan.
 pub(crate) fn parse(text: &str) -> Result<Document<'_>> {
     prescan::scan(text.as_bytes(), Comments::Refuse)?;

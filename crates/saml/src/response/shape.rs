@@ -363,6 +363,10 @@ fn read_attribute(node: Node) -> Result<Attribute> {
     if !xml::is(node, SAML, "Attribute") {
         return Err(Refused::UnexpectedElement);
     }
+    let known = |a: &roxmltree::Attribute| ["Name", "NameFormat", "FriendlyName"].contains(&a.name());
+    if !node.attributes().all(|a| a.namespace().is_some() || known(&a)) {
+        return Err(Refused::UnexpectedAttribute);
+    }
     let own = |name| xml::attribute(node, name).map(str::to_owned);
     let mut values = Vec::new();
     for value in xml::elements(node)? {

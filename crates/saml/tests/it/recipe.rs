@@ -201,6 +201,13 @@ impl Stage {
                 let encoded = STANDARD.encode(&self.doc);
                 self.field = Some(unescape(rest).replace("{field}", &encoded));
             }
+            _ => self.stage(verb, rest),
+        }
+    }
+
+    /// Verbs that set the stage.
+    fn stage(&mut self, verb: &str, rest: &str) {
+        match verb {
             "deflate" => self.vars.insert("deflated".into(), deflated(&self.doc)).map_or((), |_| ()),
             "sign-query" => self.sign_query(rest),
             "kind" => self.kind = rest.to_owned(),

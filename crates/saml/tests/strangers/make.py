@@ -94,6 +94,28 @@ def with_xmlsec1(where):
 with_xmlsec1("assertion")
 with_xmlsec1("response")
 
+
+def encrypted_by_xmlsec1(signed, algorithm, session):
+    """The command encrypts a signed assertion to our service provider."""
+    xenc, ds = "http://www.w3.org/2001/04/xmlenc#", "http://www.w3.org/2000/09/xmldsig#"
+    data = f"""<xenc:EncryptedData xmlns:xenc="{xenc}" Type="{xenc}Element"><xenc:EncryptionMethod Algorithm="{algorithm}"/><ds:KeyInfo xmlns:ds="{ds}"><xenc:EncryptedKey><xenc:EncryptionMethod Algorithm="{xenc}rsa-oaep-mgf1p"/><ds:KeyInfo><ds:KeyName/></ds:KeyInfo><xenc:CipherData><xenc:CipherValue/></xenc:CipherData></xenc:EncryptedKey></ds:KeyInfo><xenc:CipherData><xenc:CipherValue/></xenc:CipherData></xenc:EncryptedData>"""
+    # The command replaces the element that it encrypts, which therefore stands in its wrapper already.
+    start, end = signed.index("<saml:Assertion "), signed.index("</samlp:Response>")
+    wrapped = f"{signed[:start]}<saml:EncryptedAssertion>{signed[start:end]}</saml:EncryptedAssertion>{signed[end:]}"
+    with tempfile.TemporaryDirectory() as folder:
+        template_file, data_file = pathlib.Path(folder) / "template.xml", pathlib.Path(folder) / "data.xml"
+        template_file.write_text(data)
+        data_file.write_text(wrapped)
+        command = ["xmlsec1", "--encrypt", "--pubkey-cert-pem", str(keys / "sp.cert.pem"), "--session-key", session]
+        command += ["--xml-data", str(data_file), "--node-xpath", "//*[local-name()='Assertion']", str(template_file)]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+signed_by_xmlsec1 = next(base64.b64decode(m["field"]).decode() for m in made if m["name"] == "xmlsec1 assertion")
+for bits in ("128", "256"):
+    xml = encrypted_by_xmlsec1(signed_by_xmlsec1, f"http://www.w3.org/2009/xmlenc11#aes{bits}-gcm", f"aes-{bits}")
+    add(f"xmlsec1 encrypted aes{bits}-gcm", xml, True)
+
 add(
     "python3-saml response",
     OneLogin_Saml2_Utils.add_sign(
