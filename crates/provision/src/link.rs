@@ -111,6 +111,9 @@ pub struct Link {
     pub doubt_until: i64,
     /// The id under which it was lost.
     pub lost_id: Option<String>,
+    /// The unique identifier that it had when it was lost: whoever has it now is only ours if the id,
+    /// or our id, says so.
+    pub former: Option<(String, String)>,
     /// How many fitted.
     pub several: usize,
     /// What the target makes of values.
@@ -119,6 +122,8 @@ pub struct Link {
     pub assumed: Vec<Assumed>,
     /// Whether the last write should be checked by reading.
     pub verify: bool,
+    /// Whether a write was told that there is no such resource.
+    pub denied: bool,
     /// What is being done, stored before it is sent.
     pub intent: Option<String>,
     /// Failures in a row.
@@ -129,6 +134,8 @@ pub struct Link {
     pub next_attempt_at: i64,
     /// while the inputs are these.
     pub waiting_for: String,
+    /// Writes for the same inputs in a row, which inputs, and when the last one was.
+    pub written: (u32, String, i64),
     /// Nothing until the inputs change.
     pub parked: Option<Parked>,
     /// Since when nothing should be there.
@@ -183,7 +190,7 @@ impl Link {
         self.keys.clear();
         self.missed.clear();
         self.doubt_until = 0;
-        self.lost_id = None;
+        (self.lost_id, self.former) = (None, None);
         self.refusals = 0;
     }
 
@@ -230,7 +237,11 @@ impl Link {
         };
         let keys: Vec<&(String, String)> =
             wanted.into_iter().chain(self.keys.iter().filter(|key| Some(*key) != wanted)).collect();
-        lookups(&self.external_id, &keys, rules)
+        let mut lookups = lookups(&self.external_id, &keys, rules);
+        if let Some((field, value)) = self.former.as_ref().filter(|former| !keys.contains(former)) {
+            lookups.push(Lookup::Filter { field: field.clone(), value: value.clone() });
+        }
+        lookups
     }
 
     /// Looks are made one after the other; all of them, recent and after what was in doubt had

@@ -24,6 +24,12 @@ pub const FAILURES_MAX: u32 = 12;
 /// Contradictions before a link is parked.
 pub const REFUSALS_MAX: u32 = 3;
 
+/// Writes for the same inputs within `WRITES_MS` before somebody has to look: the target does not keep what
+/// it is told, in a way that cannot be learned.
+pub const WRITES_MAX: u32 = 8;
+/// See `WRITES_MAX`.
+pub const WRITES_MS: i64 = 3_600_000;
+
 /// The pause before the next try in microseconds: it doubles, and the half of it is left to chance so
 /// that links do not come back all at once. The same seed gives the same pause.
 pub fn backoff(attempts: u32, seed: u64) -> i64 {

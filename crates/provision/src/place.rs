@@ -178,6 +178,11 @@ impl Place {
         element.canonical(document).is_some()
     }
 
+    /// Whether it is a part of something that holds more: of an object, a list, an extension.
+    pub fn is_part(&self) -> bool {
+        self.steps.len() > 1 || (self.namespace.is_some() && self.pasted == Pasted::Split)
+    }
+
     /// The name of the attribute at its start.
     pub fn attribute(&self) -> &str {
         match self.steps.first() {

@@ -144,6 +144,9 @@ pub fn refreshed(mut link: Link, shown: &Map<String, Value>, now: i64) -> Link {
 /// The link after a whole scan that did not show it: it has to be looked for before it is made again.
 #[must_use]
 pub fn unseen(mut link: Link) -> Link {
+    let field = if link.kind == crate::link::Kind::User { "userName" } else { "displayName" };
+    let name = link.document.as_ref().and_then(|document| document.get(field)?.as_str());
+    link.former = name.map(|name| (field.to_owned(), name.to_owned()));
     link.lost_id = link.remote_id.take();
     (link.knowledge, link.document, link.etag) = (Knowledge::Doubtful, None, None);
     link.missed.clear();

@@ -137,7 +137,7 @@ pub fn request(action: &Action, link: &Link, rules: &Rules<'_>, nonce: u64) -> O
             let (method, body) = match (how, rules.kind) {
                 (How::MergedPut, Kind::User) => (Method::Put, merged(update, link)),
                 (How::MergedPut, Kind::Group) => (Method::Put, whole_group(update, link, rules.target)),
-                (How::PathlessPatch, _) => (Method::Patch, pathless(&update.changes, rules.target)),
+                (How::PathlessPatch, _) => (Method::Patch, pathless(&update.changes, link, rules.target)),
                 (How::PathPatch, Kind::User) => (Method::Patch, by_path(&update.changes, link, rules.target)),
                 (How::PathPatch, Kind::Group) => (Method::Patch, group_patch(update, link, rules.target)),
             };
@@ -311,14 +311,22 @@ fn written(value: &Value, target: &Target) -> Value {
     }
 }
 
-fn pathless(changes: &[Change], target: &Target) -> Value {
+/// Servers replace what they are given here, so a part of a list or an object takes the rest of it along.
+fn pathless(changes: &[Change], link: &Link, target: &Target) -> Value {
+    let document = link.document.clone().unwrap_or_default();
     let mut values = Map::new();
     let mut operations = Vec::new();
     for change in changes {
-        match &change.value {
-            Some(value) => change.place.write(&mut values, written(value, target)),
-            None => operations.push(json!({"op": op("remove", target), "path": change.place.path()})),
+        let Some(value) = &change.value else {
+            operations.push(json!({"op": op("remove", target), "path": change.place.path()}));
+            continue;
+        };
+        let holder = change.place.namespace.as_deref().unwrap_or(change.place.attribute());
+        let known = document.get(holder).filter(|known| known.is_array() || known.is_object());
+        if let Some(known) = known.filter(|_| change.place.is_part() && !values.contains_key(holder)) {
+            values.insert(holder.to_owned(), known.clone());
         }
+        change.place.write(&mut values, written(value, target));
     }
     if !values.is_empty() {
         operations.insert(0, json!({"op": op("replace", target), "value": values}));

@@ -83,12 +83,16 @@ impl Call<'_> {
         as_list(self.argument(index))
     }
 
+    fn shown(&self) -> &'static str {
+        self.name.strip_prefix("Entra.").unwrap_or(self.name)
+    }
+
     pub(super) fn error(&self, message: &str) -> Error {
-        Error::new(self.at, format!("{}: {message}", self.name))
+        Error::new(self.at, format!("{}: {message}", self.shown()))
     }
 
     pub(super) fn warn(&mut self, message: &str) {
-        self.warnings.push(format!("{}: {message}", self.name));
+        self.warnings.push(format!("{}: {message}", self.shown()));
     }
 }
 
@@ -142,7 +146,7 @@ const METHODS: [(&str, &str, &str); 37] = [
     ("concat", "String.append", ""),
     ("toInteger", "Convert.toInt", ""),
     ("toNumber", "Convert.toNum", ""),
-    ("parseCountryCode", "String.append", ""),
+    ("parseCountryCode", "String.trim", ""),
     ("toAlpha2", "Iso3166Convert.toAlpha2", ""),
     ("toAlpha3", "Iso3166Convert.toAlpha3", ""),
     ("toNumeric", "Iso3166Convert.toNumeric", ""),

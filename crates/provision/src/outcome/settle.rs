@@ -1,7 +1,7 @@
 //! What an answer means for the link that it is about.
 
 use super::answer::{self, Answer, Body, Lost, Refusal, Response};
-use super::{BREAKER_MS, FAILURES_MAX, REFUSALS_MAX, THROTTLED_MS, backoff};
+use super::{BREAKER_MS, FAILURES_MAX, REFUSALS_MAX, THROTTLED_MS, WRITES_MAX, WRITES_MS, backoff};
 use crate::link::{Assumed, Kind, Knowledge, LESSONS_MAX, Lesson, Link, Parked, agrees, equal};
 use crate::place::{Pasted, Place};
 use crate::plan::{
@@ -213,6 +213,11 @@ impl Run<'_> {
         if self.link.refusals < REFUSALS_MAX {
             return Outcome::Again;
         }
+        self.give_up(reason)
+    }
+
+    /// Somebody has to look; a leaver is tried again all the same.
+    fn give_up(&mut self, reason: Parking) -> Outcome {
         if self.is_leaving() {
             self.link.attempts += 1;
             let at = self.now.saturating_add(backoff(self.link.attempts, self.seed));
@@ -255,7 +260,8 @@ impl Run<'_> {
             None => match response.resource().filter(|map| answer::id(map).is_none_or(|shown| shown == id)) {
                 Some(document) => {
                     self.seen(document, response.version());
-                    Outcome::Again
+                    let denied = std::mem::take(&mut self.link.denied);
+                    if denied { self.odd(Parking::Contradiction) } else { Outcome::Again }
                 }
                 None => self.odd(Parking::NotScim),
             },
@@ -264,7 +270,16 @@ impl Run<'_> {
 
     /// The id is not known any more: it is looked for by everything else.
     fn vanished(&mut self) -> Outcome {
+        let place = |field: &str| Place::parse(field, None, Pasted::Split).ok();
+        let field = match (self.rules.kind, self.desired) {
+            (_, Desired::Present(want)) => want.unique.0.clone(),
+            (Kind::User, _) => "userName".to_owned(),
+            (Kind::Group, _) => "displayName".to_owned(),
+        };
         let link = &mut self.link;
+        let shown = place(&field).and_then(|place| place.read(link.document.as_ref()?)?.as_str().map(str::to_owned));
+        link.former = shown.map(|shown| (field, shown));
+        link.denied = false;
         link.lost_id = link.remote_id.take();
         (link.knowledge, link.document, link.etag, link.verify) = (Knowledge::Doubtful, None, None, false);
         link.missed.clear();
@@ -306,6 +321,8 @@ impl Run<'_> {
         match fitting.as_slice() {
             [] if shown > 0 && !is_all => self.odd(Parking::FilterIgnored),
             [] => self.missed(field, value),
+            // Somebody else may have its former name by now.
+            [one] if self.is_former(field, value) && self.link.lost_id != answer::id(one) => self.missed(field, value),
             [one] => {
                 let made = self.link.keys.iter().any(|(known, key)| known == field && key == value);
                 let lost = self.link.lost_id.is_some() && self.link.lost_id == answer::id(one);
@@ -318,6 +335,12 @@ impl Run<'_> {
                 Outcome::Again
             }
         }
+    }
+
+    fn is_former(&self, field: &str, value: &str) -> bool {
+        let is = |key: &(String, String)| key.0 == field && key.1 == value;
+        let wanted = matches!(self.desired, Desired::Present(want) if is(&want.unique));
+        !wanted && !self.link.keys.iter().any(is) && self.link.former.as_ref().is_some_and(is)
     }
 
     fn is_ours(&self, resource: &Map<String, Value>) -> bool {
@@ -394,6 +417,7 @@ impl Run<'_> {
         let resource = response.resource().filter(|map| answer::id(map).is_some_and(|id| id == update.id)).cloned();
         (self.link.etag, self.link.read_at, self.link.lost_id) = (response.version(), self.now, None);
         self.applied(update);
+        let fights = self.fights();
         match resource {
             Some(document) => {
                 self.link.assumed.clear();
@@ -409,12 +433,27 @@ impl Run<'_> {
             None => self.assume(&update.changes),
         }
         self.link.refusals = 0;
+        if fights {
+            let attribute =
+                update.changes.first().map_or_else(|| "members".to_owned(), |change| change.variable.clone());
+            return self.give_up(Parking::NotApplied { attribute });
+        }
         // A page of a login form with status 200 is no success.
         if response.body == Body::Other && response.status == 200 {
             self.link.verify = true;
             return Outcome::Again;
         }
         Outcome::Done
+    }
+
+    /// Whether the same is written again and again.
+    fn fights(&mut self) -> bool {
+        let inputs = fingerprint(self.desired);
+        let (count, for_inputs, at) = &self.link.written;
+        let again = *for_inputs == inputs && self.now.saturating_sub(*at) < WRITES_MS * 1_000;
+        let count = if again { count + 1 } else { 1 };
+        self.link.written = (count, inputs, self.now);
+        count > WRITES_MAX
     }
 
     /// Without a body it is taken as done; the second time that the same is sent, it is looked at.
@@ -449,7 +488,12 @@ impl Run<'_> {
         let bites = update.members.as_ref().is_some_and(|members| members.add.len() + members.remove.len() > 0)
             && self.rules.target.group_update == GroupUpdate::Patch;
         match refusal.status {
-            404 | 410 if !(bites && self.link.refusals > 0) => self.vanished(),
+            // Some targets deny for a moment what they have, so that is looked at before it is believed.
+            404 | 410 if !(bites && self.link.refusals > 0) => {
+                (self.link.verify, self.link.read_at) = (true, 0);
+                self.link.denied = true;
+                Outcome::Again
+            }
             400 | 404 | 413 | 422 if bites => self.smaller(update, refusal, response),
             500..=599 if bites && self.link.attempts >= 3 => self.smaller(update, refusal, response),
             412 => {

@@ -1,2 +1,8 @@
 //! The integration tests of `provision`: one binary, a module for each area.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod cases;
+mod crash;
+mod sim;
+mod stories;
+mod world;
