@@ -13,6 +13,8 @@ pub(crate) struct Chart<'a> {
     pub(crate) title: &'a str,
     /// The stretches of time, in their order.
     pub(crate) counts: &'a [LogCount],
+    /// Less high.
+    pub(crate) short: bool,
     /// Microseconds of one.
     pub(crate) step: i64,
     /// The address for the entries of a stretch.
@@ -149,8 +151,8 @@ fn figure(chart: &Chart<'_>, legend: Markup, top: &str, middle: &str, drawing: M
     let at = |part: usize| chart.counts.get(part).map(|one| label(one.at, chart.step)).unwrap_or_default();
     let last = chart.counts.len().saturating_sub(1);
     html! {
-        figure .chart {
-            figcaption { span .chart-title { (chart.title) } (legend) }
+        figure class=(if chart.short { "chart short" } else { "chart" }) {
+            figcaption { (legend) }
             div .plot-row {
                 div .y-axis aria-hidden="true" { span { (top) } span { (middle) } span { "0" } }
                 (drawing)

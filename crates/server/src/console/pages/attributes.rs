@@ -6,7 +6,7 @@
 use super::scim::MANAGER;
 use crate::admin::attributes::{Named, list};
 use crate::console::parts::{
-    Column, Facet, Row, Table, Tone, badge, card, copy_as, copy_box, empty, facets, link, note, table, when,
+    Column, Facet, Row, Table, Tone, badge, card, copy_as, empty, facets, link, note, table, when,
 };
 use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
 use maud::{Markup, html};
@@ -173,8 +173,9 @@ pub(super) fn three(id: &str, title: &str, value: &str) -> Markup {
     let is_manager = value == MANAGER;
     html! {
         div .three {
-            (copy_box(id, title, value))
-            div .copies {
+            label for=(id) { (title) }
+            div .three-row {
+                input .mono #(id) type="text" readonly value=(value) spellcheck="false" autocomplete="off";
                 (copy_as("Copy full value", title, value))
                 (copy_as("Copy namespace", title, namespace))
                 (copy_as("Copy name", title, name))
@@ -244,7 +245,7 @@ fn unknown(cx: &Desk, received: &Received) -> Markup {
         @if !received.unknown.is_empty() {
             (card("Unknown attributes received", html! {
                 (note(Tone::Info, "", html! { p { "These arrived and are in no schema here. They were left out, everything else was saved." } }))
-                ul .plain {
+                ul .list {
                     @for (name, at) in &received.unknown {
                         li { code .wrap { (name) } span .quiet { " last " (when(*at, cx.now)) }
                             @if cx.may_change() { " " a href=(crate::query::address("/app/fields/new", &[("value", name)])) { "Create a custom field from this" } }

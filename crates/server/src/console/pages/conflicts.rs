@@ -3,7 +3,7 @@
 use crate::admin::conflicts::{self, Conflict};
 use crate::admin::directory;
 use crate::console::parts::{Tone, badge, count, empty, form, link, status, visible, when};
-use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, sentence};
 use maud::{Markup, html};
 use scim::code::CATALOGUE;
 use serde::Deserialize;
@@ -30,14 +30,15 @@ pub(super) async fn list(cx: Desk) -> Shown {
 async fn item(cx: &Desk, conflict: &Conflict) -> Result<Markup, Fault> {
     let entry = &CATALOGUE.iter().find(|entry| entry.code.to_string() == conflict.code);
     let existing = existing(cx, conflict).await?;
+    let subject = named(cx, conflict).await;
     let detail = conflict.detail.strip_suffix(&format!(" ({})", conflict.code)).unwrap_or(&conflict.detail);
     Ok(html! {
         li .card data-row {
             header {
-                h2 { a href={ "/app/log/" (conflict.last.seq) } { (conflict.subject) } }
+                h2 { a href={ "/app/log/" (conflict.last.seq) } { (subject) } }
                 (status(conflict.last.status, Some(&conflict.code)))
             }
-            p { strong { (entry.map_or("Refused", |entry| entry.title)) } ". " @if !detail.is_empty() { (visible(detail)) } }
+            p { strong { (entry.map_or("Refused", |entry| entry.title)) } ". " @if !detail.is_empty() { (visible(&sentence(detail))) } }
             p .quiet {
                 (conflict.last.method) " " code .wrap { (conflict.last.path.split('?').next().unwrap_or_default()) }
                 @if conflict.count > 1 { " · " (count(conflict.count)) " times since " (when(conflict.first_at, cx.now)) }
@@ -65,6 +66,22 @@ async fn item(cx: &Desk, conflict: &Conflict) -> Result<Markup, Fault> {
             }
         }
     })
+}
+
+/// Whom a refusal is about: a request that names nobody names them by the id in its address.
+async fn named(cx: &Desk, conflict: &Conflict) -> String {
+    let mut parts = conflict.last.path.split(['/', '?']).filter(|part| !part.is_empty());
+    let kind = match parts.next() {
+        Some("Users") => "User",
+        Some("Groups") => "Group",
+        _ => return conflict.subject.clone(),
+    };
+    let Some(id) = parts.next().filter(|id| conflict.subject.contains(*id)) else {
+        let is_path = conflict.subject.starts_with('/');
+        return if is_path { format!("A new {}", kind.to_lowercase()) } else { conflict.subject.clone() };
+    };
+    let found = directory::find(&cx.app, &cx.tenant, &cx.endpoint, kind, id).await;
+    found.map_or_else(|_| conflict.subject.clone(), |found| found.name())
 }
 
 /// Who has the value that was refused because it is taken.

@@ -90,7 +90,7 @@ pub(super) async fn index(State(app): State<App>, parts: request::Parts) -> Show
         p .lead { "From the first start to a system that runs by itself. Every page is part of this server and needs no network." }
         div .two {
             @for (word, pages) in GUIDE {
-                (card(word, html! { ul .plain.rows {
+                (card(word, html! { ul .list.rows {
                     @for guide in *pages { li { a href={ "/docs/" (guide.slug) } { strong { (guide.title()) } }
                         @if !guide.purpose().is_empty() { p .hint { (guide.purpose()) } } } }
                     @if *word == "Look up" {
@@ -199,7 +199,7 @@ fn errors() -> Markup {
             @let entries: Vec<&Entry> = CATALOGUE.iter().filter(|entry| entry.code.number() / 1000 == area).collect();
             @if !entries.is_empty() {
                 h2 { (title) }
-                ul .plain.rows {
+                ul .list.rows {
                     @for entry in entries { li { a href={ "/docs/errors/" (entry.code) } { strong { (entry.code) } } " " (entry.title) } }
                 }
             }
@@ -281,14 +281,14 @@ fn operation_of(document: &Value, path: &str, method: &str, operation: &Value) -
                 @if !text(operation, "description").is_empty() { p { (text(operation, "description")) } }
                 @if !parameters.is_empty() {
                     h3 { "Parameters" }
-                    ul .plain { @for parameter in &parameters { li { code { (text(parameter, "name")) } " " span .quiet { (text(parameter, "description")) } } } }
+                    ul .list { @for parameter in &parameters { li { code { (text(parameter, "name")) } " " span .quiet { (text(parameter, "description")) } } } }
                 }
                 @if let Some(schema) = body {
                     h3 { "Body" }
                     (properties(document, schema))
                 }
                 h3 { "Answers" }
-                ul .plain { @for (status, answer) in &answers { li { code { (status) } " " (text(answer, "description")) } } }
+                ul .list { @for (status, answer) in &answers { li { code { (status) } " " (text(answer, "description")) } } }
             }
         }
     }
@@ -304,7 +304,7 @@ fn properties(document: &Value, schema: &Value) -> Markup {
     let fields = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
     let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     html! {
-        ul .plain {
+        ul .list {
             @for (name, field) in fields {
                 @let field = resolved(document, field);
                 li {

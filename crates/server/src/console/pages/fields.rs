@@ -222,7 +222,7 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
     let body = html! {
         @if let Some(said) = other { (note(Tone::Bad, "Not saved", html! { p { (said) } })) }
         @if is_new {
-            div hx-get="/app/fields/preview" hx-trigger="input delay:150ms" hx-include="closest form" hx-target="#urn" hx-swap="innerHTML" {
+            div .stack hx-get="/app/fields/preview" hx-trigger="input delay:150ms" hx-include="closest form" hx-target="#urn" hx-swap="innerHTML" {
                 (field(&Field { name: "name", label: "Name", value: &draft.name, required: true, mono: true, max: Some(255), autofocus: true, autocomplete: "off",
                     error: of("name"), hint: "Letters, digits, - and _, beginning with a letter; such as costCentre. It cannot be changed later.", ..Field::default() }))
                 div .columns {

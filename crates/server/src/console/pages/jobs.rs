@@ -99,7 +99,7 @@ fn now(cx: &Desk, job: &Job) -> Markup {
         }))
         @if !job.failures.is_empty() {
             (card("What failed", html! {
-                ul .plain {
+                ul .list {
                     @for failure in &job.failures {
                         @let id = failure.get("id").and_then(Value::as_str).unwrap_or_default();
                         li { a href={ "/app/users/" (id) } { code { (id) } } " " (visible(failure.get("why").and_then(Value::as_str).unwrap_or_default())) }

@@ -146,6 +146,7 @@ pub(super) async fn show(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
                 title: "Requests by five minutes",
                 counts: &counts,
                 step: store::SLOT,
+                short: true,
                 href: &|one| within(one.at, store::SLOT),
             })))
         }

@@ -6,7 +6,7 @@ use crate::auth::Actor;
 use crate::console::parts::{
     self, Tone, badge, card, card_with, code, definitions, form, json, link, ms, note, status, time, visible,
 };
-use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
+use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page, sentence};
 use crate::scim::{Acted, Order, act};
 use axum::extract::Path;
 use axum::http::Method;
@@ -101,8 +101,7 @@ async fn whole(cx: &Desk, entry: &LogEntry, replayed: Option<&Acted>) -> Shown {
         (steps_between(&around))
         @if let Some(acted) = replayed { (rehearsed(entry, acted)) }
         @if entry.status >= 400 { (trouble(entry)) }
-        (came_in(cx, entry))
-        (answered(entry))
+        div .two { (came_in(cx, entry)) (answered(entry)) }
         (changes(entry))
         (why(cx, entry))
         (then(entry, &around.changes))
@@ -139,7 +138,7 @@ fn trouble(entry: &LogEntry) -> Markup {
         Tone::Bad,
         known.map_or("This was refused", |known| known.title),
         html! {
-            @if !detail.is_empty() { p { (visible(detail)) } }
+            @if !detail.is_empty() { p { (visible(&sentence(detail))) } }
             @if let Some(known) = known {
                 p { strong { "What to do: " } (known.fix) }
                 p { a href={ "/docs/errors/" (code) } { "About " (code) } }
@@ -282,7 +281,7 @@ fn then(entry: &LogEntry, changes: &[Change]) -> Markup {
             @if changes.is_empty() {
                 p .quiet { @if entry.status >= 400 || entry.method == "GET" { "Nothing followed." } @else { "Nothing changed, so nothing followed." } }
             } @else {
-                ul .plain {
+                ul .list {
                     @for change in changes {
                         li { (badge(Tone::Info, change.kind.as_str())) " change " strong { "#" (change.seq) } " of the feed"
                             span .quiet { " · " code { (change.what.to_string()) } } }

@@ -107,7 +107,7 @@ async fn moment(cx: &Desk, range: &Range) -> Result<Markup, Fault> {
     now.counts.iter().for_each(|one| whole.add(one));
     let needs = attention(cx, &now, &whole).await?;
     let href = |one: &LogCount| within(one.at, range.step);
-    let chart = |title| Chart { title, counts: &now.counts, step: range.step, href: &href };
+    let chart = |title| Chart { title, counts: &now.counts, step: range.step, short: false, href: &href };
     Ok(html! {
         (tiles(&now, &whole, range))
         (needs)
@@ -179,6 +179,7 @@ async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fau
         let number = waiting.len();
         items.push((Tone::Warn, html! { (number) @if number == 1 { " conflict waits" } @else { " conflicts wait" } ", the newest about " strong { (waiting.first().map(|c| c.subject.as_str()).unwrap_or_default()) } ". " a href="/app/conflicts" { "Conflicts" } }));
     }
+    items.sort_by_key(|(tone, _)| *tone != Tone::Bad);
     if items.is_empty() {
         return Ok(html! {});
     }

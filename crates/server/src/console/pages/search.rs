@@ -61,10 +61,10 @@ pub(super) async fn show(cx: Desk) -> Shown {
             (empty(Icon::Search, "Nothing found", html! { "A search looks for the beginnings of names, logins, e-mail addresses and ids." },
                 Some(link(&query::address("/app/log", &[("text", text.trim())]), "Look for it in the log", true))))
         } @else {
-            @if !people.is_empty() { (card("People", html! { ul .plain.rows { @for found in &people { li data-row { a href={ "/app/users/" (found.id) } { (found.name()) } span .quiet { " " (found.text("userName")) } } } } })) }
-            @if !groups.is_empty() { (card("Groups", html! { ul .plain.rows { @for found in &groups { li data-row { a href={ "/app/groups/" (found.id) } { (found.text("displayName")) } } } } })) }
-            @if !pages.is_empty() { (card("Pages", html! { ul .plain.rows { @for (title, href, _) in &pages { li data-row { a href=(href) { (title) } } } } })) }
-            (card("Elsewhere", html! { ul .plain.rows {
+            @if !people.is_empty() { (card("People", html! { ul .list.rows { @for found in &people { li data-row { a href={ "/app/users/" (found.id) } { (found.name()) } span .quiet { " " (found.text("userName")) } } } } })) }
+            @if !groups.is_empty() { (card("Groups", html! { ul .list.rows { @for found in &groups { li data-row { a href={ "/app/groups/" (found.id) } { (found.text("displayName")) } } } } })) }
+            @if !pages.is_empty() { (card("Pages", html! { ul .list.rows { @for (title, href, _) in &pages { li data-row { a href=(href) { (title) } } } } })) }
+            (card("Elsewhere", html! { ul .list.rows {
                 @if let Some(seq) = entry { li data-row { a href={ "/app/log/" (seq) } { "Entry " (seq) " of the log" } } }
                 @if let Some(code) = &code { li data-row { a href={ "/docs/errors/" (code) } { "About " (code) } } }
                 li data-row { a href=(query::address("/app/log", &[("text", text.trim())])) { "Look for “" (text.trim()) "” in the log" } }

@@ -172,7 +172,12 @@ fn deviations() -> HashMap<String, Deviation> {
     let mut id = String::new();
     for line in DEVIATIONS.lines() {
         let Some((key, text)) = line.split_once(" = ") else { continue };
-        let text = text.trim().trim_matches('"').replace("\\\"", "\"");
+        let text = text
+            .trim()
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or_default()
+            .replace("\\\"", "\"");
         match key {
             "id" => {
                 id = text;

@@ -301,7 +301,7 @@ async fn hand_over(cx: &Desk) -> Result<Markup> {
         section .card #links {
             header { h2 { "Somebody else does it there?" } }
             p { "Send a link to whoever runs the identity provider. It opens this guide without an account, with your values, and lets one token be made. It ends by itself." }
-            @if !all.is_empty() { ul .plain.rows { @for link in &all { (link_row(cx, link)) } } }
+            @if !all.is_empty() { ul .list.rows { @for link in &all { (link_row(cx, link)) } } }
             (form(cx, "/app/setup/links", html! {
                 div .columns {
                     (field(&Field { name: "label", label: "For whom", required: true, max: Some(100), autocomplete: "off", hint: "Such as “Okta team at Example”; the token gets this name.", ..Field::default() }))

@@ -138,10 +138,10 @@ fn owner(found: &Found, actor: Option<&str>, mutability: Mutability) -> Markup {
     let is_person = actor.is_some_and(|actor| actor.contains('@') || actor == "local");
     html! {
         @if mutability == Mutability::ReadOnly { "this server" }
-        @else if is_person { "an operator: " (actor.unwrap_or_default()) }
-        @else if let Some(actor) = actor.filter(|actor| !actor.is_empty()) { "identity provider: " (actor) }
-        @else if found.is_managed() { "identity provider" }
-        @else { "local" }
+        @else if is_person { "operator" p .hint { (actor.unwrap_or_default()) } }
+        @else if found.is_managed() || actor.is_some_and(|actor| !actor.is_empty()) {
+            span title=(actor.unwrap_or_default()) { "identity provider" }
+        } @else { "local" }
     }
 }
 
@@ -161,7 +161,7 @@ fn told(value: &Value) -> Markup {
     match value {
         Value::String(text) => visible(text),
         Value::Bool(flag) => html! { (if *flag { "yes" } else { "no" }) },
-        Value::Array(all) => html! { ul .plain { @for one in all { li { (told(one)) } } } },
+        Value::Array(all) => html! { ul .list { @for one in all { li { (told(one)) } } } },
         Value::Object(parts) => {
             let main = parts.get("value").or_else(|| parts.get("formatted")).and_then(Value::as_str);
             html! {
@@ -205,7 +205,7 @@ pub(super) async fn groups(cx: Desk, Path(id): Path<String>) -> Shown {
             (empty(Icon::Groups, "In no group", html! { "Groups that are pushed with this person in them appear here." }, None))
         } @else {
             (card("Groups", html! {
-                ul .plain.rows {
+                ul .list.rows {
                     @for group in &found.groups {
                         li data-row { a href={ "/app/groups/" (group.id) } { (group.display.as_deref().unwrap_or(&group.id)) }
                             " " @if !group.direct { (badge(Tone::Quiet, "through another group")) } }

@@ -174,21 +174,10 @@ const COLUMNS: [Column; 6] = [
     Column::new("Changed").minor(),
 ];
 
-const CHOOSING: [Column; 7] = [
-    Column::new("Name"),
-    Column::new("Login"),
-    Column::new("State"),
-    Column::new("Source").minor(),
-    Column::new("Groups").number().minor(),
-    Column::new("Changed").minor(),
-    Column::new("Select"),
-];
-
 fn rows(cx: &Desk, asked: &Asked, listed: &directory::Listed) -> Markup {
     let may = cx.may_change();
     let all = listed.found.iter().map(|found| row(found, cx.now, may)).collect();
-    let columns: &[Column] = if may { &CHOOSING } else { &COLUMNS };
-    let list = table(&Table { caption: "Users", columns, rows: all, body_id: None });
+    let list = table(&Table { caption: "Users", columns: &COLUMNS, rows: all, body_id: None });
     let next = listed.next.as_ref().map(|next| asked.address("/app/users", next));
     let first = (!asked.after.is_empty()).then(|| asked.address("/app/users", ""));
     html! {
@@ -222,7 +211,7 @@ fn on_many(asked: &Asked, total: Option<u64>) -> Markup {
 }
 
 pub(super) fn source(found: &Found) -> Markup {
-    html! { @if found.is_managed() { (badge(Tone::Info, "Identity provider")) } @else { (badge(Tone::Quiet, "Local")) } }
+    html! { @if found.is_managed() { (badge(Tone::Info, "Managed")) } @else { (badge(Tone::Quiet, "Local")) } }
 }
 
 pub(super) fn activity(found: &Found) -> Markup {
@@ -231,17 +220,17 @@ pub(super) fn activity(found: &Found) -> Markup {
 
 fn row(found: &Found, now: i64, may: bool) -> Row {
     let name = found.name();
-    let mut cells = vec![
-        html! { a .person href={ "/app/users/" (found.id) } { (avatar(&name)) span { (name) } } },
+    let cells = vec![
+        html! { span .pick-cell {
+            @if may { label .pick { span .unseen { "Select " (name) } input type="checkbox" name="id" value=(found.id) data-pick; } }
+            a .person href={ "/app/users/" (found.id) } { (avatar(&name)) span { (name) } }
+        } },
         html! { span .ellipsis { (found.text("userName")) } },
         activity(found),
         source(found),
         html! { (count(found.groups.len() as u64)) },
         when(found.modified_at, now),
     ];
-    if may {
-        cells.push(html! { label .pick { span .unseen { "Select " (name) } input type="checkbox" name="id" value=(found.id) data-pick; } });
-    }
     Row { cells, ..Row::default() }
 }
 
