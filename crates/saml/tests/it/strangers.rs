@@ -48,7 +48,7 @@ fn stranger(script: &str, input: String) -> String {
     writer.join().unwrap().unwrap();
     assert!(
         output.status.success(),
-        "{script} failed; is every package of tests/saml_strangers/requirements.txt there?"
+        "{script} failed; are the packages of tests/saml_strangers/requirements.txt there, and xmlsec1 (a Debian package)?"
     );
     String::from_utf8(output.stdout).unwrap()
 }

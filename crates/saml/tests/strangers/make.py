@@ -6,6 +6,7 @@ import base64
 import datetime
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -152,7 +153,7 @@ def pysaml2_server(folder):
             "cert_file": str(keys / "idp.cert.pem"),
             "encryption_keypairs": [{"key_file": str(keys / "idp.key.pem"), "cert_file": str(keys / "idp.cert.pem")}],
             "metadata": {"local": [str(sp)]},
-            "xmlsec_binary": "/usr/bin/xmlsec1",
+            "xmlsec_binary": shutil.which("xmlsec1"),
         }
     )
     return Server(config=config)

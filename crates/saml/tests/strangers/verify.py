@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -113,7 +114,7 @@ def pysaml2_client(folder):
         "allow_unknown_attributes": True,
     }
     config = {"entityid": job["sp"], "service": {"sp": sp}, "metadata": {"local": [str(metadata)]}, **pair}
-    config |= {"encryption_keypairs": [pair], "xmlsec_binary": "/usr/bin/xmlsec1", "allow_unknown_attributes": True}
+    config |= {"encryption_keypairs": [pair], "xmlsec_binary": shutil.which("xmlsec1"), "allow_unknown_attributes": True}
     return Saml2Client(config=SPConfig().load(config))
 
 
@@ -132,7 +133,7 @@ def pysaml2_server_reads(binding, message):
         endpoints = {"single_sign_on_service": [(job["sso"], binding)]}
         pair = {"key_file": str(keys / "idp.key.pem"), "cert_file": str(keys / "idp.cert.pem")}
         config = {"entityid": job["idp"], "service": {"idp": {"endpoints": endpoints, "want_authn_requests_signed": True}}}
-        config |= {"metadata": {"local": [str(metadata)]}, "xmlsec_binary": "/usr/bin/xmlsec1", **pair}
+        config |= {"metadata": {"local": [str(metadata)]}, "xmlsec_binary": shutil.which("xmlsec1"), **pair}
         server = Server(config=IdPConfig().load(config))
         if binding == BINDING_HTTP_POST:
             request = server.parse_authn_request(message, binding)
