@@ -132,7 +132,12 @@ async fn make(
     let (new, row) = new_token(tenant, label, scope, prefix, now)?;
     let row = Token { expires_at: wanted.expires_in.map(|s| after(now, s)).transpose()?, ..row };
     let kept = row.clone();
-    let detail = json!({"label": row.label, "scope": scope_text(&row.scope), "expiresAt": row.expires_at.map(rfc3339)});
+    let detail = json!({
+        "label": row.label,
+        "scope": scope_text(&row.scope),
+        "role": row.scope.role().map(Role::as_str),
+        "expiresAt": row.expires_at.map(rfc3339),
+    });
     let line = ("token.create", object(state.map(|state| state.tenant.name.as_str()), &row.id), detail);
     audited(app, actor, line, move |w| Ok(w.token_insert(&kept)?)).await?;
     changed(app, tenant);

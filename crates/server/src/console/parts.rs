@@ -206,5 +206,5 @@ pub(crate) fn flash(cx: &Desk, flash: &Flash) -> Markup {
 /// Without a script it is simply what it was when the page was made.
 pub(crate) fn live(id: &str, topics: &[&str], url: &str, body: Markup) -> Markup {
     let trigger = topics.iter().map(|topic| format!("{topic} from:body throttle:1s")).collect::<Vec<_>>().join(", ");
-    html! { div id=(id) hx-get=(url) hx-trigger=(trigger) hx-swap="innerMorph" { (body) } }
+    html! { div .live-part id=(id) hx-get=(url) hx-trigger=(trigger) hx-swap="innerMorph" { (body) } }
 }

@@ -9,7 +9,11 @@
     unreachable_pub
 )]
 
+mod browser;
 mod clock;
+mod console_assets;
+mod console_gates;
+mod console_sign_in;
 mod desk;
 mod secrets;
 mod who;

@@ -15,5 +15,6 @@ mod feeds;
 mod filters;
 mod folder;
 mod members;
+mod operators;
 mod resources;
 mod support;
