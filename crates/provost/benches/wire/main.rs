@@ -2,7 +2,8 @@
 //! the two floors below it: an axum handler that answers the same bytes, and SQLite committing the same rows.
 //!
 //! Options behind `--`: `--quick` (small data, short runs), `--json` (one JSON object instead of the table),
-//! `--seconds N` (per measurement). Data lies on the disk of the target folder. The load comes from the same machine
+//! `--seconds N` (per measurement), `--only TEXT` (operations with this in their name),
+//! `--connections N`. Data lies on the disk of the target folder. The load comes from the same machine
 //! and takes its share of it: read the ratios, not the figures.
 #![allow(
     clippy::unwrap_used,
@@ -49,15 +50,21 @@ struct Options {
     quick: bool,
     json: bool,
     lasting: Duration,
+    only: String,
+    connections: Vec<usize>,
 }
 
 fn options() -> Options {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let quick = has("--quick");
-    let given = arguments.iter().skip_while(|argument| *argument != "--seconds").nth(1);
-    let seconds = given.map_or(if quick { 0.5 } else { 1.2 }, |text| text.parse().expect("--seconds takes a number"));
-    Options { quick, json: has("--json"), lasting: Duration::from_secs_f64(seconds) }
+    let given = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1);
+    let seconds = given("--seconds")
+        .map_or(if quick { 0.5 } else { 1.2 }, |text| text.parse().expect("--seconds takes a number"));
+    let only = given("--only").cloned().unwrap_or_default();
+    let one = |text: &String| vec![text.parse().expect("--connections takes a number")];
+    let connections = given("--connections").map_or_else(|| CONNECTIONS.to_vec(), one);
+    Options { quick, json: has("--json"), lasting: Duration::from_secs_f64(seconds), only, connections }
 }
 
 fn main() {
@@ -79,35 +86,24 @@ fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Report {
     let tenant = server.tenant();
     let data = Data::make(&tenant, if options.quick { 10_000 } else { 100_000 });
     let floor = Floor::start();
-    let operations = operations(&tenant, &data);
+    let mut operations = operations(&tenant, &data);
+    operations.retain(|operation| operation.name.contains(&options.only));
+    let database = server.data.join("provost.db");
     let mut rows = Vec::new();
     for operation in &operations {
         let sample = operation.sample(&tenant);
         floor.answer_with(&sample);
-        for connections in CONNECTIONS {
+        for &connections in &options.connections {
             eprintln!("{} with {connections} connections …", operation.name);
             let own = run_one(runtime, options, operation, connections, tenant.server.address);
             let axum = run_one(runtime, options, operation, connections, floor.address);
-            rows.push(Row {
-                operation: operation.name.clone(),
-                writes: operation.writes,
-                connections,
-                own,
-                axum,
-                sqlite: None,
-            });
+            // At once, so that whatever else the disk does falls on both.
+            let sqlite = operation.writes.map(|write| sqlite::rate(&database, write, connections, options.lasting));
+            rows.push(Row { operation: operation.name.clone(), connections, own, axum, sqlite });
         }
     }
     eprintln!("the log on and off …");
     let log = log_cost(runtime, options, &operations, &tenant);
-    let database = server.data.join("provost.db");
-    server.signal("TERM");
-    server.wait();
-    eprintln!("SQLite alone …");
-    for row in rows.iter_mut().filter(|row| row.writes.is_some()) {
-        let write = row.writes.expect("filtered");
-        row.sqlite = Some(sqlite::rate(&database, write, row.connections, options.lasting));
-    }
     Report { people: data.users.len(), rows, log }
 }
 
@@ -131,7 +127,7 @@ fn log_cost(
 ) -> Vec<LogCost> {
     let mut costs = Vec::new();
     for operation in operations.iter().filter(|operation| operation.for_log) {
-        for connections in [16, 128] {
+        for &connections in options.connections.iter().filter(|connections| **connections > 1) {
             let mut turns = Vec::new();
             for _ in 0..LOG_TURNS {
                 let rate = |level: &str| {

@@ -1,14 +1,12 @@
 //! What was measured, for people and for programs.
 
 use crate::load::Measured;
-use crate::sqlite::Write;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 pub(crate) struct Row {
     pub(crate) operation: String,
-    pub(crate) writes: Option<Write>,
     pub(crate) connections: usize,
     pub(crate) own: Measured,
     pub(crate) axum: Measured,

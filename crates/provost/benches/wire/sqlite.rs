@@ -51,7 +51,7 @@ const MEMBER: Rows =
 
 /// Operations a second.
 pub(crate) fn rate(database: &Path, write: Write, at_once: usize, lasting: Duration) -> f64 {
-    let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("Provost's database");
+    let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("Provost's database");
     let folder = crate::harness::Folder::new();
     let path = folder.path().join("floor.db");
     let target = Connection::open(&path).expect("a new database");
@@ -70,9 +70,12 @@ pub(crate) fn rate(database: &Path, write: Write, at_once: usize, lasting: Durat
     let rows: Vec<Row> = tables.iter().flat_map(|table| rows_of(&source, table, rid)).collect();
     let updated: Vec<Row> = CREATE[..4].iter().flat_map(|table| rows_of(&source, table, rid)).collect();
     // What PATCH and membership changes update has to be there first.
+    target.execute_batch("begin immediate").expect("a transaction");
     for n in 0..1_000 {
         insert(&target, &updated, n);
     }
+    target.execute_batch("commit").expect("durable");
+    let indexed = updated.iter().find(|row| row.insert.contains(" attribute_value ")).expect("an indexed value");
     let mut operation = 1_000;
     let started = Instant::now();
     while started.elapsed() < lasting {
@@ -81,7 +84,7 @@ pub(crate) fn rate(database: &Path, write: Write, at_once: usize, lasting: Durat
             operation += 1;
             target.execute_batch("savepoint one").expect("a savepoint");
             insert(&target, &rows, operation);
-            update(&target, write, operation % 1_000);
+            update(&target, write, operation, indexed);
             target.execute_batch("release one").expect("a savepoint");
         }
         target.execute_batch("commit").expect("durable");
@@ -137,8 +140,8 @@ fn insert(target: &Connection, rows: &[Row], operation: i64) {
     }
 }
 
-fn update(target: &Connection, write: Write, which: i64) {
-    let rid = 1_000_000_000 + which;
+fn update(target: &Connection, write: Write, operation: i64, indexed: &Row) {
+    let rid = 1_000_000_000 + operation % 1_000;
     let run = |sql: &str| {
         target.prepare_cached(sql).expect("a statement").execute([rid]).expect("a row");
     };
@@ -147,9 +150,16 @@ fn update(target: &Connection, write: Write, which: i64) {
         Write::Patch => {
             run("update resource set version = version + 1, modified_at = modified_at + 1 where rid = ?1");
             run("update document set head = cast(head as blob) || '' where rid = ?1");
-            run(
-                "update attribute_value set value = value || '' where rid = ?1 and attribute = (select min(attribute) from attribute_value where rid = ?1)",
-            );
+            // The index row of the old value goes, the one of the new value comes: each by its whole key.
+            let delete = "delete from attribute_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
+            let value =
+                |turn: i64| if turn == 0 { indexed.values[2].clone() } else { Value::Text(format!("value {turn}")) };
+            for (sql, turn) in [(delete, operation / 1_000 - 1), (&indexed.insert, operation / 1_000)] {
+                let mut values = indexed.values.clone();
+                values[2] = value(turn);
+                values[3] = Value::Integer(rid);
+                target.prepare_cached(sql).expect("a statement").execute(params_from_iter(values)).expect("a row");
+            }
         }
         Write::Member => {
             run(
