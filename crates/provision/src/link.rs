@@ -120,12 +120,17 @@ pub struct Link {
     pub lessons: Vec<Lesson>,
     /// What was sent and not shown yet.
     pub assumed: Vec<Assumed>,
-    /// Whether the last write should be checked by reading.
+    /// Whether it has to be read before anything else is decided: the last write may have taken effect,
+    /// or may not have been kept.
     pub verify: bool,
     /// Whether a write was told that there is no such resource.
     pub denied: bool,
+    /// When to look once more, because a write without an answer may take effect until then.
+    pub recheck_at: i64,
     /// What is being done, stored before it is sent.
     pub intent: Option<String>,
+    /// Since when.
+    pub intent_at: i64,
     /// Failures in a row.
     pub attempts: u32,
     /// Refusals and contradictions in a row.
@@ -154,11 +159,20 @@ impl Link {
     #[must_use]
     pub fn begin(mut self, action: &Action, desired: &Desired, rules: &Rules<'_>, now: i64) -> Self {
         self.note(desired, now);
-        self.intent = action.is_sent().then(|| action.word().to_owned());
+        let settle = rules.target.settle_ms.saturating_mul(1_000);
+        if self.intent.take().is_some() {
+            // Somebody died over it; it may take effect yet.
+            self.recheck_at = self.recheck_at.max(self.intent_at.saturating_add(settle));
+        }
+        if action.is_sent() && !matches!(action, Action::Probe(_)) {
+            (self.intent, self.intent_at) = (Some(action.word().to_owned()), now);
+        }
+        // Until there is an answer, what is known is perhaps no longer what is there.
+        self.verify |= matches!(action, Action::Update(_) | Action::Deactivate(_) | Action::Delete { .. });
         if let Action::Create(want) = action {
             self.knowledge = Knowledge::Doubtful;
             self.missed.clear();
-            self.doubt_until = now.saturating_add(rules.target.settle_ms.saturating_mul(1_000));
+            self.doubt_until = now.saturating_add(settle);
             if !self.keys.contains(&want.unique) {
                 self.keys.push(want.unique.clone());
             }

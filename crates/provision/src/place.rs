@@ -56,7 +56,8 @@ impl Place {
         // What stands in brackets may hold colons too; the URN ends before them.
         let (head, tail) = name.find('[').and_then(|at| name.split_at_checked(at)).unwrap_or((name, ""));
         let path = AttrPath::parse(head).ok_or("the external name starts with a URN but is no full attribute name")?;
-        let urn = path.urn.ok_or("the external name has a URN but no attribute behind it")?;
+        let urn =
+            path.urn.filter(|urn| urn.contains(':')).ok_or("the external name has a URN but no attribute behind it")?;
         let inner = path.sub.map_or(path.name.clone(), |sub| format!("{}.{sub}", path.name));
         let core = is_core(&urn);
         let pasted = if core { Pasted::Split } else { pasted };

@@ -112,7 +112,7 @@ pub struct Found {
     pub unclaimed: bool,
     /// What the target is known to make of what was sent.
     pub lessons: Vec<Lesson>,
-    /// Whether a write should be checked by reading.
+    /// Whether it has to be read before anything else is decided.
     pub verify: bool,
     /// When the person left.
     pub left_at: i64,
@@ -281,7 +281,12 @@ pub fn next(link: &Link, desired: &Desired, rules: &Rules<'_>, now: i64) -> Acti
     if link.next_attempt_at > now && link.waiting_for == inputs {
         return Action::Wait { until: link.next_attempt_at };
     }
-    decide(desired, &link.observed(desired, rules, now), rules, now)
+    match (decide(desired, &link.observed(desired, rules, now), rules, now), &link.remote_id) {
+        // A write without an answer can take effect after everything was put right: look once more.
+        (Action::Nothing, Some(_)) if link.recheck_at > now => Action::Wait { until: link.recheck_at },
+        (Action::Nothing, Some(id)) if link.recheck_at > 0 => Action::Probe(Lookup::Id(id.clone())),
+        (action, _) => action,
+    }
 }
 
 /// Decides. Total: there is an answer for every pair.
@@ -301,6 +306,8 @@ pub fn decide(desired: &Desired, observed: &Observed, rules: &Rules<'_>, now: i6
             Action::Park(Parking::Vanished)
         }
         (Desired::Present(want), Observed::Missing { .. }) => create(want, rules),
+        // A write whose answer was lost may have taken effect: what is known is no longer what is there.
+        (_, Observed::Found(found)) if found.linked && found.verify => Action::Probe(Lookup::Id(found.id.clone())),
         (Desired::Present(want), Observed::Found(found)) => present(want, found, rules, now),
         (Desired::Gone { leave }, Observed::Found(found)) => gone(*leave, found, rules, now),
     }
@@ -330,9 +337,6 @@ fn present(want: &Resource, found: &Found, rules: &Rules<'_>, now: i64) -> Actio
         };
         let id = found.id.clone();
         return if may { Action::Adopt { id } } else { Action::Park(Parking::Conflict { id }) };
-    }
-    if found.verify {
-        return Action::Probe(Lookup::Id(found.id.clone()));
     }
     let changes = differences(want, found, rules.kind);
     let members = want.members.as_ref().filter(|members| !members.add.is_empty() || !members.remove.is_empty());

@@ -5,7 +5,7 @@ use super::{BREAKER_MS, FAILURES_MAX, REFUSALS_MAX, THROTTLED_MS, WRITES_MAX, WR
 use crate::link::{Assumed, Kind, Knowledge, LESSONS_MAX, Lesson, Link, Parked, agrees, equal};
 use crate::place::{Pasted, Place};
 use crate::plan::{
-    ACTIVE, Action, Change, Desired, Lookup, Member, Members, Parking, Resource, Rules, Update, fingerprint,
+    ACTIVE, Action, Change, Desired, Lookup, Member, Members, Observed, Parking, Resource, Rules, Update, fingerprint,
 };
 use crate::profile::Apply;
 use crate::target::GroupUpdate;
@@ -129,20 +129,25 @@ impl Run<'_> {
     fn lost(&mut self, action: &Action, lost: Lost) -> Outcome {
         if !lost.may_have_arrived() {
             // `begin` assumed the worst; it did not come to that.
-            self.link.doubt_until = 0;
+            (self.link.doubt_until, self.link.verify) = (0, false);
             return self.breaker(Trouble::Unreachable(lost));
         }
         self.link.attempts += 1;
         let at = self.now.saturating_add(backoff(self.link.attempts, self.seed));
         match action {
-            Action::Create(_) => Outcome::Unknown { at },
-            Action::Update(_) | Action::Deactivate(_) => {
-                // What it was laid over may be old now.
-                (self.link.read_at, self.link.etag) = (0, None);
+            Action::Create(_) | Action::Update(_) | Action::Deactivate(_) | Action::Delete { .. } => {
+                self.recheck();
                 Outcome::Unknown { at }
             }
             _ => Outcome::Later { at, reason: None },
         }
+    }
+
+    /// What was just sent can take effect until the target has settled.
+    fn recheck(&mut self) {
+        let settled = self.link.intent_at.saturating_add(self.rules.target.settle_ms.saturating_mul(1_000));
+        self.link.recheck_at = self.link.recheck_at.max(settled);
+        self.link.assumed.clear();
     }
 
     fn breaker(&self, trouble: Trouble) -> Outcome {
@@ -151,6 +156,15 @@ impl Run<'_> {
 
     fn got(&mut self, action: &Action, response: &Response) -> Outcome {
         let refusal = response.refusal();
+        if matches!(action, Action::Update(_) | Action::Deactivate(_) | Action::Delete { .. }) {
+            // What broke on the way may have been done all the same, or be done yet.
+            let broke = refusal.as_ref().is_some_and(|refusal| refusal.status >= 500 || refusal.status == 408);
+            let yet = refusal.as_ref().is_some_and(|refusal| matches!(refusal.status, 408 | 502 | 503 | 504));
+            self.link.verify = broke;
+            if yet {
+                self.recheck();
+            }
+        }
         if let Action::Create(_) = action {
             // A proxy answers for a server that may still be at work.
             let answered = !refusal.as_ref().is_some_and(|refusal| matches!(refusal.status, 408 | 502 | 503 | 504));
@@ -228,13 +242,15 @@ impl Run<'_> {
     }
 
     fn seen(&mut self, document: &Map<String, Value>, version: Option<String>) {
-        if self.link.verify {
-            let assumed = std::mem::take(&mut self.link.assumed);
+        let assumed = if self.link.verify { std::mem::take(&mut self.link.assumed) } else { Vec::new() };
+        // While another write may still take effect, what is shown teaches nothing.
+        if self.link.recheck_at == 0 {
             for Assumed { path, value } in assumed {
                 self.learn(&path, value.as_ref(), document);
             }
         }
         (self.link.verify, self.link.read_at, self.link.etag) = (false, self.now, version);
+        self.link.recheck_at = if self.now < self.link.recheck_at { self.link.recheck_at } else { 0 };
         self.link.document = Some(document.clone());
     }
 
@@ -293,6 +309,12 @@ impl Run<'_> {
         }
         self.link.missed.retain(|(missed, _)| *missed != lookup);
         self.link.missed.push((lookup, self.now));
+        let gone = self.link.observed(self.desired, self.rules, self.now);
+        if self.is_leaving() && matches!(gone, Observed::Missing { .. }) {
+            // Nothing was made, and nothing should be there: the matter is closed.
+            let left_at = self.link.left_at;
+            self.link = Link { left_at, ..Link::new(self.link.kind, &self.link.external_id) };
+        }
         Outcome::Again
     }
 

@@ -73,7 +73,7 @@ fn play(world: &mut World, acts: &[Act]) -> bool {
 
 /// Every habit with every kind of target would be the same three times over.
 fn meets(target: &str, habit: &str) -> bool {
-    habit == "plain" || ["okta-aiw", "okta-oiw", "generic"].contains(&target)
+    habit == "plain" || ["okta-oiw", "generic"].contains(&target)
 }
 
 fn title_of(world: &mut World) {
@@ -130,7 +130,7 @@ fn every_fault_at_every_call() {
             }
         }
     }
-    assert!(played > 5_000, "{played} plays");
+    assert!(played > 10_000, "{played} plays");
 }
 
 #[test]

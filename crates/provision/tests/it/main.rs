@@ -3,6 +3,9 @@
 
 mod cases;
 mod crash;
+mod groups;
+mod properties;
 mod sim;
 mod stories;
+mod units;
 mod world;
