@@ -9,6 +9,7 @@ mod operators;
 mod resource_types;
 mod tenants;
 mod tokens;
+mod work;
 
 use crate::answer::{Answer, JSON};
 use crate::app::App;
@@ -50,12 +51,20 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/tokens/{id}", delete(tokens::revoke))
         .route("/tenants/{tenant}/tokens/{id}/rotate", post(tokens::rotate))
         .route("/tenants/{tenant}/attributes", get(attributes::list).post(attributes::add))
-        .route("/tenants/{tenant}/attributes/{attribute}", delete(attributes::remove))
+        .route("/tenants/{tenant}/attributes/{attribute}", patch(attributes::change).delete(attributes::remove))
         .route("/tenants/{tenant}/resource-types", get(resource_types::list).post(resource_types::add))
         .route("/tenants/{tenant}/resource-types/{name}", delete(resource_types::remove))
         .route("/tenants/{tenant}/log", get(feeds::log))
         .route("/tenants/{tenant}/log/{seq}", get(feeds::log_entry))
+        .route("/tenants/{tenant}/log/{seq}/rehearsal", post(work::rehearse))
+        .route("/tenants/{tenant}/log-counts", get(work::counts))
         .route("/tenants/{tenant}/changes", get(feeds::changes))
+        .route("/tenants/{tenant}/conflicts", get(work::conflicts))
+        .route("/tenants/{tenant}/conflicts/dismiss", post(work::dismiss))
+        .route("/tenants/{tenant}/jobs", get(work::list_jobs).post(work::begin_job))
+        .route("/tenants/{tenant}/jobs/{id}", get(work::job).delete(work::cancel_job))
+        .route("/tenants/{tenant}/setup-links", get(work::list_links).post(work::make_link))
+        .route("/tenants/{tenant}/setup-links/{id}", delete(work::revoke_link))
         .fallback(|| async { ApiError::from(Error::new(Code::NOT_FOUND, "the admin API has no such address")) })
         .method_not_allowed_fallback(|| async {
             ApiError::from(Error::new(Code::METHOD, "the admin API does not take this method here"))

@@ -2,8 +2,14 @@
 
 use super::missing;
 use crate::app::App;
+use crate::auth::{Actor, Origin};
 use crate::error::Result;
+use crate::scim::{Acted, Order, act};
+use crate::tenants::TenantState;
 use crate::{limits, query};
+use axum::http::Method;
+use serde_json::Value;
+use std::sync::Arc;
 use store::{Change, LogEntry, LogQuery, TenantId};
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -50,4 +56,45 @@ pub(crate) async fn entry(app: &App, tenant: TenantId, seq: i64) -> Result<LogEn
 /// The change feed behind a number.
 pub(crate) async fn changes(app: &App, tenant: TenantId, after: i64, limit: u32) -> Result<Vec<Change>> {
     app.store().read(move |r| r.changes(tenant, after, limit)).await.map_err(|error: store::Error| error.into())
+}
+
+/// Why an entry cannot be rehearsed.
+pub(crate) fn hindrance(entry: &LogEntry) -> Option<&'static str> {
+    let body = entry.body.as_deref().unwrap_or_default();
+    let takes_body = matches!(entry.method.as_str(), "POST" | "PUT" | "PATCH");
+    if entry.path.starts_with("/Bulk") {
+        Some("A bulk request is many requests, which see what the ones before them did: it cannot be rehearsed.")
+    } else if entry.path.contains("[redacted]") || body.contains("[redacted]") {
+        Some("The log keeps no secrets, and this request held one: it cannot be asked again.")
+    } else if takes_body && serde_json::from_str::<Value>(body).is_err() {
+        Some("The body was not kept whole: the limit for bodies is a setting of the log.")
+    } else {
+        None
+    }
+}
+
+/// The same request against what is there now, as its token would be let in now; everything is undone at its end.
+pub(crate) async fn rehearse(
+    app: &App,
+    state: &Arc<TenantState>,
+    base: &str,
+    origin: &Origin,
+    entry: &LogEntry,
+) -> Result<Acted> {
+    if let Some(why) = hindrance(entry) {
+        return Err(scim::Error::invalid_value(why).into());
+    }
+    let tokens = super::tokens::list(app, Some(state.tenant.id)).await?;
+    let scope = tokens.iter().rev().find(|token| token.label == entry.actor).map(|token| token.scope);
+    let actor = Actor { label: entry.actor.clone(), scope: scope.unwrap_or(store::Scope::ALL), ..Actor::local() };
+    let (path, query) = entry.path.split_once('?').unwrap_or((&entry.path, ""));
+    let order = Order {
+        method: Method::from_bytes(entry.method.as_bytes()).unwrap_or(Method::GET),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        body: entry.body.clone().unwrap_or_default().into(),
+        origin: origin.clone(),
+        rehearsal: true,
+    };
+    Ok(act(app, state, Arc::new(actor), base, order).await)
 }

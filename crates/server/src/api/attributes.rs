@@ -39,6 +39,18 @@ pub(super) async fn add(
     shown(201, &row(&attributes::add(&app, &actor, &tenant, wanted).await?))
 }
 
+/// The body is the whole definition; name and type have to stay.
+pub(super) async fn change(
+    State(app): State<App>,
+    Path((tenant, value)): Path<(String, String)>,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    tenant_of(&app, &tenant)?;
+    let definition: Value = body_of(request).await?;
+    shown(200, &row(&attributes::change(&app, &actor, &tenant, &value, &definition).await?))
+}
+
 pub(super) async fn remove(
     State(app): State<App>,
     Path((tenant, value)): Path<(String, String)>,

@@ -15,5 +15,8 @@ mod console_assets;
 mod console_gates;
 mod console_sign_in;
 mod desk;
+mod pages_content;
+mod pages_forms;
+mod pages_lists;
 mod secrets;
 mod who;

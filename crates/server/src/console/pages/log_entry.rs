@@ -2,18 +2,15 @@
 
 use super::log::{about, resource};
 use crate::admin;
-use crate::auth::Actor;
 use crate::console::parts::{
     self, Tone, badge, card, card_with, code, definitions, form, json, link, ms, note, status, time, visible,
 };
 use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page, sentence};
-use crate::scim::{Acted, Order, act};
+use crate::scim::Acted;
 use axum::extract::Path;
-use axum::http::Method;
 use maud::{Markup, html};
 use scim::code::CATALOGUE;
 use serde_json::Value;
-use std::sync::Arc;
 use store::{Change, LogEntry, LogQuery};
 
 /// What stands around an entry.
@@ -34,43 +31,8 @@ pub(super) async fn show(cx: Desk, Path(seq): Path<i64>) -> Shown {
 /// `POST /app/log/{seq}/replay`: the same request against what is there now, and everything undone at its end.
 pub(super) async fn replay(cx: Desk, Path(seq): Path<i64>) -> Shown {
     let entry = admin::log::entry(&cx.app, cx.tenant.tenant.id, seq).await?;
-    let acted = rehearse(&cx, &entry).await?;
+    let acted = admin::log::rehearse(&cx.app, &cx.tenant, &cx.endpoint, &cx.origin, &entry).await?;
     whole(&cx, &entry, Some(&acted)).await
-}
-
-/// Why an entry cannot be rehearsed.
-fn hindrance(entry: &LogEntry) -> Option<&'static str> {
-    let body = entry.body.as_deref().unwrap_or_default();
-    let takes_body = matches!(entry.method.as_str(), "POST" | "PUT" | "PATCH");
-    if entry.path.starts_with("/Bulk") {
-        Some("A bulk request is many requests, which see what the ones before them did: it cannot be rehearsed.")
-    } else if entry.path.contains("[redacted]") || body.contains("[redacted]") {
-        Some("The log keeps no secrets, and this request held one: it cannot be asked again.")
-    } else if takes_body && serde_json::from_str::<Value>(body).is_err() {
-        Some("The body was not kept whole: the limit for bodies is a setting of the log.")
-    } else {
-        None
-    }
-}
-
-async fn rehearse(cx: &Desk, entry: &LogEntry) -> Result<Acted, Fault> {
-    if let Some(why) = hindrance(entry) {
-        return Err(scim::Error::invalid_value(why).into());
-    }
-    let tokens = admin::tokens::list(&cx.app, Some(cx.tenant.tenant.id)).await?;
-    let scope = tokens.iter().rev().find(|token| token.label == entry.actor).map(|token| token.scope);
-    let actor =
-        Arc::new(Actor { label: entry.actor.clone(), scope: scope.unwrap_or(store::Scope::ALL), ..Actor::local() });
-    let (path, query) = entry.path.split_once('?').unwrap_or((&entry.path, ""));
-    let order = Order {
-        method: Method::from_bytes(entry.method.as_bytes()).unwrap_or(Method::GET),
-        path: path.to_owned(),
-        query: query.to_owned(),
-        body: entry.body.clone().unwrap_or_default().into(),
-        origin: cx.origin.clone(),
-        rehearsal: true,
-    };
-    Ok(act(&cx.app, &cx.tenant, actor, &cx.endpoint, order).await)
 }
 
 async fn around(cx: &Desk, entry: &LogEntry) -> Result<Around, Fault> {
@@ -297,7 +259,7 @@ fn again(cx: &Desk, entry: &LogEntry) -> Markup {
         "Again",
         html! {
             (code("Copy as curl", &curl(cx, entry)))
-            @match hindrance(entry) {
+            @match admin::log::hindrance(entry) {
                 Some(why) => p .quiet { (why) },
                 None if cx.may_change() => (form(cx, &format!("/app/log/{}/replay", entry.seq), html! {
                     p .hint { "A rehearsal asks the same again, shows what would come of it now, and changes nothing." }

@@ -72,7 +72,7 @@ fn rows(cx: &Desk, all: &[Token]) -> Markup {
 }
 
 fn state_badge(token: &Token, now: i64) -> Markup {
-    let soon = token.expires_at.is_some_and(|at| at - now < SOON_DAYS * 86_400_000_000);
+    let soon = token.expires_at.is_some_and(|at| at - now <= SOON_DAYS * 86_400_000_000);
     match State::of(token, now) {
         State::Active if token.rotated_to.is_some() => badge(Tone::Info, "being replaced"),
         State::Active if soon => badge(Tone::Warn, "ends soon"),

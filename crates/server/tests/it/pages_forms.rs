@@ -1,0 +1,243 @@
+//! The pages without a script: each form is a POST and a redirect, and a refused one comes back with what is wrong.
+
+use crate::browser::Browser;
+use crate::desk::{Desk, SECOND};
+use serde_json::{Value, json};
+
+const DAY: i64 = 86_400 * SECOND;
+
+#[tokio::test]
+async fn a_token_is_made_shown_once_rotated_and_revoked() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let empty = owner
+        .post("/app/scim/tokens", &[("label", "  "), ("days", "30"), ("users", "write"), ("groups", "write")])
+        .await;
+    assert_eq!(empty.status, 422);
+    assert!(
+        empty.text.contains("aria-invalid=\"true\"") && empty.text.contains("label takes 1 to 100"),
+        "{}",
+        empty.text
+    );
+    let fields = [("label", "Okta"), ("days", "30"), ("users", "write"), ("groups", "read")];
+    let made = owner.post("/app/scim/tokens", &fields).await;
+    assert_eq!((made.status, made.header("cache-control")), (200, "no-store"));
+    let first = made.between("value=\"pv_", "\"");
+    let first = format!("pv_{first}");
+    assert!(made.text.contains("Waiting for the first request"), "{}", made.text);
+    assert_eq!(desk.with(&first, "GET", "/scim/v2/Users", Value::Null).await.status, 200);
+    let group = desk.with(&first, "POST", "/scim/v2/Groups", json!({"displayName": "g"})).await;
+    assert_eq!(group.status, 403, "groups were to be read only");
+    let list = owner.get("/app/scim/tokens").await;
+    assert!(!list.text.contains(&first) && list.text.contains("ends soon") && list.text.contains("Okta"));
+
+    let ids = list.text.split("href=\"/app/scim/tokens/").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let id = ids.last().unwrap().to_owned();
+    let rotated = owner.post(&format!("/app/scim/tokens/{id}/rotate"), &[("hours", "1")]).await;
+    let second = format!("pv_{}", rotated.between("value=\"pv_", "\""));
+    for token in [&first, &second] {
+        assert_eq!(desk.with(token, "GET", "/scim/v2/Users", Value::Null).await.status, 200, "both work");
+    }
+    let guide = owner.get(&format!("/app/scim/tokens/{id}")).await;
+    assert!(guide.text.contains("Rotation") && guide.text.contains("being replaced"), "{}", guide.text);
+    let revoked = owner.post(&format!("/app/scim/tokens/{id}/revoke"), &[]).await;
+    assert_eq!((revoked.status, revoked.location()), (303, "/app/scim/tokens"));
+    assert!(owner.get("/app/scim/tokens").await.text.contains("Token “Okta” revoked"), "the page says it once");
+    assert!(!owner.get("/app/scim/tokens").await.text.contains("Token “Okta” revoked"), "and not again");
+    assert_eq!(desk.with(&first, "GET", "/scim/v2/Users", Value::Null).await.status, 401);
+    assert_eq!(desk.with(&second, "GET", "/scim/v2/Users", Value::Null).await.status, 200);
+}
+
+#[tokio::test]
+async fn switches_say_what_they_mean_and_can_be_undone() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let id = desk.user("adam").await;
+    let page = owner.get("/app/scim").await;
+    assert!(page.text.contains("http://localhost:8080/scim/v2") && page.text.contains("cannot reach this address"));
+    assert!(page.text.contains("extension:enterprise:2.0:User:manager"));
+    let set = owner.post("/app/scim/switches", &[("users.update", "false")]).await;
+    assert_eq!((set.status, set.location()), (303, "/app/scim#operations"));
+    let page = owner.get("/app/scim").await;
+    assert!(page.text.contains("Update users is off") && page.text.contains("Undo"), "{}", page.text);
+    assert!(page.text.contains("whoever leaves keeps access"), "{}", page.text);
+    let path = format!("/scim/v2/Users/{id}");
+    assert_eq!(desk.with(&token, "PUT", &path, json!({"userName": "adam", "active": false})).await.status, 403);
+    let off = owner.post(&format!("/app/users/{id}/active"), &[("active", "false")]).await;
+    assert_eq!(off.status, 303, "switches bind identity providers, not operators");
+    assert_eq!(desk.with(&token, "GET", &path, Value::Null).await.body["active"], false);
+    owner.post("/app/scim/switches", &[("users.update", "true")]).await;
+    assert_eq!(desk.with(&token, "PUT", &path, json!({"userName": "adam", "active": true})).await.status, 200);
+    let refused = owner.post("/app/scim/rules", &[("adoption", "userName"), ("rate", "0"), ("burst", "x")]).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert!(refused.text.contains("value=\"x\""), "what was typed is there again");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_tested_as_an_identity_provider_would_and_nothing_stays() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let tested = owner.post("/app/scim/test", &[]).await;
+    assert!(tested.text.contains("An identity provider can work with this endpoint"), "{}", tested.text);
+    assert_eq!(desk.local("GET", "/scim/v2/Users", Value::Null).await.body["totalResults"], 0);
+    desk.local("PATCH", "/api/v1/tenants/default/switches", json!({"users": {"delete": false, "read": false}})).await;
+    let tested = owner.post("/app/scim/test", &[]).await;
+    assert!(tested.text.contains("did not go well") && tested.text.contains("users.read"), "{}", tested.text);
+    desk.local("PATCH", "/api/v1/tenants/default/switches", json!({"users": {"delete": true, "read": true}})).await;
+    assert_eq!(desk.local("GET", "/scim/v2/Users", Value::Null).await.body["totalResults"], 0, "tidied all the same");
+    let tokens = desk.local("GET", "/api/v1/tenants/default/tokens", Value::Null).await;
+    assert!(tokens.body["data"].as_array().unwrap().iter().all(|token| token["state"] == "revoked"), "{}", tokens.text);
+}
+
+#[tokio::test]
+async fn custom_fields_of_every_type() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    for kind in ["string", "boolean", "integer", "decimal", "dateTime", "reference", "binary"] {
+        let name = format!("a{kind}");
+        let fields = [("name", name.as_str()), ("kind", kind), ("of", "User"), ("max", ""), ("description", "x")];
+        let made = owner.post("/app/fields", &fields).await;
+        assert_eq!(made.status, 303, "{kind}: {}", made.text);
+    }
+    let list = owner.get("/app/fields").await;
+    assert!(list.text.contains("data-copy=\"urn:provost:params:scim:schemas:custom:User:astring\""), "{}", list.text);
+    let preview = owner.get("/app/fields/preview?name=costCentre&of=Group").await;
+    assert!(preview.text.contains("urn:provost:params:scim:schemas:custom:Group:costCentre"));
+    for (fields, field) in [
+        (vec![("name", "9x"), ("kind", "string")], "name"),
+        (vec![("name", "ok"), ("kind", "string"), ("max", "many")], "max"),
+        (vec![("name", "ok"), ("kind", "string"), ("min", "9"), ("max", "2")], "max"),
+        (vec![("name", "astring"), ("kind", "string")], "name"),
+        (vec![("name", "ok"), ("kind", "string"), ("namespace", "no urn")], "namespace"),
+    ] {
+        let refused = owner.post("/app/fields", &fields).await;
+        assert_eq!(refused.status, 422, "{fields:?}");
+        assert!(refused.text.contains(&format!("id=\"{field}-error\"")), "{fields:?}: {}", refused.text);
+    }
+    let value = "urn:provost:params:scim:schemas:custom:User:astring";
+    for (login, text) in [("a", "same"), ("b", "same")] {
+        let user = json!({"userName": login, "urn:provost:params:scim:schemas:custom:User": {"astring": text}});
+        assert_eq!(desk.local("POST", "/scim/v2/Users", user).await.status, 201);
+    }
+    let change = [("value", value), ("name", "astring"), ("kind", "string"), ("of", "User"), ("unique", "1")];
+    let refused = owner.post("/app/fields", &change).await;
+    assert_eq!(refused.status, 422, "two have the same value");
+    assert!(
+        refused.text.contains("id=\"max\"") && refused.text.contains("another resource already has"),
+        "{}",
+        refused.text
+    );
+    let change =
+        [("value", value), ("name", "astring"), ("kind", "string"), ("of", "User"), ("max", "10"), ("options", "x\ny")];
+    assert_eq!(owner.post("/app/fields", &change).await.status, 303);
+    let page = owner.get(&format!("/app/fields/edit?value={value}")).await;
+    assert!(page.text.contains("2 values") && page.text.contains("value=\"10\""), "{}", page.text);
+    let kept = owner.post("/app/fields/remove", &[("value", value), ("confirm", "other")]).await;
+    assert!(kept.location().starts_with("/app/fields/edit"));
+    assert_eq!(
+        owner.post("/app/fields/remove", &[("value", value), ("confirm", "astring")]).await.location(),
+        "/app/fields"
+    );
+    let user = desk.local("GET", "/scim/v2/Users", Value::Null).await;
+    assert!(!user.text.contains("astring"), "its values are gone: {}", user.text);
+}
+
+#[tokio::test]
+async fn people_and_groups_by_hand() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let fields = [("user_name", "eve@example.com"), ("given", "Eve"), ("family", "Diaz"), ("email", "eve@example.com")];
+    let made = owner.post("/app/users", &fields).await;
+    let user = made.location().to_owned();
+    assert!(user.starts_with("/app/users/"), "{}", made.text);
+    let taken = owner.post("/app/users", &fields).await;
+    assert_eq!(taken.status, 422);
+    assert!(taken.text.contains("user_name-error") && taken.text.contains("value=\"Diaz\""), "{}", taken.text);
+    let page = owner.get(&user).await;
+    assert!(
+        page.text.contains("Eve Diaz") && page.text.contains("Local") && page.text.contains("operator"),
+        "{}",
+        page.text
+    );
+
+    let group = owner.post("/app/groups", &[("name", "Night shift")]).await.location().to_owned();
+    assert_eq!(owner.post("/app/groups", &[("name", "night SHIFT")]).await.status, 422);
+    owner.post(&format!("{group}/members"), &[("add", "nobody")]).await;
+    assert!(owner.get(&group).await.text.contains("Nobody here has the login nobody"));
+    owner.post(&format!("{group}/members"), &[("add", "eve@example.com")]).await;
+    let page = owner.get(&group).await;
+    assert!(page.text.contains(&user) && page.text.contains("1 member"), "{}", page.text);
+    assert!(owner.get(&format!("{user}/groups")).await.text.contains("Night shift"));
+    owner.post(&format!("{group}/name"), &[("name", "Day shift")]).await;
+    let id = user.rsplit('/').next().unwrap();
+    owner.post(&format!("{group}/members"), &[("remove", id)]).await;
+    assert!(owner.get(&group).await.text.contains("Nobody is in this group"));
+    let history = owner.get(&format!("{group}/history")).await;
+    for told in ["Night shift", "Day shift", "1 members"] {
+        assert!(history.text.contains(told), "{told}: {}", history.text);
+    }
+    assert_eq!(owner.post(&format!("{group}/delete"), &[("confirm", "Night shift")]).await.location(), group);
+    assert_eq!(owner.post(&format!("{group}/delete"), &[("confirm", "Day shift")]).await.location(), "/app/groups");
+    assert_eq!(owner.post(&format!("{user}/delete"), &[("confirm", "eve@example.com")]).await.location(), "/app/users");
+    assert_eq!(owner.get(&user).await.status, 404);
+}
+
+#[tokio::test]
+async fn settings_by_section() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let url = [("base_url", "https://scim.example.com/scim/v2/")];
+    assert_eq!(owner.post("/app/settings/general/address", &url).await.status, 303);
+    assert!(owner.get("/app/scim").await.text.contains("https://scim.example.com/scim/v2"));
+    for (section, fields, told) in [
+        ("address", vec![("base_url", "ftp://x")], "baseUrl"),
+        ("log", vec![("level", "all"), ("days", "x"), ("size", "1"), ("body", "1")], "the days"),
+        ("sizes", vec![("page_default", "9"), ("page_max", "5"), ("cursor", "60")], "pageDefault"),
+    ] {
+        let refused = owner.post(&format!("/app/settings/general/{section}"), &fields).await;
+        assert_eq!(refused.status, 422, "{section}");
+        assert!(refused.text.contains(told), "{section}: {}", refused.text);
+    }
+    let order = [("id", "0"), ("externalId", "0"), ("userName", "2"), ("emails", "1"), ("employeeNumber", "0")];
+    assert_eq!(owner.post("/app/settings/general/managers", &order).await.status, 303);
+    owner.post("/app/settings/general/dialect", &[("op_any_case", "1")]).await;
+    let exported = owner.get("/app/settings/export").await;
+    let exported: Value = serde_json::from_str(&exported.text).unwrap();
+    assert_eq!(exported["settings"]["managerMatch"], json!(["emails", "userName"]));
+    assert_eq!(exported["settings"]["dialect"]["op_any_case"], true);
+    assert_eq!(exported["settings"]["dialect"]["boolean_strings"], false);
+}
+
+#[tokio::test]
+async fn a_setup_link_opens_one_page_makes_one_token_and_ends() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let made = owner.post("/app/setup/links", &[("label", "Okta team"), ("days", "7")]).await;
+    assert_eq!(made.header("cache-control"), "no-store");
+    let path = format!("/share/{}", made.between("/share/", "\""));
+    let mut guest = Browser::new(&desk);
+    let page = guest.get(&path).await;
+    assert!(
+        page.status == 200 && page.text.contains("Okta team") && page.text.contains("Generate token"),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("/app/"), "nothing leads into the console");
+    assert_eq!(guest.get("/app/users").await.status, 303, "and it opens nothing else");
+    let token = guest.post(&format!("{path}/token"), &[]).await;
+    let token = format!("pv_{}", token.between("value=\"pv_", "\""));
+    assert_eq!(desk.with(&token, "GET", "/scim/v2/Users", Value::Null).await.status, 200);
+    let again = guest.post(&format!("{path}/token"), &[]).await;
+    assert!(again.text.contains("was made already") && !again.text.contains("pv_"), "{}", again.text);
+    let list = owner.get("/app/setup").await;
+    assert!(list.text.contains("token made") && !list.text.contains(&path), "{}", list.text);
+    let id = list.between("/app/setup/links/", "/revoke");
+    owner.post(&format!("/app/setup/links/{id}/revoke"), &[]).await;
+    assert_eq!(guest.get(&path).await.status, 404);
+    let made = owner.post("/app/setup/links", &[("label", "Later"), ("days", "1")]).await;
+    let path = format!("/share/{}", made.between("/share/", "\""));
+    desk.clock.advance(DAY + SECOND);
+    assert_eq!(guest.get(&path).await.status, 404, "it has ended by itself");
+    desk.app.store().close();
+}

@@ -1,0 +1,280 @@
+//! Lists: what they show, how they are filtered, how one page leads to the next, and that none of it counts rows.
+
+use crate::browser::Browser;
+use crate::desk::{Desk, SECOND};
+use serde_json::{Value, json};
+
+async fn people(desk: &Desk, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        let user = json!({
+            "userName": format!("person{number:03}@example.com"),
+            "name": {"givenName": "Pat", "familyName": format!("Number{number:03}")},
+            "externalId": (number % 2 == 0).then(|| format!("00u{number}")),
+            "active": number % 10 != 0,
+        });
+        desk.clock.advance(SECOND);
+        let made = desk.local("POST", "/scim/v2/Users", user).await;
+        ids.push(made.body["id"].as_str().unwrap().to_owned());
+    }
+    ids
+}
+
+/// The addresses of the rows of a page, in their order.
+fn rows(html: &str, place: &str) -> Vec<String> {
+    let table = html.rsplit("<tbody").next().unwrap_or_default().split("</tbody").next().unwrap_or_default();
+    let link = format!("href=\"/app/{place}/");
+    let links = table.split(&link).skip(1);
+    links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+fn next(html: &str) -> Option<String> {
+    let pager = html.split("class=\"pager\"").nth(1)?;
+    let link = pager.split("rel=\"next\"").next().filter(|before| before.len() < pager.len())?;
+    Some(link.rsplit("href=\"").next()?.split('"').next()?.replace("&amp;", "&"))
+}
+
+#[tokio::test]
+async fn every_user_is_on_exactly_one_page_in_every_order() {
+    let desk = Desk::new();
+    let ids = people(&desk, 120).await;
+    let mut owner = Browser::owner(&desk).await;
+    for order in ["", "changed", "name"] {
+        let mut path = format!("/app/users?order={order}");
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = owner.get(&path).await;
+            assert_eq!(page.status, 200, "{path}: {}", page.text);
+            seen.extend(rows(&page.text, "users"));
+            pages += 1;
+            match next(&page.text) {
+                Some(more) => path = more,
+                None => break,
+            }
+        }
+        assert_eq!((pages, seen.len()), (3, 120), "{order}");
+        let expected: Vec<String> = if order == "name" { ids.clone() } else { ids.iter().rev().cloned().collect() };
+        assert_eq!(seen, expected, "{order}");
+    }
+}
+
+#[tokio::test]
+async fn filters_live_in_the_address() {
+    let desk = Desk::new();
+    people(&desk, 30).await;
+    let mut owner = Browser::owner(&desk).await;
+    for (query, count) in [
+        ("q=person00", 10),
+        ("q=Number01", 10),
+        ("q=PERSON003%40example.com", 1),
+        ("active=no", 3),
+        ("source=managed", 15),
+        ("source=local&active=yes", 15),
+        ("filter=name.familyName+eq+%22Number007%22", 1),
+        ("q=person00&filter=active+eq+false", 1),
+    ] {
+        let page = owner.get(&format!("/app/users?{query}")).await;
+        assert_eq!(rows(&page.text, "users").len(), count, "{query}");
+    }
+    let none = owner.get("/app/users?q=zzz").await;
+    assert!(none.text.contains("Nobody fits") && none.text.contains("Show everybody"));
+    let wrong = owner.get("/app/users?filter=userName+eq").await;
+    assert_eq!(wrong.status, 422);
+    assert!(
+        wrong.text.contains("id=\"filter-error\"") && wrong.text.contains("value=\"userName eq\""),
+        "{}",
+        wrong.text
+    );
+    assert_eq!(owner.get("/app/users?after=nonsense").await.status, 200);
+}
+
+#[tokio::test]
+async fn members_are_read_by_the_page() {
+    let desk = Desk::new();
+    let ids = people(&desk, 110).await;
+    let members: Vec<Value> = ids.iter().map(|id| json!({"value": id})).collect();
+    let made = desk.local("POST", "/scim/v2/Groups", json!({"displayName": "All", "members": members})).await;
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let mut owner = Browser::owner(&desk).await;
+    let (mut path, mut seen) = (format!("/app/groups/{id}"), Vec::new());
+    loop {
+        let page = owner.get(&path).await;
+        seen.extend(rows(&page.text, "users"));
+        match next(&page.text) {
+            Some(more) => path = more,
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids);
+    assert!(owner.get(&format!("/app/groups/{id}/raw")).await.text.contains("first 100 members"));
+    let list = owner.get("/app/groups?q=al").await;
+    assert!(list.text.contains(&id) && list.text.contains("110"));
+}
+
+#[tokio::test]
+async fn the_log_is_filtered_exported_and_told_apart() {
+    let desk = Desk::new();
+    let workers = server::start_workers(&desk.app);
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let adam = json!({"userName": "adam", "title": "=cmd()", "password": "hunter2"});
+    let made = desk.with(&token, "POST", "/scim/v2/Users", adam.clone()).await;
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(desk.with(&token, "POST", "/scim/v2/Users", adam).await.status, 409);
+    let put = json!({"userName": "adam", "title": "Boss", "nope": 1});
+    assert_eq!(desk.with(&token, "PUT", &format!("/scim/v2/Users/{id}"), put).await.status, 200);
+    desk.with(&token, "GET", "/scim/v2/Users?filter=userName+eq+%22bea%22", Value::Null).await;
+    desk.with("pv_wrong", "GET", "/scim/v2/Users", Value::Null).await;
+    workers.stop().await;
+    let mut owner = Browser::owner(&desk).await;
+    for (query, count) in [
+        ("", 5),
+        ("result=failed", 2),
+        ("result=good", 3),
+        ("op=writes", 3),
+        ("op=PUT", 1),
+        ("type=User", 2),
+        ("token=Okta", 4),
+        ("code=PRV-1007", 1),
+        ("text=Boss", 1),
+        ("text=zzz", 0),
+        ("since=2099-01-01T00:00:00Z", 0),
+    ] {
+        let page = owner.get(&format!("/app/log?{query}")).await;
+        assert_eq!(rows(&page.text, "log").len(), count, "{query}: {}", page.text);
+    }
+    let all = owner.get("/app/log").await;
+    for told in ["bea (not found)", "409 PRV-1007", "title", "Okta"] {
+        assert!(all.text.contains(told), "{told}");
+    }
+    assert!(
+        owner.get("/app/log/rows?result=failed").await.text.starts_with("<div class=\"scroll\""),
+        "a part, no page"
+    );
+    let export = owner.get("/app/log/export?format=ndjson&op=writes").await;
+    let lines: Vec<Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[2]["request"]["password"], "[redacted]");
+    let csv = owner.get("/app/log/export?format=csv").await;
+    assert_eq!(csv.text.lines().count(), 6, "{}", csv.text);
+
+    let put = rows(&owner.get("/app/log?op=PUT").await.text, "log").remove(0);
+    let entry = owner.get(&format!("/app/log/{put}")).await;
+    for told in [
+        "What came in",
+        "What we answered",
+        "What changed",
+        "Why",
+        "Then",
+        "=cmd()",
+        "Boss",
+        "nope was left out",
+        "$TOKEN",
+        "updated",
+    ] {
+        assert!(entry.text.contains(told), "{told}: {}", entry.text);
+    }
+    let refused = rows(&owner.get("/app/log?code=PRV-1007").await.text, "log").remove(0);
+    let entry = owner.get(&format!("/app/log/{refused}")).await;
+    assert!(entry.text.contains("What to do") && entry.text.contains("/docs/errors/PRV-1007"), "{}", entry.text);
+    assert!(entry.text.contains("The log keeps no secrets"), "a password cannot be asked again");
+}
+
+#[tokio::test]
+async fn a_rehearsal_shows_what_would_happen_and_changes_nothing() {
+    let desk = Desk::new();
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let id = desk.user("adam").await;
+    let path = format!("/scim/v2/Users/{id}");
+    desk.with(&token, "PUT", &path, json!({"userName": "adam", "title": "Boss"})).await;
+    desk.with(&token, "PUT", &path, json!({"userName": "adam", "title": "Chef"})).await;
+    let mut owner = Browser::owner(&desk).await;
+    let entries = rows(&owner.get("/app/log?text=Boss&op=PUT").await.text, "log");
+    let first = entries.last().unwrap();
+    let before = desk.local("GET", &path, Value::Null).await;
+    let logged = rows(&owner.get("/app/log").await.text, "log").len();
+    let shown = owner.post(&format!("/app/log/{first}/replay"), &[]).await;
+    assert!(shown.text.contains("Rehearsed") && shown.text.contains("Chef"), "{}", shown.text);
+    assert_eq!(desk.local("GET", &path, Value::Null).await.text, before.text);
+    assert_eq!(rows(&owner.get("/app/log").await.text, "log").len(), logged, "nothing was logged");
+    owner.post("/app/scim/switches", &[("users.update", "false")]).await;
+    let shown = owner.post(&format!("/app/log/{first}/replay"), &[]).await;
+    assert!(shown.text.contains("something else would happen") && shown.text.contains("PRV-2005"), "{}", shown.text);
+    let api = desk.local("POST", &format!("/api/v1/tenants/default/log/{first}/rehearsal"), Value::Null).await;
+    assert_eq!((api.status, &api.body["status"]), (200, &json!(403)));
+}
+
+#[tokio::test]
+async fn conflicts_wait_are_dismissed_come_back_and_solve_themselves() {
+    let desk = Desk::new();
+    desk.user("adam").await;
+    let mut owner = Browser::owner(&desk).await;
+    assert!(owner.get("/app/conflicts").await.text.contains("Nothing to solve"));
+    let workers = server::start_workers(&desk.app);
+    for _ in 0..3 {
+        desk.local("POST", "/scim/v2/Users", json!({"userName": "Adam"})).await;
+    }
+    desk.local("POST", "/scim/v2/Groups", json!({})).await;
+    workers.stop().await;
+    let page = owner.get("/app/conflicts").await;
+    assert!(page.text.contains("Already here") && page.text.contains("3 times"), "{}", page.text);
+    let listed = desk.local("GET", "/api/v1/tenants/default/conflicts", Value::Null).await;
+    let waiting = listed.body["data"].as_array().unwrap();
+    assert_eq!(waiting.len(), 2, "{}", listed.text);
+    let adam = waiting.iter().find(|one| one["code"] == "PRV-1007").unwrap();
+    let (name, seq) = (adam["name"].as_str().unwrap(), adam["lastSeq"].to_string());
+    owner.post("/app/conflicts/dismiss", &[("name", name), ("seq", &seq)]).await;
+    let page = owner.get("/app/conflicts").await;
+    assert!(!page.text.contains("Already here") && page.text.contains("1 dismissed"), "{}", page.text);
+    owner.post("/app/conflicts/recall", &[("name", name)]).await;
+    assert!(owner.get("/app/conflicts").await.text.contains("Already here"));
+}
+
+#[tokio::test]
+async fn many_at_once_become_a_job() {
+    let desk = Desk::new();
+    let ids = people(&desk, 130).await;
+    let mut owner = Browser::owner(&desk).await;
+    let nobody = owner.post("/app/users/bulk", &[("do", "deactivate")]).await;
+    assert_eq!(nobody.status, 303);
+    let asked = owner.post("/app/users/bulk", &[("do", "deactivate"), ("id", &ids[1]), ("id", &ids[2])]).await;
+    assert!(asked.text.contains("This concerns 2 users") && asked.text.contains("Type “deactivate”"), "{}", asked.text);
+    let fields = [("do", "deactivate"), ("everybody", "1"), ("source", "managed"), ("confirm", "deactivate")];
+    let begun = owner.post("/app/users/bulk", &fields).await;
+    let job = begun.location().to_owned();
+    assert!(job.starts_with("/app/jobs/"), "{}", begun.text);
+    assert!(owner.get(&job).await.text.contains("0 of 65"));
+    let workers = server::start_workers(&desk.app);
+    for _ in 0..200 {
+        if owner.get(&job).await.text.contains(">done<")
+            || owner.get(&job).await.text.contains("Went well") && !owner.get(&job).await.text.contains("Stop")
+        {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    workers.stop().await;
+    let page = owner.get(&job).await;
+    assert!(page.text.contains("65 of 65"), "{}", page.text);
+    let left = desk.local("GET", "/scim/v2/Users?filter=active+eq+true&count=1", Value::Null).await;
+    assert_eq!(left.body["totalResults"], 65, "those who are local are as they were");
+    let begun = owner.post("/app/users/bulk", &[("do", "delete"), ("id", &ids[0]), ("confirm", "delete")]).await;
+    let job = begun.location().to_owned();
+    owner.post(&format!("{job}/cancel"), &[]).await;
+    assert!(owner.get(&job).await.text.contains("stopped"));
+    let workers = server::start_workers(&desk.app);
+    workers.stop().await;
+    assert_eq!(desk.local("GET", &format!("/scim/v2/Users/{}", ids[0]), Value::Null).await.status, 200);
+}
+
+#[test]
+fn pages_are_read_by_keyset() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in ["src/admin/directory.rs", "src/admin/jobs.rs"] {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        for start in text.split("Start::Index(").skip(1) {
+            assert!(start.starts_with("0)"), "{file}: a page that skips rows costs what it skips");
+        }
+    }
+    let browse = std::fs::read_to_string(folder.join("../store/src/browse.rs")).unwrap();
+    assert!(!browse.contains("offset"), "members are read behind a row, not behind a number of rows");
+}
