@@ -24,7 +24,7 @@ mod passkeys;
 mod shell;
 mod trail;
 
-pub(crate) use desk::{Desk, Flash, Form, Theme, encoded, visitor};
+pub(crate) use desk::{Desk, Flash, Form, Theme, visitor};
 pub(crate) use fault::{Fault, Shown, sentence};
 pub(crate) use icon::Icon;
 pub(crate) use shell::{Nav, Page, bare, fragment, page, settings_tabs};

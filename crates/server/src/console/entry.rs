@@ -125,7 +125,8 @@ fn login_page(theme: Theme, next: &str, email: &str, error: Option<&str>) -> Res
             button .main.wide type="submit" { "Sign in" }
         }
         (super::passkeys::sign_in_button(next))
-        p .hint { "Forgot the password? An owner can send you a new link from Settings." }
+        p .hint { "Forgot the password? An owner can send you a new link from Settings; on the machine of the server, "
+            code { "provost operator link" } " makes one." }
     };
     bare(theme, "Sign in", body)
 }
@@ -206,7 +207,7 @@ fn ended(theme: Theme) -> Response<Body> {
     let body = html! {
         h1 { "This link has ended" }
         p .lead { "It was used already, or its time is over." }
-        p { "An owner can send you a new one from Settings. For the first owner, make one on the machine that the server runs on:" }
+        p { "An owner can send you a new one from Settings. While there is no owner, make one on the machine that the server runs on:" }
         (parts::code("Command", "provost operator setup-link"))
         div .actions { a .button.main href="/login" { "Sign in" } }
     };

@@ -112,7 +112,7 @@ fn told(note: &Note, cx: Option<&Desk>) -> Markup {
             (if error.status == 404 { Icon::Search } else { Icon::Warning }.svg())
             p .lead { (sentence(&error.detail)) }
             p { (fix) }
-            dl .definitions.plain {
+            dl .definitions {
                 div { dt { "Code" } dd { a href={ "/docs/errors/" (error.code.to_string()) } { (error.code.to_string()) } } }
                 div { dt { "Request" } dd .mono { (request_id) } }
             }

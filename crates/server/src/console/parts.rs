@@ -4,8 +4,8 @@ mod fields;
 mod lists;
 mod words;
 
-pub(crate) use fields::{Choice, Field, choice, confirm, field, form, switch, text_area};
-pub(crate) use lists::{Column, Facet, Row, Table, definitions, facets, pager, table, tabs, tr};
+pub(crate) use fields::{Field, choice, confirm, field, form, switch, text_area};
+pub(crate) use lists::{Column, Facet, Row, Table, definitions, facets, pager, table, tabs};
 pub(crate) use words::{bytes, count, ms, percent, status, time, visible, when};
 
 use super::desk::{Desk, Flash};
