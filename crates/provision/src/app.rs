@@ -167,7 +167,16 @@ pub struct App {
     pub settings: Map<String, Value>,
 }
 
+/// The attributes and mappings that a new app starts with: those that the guide reviews, and the rest of
+/// the core and enterprise users unmapped.
+const STANDARD: &str = include_str!("apps/standard.json");
+
 impl App {
+    /// A new app: the standard profile and mappings, nothing switched on.
+    pub fn standard() -> Self {
+        serde_json::from_str(STANDARD).unwrap_or_default()
+    }
+
     /// The unique identifier field; `userName` unless it says otherwise.
     pub fn unique_field(&self) -> &str {
         if self.connection.unique_field.is_empty() { "userName" } else { &self.connection.unique_field }

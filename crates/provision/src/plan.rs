@@ -481,6 +481,34 @@ impl Action {
     }
 }
 
+/// In which order links are worked on: the first lane first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Lane {
+    /// Somebody has to lose access.
+    Leaver,
+    /// Somebody gets access.
+    Arrival,
+    /// Values change.
+    Change,
+    /// Nobody is waiting: a changed mapping, a scan.
+    Backfill,
+}
+
+impl Lane {
+    /// The lane of a link; `nudged` is whether a change of the person, not of the app, made it due.
+    pub fn of(link: &Link, desired: &Desired, nudged: bool) -> Self {
+        let inactive = link.document.as_ref().and_then(|document| document.get(ACTIVE));
+        let inactive = inactive.is_some_and(|active| equal(&Value::Bool(false), active));
+        match desired {
+            Desired::Gone { .. } => Self::Leaver,
+            Desired::Present(_) if nudged && (link.remote_id.is_none() || inactive) => Self::Arrival,
+            _ if nudged => Self::Change,
+            _ => Self::Backfill,
+        }
+    }
+}
+
 /// The inputs of a decision as a short text that is the same for the same inputs (FNV-1a): what a
 /// parked link waits to see change.
 pub fn fingerprint(desired: &Desired) -> String {

@@ -427,6 +427,13 @@ pub fn list(kind: Kind, start: u64, target: &Target) -> Request {
         .with("count", target.page_size.to_string())
 }
 
+/// The next page by cursor (RFC 9865); an empty cursor asks for the first one.
+pub fn list_after(kind: Kind, cursor: &str, target: &Target) -> Request {
+    Request::new(Method::Get, kind.endpoint().to_owned())
+        .with("cursor", cursor)
+        .with("count", target.page_size.to_string())
+}
+
 /// What *Test Connector Configuration* asks, one after the other, each with what it is about.
 pub fn test_connection(app: &App) -> Vec<(&'static str, Request)> {
     let get = |path: &str| Request::new(Method::Get, path.to_owned());

@@ -34,6 +34,19 @@ pub enum Dependency {
     Clock,
 }
 
+impl Dependency {
+    /// As one text, for an index: `user.email`, `groups`, `manager.email`, `accounts.workday`, `clock`.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Attribute { object, name } => format!("{object}.{name}"),
+            Self::Groups => "groups".into(),
+            Self::Related { relation, name } => format!("{relation}.{name}"),
+            Self::Accounts { source } => format!("accounts.{source}"),
+            Self::Clock => "clock".into(),
+        }
+    }
+}
+
 /// All dependencies of a tree.
 pub(super) fn dependencies(tree: &Node, source: Source) -> BTreeSet<Dependency> {
     let mut found = BTreeSet::new();

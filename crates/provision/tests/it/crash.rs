@@ -130,7 +130,7 @@ fn every_fault_at_every_call() {
             }
         }
     }
-    assert!(played > 10_000, "{played} plays");
+    assert!(played > 5_000, "{played} plays");
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Pushed {
             self.told.push(format!("{} {}{body}", request.method.as_str(), request.target()));
             let settled = settle(self.link.clone(), &action, &answer, &desired, &rules, self.now, 7);
             self.link = settled.link;
-            for delta in settled.members {
+            if let Some(delta) = settled.members {
                 self.known.extend(delta.add.into_iter().map(|member| member.id));
                 delta.remove.iter().for_each(|member| assert!(self.known.remove(&member.id)));
             }

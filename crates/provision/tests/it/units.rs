@@ -452,3 +452,70 @@ fn pauses() {
         assert_eq!(retry_after(wrong, START), None, "{wrong}");
     }
 }
+
+/// The capture of a new user, to the byte but for the throw-away password.
+#[test]
+fn a_new_user_as_okta_sends_it() {
+    let mut world = World::new("okta-aiw");
+    world.assign();
+    for (name, value) in [
+        ("userName", "test.user@okta.local"),
+        ("primaryEmail", "test.user@okta.local"),
+        ("givenName", "Test"),
+        ("familyName", "User"),
+    ] {
+        world.set(name, json!(value));
+    }
+    for (name, value) in [("displayName", "Test User"), ("locale", "en-US")] {
+        let attribute = Attribute { variable_name: name.into(), external_name: name.into(), ..Attribute::default() };
+        world.app.profile.attributes.push(attribute);
+        let from = Rule::Constant(json!(value));
+        world.app.to_app.push(Mapping { attribute: name.into(), from, apply: Apply::Create, empty: Empty::Omit });
+    }
+    let told = mapping::desired(&world.app, &world.facts, &world.assignments, "00ujl29u0le5T6Aj10h7", START);
+    let Desired::Present(want) = told.desired else { panic!() };
+    let rules = provision::Rules { kind: provision::Kind::User, policy: &world.app.policy, target: &world.app.target };
+    let request = provision::wire::request(&Action::Create(want), &world.link, &rules, 1).unwrap();
+    let body = String::from_utf8(request.bytes().unwrap()).unwrap();
+    let (before, after) = body.split_once("\"password\":\"").unwrap();
+    assert_eq!(
+        before,
+        r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"test.user@okta.local","name":{"givenName":"Test","familyName":"User"},"emails":[{"primary":true,"value":"test.user@okta.local","type":"work"}],"displayName":"Test User","locale":"en-US","externalId":"00ujl29u0le5T6Aj10h7","groups":[],"#
+    );
+    assert_eq!(&after[8..], r#"","active":true}"#);
+    let headers = request.headers(&world.app.target, "Provost");
+    let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["Accept", "Accept-Charset", "Content-Type", "User-Agent"]);
+    assert_eq!(headers[3].1, "Okta SCIM Client 1.0.0");
+    let tests: Vec<String> =
+        provision::wire::test_connection(&world.app).into_iter().map(|(_, request)| request.target()).collect();
+    assert_eq!(tests, ["/Users?startIndex=1&count=2", "/Groups?startIndex=1&count=100"]);
+}
+
+/// What a new app starts with is well formed, and maps what the guide maps.
+#[test]
+fn the_standard_app() {
+    let app = provision::App::standard();
+    assert_eq!(app.check(), []);
+    let path = |row: &Mapping| app.profile.attribute(&row.attribute).unwrap().place(Pasted::Split).unwrap().path();
+    let rows: Vec<String> = app.to_app.iter().map(path).collect();
+    assert_eq!(rows, ["userName", "name.givenName", "name.familyName", r#"emails[type eq "work"].value"#]);
+    assert_eq!(app.to_directory.len(), 4);
+    let kept = serde_json::to_string(&app).unwrap();
+    assert_eq!(serde_json::from_str::<provision::App>(&kept).unwrap(), app);
+}
+
+#[test]
+fn leavers_come_first() {
+    use provision::plan::Lane;
+    let mut world = World::new("generic");
+    let gone = world.desired();
+    world.assign();
+    let present = world.desired();
+    assert_eq!(Lane::of(&world.link, &gone, false), Lane::Leaver);
+    assert_eq!(Lane::of(&world.link, &present, true), Lane::Arrival);
+    assert_eq!(Lane::of(&world.link, &present, false), Lane::Backfill);
+    world.run();
+    assert_eq!(Lane::of(&world.link, &present, true), Lane::Change);
+    assert!(Lane::Leaver < Lane::Arrival && Lane::Change < Lane::Backfill);
+}
