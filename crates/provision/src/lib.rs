@@ -13,6 +13,7 @@ pub mod import;
 pub mod link;
 pub mod mapping;
 pub mod outcome;
+pub mod pace;
 pub mod place;
 pub mod plan;
 pub mod profile;

@@ -251,7 +251,16 @@ impl Run<'_> {
         }
         (self.link.verify, self.link.read_at, self.link.etag) = (false, self.now, version);
         self.link.recheck_at = if self.now < self.link.recheck_at { self.link.recheck_at } else { 0 };
-        self.link.document = Some(document.clone());
+        self.link.document = Some(self.kept(document));
+    }
+
+    /// A document without what may be a hundred thousand members that are counted elsewhere.
+    fn kept(&self, document: &Map<String, Value>) -> Map<String, Value> {
+        let mut document = document.clone();
+        if self.rules.kind == Kind::Group && self.rules.target.group_update == GroupUpdate::Patch {
+            document.shift_remove("members");
+        }
+        document
     }
 
     /// Notes what the target made of a value that it was sent.
@@ -400,7 +409,7 @@ impl Run<'_> {
         self.link.linked();
         self.link.remote_id = Some(id);
         (self.link.etag, self.link.read_at) = (response.version(), self.now);
-        self.link.document = response.resource().cloned();
+        self.link.document = response.resource().map(|document| self.kept(document));
         if let Some(document) = &self.link.document.clone() {
             for valued in want.values.iter().filter(|valued| valued.apply == Apply::CreateAndUpdate) {
                 self.learn(&valued.place.path(), valued.value.as_ref(), document);
@@ -447,7 +456,7 @@ impl Run<'_> {
                     self.learn(&place.path(), value.as_ref(), &document);
                 }
                 let still = document.get(ACTIVE).is_some_and(|active| equal(&Value::Bool(true), active));
-                self.link.document = Some(document);
+                self.link.document = Some(self.kept(&document));
                 if matches!(action, Action::Deactivate(_)) && still {
                     return self.odd(Parking::NotApplied { attribute: ACTIVE.into() });
                 }

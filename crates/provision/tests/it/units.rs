@@ -519,3 +519,55 @@ fn leavers_come_first() {
     assert_eq!(Lane::of(&world.link, &present, true), Lane::Change);
     assert!(Lane::Leaver < Lane::Arrival && Lane::Change < Lane::Backfill);
 }
+
+/// Members that leave at once are counted against the size of their own group.
+#[test]
+fn a_shrinking_group_is_held() {
+    use provision::plan::{Member, Members, Update};
+    let shrink = |gone: usize, before: usize| {
+        let remove = vec![Member::default(); gone];
+        let members = Some(Members { remove, before, ..Members::default() });
+        let action = Action::Update(Box::new(Update { members, ..Update::default() }));
+        let limit = Limit {
+            metric: Metric::MembershipShrink,
+            window_ms: 1_000,
+            count_max: None,
+            percent_max: Some(50.0),
+            count_free: 2,
+        };
+        matches!(brake::apply(action, "l", &[limit], |_| Tally::default(), &[], START), Action::Hold { .. })
+    };
+    assert!(!shrink(5, 10));
+    assert!(shrink(6, 10));
+    assert!(!shrink(2, 2));
+    assert!(!shrink(0, 10));
+}
+
+#[test]
+fn the_pace_of_an_app() {
+    use provision::outcome::{Outcome, Trouble};
+    use provision::pace::{AT_ONCE_FIRST, AT_ONCE_MAX, Pace};
+    let mut pace = Pace::default();
+    assert!(pace.allows(AT_ONCE_FIRST - 1, START) && !pace.allows(AT_ONCE_FIRST, START));
+    for _ in 0..2_000 {
+        pace = pace.after(&Outcome::Done, START);
+    }
+    assert_eq!(pace.at_once, AT_ONCE_MAX);
+    let until = START + 7_000_000;
+    // One round of refusals halves once.
+    for _ in 0..5 {
+        pace = pace.after(&Outcome::Throttled { until }, START);
+    }
+    assert_eq!(pace.at_once, AT_ONCE_MAX / 2);
+    assert!(!pace.allows(0, START) && pace.allows(0, until));
+    let broken = Outcome::Breaker { trouble: Trouble::Unauthorized, until: 0 };
+    let pace = pace.after(&broken, until);
+    assert!(
+        !pace.allows(0, until + 59_000_000)
+            && pace.allows(0, until + 60_000_000)
+            && !pace.allows(1, until + 60_000_000)
+    );
+    let again = pace.clone().after(&broken, until + 60_000_000);
+    assert!(!again.allows(0, until + 179_000_000) && again.allows(0, until + 180_000_000));
+    assert!(again.after(&Outcome::Done, until + 180_000_000).allows(3, until + 180_000_000));
+}
