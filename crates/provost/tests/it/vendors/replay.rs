@@ -11,16 +11,22 @@ type Variables = Map<String, Value>;
 /// Tries for an exchange that has to be fast: the machine may be busy with other tests.
 const FAST_TRIES: usize = 5;
 
-pub(super) fn replay(file: &str, text: &str) {
+/// Each story in a fresh tenant.
+pub(crate) fn replay(file: &str, text: &str) {
+    replay_in(&|| Server::shared().tenant(), file, text);
+}
+
+/// Each story in the tenant that is given.
+pub(crate) fn replay_in<'s>(tenant: &dyn Fn() -> Tenant<'s>, file: &str, text: &str) {
     let mut headers = Value::Null;
-    let mut story: Option<Story> = None;
+    let mut story: Option<Story<'s>> = None;
     for (number, line) in text.lines().enumerate() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{file}:{}: {error}", number + 1));
         if line.get("headers").is_some_and(Value::is_object) {
             headers = line["headers"].clone();
         } else if let Some(name) = line["story"].as_str() {
             let place = format!("{file} story {name}");
-            story = Some(Story::begin(place, headers.clone(), line["variables"].as_object()));
+            story = Some(Story::begin(place, tenant(), headers.clone(), line["variables"].as_object()));
         } else {
             let story = story.as_mut().unwrap_or_else(|| panic!("{file}:{}: no story has begun", number + 1));
             story.line = number + 1;
@@ -29,17 +35,16 @@ pub(super) fn replay(file: &str, text: &str) {
     }
 }
 
-struct Story {
+struct Story<'s> {
     place: String,
     line: usize,
     headers: Value,
     variables: Variables,
-    tenant: Tenant<'static>,
+    tenant: Tenant<'s>,
 }
 
-impl Story {
-    fn begin(place: String, headers: Value, given: Option<&Variables>) -> Self {
-        let tenant = Server::shared().tenant();
+impl<'s> Story<'s> {
+    fn begin(place: String, tenant: Tenant<'s>, headers: Value, given: Option<&Variables>) -> Self {
         let mut variables = given.cloned().unwrap_or_default();
         variables.entry("token").or_insert_with(|| tenant.token.clone().into());
         variables.insert("host".into(), tenant.server.address.to_string().into());

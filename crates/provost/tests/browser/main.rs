@@ -1,0 +1,24 @@
+//! The console in a real Chromium: the story from the first start to a rotated token, and what every page keeps to.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod chromium;
+mod story;
+mod visit;
+
+#[path = "../it/client.rs"]
+mod client;
+#[path = "../it/harness.rs"]
+mod harness;
+#[path = "../it/vendors"]
+mod vendors {
+    mod checks;
+    pub(crate) mod replay;
+}
