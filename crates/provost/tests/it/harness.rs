@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 /// How long the binary may take to say where it listens.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// Ends the server when the pipe to this process closes, however that comes about.
-const WATCH: &str = r#""$@" & read -r _; kill -9 $!"#;
+/// Ends the server when the pipe to this process closes, however that comes about, and takes its folder away: what
+/// is shared by all tests of a process is dropped by none of them.
+const WATCH: &str = r#"folder=$1; shift; "$@" & read -r _; kill -9 $!; wait; rm -rf "$folder""#;
 
 pub(crate) fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_provost")
@@ -92,7 +93,8 @@ impl Server {
             let folder = Folder::new();
             let data = folder.data();
             let mut command = Command::new("sh");
-            command.args(["-c", WATCH, "sh", binary(), "serve", "--data", &data, "--listen", "127.0.0.1:0"]);
+            command.args(["-c", WATCH, "sh"]).arg(folder.path());
+            command.args([binary(), "serve", "--data", &data, "--listen", "127.0.0.1:0"]);
             let mut server = Self::spawn(&mut command, &data);
             server.folder = Some(folder);
             server

@@ -292,3 +292,15 @@ fn a_cursor_in_a_search_body() {
     assert_eq!(names(&first).len() + names(&second).len(), 5);
     assert!(second.get("nextCursor").is_none());
 }
+
+#[test]
+fn a_cursor_expires() {
+    let tenant = people(4);
+    tenant.settings(json!({ "cursorSeconds": 1 }));
+    assert_eq!(tenant.read("/ServiceProviderConfig")["pagination"]["cursorTimeout"], 1);
+    let first = tenant.read("/Users?count=3&cursor=");
+    let next = format!("/Users?count=3&cursor={}", encode(first["nextCursor"].as_str().expect("there is more")));
+    tenant.get(&next).expect(200);
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    assert_eq!(tenant.get(&next).expect_error(400)["scimType"], "expiredCursor");
+}

@@ -192,3 +192,20 @@ fn adoption_is_refused_unless_the_tenant_wants_it() {
     let (status, same, _) = found(json!("refuse"), by_external);
     assert!(status == 201 && !same, "an externalId alone is no conflict");
 }
+
+#[test]
+fn an_e_mail_adopts_only_where_its_domain_is_trusted() {
+    let tenant = Server::shared().tenant();
+    tenant.settings(json!({ "adoption": "verifiedEmail", "verifiedDomains": ["trusted.test"] }));
+    let email = |address: &str| json!([{ "value": address, "type": "work", "primary": true }]);
+    let there = tenant.user("login", json!({ "emails": email("ada@trusted.test"), "title": "Kept" }));
+    let other = tenant.user("other", json!({ "emails": email("bob@elsewhere.test") }));
+    let post = |name: &str, address: &str| {
+        let body = json!({ "schemas": [USER], "userName": name, "emails": email(address) });
+        tenant.post("/Users", &body).expect(201).json()
+    };
+    let adopted = post("ada@trusted.test", "ADA@Trusted.test");
+    assert_eq!(adopted["id"], there["id"]);
+    assert_eq!((&adopted["userName"], &adopted["title"]), (&json!("ada@trusted.test"), &json!("Kept")));
+    assert_ne!(post("bob@elsewhere.test", "bob@elsewhere.test")["id"], other["id"]);
+}
