@@ -133,7 +133,10 @@ pub(crate) async fn body_of<T: DeserializeOwned>(request: Request) -> Result<T, 
 async fn authenticate(State(app): State<App>, mut request: Request, next: Next) -> Response<Body> {
     let peer = request.extensions().get::<Peer>().copied();
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let origin = Origin { address: peer.map(|peer| peer.address()).unwrap_or_default(), agent: agent.to_owned() };
+    let origin = Origin {
+        address: peer.map(|peer| peer.client(request.headers())).unwrap_or_default(),
+        agent: agent.to_owned(),
+    };
     let headers = request.headers().clone();
     let actor = if peer.is_some_and(|peer| peer.is_local()) {
         Ok(Arc::new(Actor::local()))

@@ -31,6 +31,7 @@ pub(crate) use shell::{Nav, Page, bare, fragment, page, settings_tabs};
 
 use crate::app::App;
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::routing::any;
 use axum::{Router, middleware};
@@ -59,11 +60,11 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .merge(pages::public())
         .merge(passkeys::public())
         .layer(middleware::from_fn_with_state(app.clone(), desk::guard));
-    signed_in.merge(open).layer(middleware::map_response(secured))
+    signed_in.merge(open).layer(middleware::map_response_with_state(app.clone(), secured))
 }
 
 /// The headers of every answer of the console.
-pub(crate) async fn secured(mut response: Response<Body>) -> Response<Body> {
+pub(crate) async fn secured(State(app): State<App>, mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -75,6 +76,10 @@ pub(crate) async fn secured(mut response: Response<Body>) -> Response<Body> {
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if crate::session::is_https(&app) {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

@@ -5,8 +5,8 @@ use crate::auth::{Actor, Origin};
 use crate::error::{Error, Result};
 use crate::passkeys::Ceremonies;
 use crate::session::SignedIn;
+use crate::sign_in::{Cookies, Visitor};
 use crate::{audit, limits, session, sign_in, token};
-use axum::http::HeaderValue;
 use scim::Code;
 use serde_json::json;
 use std::collections::HashMap;
@@ -157,9 +157,9 @@ pub(crate) async fn enter(
     code: &str,
     wanted: NewOperator,
     password: &str,
-    origin: &Origin,
+    visitor: &Visitor<'_>,
     now: i64,
-) -> Result<HeaderValue> {
+) -> Result<Cookies> {
     let (operator, action) = match entry(app, code, now).await? {
         Entry::FirstOwner => {
             let (id, email, name) = (crate::app::request_id(), email_of(&wanted.email)?, name_of(&wanted.name)?);
@@ -169,8 +169,11 @@ pub(crate) async fn enter(
         Entry::Choose(operator) => (operator, "operator.password"),
     };
     let hash = sign_in::hash(app, password).await?;
-    let actor =
-        Actor { label: operator.email.clone(), scope: Scope::of(operator.role), address: origin.address.clone() };
+    let actor = Actor {
+        label: operator.email.clone(),
+        scope: Scope::of(operator.role),
+        address: visitor.origin.address.clone(),
+    };
     let told = audit::entry(&actor, action, format!("operator/{}", operator.email), json!({"by": "link"}), now);
     let (code, mut kept) = (token::hash(code), operator.clone());
     kept.password = Some(hash);
@@ -192,7 +195,7 @@ pub(crate) async fn enter(
         .await;
     done?;
     // A second factor is asked for at the next sign-in: the link itself came by another way than the password.
-    sign_in::begin(app, &operator, "setup link", origin, now).await
+    sign_in::begin(app, &operator, "setup link", visitor, now).await
 }
 
 /// Makes an operator; answers the code of the link by which they choose a password.
@@ -322,19 +325,18 @@ pub(crate) async fn change(app: &App, actor: &Actor, id: &str, change: Change, n
 pub(crate) async fn new_password(
     app: &App,
     signed: &SignedIn,
-    old: &str,
-    new: &str,
-    origin: &Origin,
+    (old, new): (&str, &str),
+    visitor: &Visitor<'_>,
     now: i64,
 ) -> Result<()> {
-    sign_in::attempt(app, &signed.operator.email, origin, now).await?;
+    sign_in::attempt(app, &signed.operator.email, visitor, now).await?;
     if !sign_in::verify(app, Some(&signed.operator), old).await? {
         return Err(scim::Error::invalid_value("the present password is another one").into());
     }
     let hash = sign_in::hash(app, new).await?;
     let object = format!("operator/{}", signed.operator.email);
-    let told = audit::entry(&signed.actor(origin), "operator.password", object, json!({}), now);
-    let account = app.store().mac("throttle account", signed.operator.email.as_bytes());
+    let told = audit::entry(&signed.actor(visitor.origin), "operator.password", object, json!({}), now);
+    let names = sign_in::counted(app, &signed.operator.email, visitor);
     let (id, keep) = (signed.operator.id.clone(), signed.session.id.clone());
     app.store()
         .write(move |w| -> store::Result<()> {
@@ -342,7 +344,9 @@ pub(crate) async fn new_password(
             operator.password = Some(hash);
             w.operator_update(&operator)?;
             w.sessions_end(&id, &keep)?;
-            w.throttle_clear(&account)?;
+            for (name, _) in &names {
+                w.throttle_clear(name)?;
+            }
             w.audit_add(&told).map(|_| ())
         })
         .await?;

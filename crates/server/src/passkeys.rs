@@ -8,8 +8,8 @@ use crate::app::App;
 use crate::auth::Origin;
 use crate::error::{Error, Result};
 use crate::session::{self, SignedIn};
+use crate::sign_in::{Cookies, Visitor};
 use crate::{audit, limits, sign_in};
-use axum::http::HeaderValue;
 use scim::Code;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -165,9 +165,9 @@ pub(crate) async fn answer(
     server_url: &str,
     ticket: &str,
     given: &PublicKeyCredential,
-    origin: &Origin,
+    visitor: &Visitor<'_>,
     now: i64,
-) -> Result<HeaderValue> {
+) -> Result<Cookies> {
     let Half::SigningIn { state } = app.desks().ceremonies.take(ticket, now)? else {
         return Err(Error::new(Code::SIGN_IN, "start again"));
     };
@@ -189,7 +189,7 @@ pub(crate) async fn answer(
     key.credential = json!(known).to_string();
     key.used_at = Some(now);
     app.store().write(move |w| w.passkey_put(&key)).await.map_err(|error: store::Error| error)?;
-    sign_in::begin(app, &operator, "passkey", origin, now).await
+    sign_in::begin(app, &operator, "passkey", visitor, now).await
 }
 
 fn credential(key: &Passkey) -> Result<Credential> {

@@ -80,9 +80,10 @@ fn wants_page(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
-async fn nothing(headers: HeaderMap) -> Response<Body> {
+async fn nothing(State(app): State<App>, headers: HeaderMap) -> Response<Body> {
     if wants_page(&headers) {
-        return console::secured(console::Fault::missing("there is nothing at this address").into_response()).await;
+        let page = console::Fault::missing("there is nothing at this address").into_response();
+        return console::secured(State(app), page).await;
     }
     let error = crate::error::Error::new(
         ::scim::Code::NOT_FOUND,

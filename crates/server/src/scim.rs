@@ -144,7 +144,8 @@ fn asked(parts: &Parts, rest: &str, request_id: &str, started: Stopwatch) -> Ask
     let text = |name: header::HeaderName| {
         parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
-    let address = parts.extensions.get::<crate::serve::Peer>().map(|peer| peer.address()).unwrap_or_default();
+    let address =
+        parts.extensions.get::<crate::serve::Peer>().map(|peer| peer.client(&parts.headers)).unwrap_or_default();
     Asked {
         request_id: request_id.to_owned(),
         method: parts.method.clone(),

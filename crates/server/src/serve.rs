@@ -5,13 +5,13 @@ use crate::config::Config;
 use crate::{limits, operators, routes, worker};
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
@@ -32,6 +32,15 @@ pub enum Peer {
 impl Peer {
     pub(crate) fn is_local(&self) -> bool {
         matches!(self, Self::Local)
+    }
+
+    /// The address of whoever sits behind a proxy on this machine, as the proxy tells it: the last entry, which the proxy
+    /// wrote itself. From anywhere else the header could be anybody's.
+    pub(crate) fn client(&self, headers: &HeaderMap) -> String {
+        let is_near = matches!(self, Self::Remote(address) if address.ip().to_canonical().is_loopback());
+        let told = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+        let told = told.filter(|_| is_near).and_then(|list| list.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
+        told.map_or_else(|| self.address(), |address| address.to_string())
     }
 
     pub(crate) fn address(&self) -> String {

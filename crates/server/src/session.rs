@@ -77,7 +77,9 @@ pub(crate) async fn find(app: &App, headers: &HeaderMap, origin: &Origin, now: i
     if !is_good {
         return Ok(None);
     }
-    if now - session.seen_at >= SEEN_EVERY {
+    // What a page asks for by itself is no sign that somebody is there.
+    let by_hand = !headers.contains_key("hx-request");
+    if by_hand && now - session.seen_at >= SEEN_EVERY {
         let (address, agent) = short(origin);
         app.store().write(move |w| w.session_seen(&hash, now, &address, &agent)).await.map_err(|e: store::Error| e)?;
     }

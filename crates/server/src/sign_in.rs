@@ -2,6 +2,9 @@
 //!
 //! An attempt is counted before it is looked at, so attempts at once are as slow as attempts one after the other. Who
 //! does not exist costs the same hash as who does.
+//!
+//! A browser that was signed in before keeps a signed cookie that says so, for this account, and is counted by itself:
+//! whoever guesses elsewhere slows down everybody but the people who were here already.
 
 use crate::app::App;
 use crate::auth::Origin;
@@ -11,7 +14,7 @@ use crate::{audit, limits, totp};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use axum::http::HeaderValue;
+use axum::http::{HeaderMap, HeaderValue};
 use scim::Code;
 use serde_json::json;
 use store::{Audit, Operator, Throttle};
@@ -23,6 +26,9 @@ const HASH_PASSES: u32 = 3;
 const NOBODY: &str =
     "$argon2id$v=19$m=65536,t=3,p=1$ZC5fxwlGWSv8EXS9bMXfSw$Zs2yKRv0cVhVtVbQbmVbdsNEkBnZn6AvVWwUHyRKBxk";
 const STEP: &str = "sign-in second step";
+/// The cookie of a browser that was signed in before, and how long it is remembered.
+const DEVICE: &str = "provost-device";
+const DEVICE_SECONDS: i64 = 365 * 86_400;
 
 fn hasher() -> Option<Argon2<'static>> {
     Some(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(HASH_KIB, HASH_PASSES, 1, None).ok()?))
@@ -66,12 +72,30 @@ fn wait(throttle: Throttle, seconds_max: u32) -> i64 {
     i64::from(2_u32.saturating_pow(over.min(20)).min(seconds_max)) * 1_000_000
 }
 
-/// Counts an attempt against account and address, or refuses it because others were too shortly before.
-pub(crate) async fn attempt(app: &App, account: &str, origin: &Origin, now: i64) -> Result<()> {
-    let names = [
-        (app.store().mac("throttle account", account.to_lowercase().as_bytes()), limits::SIGN_IN_ACCOUNT_WAIT_MAX),
-        (app.store().mac("throttle address", origin.address.as_bytes()), limits::SIGN_IN_ADDRESS_WAIT_MAX),
-    ];
+/// Who tries to sign in, as far as that is known before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Visitor<'v> {
+    pub(crate) origin: &'v Origin,
+    pub(crate) headers: &'v HeaderMap,
+}
+
+/// The names that an attempt is counted against, and the longest wait of each.
+pub(crate) fn counted(app: &App, account: &str, visitor: &Visitor<'_>) -> Vec<([u8; 32], u32)> {
+    let account = account.to_lowercase();
+    let mac = |purpose: &str, text: &str| app.store().mac(purpose, text.as_bytes());
+    let device = session::cookie(visitor.headers, DEVICE).and_then(|text| session::unsigned(app, DEVICE, text));
+    match device.filter(|device| device.strip_prefix(account.as_str()).is_some_and(|rest| rest.starts_with(' '))) {
+        Some(device) => vec![(mac("throttle device", &device), limits::SIGN_IN_ACCOUNT_WAIT_MAX)],
+        None => vec![
+            (mac("throttle account", &account), limits::SIGN_IN_ACCOUNT_WAIT_MAX),
+            (mac("throttle address", &visitor.origin.address), limits::SIGN_IN_ADDRESS_WAIT_MAX),
+        ],
+    }
+}
+
+/// Counts an attempt, or refuses it because others were too shortly before.
+pub(crate) async fn attempt(app: &App, account: &str, visitor: &Visitor<'_>, now: i64) -> Result<()> {
+    let names = counted(app, account, visitor);
     let left = app
         .store()
         .write(move |w| -> store::Result<i64> {
@@ -96,11 +120,14 @@ pub(crate) async fn attempt(app: &App, account: &str, origin: &Origin, now: i64)
     Err(Error::Later { code: Code::SIGN_IN_RATE, detail, seconds })
 }
 
+/// The cookies of a new session, and of a browser that will be known next time.
+pub(crate) type Cookies = Vec<HeaderValue>;
+
 /// Where a sign-in stands.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Done: the cookie of the session.
-    In(HeaderValue),
+    /// Done.
+    In(Cookies),
     /// The password was right and a code is wanted; this proves the first half for a few minutes.
     Code(String),
 }
@@ -110,25 +137,25 @@ fn refused() -> Error {
 }
 
 /// The first half: e-mail and password.
-pub(crate) async fn password(app: &App, email: &str, password: &str, origin: &Origin, now: i64) -> Result<Step> {
+pub(crate) async fn password(app: &App, email: &str, password: &str, visitor: &Visitor<'_>, now: i64) -> Result<Step> {
     let email = email.trim().to_lowercase();
-    attempt(app, &email, origin, now).await?;
+    attempt(app, &email, visitor, now).await?;
     let asked = email.clone();
     let found: Option<Operator> = app.store().read(move |r| r.operator_by_email(&asked)).await?;
     let found = found.filter(|operator| operator.disabled_at.is_none());
     if !verify(app, found.as_ref(), password).await? {
-        failed(app, &email, "password", origin, now).await?;
+        failed(app, &email, "password", visitor.origin, now).await?;
         return Err(refused());
     }
     let operator = found.ok_or_else(refused)?;
     if operator.totp.is_some() {
         return Ok(Step::Code(session::signed(app, STEP, &format!("{now} {}", operator.id))));
     }
-    begin(app, &operator, "password", origin, now).await.map(Step::In)
+    begin(app, &operator, "password", visitor, now).await.map(Step::In)
 }
 
 /// The second half: a code of the authenticator, or one of the recovery codes.
-pub(crate) async fn code(app: &App, ticket: &str, code: &str, origin: &Origin, now: i64) -> Result<HeaderValue> {
+pub(crate) async fn code(app: &App, ticket: &str, code: &str, visitor: &Visitor<'_>, now: i64) -> Result<Cookies> {
     let again = || Error::new(Code::SIGN_IN, "the sign-in took too long; start again with your password");
     let text = session::unsigned(app, STEP, ticket).ok_or_else(again)?;
     let (at, id) = text.split_once(' ').ok_or_else(again)?;
@@ -138,11 +165,11 @@ pub(crate) async fn code(app: &App, ticket: &str, code: &str, origin: &Origin, n
     let id = id.to_owned();
     let found: Option<Operator> = app.store().read(move |r| r.operator(&id)).await?;
     let operator = found.filter(|operator| operator.disabled_at.is_none()).ok_or_else(again)?;
-    attempt(app, &operator.email, origin, now).await?;
+    attempt(app, &operator.email, visitor, now).await?;
     match totp::accept(app, &operator, code, now).await? {
-        Some(method) => begin(app, &operator, method, origin, now).await,
+        Some(method) => begin(app, &operator, method, visitor, now).await,
         None => {
-            failed(app, &operator.email, "code", origin, now).await?;
+            failed(app, &operator.email, "code", visitor.origin, now).await?;
             Err(Error::new(Code::SIGN_IN, "the code does not fit, or was used before; wait for the next one"))
         }
     }
@@ -153,18 +180,21 @@ pub(crate) async fn begin(
     app: &App,
     operator: &Operator,
     method: &str,
-    origin: &Origin,
+    visitor: &Visitor<'_>,
     now: i64,
-) -> Result<HeaderValue> {
+) -> Result<Cookies> {
+    let origin = visitor.origin;
     let (new, cookie) = session::begin(app, &operator.id, method, origin, now)?;
-    let account = app.store().mac("throttle account", operator.email.to_lowercase().as_bytes());
-    let address = app.store().mac("throttle address", origin.address.as_bytes());
+    let names = counted(app, &operator.email, visitor);
+    let device = session::signed(app, DEVICE, &format!("{} {}", operator.email, session::random_text()?));
+    let device = session::set_cookie(app, DEVICE, &device, Some(DEVICE_SECONDS));
     let mut operator = operator.clone();
     let told = told(&operator.email, "session.begin", origin, json!({"by": method}), now);
     app.store()
         .write(move |w| -> store::Result<()> {
-            w.throttle_clear(&account)?;
-            w.throttle_clear(&address)?;
+            for (name, _) in &names {
+                w.throttle_clear(name)?;
+            }
             // Read again: what was looked at before may have changed since, its used codes at least.
             operator = w.operator(&operator.id)?.ok_or(store::Error::Stale)?;
             operator.seen_at = Some(now);
@@ -174,7 +204,7 @@ pub(crate) async fn begin(
             w.audit_add(&told).map(|_| ())
         })
         .await?;
-    Ok(cookie)
+    Ok(std::iter::once(cookie).chain(device).collect())
 }
 
 /// Notes a failed attempt in the audit trail. The name is what somebody typed, perhaps a password: not all of it.

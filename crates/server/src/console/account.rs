@@ -6,8 +6,10 @@ use super::parts::{self, Column, Field, Row, Table, Tone};
 use super::shell::{Nav, Page, page};
 use super::{Icon, passkeys};
 use crate::app::App;
+use crate::sign_in::Visitor;
 use crate::{limits, operators, totp};
 use axum::Router;
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -85,8 +87,9 @@ struct Passwords {
     new: String,
 }
 
-async fn password(cx: Desk, Form(form): Form<Passwords>) -> Shown {
-    match operators::new_password(&cx.app, &cx.signed, &form.old, &form.new, &cx.origin, cx.now).await {
+async fn password(cx: Desk, headers: HeaderMap, Form(form): Form<Passwords>) -> Shown {
+    let visitor = Visitor { origin: &cx.origin, headers: &headers };
+    match operators::new_password(&cx.app, &cx.signed, (&form.old, &form.new), &visitor, cx.now).await {
         Ok(()) => cx.done("/account", Flash::good("The password is changed.")),
         Err(error) => {
             let text = Fault::from(error).refused()?;

@@ -220,7 +220,7 @@ pub(crate) fn see_other(to: &str) -> Response<Body> {
 /// Where a request comes from.
 pub(crate) fn origin_of(parts: &Parts) -> Origin {
     let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let address = parts.extensions.get::<Peer>().map(Peer::address).unwrap_or_default();
+    let address = parts.extensions.get::<Peer>().map(|peer| peer.client(&parts.headers)).unwrap_or_default();
     Origin { address, agent: agent.to_owned() }
 }
 

@@ -1,13 +1,13 @@
 //! Coming in and going out: the first owner's page, links for a new password, signing in, signing out.
 
-use super::desk::{Desk, Flash, Theme, encoded, origin_of, see_other};
+use super::desk::{Desk, Theme, encoded, origin_of, see_other};
 use super::fault::{Fault, Shown, sentence};
 use super::parts::{self, Field};
 use super::shell::bare;
 use crate::app::App;
 use crate::error::Error;
 use crate::operators::{Entry, NewOperator};
-use crate::sign_in::Step;
+use crate::sign_in::{Cookies, Step};
 use crate::{limits, operators, query, session, sign_in};
 use axum::Router;
 use axum::body::Body;
@@ -41,6 +41,12 @@ struct Visitor {
     origin: crate::auth::Origin,
     query: String,
     parts: Parts,
+}
+
+impl Visitor {
+    fn known(&self) -> sign_in::Visitor<'_> {
+        sign_in::Visitor { origin: &self.origin, headers: &self.parts.headers }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
@@ -141,8 +147,8 @@ struct Password {
 
 async fn sign_in_by_password(State(app): State<App>, visitor: Visitor, Form(form): Form<Password>) -> Shown {
     let now = app.clock().now();
-    match sign_in::password(&app, &form.email, &form.password, &visitor.origin, now).await {
-        Ok(Step::In(cookie)) => Ok(entered(&form.next, cookie)),
+    match sign_in::password(&app, &form.email, &form.password, &visitor.known(), now).await {
+        Ok(Step::In(cookies)) => Ok(entered(&form.next, cookies)),
         Ok(Step::Code(ticket)) => Ok(code_page(visitor.theme, &form.next, &ticket, None)),
         Err(error) => {
             let (text, status, seconds) = wrong(error)?;
@@ -151,9 +157,11 @@ async fn sign_in_by_password(State(app): State<App>, visitor: Visitor, Form(form
     }
 }
 
-pub(super) fn entered(next: &str, cookie: HeaderValue) -> Response<Body> {
+fn entered(next: &str, cookies: Cookies) -> Response<Body> {
     let mut response = see_other(inside(next));
-    response.headers_mut().append(header::SET_COOKIE, cookie);
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     response
 }
 
@@ -184,8 +192,8 @@ struct SecondStep {
 
 async fn sign_in_by_code(State(app): State<App>, visitor: Visitor, Form(form): Form<SecondStep>) -> Shown {
     let now = app.clock().now();
-    match sign_in::code(&app, &form.ticket, &form.code, &visitor.origin, now).await {
-        Ok(cookie) => Ok(entered(&form.next, cookie)),
+    match sign_in::code(&app, &form.ticket, &form.code, &visitor.known(), now).await {
+        Ok(cookies) => Ok(entered(&form.next, cookies)),
         Err(error) => {
             let (text, status, seconds) = wrong(error)?;
             let page = code_page(visitor.theme, &form.next, &form.ticket, Some(&text));
@@ -268,8 +276,8 @@ async fn set_up(State(app): State<App>, visitor: Visitor, Form(form): Form<SetUp
         Err(error) => return Err(error.into()),
     };
     let wanted = NewOperator { email: form.email.clone(), name: form.name.clone() };
-    match operators::enter(&app, &form.code, wanted, &form.password, &visitor.origin, now).await {
-        Ok(cookie) => Ok(entered(if matches!(entry, Entry::FirstOwner) { "/app/setup" } else { "/app" }, cookie)),
+    match operators::enter(&app, &form.code, wanted, &form.password, &visitor.known(), now).await {
+        Ok(cookies) => Ok(entered(if matches!(entry, Entry::FirstOwner) { "/app/setup" } else { "/app" }, cookies)),
         Err(error) => {
             let (text, status, _) = wrong(error)?;
             Ok(with_status(setup_page(visitor.theme, &form.code, &entry, &form, Some(&text)), status))
@@ -279,7 +287,7 @@ async fn set_up(State(app): State<App>, visitor: Visitor, Form(form): Form<SetUp
 
 async fn sign_out(cx: Desk) -> Shown {
     sign_in::out(&cx.app, &cx.signed, &cx.origin, cx.now).await?;
-    let mut response = cx.done("/login", Flash::good("You are signed out."))?;
+    let mut response = see_other("/login");
     if let Some(cookie) = session::end_cookie(&cx.app) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

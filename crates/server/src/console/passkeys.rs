@@ -6,6 +6,7 @@ use super::fault::{Shown, sentence};
 use super::parts::{self, Column, Row, Table};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::sign_in::Visitor;
 use crate::{limits, passkeys};
 use axum::Router;
 use axum::body::Body;
@@ -162,13 +163,17 @@ async fn answer(State(app): State<App>, parts: Parts, body: Body) -> Response<Bo
     let work = async {
         let given: Given = body_of(body).await?;
         let url = server_url(&app, &parts.headers);
-        let cookie = passkeys::answer(&app, &url, &given.ticket, &given.credential, &origin, app.clock().now()).await?;
-        Ok((cookie, inside(&given.next).to_owned()))
+        let visitor = Visitor { origin: &origin, headers: &parts.headers };
+        let now = app.clock().now();
+        let cookies = passkeys::answer(&app, &url, &given.ticket, &given.credential, &visitor, now).await?;
+        Ok((cookies, inside(&given.next).to_owned()))
     };
     match work.await {
-        Ok((cookie, to)) => {
+        Ok((cookies, to)) => {
             let mut response = told(Ok(json!({"to": to})));
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+            cookies.into_iter().for_each(|cookie| {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            });
             response
         }
         Err(error) => told(Err(error)),

@@ -233,3 +233,80 @@ async fn what_is_done_is_in_the_trail_and_the_trail_holds() {
     assert!(owner.get("/app/settings/audit/verify").await.text.contains("The chain holds."));
     assert!(owner.get("/app/settings/audit?q=nightly").await.status == 200);
 }
+
+#[tokio::test]
+async fn a_browser_that_was_here_before_is_not_held_up_by_strangers() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    owner.post("/logout", &[]).await;
+    let mut guesser = Browser { address: [198, 51, 100, 7], ..Browser::new(&desk) };
+    while guesser.sign_in(EMAIL, "guess").await.status == 401 {}
+    assert_eq!(Browser::new(&desk).sign_in(EMAIL, PASSWORD).await.status, 429, "a new browser waits");
+    assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 303, "one that is known does not");
+    let known = owner.cookies["provost-device"].clone();
+    let forged = known.replacen(|c: char| c.is_ascii_uppercase(), "x", 1);
+    for cookie in [forged.as_str(), "", "x.y"] {
+        let mut other = Browser { address: [203, 0, 113, 1], ..Browser::new(&desk) };
+        other.cookies.insert("provost-device".into(), cookie.into());
+        assert_eq!(other.sign_in(EMAIL, PASSWORD).await.status, 429, "{cookie}");
+    }
+    let mut thief = Browser::new(&desk);
+    thief.cookies.insert("provost-device".into(), known);
+    let tries: Vec<u16> = [thief.sign_in(EMAIL, "0").await.status, thief.sign_in(EMAIL, "1").await.status].into();
+    assert_eq!(tries, [401, 401]);
+    for guess in 2..9 {
+        thief.sign_in(EMAIL, &guess.to_string()).await;
+    }
+    assert_eq!(thief.sign_in(EMAIL, "9").await.status, 429, "its guesses are counted, too");
+}
+
+#[tokio::test]
+async fn a_page_that_refreshes_itself_keeps_nobody_signed_in() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    for _ in 0..13 {
+        desk.clock.advance(HOUR);
+        let request = owner.request("GET", "/account").header("hx-request", "true").body(axum::body::Body::empty());
+        owner.send(request.unwrap()).await;
+    }
+    assert_eq!(owner.get("/account").await.status, 303);
+}
+
+#[tokio::test]
+async fn behind_https_the_cookie_is_bound_to_the_host() {
+    let desk = Desk::at("https://scim.example.com");
+    let owner = Browser::owner(&desk).await;
+    assert!(owner.cookies.contains_key("__Host-provost"), "{:?}", owner.cookies.keys());
+    let mut visitor = Browser::new(&desk);
+    let page = visitor.get("/login").await;
+    assert_eq!(page.header("strict-transport-security"), "max-age=31536000");
+    let answer = visitor.sign_in(EMAIL, PASSWORD).await;
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|c| c.to_str().unwrap().to_owned()).collect();
+    assert_eq!(cookies.len(), 2);
+    for cookie in cookies {
+        assert!(
+            cookie.contains("; Path=/; HttpOnly; SameSite=Lax; Max-Age=") && cookie.ends_with("; Secure"),
+            "{cookie}"
+        );
+        assert!(!cookie.contains("Domain"), "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_proxy_on_this_machine_says_who_is_behind_it() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    for (peer, shown) in [([127, 0, 0, 1], "198.51.100.9"), ([10, 0, 0, 1], "10.0.0.1")] {
+        let mut visitor = Browser { address: peer, ..Browser::new(&desk) };
+        let request = visitor
+            .request("POST", "/login")
+            .header("sec-fetch-site", "same-origin")
+            .header("x-forwarded-for", "203.0.113.66, 198.51.100.9")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("email={EMAIL}&password=wrong").into());
+        assert_eq!(visitor.send(request.unwrap()).await.status, 401);
+        let trail = owner.get("/app/settings/audit").await;
+        assert!(trail.text.contains(shown), "{shown}");
+        assert!(!trail.text.contains("203.0.113.66"), "what a client wrote itself is not believed");
+    }
+}

@@ -27,12 +27,22 @@ pub struct Answer {
 
 impl Desk {
     pub fn new() -> Self {
+        Self::with_url(None)
+    }
+
+    /// With the address that browsers use.
+    pub fn at(url: &str) -> Self {
+        Self::with_url(Some(url.to_owned()))
+    }
+
+    fn with_url(public_url: Option<String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("provost-server-{}-{number}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let clock = Clock::manual(START);
-        let config = Config { clock: clock.clone(), ..Config::new(folder.clone(), ([127, 0, 0, 1], 8080).into()) };
+        let config =
+            Config { clock: clock.clone(), public_url, ..Config::new(folder.clone(), ([127, 0, 0, 1], 8080).into()) };
         Self { app: App::open(config).unwrap(), clock, folder }
     }
 
