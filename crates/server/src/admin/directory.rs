@@ -71,13 +71,6 @@ impl Found {
         }
     }
 
-    /// The first e-mail, the primary one if there is one.
-    pub(crate) fn email(&self) -> &str {
-        let all = self.document.get("emails").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let primary = all.iter().find(|email| email.get("primary") == Some(&Value::Bool(true)));
-        primary.or(all.first()).and_then(|email| email.get("value")).and_then(Value::as_str).unwrap_or_default()
-    }
-
     /// Whether a user may come in.
     pub(crate) fn is_active(&self) -> bool {
         self.document.get("active") != Some(&Value::Bool(false))

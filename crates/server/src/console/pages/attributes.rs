@@ -174,12 +174,11 @@ pub(super) fn three(id: &str, title: &str, value: &str) -> Markup {
     html! {
         div .three {
             label for=(id) { (title) }
+            input .mono #(id) type="text" readonly value=(value) spellcheck="false" autocomplete="off";
             div .three-row {
-                input .mono #(id) type="text" readonly value=(value) spellcheck="false" autocomplete="off";
                 (copy_as("Copy full value", title, value))
                 (copy_as("Copy namespace", title, namespace))
                 (copy_as("Copy name", title, name))
-            }
             details .in-okta {
                 summary { "In Okta enter…" }
                 dl .definitions {
@@ -196,6 +195,7 @@ pub(super) fn three(id: &str, title: &str, value: &str) -> Markup {
                     div { dt { "Attribute length" } dd { "between 0 and 255" } }
                 }
                 p .hint { "An attribute without a namespace is not sent by Okta when it was made before provisioning was switched on: look there first if a value never arrives." }
+            }
             }
         }
     }

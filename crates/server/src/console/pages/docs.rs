@@ -256,14 +256,14 @@ fn reference(cx: Option<&Desk>) -> Markup {
             section .card {
                 header { h2 { (name) } }
                 p { (text(tag, "description")) }
-                @for (path, operations) in paths {
+                div { @for (path, operations) in paths {
                     @for (method, operation) in operations.as_object().into_iter().flatten().filter(|(method, _)| *method != "parameters") {
                         @if operation.get("tags").and_then(|tags| tags.get(0)).and_then(Value::as_str) == Some(&name) {
                             (operation_of(&document, path, method, operation))
                         }
                     }
                 }
-            }
+            } }
         }
     }
 }

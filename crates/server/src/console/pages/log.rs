@@ -117,7 +117,7 @@ impl Asked {
     }
 
     fn is_filtered(&self) -> bool {
-        self.address("", "", false) != ""
+        !self.address("", "", false).is_empty()
     }
 }
 
@@ -272,10 +272,10 @@ fn row(entry: &LogEntry, now: i64) -> Row {
         class: if entry.status >= 400 { "bad-row" } else { "" },
         cells: vec![
             html! { a href=(href) { (when(entry.at, now)) } },
-            html! { span .method { (entry.method) } " " code .path title=(entry.path) { (short(path)) } },
+            html! { span .method { (entry.method) } " " code .path.minor title=(entry.path) { (short(path)) } },
             match resource(entry) {
-                Some(href) => html! { a href=(href) { (about) } },
-                None => html! { (about) },
+                Some(href) => html! { a .ellipsis href=(href) { (about) } },
+                None => html! { span .ellipsis { (about) } },
             },
             status(entry.status, entry.code.as_deref()),
             html! { (changed(entry)) },
@@ -330,7 +330,7 @@ pub(super) fn about(entry: &LogEntry) -> String {
     if let Some(value) = asked.as_deref().and_then(|filter| filter.split('"').nth(1)) {
         return value.to_owned();
     }
-    match entry.diff.as_deref().and_then(|diff| name_in(diff)) {
+    match entry.diff.as_deref().and_then(name_in) {
         Some(name) => name,
         None => entry.resource_id.as_deref().map(short).unwrap_or_else(|| "—".into()),
     }

@@ -1,6 +1,7 @@
 //! A1, the overview: what arrives, how it goes, what needs somebody.
 
 use super::log::{about, within};
+use super::scim_test::AGENT;
 use super::setup;
 use crate::admin::conflicts;
 use crate::admin::tokens::State;
@@ -71,7 +72,10 @@ async fn look(cx: &Desk, range: &Range) -> Result<Now, Fault> {
                 inactive,
                 entries: r.log(tenant, &asked)?,
                 tokens: r.tokens(Some(tenant))?,
-                turned_away: r.log(tenant, &failed)?.into_iter().find(|entry| entry.status == 401),
+                turned_away: r
+                    .log(tenant, &failed)?
+                    .into_iter()
+                    .find(|entry| entry.status == 401 && entry.user_agent.as_deref() != Some(AGENT)),
             })
         })
         .await?;

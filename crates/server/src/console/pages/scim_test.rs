@@ -11,6 +11,12 @@ use axum::http::Request;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+/// The label of the token that is made for it; such requests are not those of an identity provider.
+pub(super) const LABEL: &str = "test from the console";
+
+/// How its requests call themselves.
+pub(super) const AGENT: &str = "Provost test from the console";
+
 /// One request and how it went.
 struct Check {
     what: &'static str,
@@ -33,7 +39,7 @@ struct Caller<'a> {
 pub(super) async fn run(cx: Desk) -> Shown {
     let tenant = cx.tenant.tenant.name.clone();
     let actor = Actor { label: format!("test by {}", cx.operator.email), ..cx.actor() };
-    let wanted = admin::tokens::NewToken { label: "test from the console".into(), scope: None, expires_in: Some(300) };
+    let wanted = admin::tokens::NewToken { label: LABEL.into(), scope: None, expires_in: Some(300) };
     let made = admin::tokens::create(&cx.app, &actor, &tenant, wanted).await?;
     let mut caller = Caller { cx: &cx, token: made.text, checks: Vec::new() };
     let outcome = caller.walk().await;
@@ -156,7 +162,7 @@ impl Caller<'_> {
             .uri(format!("/scim/v2{path}"))
             .header("host", host)
             .header("accept", "application/scim+json")
-            .header("user-agent", "Provost test from the console");
+            .header("user-agent", AGENT);
         if with_token {
             request = request.header("authorization", format!("Bearer {}", self.token));
         }

@@ -3,6 +3,7 @@
 
 use super::attributes::{label, three};
 use super::scim::{MANAGER, address_warning};
+use super::scim_test::AGENT;
 use crate::admin::tokens::State;
 use crate::admin::{self, links};
 use crate::app::App;
@@ -76,12 +77,16 @@ pub(super) async fn progress(app: &App, state: &Arc<TenantState>) -> Result<Prog
     app.store()
         .read(move |r| -> store::Result<Progress> {
             let tenant = state.tenant.id;
-            let tokens = r.tokens(Some(tenant))?;
+            let mut tokens = r.tokens(Some(tenant))?;
+            tokens.retain(|token| token.label != super::scim_test::LABEL);
             let entries = r.log(tenant, &LogQuery { limit: 300, ..LogQuery::default() })?;
             let of_token = |entry: &&LogEntry| tokens.iter().any(|token| token.label == entry.actor);
             let request = entries.iter().find(|entry| entry.status < 400 && of_token(entry)).cloned();
             let last = request.as_ref().map_or(0, |entry| entry.seq);
-            let wrong_token = entries.iter().find(|entry| entry.status == 401 && entry.seq > last).cloned();
+            let wrong_token = entries
+                .iter()
+                .find(|entry| entry.status == 401 && entry.seq > last && entry.user_agent.as_deref() != Some(AGENT))
+                .cloned();
             let used =
                 tokens.iter().filter(|token| token.last_used_at.is_some()).max_by_key(|token| token.last_used_at);
             let request = request.or_else(|| {

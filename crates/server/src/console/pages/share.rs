@@ -59,7 +59,7 @@ pub(super) async fn show(
     let now = app.clock().now();
     let all: Vec<(&str, String, bool)> =
         PROVIDERS.iter().map(|(key, word)| (*word, format!("/share/{secret}?idp={key}"), *key == idp)).collect();
-    let body = html! {
+    let body = html! { div .wide-page.stack {
         h1 { "Connect your identity provider" }
         p .purpose { "For " strong { (link.label) } ". This page needs no account; it closes " (when(link.expires_at, now)) "." }
         (card_with("What you need", html! { @if link.token.is_some() { (badge(Tone::Good, "token made")) } }, html! {
@@ -78,7 +78,7 @@ pub(super) async fn show(
         }))
         section .card { header { h2 { "What to do there" } } (tabs("Identity provider", &all)) (setup::guide(&idp, &endpoint)) }
         (card("Try it from a terminal", code("curl", &format!("curl '{endpoint}/Users?startIndex=1&count=2' -H \"Authorization: Bearer $TOKEN\""))))
-    };
+    } };
     Ok(bare(Theme::System, "Connect your identity provider", body))
 }
 

@@ -155,9 +155,9 @@ fn filters(asked: &Asked) -> Markup {
 fn by_filter(asked: &Asked, wrong: Option<&str>) -> Markup {
     html! {
         details .folded.by-filter open[!asked.filter.is_empty()] {
-            summary { "Filter as the protocol writes it" }
+            summary { "SCIM filter" }
             form method="get" action="/app/users" {
-                (field(&Field { name: "filter", label: "SCIM filter", value: &asked.filter, mono: true, error: wrong,
+                (field(&Field { name: "filter", label: "Filter", value: &asked.filter, mono: true, error: wrong,
                     hint: "For example: title eq \"Engineer\" and meta.created gt \"2026-01-01T00:00:00Z\"", ..Field::default() }))
                 div .actions { button type="submit" { "Apply filter" } }
             }
@@ -165,9 +165,8 @@ fn by_filter(asked: &Asked, wrong: Option<&str>) -> Markup {
     }
 }
 
-const COLUMNS: [Column; 6] = [
-    Column::new("Name"),
-    Column::new("Login"),
+const COLUMNS: [Column; 5] = [
+    Column::new("Person"),
     Column::new("State"),
     Column::new("Source").minor(),
     Column::new("Groups").number().minor(),
@@ -219,13 +218,12 @@ pub(super) fn activity(found: &Found) -> Markup {
 }
 
 fn row(found: &Found, now: i64, may: bool) -> Row {
-    let name = found.name();
+    let (name, login) = (found.name(), found.text("userName"));
     let cells = vec![
         html! { span .pick-cell {
             @if may { label .pick { span .unseen { "Select " (name) } input type="checkbox" name="id" value=(found.id) data-pick; } }
-            a .person href={ "/app/users/" (found.id) } { (avatar(&name)) span { (name) } }
+            a .person href={ "/app/users/" (found.id) } { (avatar(&name)) span { strong { (name) } @if name != login { span .hint { (login) } } } }
         } },
-        html! { span .ellipsis { (found.text("userName")) } },
         activity(found),
         source(found),
         html! { (count(found.groups.len() as u64)) },
