@@ -180,6 +180,23 @@ impl Link {
         self
     }
 
+    /// Somebody asked to try again, or the app was changed: nothing holds it back.
+    #[must_use]
+    pub fn retried(mut self) -> Self {
+        (self.parked, self.attempts, self.refusals, self.next_attempt_at) = (None, 0, 0, 0);
+        self.written = Default::default();
+        self
+    }
+
+    /// Forgets what the target is known to make of values, and reads before anything else: *force sync*.
+    #[must_use]
+    pub fn forgotten(mut self) -> Self {
+        self.lessons.clear();
+        self.assumed.clear();
+        self.verify = self.knowledge == Knowledge::Linked;
+        self.retried()
+    }
+
     /// Notes since when nothing should be there.
     pub fn note(&mut self, desired: &Desired, now: i64) {
         match desired {

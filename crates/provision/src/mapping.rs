@@ -129,7 +129,7 @@ pub struct Valued {
 }
 
 /// Everything about one person at one app: what preview, explanation and worker all start from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explained {
     /// Should they be there, and why.
     pub standing: Standing,

@@ -571,3 +571,31 @@ fn the_pace_of_an_app() {
     assert!(!again.allows(0, until + 179_000_000) && again.allows(0, until + 180_000_000));
     assert!(again.after(&Outcome::Done, until + 180_000_000).allows(3, until + 180_000_000));
 }
+
+/// *Retry* and *force sync*.
+#[test]
+fn a_link_is_tried_again_and_looked_at_afresh() {
+    let mut world = World::new("generic");
+    world.sim.ignores_title = true;
+    world.set("title", json!("Boss"));
+    world.assign();
+    world.run();
+    let calls = world.sim.calls;
+    assert_eq!(world.link.lessons.len(), 1);
+    world.sim.ignores_title = false;
+    world.run();
+    assert_eq!(world.sim.calls, calls, "a lesson is not fought");
+    world.link = world.link.clone().forgotten();
+    world.run();
+    assert_eq!(world.accounts()[0].1["title"], "Boss");
+    assert!(world.link.lessons.is_empty());
+    world.link.parked = Some(provision::link::Parked {
+        reason: provision::plan::Parking::Invisible,
+        inputs: provision::plan::fingerprint(&world.desired()),
+    });
+    world.run();
+    assert!(matches!(world.last, Action::Park(_)));
+    world.link = world.link.clone().retried();
+    world.run();
+    assert_eq!(world.last, Action::Nothing);
+}
