@@ -54,6 +54,11 @@ impl Actor {
         Self { label: "local".into(), scope: Scope::ADMIN, address: "local".into() }
     }
 
+    /// Somebody who showed no token: may read what is public, and nothing else.
+    pub(crate) fn anonymous() -> Self {
+        Self { label: "anonymous".into(), scope: Scope::default(), address: String::new() }
+    }
+
     /// Refuses whoever has a smaller role.
     pub(crate) fn at_least(&self, role: Role) -> Result<()> {
         let has = self.scope.role();

@@ -176,8 +176,10 @@ async fn admitted(
         && asked.method == Method::GET
         && !parts.headers.contains_key(header::AUTHORIZATION);
     let is_local = parts.extensions.get::<crate::serve::Peer>().is_some_and(crate::serve::Peer::is_local);
-    let actor = if public || is_local {
+    let actor = if is_local {
         Arc::new(Actor::local())
+    } else if public {
+        Arc::new(Actor::anonymous())
     } else {
         match app.actor(Some(tenant), &parts.headers, &asked.origin, now).await {
             Ok(actor) => actor,
