@@ -50,13 +50,15 @@ impl Reader {
         };
         let path = crate::index::path(extension, attribute, None);
         let table = if crate::index::is_unique(attribute) { "unique_value" } else { "attribute_value" };
+        // First the numbers, then their rows: joined, the planner might begin with all rows of the tenant.
+        let sql = "select id from attribute where tenant = ?1 and kind = ?2
+                   and (path = ?3 or (path > ?3 || '.' and path < ?3 || '/'))";
+        let numbers: Vec<i64> = self.all(sql, (tenant.0, &resource_type.name, path), |row| row.get(0))?;
+        let list = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
         let sql = format!(
-            "select count(*) from (select distinct v.rid from attribute a join {table} v
-             on v.tenant = a.tenant and v.attribute = a.id
-             where a.tenant = ?1 and a.kind = ?2 and (a.path = ?3 or (a.path > ?3 || '.' and a.path < ?3 || '/'))
-             limit ?4)"
+            "select count(*) from (select distinct rid from {table} where tenant = ?1 and attribute in ({list}) limit ?2)"
         );
-        let count: Option<i64> = self.first(&sql, (tenant.0, &resource_type.name, path, max), |row| row.get(0))?;
+        let count: Option<i64> = self.first(&sql, (tenant.0, max), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
