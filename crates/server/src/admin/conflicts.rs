@@ -80,7 +80,7 @@ pub(crate) async fn list(app: &App, state: &TenantState) -> Result<(Vec<Conflict
                 after,
                 failed: Some(false),
                 writes: Some(true),
-                limit: LOOKED_AT * 4,
+                limit: LOOKED_AT * 2,
                 want_texts: true,
                 ..LogQuery::default()
             };

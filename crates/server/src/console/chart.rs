@@ -13,6 +13,8 @@ pub(crate) struct Chart<'a> {
     pub(crate) title: &'a str,
     /// The stretches of time, in their order.
     pub(crate) counts: &'a [LogCount],
+    /// The address of the numbers behind it.
+    pub(crate) csv: &'a str,
     /// Less high.
     pub(crate) short: bool,
     /// Microseconds of one.
@@ -158,7 +160,7 @@ fn figure(chart: &Chart<'_>, legend: Markup, top: &str, middle: &str, drawing: M
                 (drawing)
             }
             div .x-axis aria-hidden="true" { span { (at(0)) } span { (at(last / 2)) } span { (at(last)) } }
-            (as_table(chart))
+            div .chart-foot { (as_table(chart)) a href=(chart.csv) download { "Download CSV" } }
         }
     }
 }

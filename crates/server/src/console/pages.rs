@@ -31,6 +31,8 @@ pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/app", get(overview::show))
         .route("/app/now", get(overview::fresh))
+        .route("/app/latest", get(overview::fresh_latest))
+        .route("/app/counts.csv", get(overview::csv))
         .route("/app/search", get(search::show))
         .route("/app/setup", get(setup::show))
         .route("/app/setup/steps", get(setup::fresh))

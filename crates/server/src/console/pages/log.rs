@@ -147,6 +147,7 @@ pub(super) async fn show(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
                 counts: &counts,
                 step: store::SLOT,
                 short: true,
+                csv: "/app/counts.csv?range=1h",
                 href: &|one| within(one.at, store::SLOT),
             })))
         }

@@ -10,6 +10,7 @@ use crate::console::parts::{
     self, Column, Row, Table, Tone, card, card_with, count, link, live, ms, percent, status, tile, when,
 };
 use crate::console::{Desk, Fault, Nav, Page, Shown, fragment, page};
+use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use store::{LogCount, LogEntry, LogQuery, SLOT, Token};
 
@@ -40,13 +41,31 @@ fn range(cx: &Desk) -> &'static Range {
     RANGES.iter().find(|range| range.key == asked).unwrap_or(usual)
 }
 
+/// `GET /app/counts.csv?range=24h`: the numbers behind the charts.
+pub(super) async fn csv(cx: Desk) -> Shown {
+    let range = range(&cx);
+    let (tenant, now, span, step) = (cx.tenant.tenant.id, cx.now, range.span, range.step);
+    let counts: Vec<LogCount> = cx.app.store().read(move |r| r.log_counts(tenant, now - span, now, step)).await?;
+    let mut text = String::from("from,answered,refused,failed,halfWithinUs,mostWithinUs\r\n");
+    for one in &counts {
+        let time = |part| one.quantile(part).map(|us| us.to_string()).unwrap_or_default();
+        let cells =
+            [scim::meta::rfc3339(one.at), one.good.to_string(), one.refused.to_string(), one.broken.to_string()];
+        text.push_str(&format!("{},{},{}\r\n", cells.join(","), time(0.5), time(0.95)));
+    }
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    let name = HeaderValue::from_static("attachment; filename=\"requests.csv\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    Ok(response)
+}
+
 /// Everything that the page shows of the moment.
 struct Now {
     counts: Vec<LogCount>,
     users: u64,
     inactive: u64,
     groups: u64,
-    entries: Vec<LogEntry>,
     tokens: Vec<Token>,
     turned_away: Option<LogEntry>,
 }
@@ -63,14 +82,12 @@ async fn look(cx: &Desk, range: &Range) -> Result<Now, Fault> {
                 Some(rt) => r.count_with(tenant, rt, "active", &false.into(), COUNTED_MAX)?,
                 None => 0,
             };
-            let asked = LogQuery { limit: 10, want_texts: true, ..LogQuery::default() };
             let failed = LogQuery { limit: 50, failed: Some(true), since_at: Some(now - DAY), ..LogQuery::default() };
             Ok(Now {
                 counts: r.log_counts(tenant, now - span, now, step)?,
                 users: r.count(tenant, "User")?,
                 groups: r.count(tenant, "Group")?,
                 inactive,
-                entries: r.log(tenant, &asked)?,
                 tokens: r.tokens(Some(tenant))?,
                 turned_away: r
                     .log(tenant, &failed)?
@@ -90,7 +107,8 @@ pub(super) async fn show(cx: Desk) -> Shown {
         RANGES.iter().map(|one| (one.words, format!("/app?range={}", one.key), one.key == range.key)).collect();
     let body = html! {
         @if let Some(setup) = setup::short(&progress) { (setup) }
-        (live("now", &["tiles", "log"], &format!("/app/now?range={}", range.key), moment(&cx, range).await?))
+        (live("now", &["tiles"], &format!("/app/now?range={}", range.key), moment(&cx, range).await?))
+        (live("latest", &["log"], "/app/latest", latest(&cx).await?))
     };
     let about = Page::new("Overview", Nav::Overview)
         .purpose("What arrives, and what became of it.")
@@ -110,8 +128,9 @@ async fn moment(cx: &Desk, range: &Range) -> Result<Markup, Fault> {
     let mut whole = LogCount::default();
     now.counts.iter().for_each(|one| whole.add(one));
     let needs = attention(cx, &now, &whole).await?;
+    let csv = format!("/app/counts.csv?range={}", range.key);
     let href = |one: &LogCount| within(one.at, range.step);
-    let chart = |title| Chart { title, counts: &now.counts, step: range.step, short: false, href: &href };
+    let chart = |title| Chart { title, counts: &now.counts, step: range.step, short: false, href: &href, csv: &csv };
     Ok(html! {
         (tiles(&now, &whole, range))
         (needs)
@@ -121,7 +140,6 @@ async fn moment(cx: &Desk, range: &Range) -> Result<Markup, Fault> {
                 (card("How long answers took", chart::latency(&chart("Time to answer"))))
             }
         }
-        (latest(&now.entries, cx.now))
     })
 }
 
@@ -147,7 +165,7 @@ fn tiles(now: &Now, whole: &LogCount, range: &Range) -> Markup {
                 _ => (tile("—", "Time to answer", none)),
             }
             @if now.users == 0 { (tile("—", "People", html! { "nobody has arrived yet" })) }
-            @else { (tile(&active, "Active people", html! { a href="/app/users?active=no" { (inactive) " deactivated" } " · " a href="/app/groups" { (count(now.groups)) " groups" } })) }
+            @else { (tile(&active, "Active people", html! { a href="/app/users?active=no" { (inactive) " deactivated" } " · " a href="/app/groups" { (count(now.groups)) @if now.groups == 1 { " group" } @else { " groups" } } })) }
         }
     }
 }
@@ -203,7 +221,20 @@ const COLUMNS: [Column; 5] = [
     Column::new("Took").number().minor(),
 ];
 
-fn latest(entries: &[LogEntry], now: i64) -> Markup {
+/// `GET /app/latest`.
+pub(super) async fn fresh_latest(cx: Desk) -> Shown {
+    Ok(fragment(latest(&cx).await?))
+}
+
+/// Apart from the numbers: it changes with every request, and costs ten rows.
+async fn latest(cx: &Desk) -> Result<Markup, Fault> {
+    let (tenant, now) = (cx.tenant.tenant.id, cx.now);
+    let asked = LogQuery { limit: 10, want_texts: true, ..LogQuery::default() };
+    let entries = crate::admin::log::list(&cx.app, tenant, asked).await?;
+    Ok(listing(&entries, now))
+}
+
+fn listing(entries: &[LogEntry], now: i64) -> Markup {
     let rows = entries.iter().map(|entry| Row {
         cells: vec![
             html! { a href={ "/app/log/" (entry.seq) } { (when(entry.at, now)) } },
