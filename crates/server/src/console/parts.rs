@@ -113,7 +113,7 @@ pub(crate) fn code(label: &str, text: &str) -> Markup {
     html! {
         figure .code {
             figcaption { (label) (copy_button(label, text)) }
-            pre tabindex="0" role="region" aria-label=(label) { code { (text) } }
+            pre tabindex="0" role="group" aria-label=(label) { code { (text) } }
         }
     }
 }
@@ -126,7 +126,7 @@ pub(crate) fn json(label: &str, text: &str) -> Markup {
     html! {
         figure .code {
             figcaption { (label) (copy_button(label, shown)) }
-            pre tabindex="0" role="region" aria-label=(label) { code { (words::painted(shown)) } }
+            pre tabindex="0" role="group" aria-label=(label) { code { (words::painted(shown)) } }
         }
     }
 }

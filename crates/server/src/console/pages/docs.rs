@@ -44,10 +44,18 @@ impl Guide {
         self.text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or(self.slug)
     }
 
-    /// The first sentence under the title.
-    fn purpose(&self) -> &'static str {
+    /// The first sentence under the title, without its markup.
+    fn purpose(&self) -> String {
         let line = self.text.lines().skip(1).find(|line| !line.trim().is_empty()).unwrap_or_default();
-        if line.starts_with(['#', '|', '-', '`']) { "" } else { line.split(". ").next().unwrap_or_default() }
+        if line.starts_with(['#', '|', '-']) {
+            return String::new();
+        }
+        let words = Parser::new(line).filter_map(|event| match event {
+            Event::Text(text) | Event::Code(text) => Some(text.into_string()),
+            _ => None,
+        });
+        let plain: String = words.collect();
+        plain.split(". ").next().unwrap_or_default().to_owned()
     }
 }
 
@@ -160,7 +168,7 @@ fn rendered(text: &str) -> String {
             // Alignment would become a style inside the page, which the policy forbids.
             (Event::Start(Tag::Table(columns)), _) => {
                 events.push(Event::Html(
-                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\">".into(),
+                    "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table\">".into(),
                 ));
                 let plain = columns.iter().map(|_| pulldown_cmark::Alignment::None).collect();
                 events.push(Event::Start(Tag::Table(plain)));

@@ -302,7 +302,7 @@ async fn edit_page(cx: &Desk, named: &Named, draft: &Draft, wrong: Option<(&str,
     };
     let about = Page::new(named.attribute.name.clone(), Nav::Fields)
         .under("Custom fields", "/app/fields")
-        .purpose(html! { (type_word(named)) " of a " (named.resource_type) " · " (number(values)) " values" })
+        .purpose(html! { (type_word(named)) " of a " (named.resource_type) " · " (number(values)) @if values == 1 { " value" } @else { " values" } })
         .help("manager-and-custom-fields");
     Ok(page(cx, about, body))
 }

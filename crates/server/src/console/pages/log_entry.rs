@@ -175,7 +175,7 @@ fn changes(entry: &LogEntry) -> Markup {
 /// Attributes before and after, one row each.
 pub(super) fn difference(diff: &[Value]) -> Markup {
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Attributes before and after" {
+        div .scroll tabindex="0" role="group" aria-label="Attributes before and after" {
             table .diff {
                 thead { tr { th scope="col" { "Attribute" } th scope="col" { "Before" } th scope="col" { "After" } } }
                 tbody {

@@ -165,7 +165,7 @@ fn told(value: &Value) -> Markup {
         Value::Object(parts) => {
             let main = parts.get("value").or_else(|| parts.get("formatted")).and_then(Value::as_str);
             html! {
-                @if let Some(main) = main { (visible(main)) }
+                @if let Some(main) = main { span { (visible(main)) } }
                 @for (name, part) in parts.iter().filter(|(name, _)| !matches!(name.as_str(), "value" | "formatted" | "$ref")) {
                     span .part { span .quiet { (name) } " " @match part { Value::String(text) => (visible(text)), other => (other.to_string()) } }
                 }

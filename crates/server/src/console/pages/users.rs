@@ -1,10 +1,11 @@
 //! A6, users: search, filters that live in the address, pages by keyset, and work on many at once.
 
+use crate::admin::attributes::{self, Named};
 use crate::admin::directory::{self, Found, Listing, Sorting};
 use crate::admin::jobs::{self, Bulk, Chosen};
 use crate::console::parts::{
     Column, Facet, Field, Row, Table, Tone, badge, card, count, empty, facets, field, form, link, note, pager, table,
-    when,
+    visible, when,
 };
 use crate::console::{Desk, Flash, Icon, Nav, Page, Shown, page};
 use crate::query;
@@ -165,18 +166,28 @@ fn by_filter(asked: &Asked, wrong: Option<&str>) -> Markup {
     }
 }
 
-const COLUMNS: [Column; 5] = [
-    Column::new("Person"),
-    Column::new("State"),
-    Column::new("Source").minor(),
-    Column::new("Groups").number().minor(),
-    Column::new("Changed").minor(),
-];
+/// Custom fields that have a column; the others are on the page of the person.
+const CUSTOM_MAX: usize = 2;
 
 fn rows(cx: &Desk, asked: &Asked, listed: &directory::Listed) -> Markup {
     let may = cx.may_change();
-    let all = listed.found.iter().map(|found| row(found, cx.now, may)).collect();
-    let list = table(&Table { caption: "Users", columns: &COLUMNS, rows: all, body_id: None });
+    let customs: Vec<Named> = attributes::list(&cx.tenant)
+        .into_iter()
+        .filter(|named| named.custom && named.resource_type == "User" && !named.attribute.multi_valued)
+        .take(CUSTOM_MAX)
+        .collect();
+    let mut columns = vec![
+        Column::new("Person"),
+        Column::new("State"),
+        Column::new("Source").minor(),
+        Column::new("Manager").minor(),
+        Column::new("Groups").number().minor(),
+        Column::new("Changed").minor(),
+    ];
+    let names = customs.iter().map(|named| Column::new(&named.attribute.name).minor());
+    columns.splice(4..4, names);
+    let all = listed.found.iter().map(|found| row(found, &customs, cx.now, may)).collect();
+    let list = table(&Table { caption: "Users", columns: &columns, rows: all, body_id: None });
     let next = listed.next.as_ref().map(|next| asked.address("/app/users", next));
     let first = (!asked.after.is_empty()).then(|| asked.address("/app/users", ""));
     html! {
@@ -217,19 +228,40 @@ pub(super) fn activity(found: &Found) -> Markup {
     html! { @if found.is_active() { (badge(Tone::Good, "Active")) } @else { (badge(Tone::Warn, "Deactivated")) } }
 }
 
-fn row(found: &Found, now: i64, may: bool) -> Row {
+fn row(found: &Found, customs: &[Named], now: i64, may: bool) -> Row {
     let (name, login) = (found.name(), found.text("userName"));
-    let cells = vec![
+    let mut cells = vec![
         html! { span .pick-cell {
             @if may { label .pick { span .unseen { "Select " (name) } input type="checkbox" name="id" value=(found.id) data-pick; } }
             a .person href={ "/app/users/" (found.id) } { (avatar(&name)) span { strong { (name) } @if name != login { span .hint { (login) } } } }
         } },
         activity(found),
         source(found),
-        html! { (count(found.groups.len() as u64)) },
-        when(found.modified_at, now),
+        manager(found),
     ];
+    cells.extend(customs.iter().map(|named| custom(found, named)));
+    cells.push(html! { (count(found.groups.len() as u64)) });
+    cells.push(when(found.modified_at, now));
     Row { cells, ..Row::default() }
+}
+
+fn manager(found: &Found) -> Markup {
+    let Some(manager) = &found.manager else { return html! { span .quiet { "—" } } };
+    match &manager.id {
+        Some(id) => html! { a .clip href={ "/app/users/" (id) } { (manager.display.as_deref().unwrap_or(id)) } },
+        None => html! { span .clip title="nobody matches yet" { (visible(&manager.raw)) } },
+    }
+}
+
+fn custom(found: &Found, named: &Named) -> Markup {
+    let value = found.document.get(&named.namespace).and_then(|part| part.get(&named.attribute.name));
+    html! {
+        @match value {
+            None | Some(Value::Null) => span .quiet { "—" },
+            Some(Value::String(text)) => span .clip { (visible(text)) },
+            Some(other) => span .clip { (other.to_string()) },
+        }
+    }
 }
 
 /// A disc with the first letters of a name; one of six tints, always the same for the same name.

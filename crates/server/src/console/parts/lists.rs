@@ -6,16 +6,16 @@ use maud::{Markup, html};
 
 /// A column: its heading, and whether narrow windows can do without it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
-    pub(crate) title: &'static str,
+pub(crate) struct Column<'a> {
+    pub(crate) title: &'a str,
     /// Left out below 832 px.
     pub(crate) minor: bool,
     /// Numbers stand to the right.
     pub(crate) number: bool,
 }
 
-impl Column {
-    pub(crate) const fn new(title: &'static str) -> Self {
+impl<'a> Column<'a> {
+    pub(crate) const fn new(title: &'a str) -> Self {
         Self { title, minor: false, number: false }
     }
 
@@ -42,7 +42,7 @@ pub(crate) struct Row {
 pub(crate) struct Table<'a> {
     /// What it lists; read aloud, not seen.
     pub(crate) caption: &'a str,
-    pub(crate) columns: &'a [Column],
+    pub(crate) columns: &'a [Column<'a>],
     pub(crate) rows: Vec<Row>,
     /// The id of `<tbody>`, where rows come in live.
     pub(crate) body_id: Option<&'a str>,
@@ -65,7 +65,7 @@ pub(crate) fn table(table: &Table<'_>) -> Markup {
 }
 
 /// One row alone, for a table that is there already.
-pub(crate) fn tr(columns: &[Column], row: &Row) -> Markup {
+pub(crate) fn tr(columns: &[Column<'_>], row: &Row) -> Markup {
     html! {
         tr id=[row.id.as_deref()] class=[(!row.class.is_empty()).then_some(row.class)] data-row {
             @for (at, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
@@ -76,7 +76,7 @@ pub(crate) fn tr(columns: &[Column], row: &Row) -> Markup {
     }
 }
 
-fn class(column: Column) -> Option<&'static str> {
+fn class(column: Column<'_>) -> Option<&'static str> {
     match (column.minor, column.number) {
         (false, false) => None,
         (true, false) => Some("minor"),

@@ -22,13 +22,15 @@ fn readable(exact: &str) -> String {
 fn ago(at: i64, now: i64) -> String {
     let seconds = (now - at) / 1_000_000;
     let (span, ahead) = (seconds.unsigned_abs(), seconds < 0);
+    // What lies ahead is rounded: a week that has just begun is 7 days, not 6.
+    let whole = |unit: u64| if ahead { (span + unit / 2) / unit } else { span / unit };
     let (number, unit) = match span {
         0..5 => return if ahead { "in a moment".into() } else { "just now".into() },
         5..60 => (span, "s"),
-        60..3_600 => (span / 60, "min"),
-        3_600..86_400 => (span / 3_600, "h"),
-        86_400..=604_800 => (span / 86_400, "d"),
-        _ if ahead => (span / 86_400, "d"),
+        60..3_600 => (whole(60), "min"),
+        3_600..86_400 => (whole(3_600), "h"),
+        86_400..=604_800 => (whole(86_400), "d"),
+        _ if ahead => (whole(86_400), "d"),
         _ => return scim::meta::rfc3339(at).get(..10).unwrap_or_default().to_owned(),
     };
     if ahead { format!("in {number} {unit}") } else { format!("{number} {unit} ago") }
@@ -162,6 +164,7 @@ mod tests {
         assert_eq!((ms(999), ms(1_460), ms(14_000)), ("999 µs".into(), "1.4 ms".into(), "14 ms".into()));
         assert_eq!(ago(0, 90_000_000), "1 min ago");
         assert_eq!(ago(3 * 86_400_000_000, 0), "in 3 d");
+        assert_eq!(ago(7 * 86_400_000_000 - 5_000_000, 0), "in 7 d");
     }
 
     #[test]
