@@ -46,6 +46,8 @@ pub const RETRY_AFTER_SECONDS: u64 = 2;
 pub const API_PAGE_MAX: u32 = 1_000;
 /// Microseconds without a request after which a session of the console ends.
 pub const SESSION_IDLE: i64 = 12 * 3_600 * 1_000_000;
+/// Microseconds after signing in during which an operator may change how they sign in without confirming it.
+pub const SIGN_IN_RECENT: i64 = 900 * 1_000_000;
 /// Microseconds after which a session of the console ends, used or not.
 pub const SESSION_LIFE: i64 = 7 * 86_400 * 1_000_000;
 /// Shortest password of an operator in characters.

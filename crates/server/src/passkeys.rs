@@ -77,6 +77,7 @@ fn refused(error: &webauthn_rs::prelude::WebauthnError) -> Error {
 
 /// The first half of making one: what the browser needs, and the ticket for the second.
 pub(crate) async fn begin(app: &App, signed: &SignedIn, server_url: &str, now: i64) -> Result<Value> {
+    signed.recent(now)?;
     let operator = &signed.operator;
     let id = operator.id.clone();
     let known: Vec<Passkey> = app.store().read(move |r| r.passkeys(&id)).await?;
@@ -138,6 +139,7 @@ pub(crate) async fn finish(
 
 /// Takes one of the own keys away.
 pub(crate) async fn remove(app: &App, signed: &SignedIn, id: &str, origin: &Origin, now: i64) -> Result<bool> {
+    signed.recent(now)?;
     let object = format!("operator/{}", signed.operator.email);
     let told = audit::entry(&signed.actor(origin), "passkey.delete", object, json!({"passkey": id}), now);
     let (operator, id) = (signed.operator.id.clone(), id.to_owned());

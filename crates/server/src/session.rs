@@ -25,6 +25,20 @@ pub(crate) struct SignedIn {
     pub(crate) session: Arc<Session>,
 }
 
+impl SignedIn {
+    /// Refuses to change how somebody signs in by a session that may have been left open, or taken.
+    pub(crate) fn is_recent(&self, now: i64) -> bool {
+        now - self.session.created_at < limits::SIGN_IN_RECENT
+    }
+
+    pub(crate) fn recent(&self, now: i64) -> Result<()> {
+        let why = || {
+            Error::new(Code::SIGN_IN, "confirm with your password that it is you, on the account page, then try again")
+        };
+        if self.is_recent(now) { Ok(()) } else { Err(why()) }
+    }
+}
+
 /// Whether browsers reach this server by https, so that cookies can be bound to it.
 pub(crate) fn is_https(app: &App) -> bool {
     app.config().public_url.as_ref().is_some_and(|url| url.starts_with("https://"))

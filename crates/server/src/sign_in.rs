@@ -184,7 +184,7 @@ pub(crate) async fn begin(
     now: i64,
 ) -> Result<Cookies> {
     let origin = visitor.origin;
-    let (new, cookie) = session::begin(app, &operator.id, method, origin, now)?;
+    let (mut new, cookie) = session::begin(app, &operator.id, method, origin, now)?;
     let names = counted(app, &operator.email, visitor);
     let device = session::signed(app, DEVICE, &format!("{} {}", operator.email, session::random_text()?));
     let device = session::set_cookie(app, DEVICE, &device, Some(DEVICE_SECONDS));
@@ -199,12 +199,35 @@ pub(crate) async fn begin(
             operator = w.operator(&operator.id)?.ok_or(store::Error::Stale)?;
             operator.seen_at = Some(now);
             w.operator_update(&operator)?;
+            // Where they looked last is where they go on.
+            if let Some(last) = w.sessions(Some(&operator.id))?.first() {
+                new.tenant.clone_from(&last.tenant);
+            }
             w.sessions_prune(now - limits::SESSION_LIFE, now - limits::SESSION_IDLE)?;
             w.session_insert(&new)?;
             w.audit_add(&told).map(|_| ())
         })
         .await?;
     Ok(std::iter::once(cookie).chain(device).collect())
+}
+
+/// Somebody who is signed in proves once more who they are: a new session takes the old one's place.
+pub(crate) async fn confirm(
+    app: &App,
+    signed: &SignedIn,
+    password: &str,
+    visitor: &Visitor<'_>,
+    now: i64,
+) -> Result<Cookies> {
+    attempt(app, &signed.operator.email, visitor, now).await?;
+    if !verify(app, Some(&signed.operator), password).await? {
+        failed(app, &signed.operator.email, "password", visitor.origin, now).await?;
+        return Err(Error::new(Code::SIGN_IN, "this is not your password"));
+    }
+    let cookies = begin(app, &signed.operator, &signed.session.method, visitor, now).await?;
+    let (operator, id) = (signed.operator.id.clone(), signed.session.id.clone());
+    app.store().write(move |w| w.session_end(&operator, &id)).await.map_err(|error: store::Error| error)?;
+    Ok(cookies)
 }
 
 /// Notes a failed attempt in the audit trail. The name is what somebody typed, perhaps a password: not all of it.

@@ -71,6 +71,7 @@ pub(crate) async fn enrol(
     origin: &Origin,
     now: i64,
 ) -> Result<Vec<String>> {
+    signed.recent(now)?;
     let secret = offered(app, &signed.operator, ticket)?;
     let step = step_of(&codes(&secret, &signed.operator.email)?, code, now).ok_or_else(|| {
         scim::Error::invalid_value("the code does not fit; see that the clock of the device is right")
@@ -92,6 +93,7 @@ pub(crate) async fn enrol(
 
 /// Switches the second factor off.
 pub(crate) async fn remove(app: &App, signed: &SignedIn, origin: &Origin, now: i64) -> Result<()> {
+    signed.recent(now)?;
     change(app, signed, "totp.off", origin, now, |operator| {
         operator.totp = None;
         operator.recovery.clear();

@@ -1,17 +1,19 @@
 //! The operator's own page: password, second factor, passkeys, sessions.
 
-use super::desk::{Desk, Flash, Form};
-use super::fault::{Fault, Shown};
+use super::desk::{Desk, Flash, Form, see_other};
+use super::fault::{Fault, Shown, sentence};
 use super::parts::{self, Column, Field, Row, Table, Tone};
 use super::shell::{Nav, Page, page};
 use super::{Icon, passkeys};
 use crate::app::App;
+use crate::error::Error;
 use crate::sign_in::Visitor;
-use crate::{limits, operators, totp};
+use crate::{limits, operators, sign_in, totp};
 use axum::Router;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
 use maud::{Markup, html};
+use scim::Code;
 use serde::Deserialize;
 use store::{Passkey, Session};
 
@@ -19,6 +21,7 @@ pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/account", get(account))
         .route("/account/password", post(password))
+        .route("/account/confirm", post(confirm))
         .route("/account/totp", get(totp_offer).post(totp_enrol))
         .route("/account/totp/off", post(totp_off))
         .route("/account/sessions/end", post(end_session))
@@ -26,10 +29,17 @@ pub(super) fn router() -> Router<App> {
 }
 
 async fn account(cx: Desk) -> Shown {
-    shown(&cx, None).await
+    shown(&cx, Wrong::default()).await
 }
 
-async fn shown(cx: &Desk, wrong_password: Option<&str>) -> Shown {
+/// What is wrong with the forms of the page.
+#[derive(Clone, Copy, Default)]
+struct Wrong<'w> {
+    password: Option<&'w str>,
+    confirmation: Option<&'w str>,
+}
+
+async fn shown(cx: &Desk, wrong: Wrong<'_>) -> Shown {
     let id = cx.operator.id.clone();
     let found = cx.app.store().read(move |r| -> store::Result<_> { Ok((r.sessions(Some(&id))?, r.passkeys(&id)?)) });
     let (sessions, keys): (Vec<Session>, Vec<Passkey>) = found.await?;
@@ -40,9 +50,13 @@ async fn shown(cx: &Desk, wrong_password: Option<&str>) -> Shown {
             ("E-mail", html! { (cx.operator.email) }),
             ("Role", html! { (cx.operator.role.as_str()) " " span .hint { (role_words(cx.operator.role)) } }),
         ])))
-        (parts::card("Password", password_form(cx, wrong_password)))
-        (second_factor(cx))
-        (passkeys::card(cx, &keys))
+        (parts::card("Password", password_form(cx, wrong.password)))
+        @if cx.signed.is_recent(cx.now) {
+            (second_factor(cx))
+            (passkeys::card(cx, &keys))
+        } @else {
+            (confirmation(cx, &keys, wrong.confirmation))
+        }
         (sessions_card(cx, &sessions))
     };
     let purpose = "How you sign in, and where you are signed in.";
@@ -93,10 +107,53 @@ async fn password(cx: Desk, headers: HeaderMap, Form(form): Form<Passwords>) -> 
         Ok(()) => cx.done("/account", Flash::good("The password is changed.")),
         Err(error) => {
             let text = Fault::from(error).refused()?;
-            let mut response = shown(&cx, Some(&text)).await?;
-            *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+            let mut response = shown(&cx, Wrong { password: Some(&text), ..Wrong::default() }).await?;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }
+    }
+}
+
+/// In place of second factor and passkeys while it is long ago that somebody proved to be here.
+fn confirmation(cx: &Desk, keys: &[Passkey], error: Option<&str>) -> Markup {
+    let is_on = if cx.operator.totp.is_some() { "on" } else { "off" };
+    parts::card(
+        "Authenticator app and passkeys",
+        html! {
+            p { "The authenticator is " (is_on) "; there are " (keys.len()) " passkeys. To change them, confirm that it is you." }
+            (parts::form(cx, "/account/confirm", html! {
+                input type="hidden" name="email" autocomplete="username" value=(cx.operator.email);
+                (parts::field(&Field { name: "confirm-password", label: "Your password", kind: "password", required: true,
+                    autocomplete: "current-password", error, ..Field::default() }))
+                button type="submit" { "Confirm" }
+            }))
+        },
+    )
+}
+
+#[derive(Deserialize)]
+struct Confirmation {
+    #[serde(rename = "confirm-password")]
+    password: String,
+}
+
+async fn confirm(cx: Desk, headers: HeaderMap, Form(form): Form<Confirmation>) -> Shown {
+    let visitor = Visitor { origin: &cx.origin, headers: &headers };
+    match sign_in::confirm(&cx.app, &cx.signed, &form.password, &visitor, cx.now).await {
+        Ok(cookies) => {
+            let mut response = see_other("/account");
+            for cookie in cookies {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            Ok(response)
+        }
+        Err(Error::Scim(error)) if error.code == Code::SIGN_IN => {
+            let text = sentence(&error.detail);
+            let mut response = shown(&cx, Wrong { confirmation: Some(&text), ..Wrong::default() }).await?;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(response)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -123,6 +180,9 @@ fn second_factor(cx: &Desk) -> Markup {
 }
 
 async fn totp_offer(cx: Desk) -> Shown {
+    if !cx.signed.is_recent(cx.now) {
+        return Ok(see_other("/account"));
+    }
     let (offer, ticket) = totp::offer(&cx.app, &cx.operator)?;
     Ok(totp_page(&cx, &offer, &ticket, None))
 }
@@ -183,7 +243,7 @@ async fn totp_enrol(cx: Desk, Form(form): Form<Enrol>) -> Shown {
             let text = Fault::from(error).refused()?;
             let (offer, ticket) = totp::offer_again(&cx.app, &cx.operator, &form.ticket)?;
             let mut response = totp_page(&cx, &offer, &ticket, Some(&text));
-            *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }
     }

@@ -310,3 +310,28 @@ async fn only_a_proxy_on_this_machine_says_who_is_behind_it() {
         assert!(!trail.text.contains("203.0.113.66"), "what a client wrote itself is not believed");
     }
 }
+
+#[tokio::test]
+async fn how_somebody_signs_in_is_changed_by_who_was_there_a_moment_ago() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    assert_eq!(owner.get("/account/totp").await.status, 200);
+    desk.clock.advance(16 * 60 * SECOND);
+    assert_eq!(owner.get("/account/totp").await.location(), "/account");
+    assert!(owner.get("/account").await.text.contains("confirm that it is you"));
+    for path in ["/account/totp/off", "/account/passkeys/begin"] {
+        let answer = owner.post(path, &[]).await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert!(answer.text.contains("onfirm with your password"), "{path}: {}", answer.text);
+    }
+    assert_eq!(owner.post("/account/passkeys/remove", &[("id", "x")]).await.status, 401);
+    assert_eq!(owner.post("/account/confirm", &[("confirm-password", "no")]).await.status, 422);
+    let old = owner.cookies.clone();
+    assert_eq!(owner.post("/account/confirm", &[("confirm-password", PASSWORD)]).await.location(), "/account");
+    assert_eq!(owner.get("/account/totp").await.status, 200);
+    assert_eq!(
+        Browser { cookies: old, ..Browser::new(&desk) }.get("/app").await.status,
+        303,
+        "a new session took its place"
+    );
+}
