@@ -26,8 +26,8 @@ const EXPORT_ROWS: u32 = 500;
 const COLUMNS: [Column; 7] = [
     Column::new("Time"),
     Column::new("Request"),
-    Column::new("About"),
     Column::new("Result"),
+    Column::new("About"),
     Column::new("Changed").minor(),
     Column::new("Took").number().minor(),
     Column::new("Token").minor(),
@@ -274,11 +274,11 @@ fn row(entry: &LogEntry, now: i64) -> Row {
         cells: vec![
             html! { a href=(href) { (when(entry.at, now)) } },
             html! { span .method { (entry.method) } " " code .path.minor title=(entry.path) { (short(path)) } },
+            status(entry.status, entry.code.as_deref()),
             match resource(entry) {
                 Some(href) => html! { a .ellipsis href=(href) { (about) } },
                 None => html! { span .ellipsis { (about) } },
             },
-            status(entry.status, entry.code.as_deref()),
             html! { (changed(entry)) },
             html! { (ms(entry.took_us)) },
             html! { @if entry.actor.is_empty() { span .quiet { "—" } } @else { (entry.actor) } },
