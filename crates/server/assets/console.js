@@ -100,6 +100,18 @@
   document.addEventListener("live", () => { if (!paused) state("live", "Live"); });
   document.addEventListener("htmx:sse:close", () => state("lost", "Not live"));
   document.addEventListener("htmx:sse:error", () => state("lost", "Reconnecting"));
+  // A page that is left lets go of its stream, also of one that was not answered yet: kept by the browser for the way
+  // back, each would hold one of the few connections to this server. The way back connects again.
+  addEventListener("pagehide", () => {
+    const at = $("#live");
+    if (!at) return;
+    htmx.trigger(at, "htmx:abort");
+    at._htmx?.sse?.abortController?.abort();
+  });
+  addEventListener("pageshow", (event) => {
+    const at = $("#live");
+    if (event.persisted && at && !at._htmx?.sse) htmx.ajax("GET", at.getAttribute("hx-sse:connect"), { source: at });
+  });
   document.addEventListener("htmx:after:swap", (event) => times(event.target));
 
   // Keys. Single ones can be switched off (WCAG 2.1.4).

@@ -18,6 +18,7 @@ mod fault;
 mod icon;
 mod live;
 mod operators;
+mod packed;
 mod pages;
 mod parts;
 mod passkeys;
@@ -60,7 +61,10 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .merge(pages::public())
         .merge(passkeys::public())
         .layer(middleware::from_fn_with_state(app.clone(), desk::guard));
-    signed_in.merge(open).layer(middleware::map_response_with_state(app.clone(), secured))
+    signed_in
+        .merge(open)
+        .layer(middleware::map_response_with_state(app.clone(), secured))
+        .layer(middleware::from_fn(packed::pack))
 }
 
 /// The headers of every answer of the console.

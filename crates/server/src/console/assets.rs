@@ -1,5 +1,6 @@
 //! The stylesheet and the script, under names that change with their content, so that browsers may keep them for ever.
 
+use super::packed::takes_gzip;
 use crate::app::App;
 use axum::Router;
 use axum::body::Body;
@@ -90,12 +91,7 @@ async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response<Body> {
 }
 
 fn answer(asset: &Asset, headers: &HeaderMap, cache: &'static str) -> Response<Body> {
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let takes_gzip = accepted.split(',').any(|one| {
-        let (name, quality) = one.split_once(';').unwrap_or((one, ""));
-        name.trim() == "gzip" && !quality.trim().starts_with("q=0.0") && quality.trim() != "q=0"
-    });
-    let is_packed = takes_gzip && !asset.packed.is_empty();
+    let is_packed = takes_gzip(headers) && !asset.packed.is_empty();
     let body = if is_packed { Body::from(asset.packed.clone()) } else { Body::from(asset.plain.clone()) };
     let mut response = Response::new(body);
     let out = response.headers_mut();
