@@ -4,14 +4,18 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     dead_code,
     missing_docs,
     unreachable_pub
 )]
 
 mod chromium;
+mod gates;
+mod load;
 mod story;
 mod visit;
+mod walks;
 
 #[path = "../it/client.rs"]
 mod client;

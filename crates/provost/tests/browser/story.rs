@@ -116,6 +116,9 @@ fn adam(visit: &Visit<'_>, custom: &str) {
     visit.open("/app/users");
     visit.sees("adam@example.com");
     visit.sees("Managed");
+    let row =
+        visit.tab.text("[...document.querySelectorAll('tr')].find((r) => r.textContent.includes('adam@')).innerText");
+    assert!(row.contains("Bea Cruz") && row.contains("4711"), "his manager and his custom field: {row}");
     visit.follow("link", "Adam Kay");
     visit.at("/app/users/");
     visit.sees("Bea Cruz");
