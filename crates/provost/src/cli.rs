@@ -5,9 +5,11 @@
 
 mod args;
 mod console;
+mod transfer;
 
 pub use args::*;
 pub use console::*;
+pub use transfer::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
@@ -114,6 +116,10 @@ pub enum Command {
     /// Verify what is stored
     #[command(subcommand)]
     Check(Check),
+    /// Write everything into one file, while the server runs or not
+    Backup(Backup),
+    /// Bring a backup into an empty folder
+    Restore(Restore),
     /// What runs, where, and how much it holds
     Status,
     /// A completion script for a shell

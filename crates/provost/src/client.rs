@@ -11,12 +11,15 @@ use crate::failure::{Exit, Failure, Result};
 use crate::output::Output;
 use crate::{Environment, secret};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::{Request, header};
+use bytes::Bytes;
 use reqwest::Method;
 use serde_json::Value;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::Duration;
 use tower::ServiceExt;
 
@@ -28,6 +31,8 @@ pub const DATABASE: &str = "provost.db";
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Longest wait for an answer.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// Longest time that an answer in pieces may take.
+const STREAM_TIME: Duration = Duration::from_secs(24 * 3_600);
 /// Largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
@@ -125,10 +130,88 @@ impl Client {
         if status >= 400 { Err(Failure::from_answer(status, &value)) } else { Ok(value) }
     }
 
+    /// A call whose answer is read piece by piece; an error status is a failure.
+    pub async fn stream(&self, method: Method, path: &str) -> Result<Incoming> {
+        let (status, length, mut pieces) = match &self.way {
+            Way::Http { client, base, token } => {
+                let request = client.request(method, format!("{base}{path}")).timeout(STREAM_TIME);
+                let request = match token {
+                    Some(token) => request.bearer_auth(token),
+                    None => request.header(header::HOST, ""),
+                };
+                let answer = request.send().await.map_err(|error| unreachable_failure(&self.target, &error))?;
+                (answer.status().as_u16(), answer.content_length(), Pieces::Http(answer))
+            }
+            Way::InProcess(router) => {
+                let request = Request::builder().method(method).uri(path).body(Body::empty());
+                let mut request = request.map_err(|error| broken(&error))?;
+                request.extensions_mut().insert(server::Peer::Local);
+                let Ok(answer) = router.clone().oneshot(request).await;
+                let length = answer.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+                let length = length.and_then(|length| length.parse().ok());
+                (answer.status().as_u16(), length, Pieces::InProcess(answer.into_body()))
+            }
+        };
+        if status < 400 {
+            return Ok(Incoming { length, pieces, target: self.target.clone() });
+        }
+        let mut whole = Vec::new();
+        while let Some(piece) = pieces.next(&self.target).await? {
+            whole.extend_from_slice(&piece);
+        }
+        Err(Failure::from_answer(status, &serde_json::from_slice(&whole).unwrap_or(Value::Null)))
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.call(Method::GET, path, None).await
     }
+}
+
+/// An answer that arrives piece by piece.
+pub struct Incoming {
+    /// How long it will be, if that is known.
+    pub length: Option<u64>,
+    pieces: Pieces,
+    target: String,
+}
+
+enum Pieces {
+    Http(reqwest::Response),
+    InProcess(Body),
+}
+
+impl Incoming {
+    /// The next piece; nothing at the end. An answer that broke off is a failure.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        self.pieces.next(&self.target).await
+    }
+}
+
+impl Pieces {
+    async fn next(&mut self, target: &str) -> Result<Option<Bytes>> {
+        let body = match self {
+            Self::Http(answer) => {
+                return answer.chunk().await.map_err(|error| unreachable_failure(target, &error));
+            }
+            Self::InProcess(body) => body,
+        };
+        loop {
+            match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+                None => return Ok(None),
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        return Ok(Some(piece));
+                    }
+                }
+                Some(Err(error)) => return Err(broken(&error)),
+            }
+        }
+    }
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, format!("the request failed: {error}"), "")
 }
 
 fn is_this_machine(url: &reqwest::Url) -> bool {
@@ -169,7 +252,6 @@ async fn over_http(
 }
 
 async fn in_process(router: Router, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<(u16, Vec<u8>)> {
-    let broken = |error: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("the request failed: {error}"), "");
     let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
     let mut request = request.body(Body::from(body.unwrap_or_default())).map_err(|error| broken(&error))?;
     request.extensions_mut().insert(server::Peer::Local);

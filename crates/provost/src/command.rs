@@ -2,6 +2,7 @@
 
 mod attribute;
 mod audit;
+mod backup;
 mod check;
 mod directory;
 mod feed;
@@ -48,6 +49,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
     let global = &cli.global;
     match &cli.command {
         Command::Serve(arguments) => return serve::serve(arguments, global, environment, out).await,
+        Command::Restore(arguments) => return backup::restore(arguments, global, environment, out).await,
         Command::Completions { shell } => return completions(*shell),
         Command::Version => return version(out),
         _ => {}
@@ -67,8 +69,9 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Operator(command) => operator::run(&cx, command).await,
         Command::Audit(command) => audit::run(&cx, command).await,
         Command::Check(command) => check::run(&cx, command).await,
+        Command::Backup(arguments) => backup::backup(&cx, &arguments).await,
         Command::Status => status::run(&cx).await,
-        Command::Serve(_) | Command::Completions { .. } | Command::Version => Ok(()),
+        Command::Serve(_) | Command::Restore(_) | Command::Completions { .. } | Command::Version => Ok(()),
     }
 }
 

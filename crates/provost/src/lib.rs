@@ -8,6 +8,7 @@ pub mod client;
 pub mod command;
 pub mod failure;
 pub mod output;
+pub mod progress;
 pub mod secret;
 pub mod serve;
 

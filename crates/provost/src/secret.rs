@@ -89,6 +89,64 @@ impl Drop for SecretFile {
     }
 }
 
+/// A file that is either not there or whole: it is written beside its place, and moved there at the end.
+pub struct FileBeside {
+    target: PathBuf,
+    written_to: PathBuf,
+    file: io::BufWriter<File>,
+    kept: bool,
+}
+
+impl FileBeside {
+    /// Begins one, for its owner alone. One that is there already is only replaced with `force`.
+    pub fn create(target: &Path, force: bool) -> Result<Self> {
+        if !force && target.try_exists().unwrap_or(true) {
+            let message = format!("{} exists already", target.display());
+            return Err(Failure::new(Exit::Conflict, message, "name another file, or replace it with --force"));
+        }
+        let written_to = beside(target);
+        let file = create(&written_to).map_err(|error| unwritable(target, &error))?;
+        Ok(Self { target: target.to_owned(), written_to, file: io::BufWriter::new(file), kept: false })
+    }
+
+    /// Writes on.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|error| unwritable(&self.target, &error))
+    }
+
+    /// Everything so far is on the disk; where it stands for now.
+    pub fn synced(&mut self) -> Result<&Path> {
+        let done = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        done.map_err(|error| unwritable(&self.target, &error))?;
+        Ok(&self.written_to)
+    }
+
+    /// Moves it to its place.
+    pub fn keep(mut self) -> Result<()> {
+        self.synced()?;
+        let folder = self.target.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let moved = fs::rename(&self.written_to, &self.target)
+            .and_then(|()| File::open(folder.unwrap_or(Path::new("."))))
+            .and_then(|folder| folder.sync_all());
+        moved.map_err(|error| unwritable(&self.target, &error))?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for FileBeside {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.written_to);
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let message = format!("{} cannot be written: {error}", path.display());
+    Failure::new(Exit::Failed, message, "name a file in a folder that you may write to, with room on its disk")
+}
+
 /// A new file that only its owner reads; a link in its place is not followed.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();

@@ -9,6 +9,7 @@ mod operators;
 mod resource_types;
 mod tenants;
 mod tokens;
+mod transfer;
 mod work;
 
 use crate::answer::{Answer, JSON};
@@ -35,6 +36,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
     Router::new()
         .route("/status", get(status))
         .route("/check", get(check))
+        .route("/backup", post(transfer::backup))
         .route("/tokens", get(tokens::list_admin))
         .route("/tokens/admin", post(tokens::create_admin))
         .route("/tokens/{id}", delete(tokens::revoke_admin))

@@ -14,6 +14,7 @@ mod events;
 pub mod limits;
 mod operators;
 mod passkeys;
+mod pieces;
 mod query;
 mod record;
 mod redact;

@@ -129,6 +129,7 @@ impl Store {
         if !exists {
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database).map_err(failed(&database))?;
         }
+        forget_copies(folder);
         let connection = open_connection(&database, &options)?;
         migrate::migrate(&connection)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
@@ -336,6 +337,18 @@ fn lock(path: &Path) -> Result<File> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::Locked(path.to_owned())),
         Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Takes away what a backup that was killed has left; nobody else works in the folder.
+fn forget_copies(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("backup.") && name.ends_with(".tmp") {
+            std::fs::remove_file(entry.path()).ok();
+        }
     }
 }
 

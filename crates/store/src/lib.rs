@@ -4,6 +4,7 @@
 //! `Writer`; what a closure of `write` did is there when it is answered, and stays.
 
 mod audit;
+pub mod backup;
 mod browse;
 mod changes;
 #[cfg(test)]

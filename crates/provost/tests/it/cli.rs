@@ -20,7 +20,7 @@ impl Way {
         Self(vec!["--data".into(), data.display().to_string()])
     }
 
-    fn remote(server: &Server, token_file: &str) -> Self {
+    pub(super) fn remote(server: &Server, token_file: &str) -> Self {
         let url = format!("http://{}", server.address);
         Self(vec!["--server".into(), url, "--token-file".into(), token_file.into()])
     }

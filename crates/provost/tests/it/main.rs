@@ -17,4 +17,5 @@ mod harness;
 mod serve;
 mod tester;
 mod tidy;
+mod transfer;
 mod vendors;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 const API: &[(&str, &str)] = &[
     ("GET", "/status"),
     ("GET", "/check"),
+    ("POST", "/backup"),
     ("GET", "/tokens"),
     ("POST", "/tokens/admin"),
     ("DELETE", "/tokens/x"),
