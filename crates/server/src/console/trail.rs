@@ -72,7 +72,7 @@ fn shown(cx: &Desk, row: &Audit) -> Row {
             html! { (parts::when(row.at, cx.now)) },
             html! { (row.actor) },
             html! { code { (row.action) } },
-            html! { span .mono.clip title=(row.object) { (row.object) } },
+            html! { span .mono.ellipsis title=(row.object) { (row.object) } },
             detail(&row.detail),
             html! { span .mono { (row.address) } },
         ],
@@ -83,7 +83,8 @@ fn shown(cx: &Desk, row: &Audit) -> Row {
 fn detail(detail: &Value) -> Markup {
     let Value::Object(fields) = detail else { return html! {} };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    html! { @for (name, value) in fields { span .pair { (name) " " code { (crate::redact::cut(&text(value), 200)) } } " " } }
+    let told = fields.iter().filter(|(_, value)| !value.is_null() && **value != Value::Array(Vec::new()));
+    html! { div .trail-detail { @for (name, value) in told { span .pair { (name) " " code { (crate::redact::cut(&text(value), 200)) } } " " } } }
 }
 
 async fn verify(cx: Desk) -> Shown {
