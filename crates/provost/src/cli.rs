@@ -116,6 +116,10 @@ pub enum Command {
     /// Verify what is stored
     #[command(subcommand)]
     Check(Check),
+    /// Write users and groups out, as JSON lines or CSV
+    Export(Export),
+    /// Bring users and groups in, from JSON lines, CSV or LDIF
+    Import(Import),
     /// Write everything into one file, while the server runs or not
     Backup(Backup),
     /// Bring a backup into an empty folder

@@ -118,7 +118,15 @@ impl Client {
 
     /// A call and what it answers; an error status is a failure.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
-        let bytes = body.map(|body| body.to_string().into_bytes());
+        self.send(method, path, body.map(|body| body.to_string().into_bytes())).await
+    }
+
+    /// The same with a body that is written already.
+    pub async fn call_bytes(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {
+        self.send(method, path, Some(body)).await
+    }
+
+    async fn send(&self, method: Method, path: &str, bytes: Option<Vec<u8>>) -> Result<Value> {
         let (status, answer) = match &self.way {
             Way::Http { client, base, token } => {
                 over_http(client, method, &format!("{base}{path}"), token.as_deref(), bytes, &self.target).await?

@@ -5,7 +5,9 @@ mod audit;
 mod backup;
 mod check;
 mod directory;
+mod export;
 mod feed;
+mod import;
 mod operator;
 mod status;
 mod switch;
@@ -69,6 +71,8 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Operator(command) => operator::run(&cx, command).await,
         Command::Audit(command) => audit::run(&cx, command).await,
         Command::Check(command) => check::run(&cx, command).await,
+        Command::Export(arguments) => export::run(&cx, &arguments).await,
+        Command::Import(arguments) => import::run(&cx, &arguments).await,
         Command::Backup(arguments) => backup::backup(&cx, &arguments).await,
         Command::Status => status::run(&cx).await,
         Command::Serve(_) | Command::Restore(_) | Command::Completions { .. } | Command::Version => Ok(()),

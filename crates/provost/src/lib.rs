@@ -5,12 +5,14 @@
 
 pub mod cli;
 pub mod client;
+pub mod column;
 pub mod command;
 pub mod failure;
 pub mod output;
 pub mod progress;
 pub mod secret;
 pub mod serve;
+pub mod source;
 
 use std::path::PathBuf;
 

@@ -90,8 +90,13 @@ impl Output {
 
 /// Writes data. A reader that has seen enough (`| head`) ends the command without a complaint.
 pub fn write_out(text: &str) -> Result<()> {
+    write_out_bytes(text.as_bytes())
+}
+
+/// As `write_out`, for what is bytes already.
+pub fn write_out_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::new(Exit::Done, "", "")),
         Err(error) => Err(Failure::new(Exit::Failed, format!("standard output cannot be written: {error}"), "")),
         Ok(()) => Ok(()),

@@ -61,6 +61,8 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/log/{seq}/rehearsal", post(work::rehearse))
         .route("/tenants/{tenant}/log-counts", get(work::counts))
         .route("/tenants/{tenant}/changes", get(feeds::changes))
+        .route("/tenants/{tenant}/export", get(transfer::export))
+        .route("/tenants/{tenant}/import", post(transfer::import))
         .route("/tenants/{tenant}/conflicts", get(work::conflicts))
         .route("/tenants/{tenant}/conflicts/dismiss", post(work::dismiss))
         .route("/tenants/{tenant}/jobs", get(work::list_jobs).post(work::begin_job))
@@ -120,7 +122,12 @@ pub(crate) fn listed(data: Vec<Value>, next: Option<i64>) -> ApiResult {
 
 /// The body of a request.
 pub(crate) async fn body_of<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
-    let bytes = axum::body::to_bytes(request.into_body(), limits::BODY_BYTES_MAX)
+    body_within(request, limits::BODY_BYTES_MAX).await
+}
+
+/// The body of a request that may be so long.
+pub(crate) async fn body_within<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<T, ApiError> {
+    let bytes = axum::body::to_bytes(request.into_body(), bytes_max)
         .await
         .map_err(|_| Error::new(Code::BODY_TOO_LARGE, "the body is too large"))?;
     let bytes = if bytes.is_empty() { b"{}".to_vec().into() } else { bytes };

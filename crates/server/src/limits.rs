@@ -14,6 +14,10 @@ pub const DRAIN_TIME: Duration = Duration::from_secs(5);
 pub const BULK_OPERATIONS_MAX: usize = 1_000;
 /// Operations of a bulk request that share one turn of the writer, so that others get theirs in between.
 pub const BULK_CHUNK: usize = 50;
+/// Largest body of a batch of an import: a group of 100 000 members has to fit.
+pub const IMPORT_BYTES_MAX: usize = 32 << 20;
+/// Most records of a batch of an import; they share one turn of the writer.
+pub const IMPORT_RECORDS_MAX: usize = 1_000;
 /// Longest query string.
 pub const QUERY_BYTES_MAX: usize = 16 << 10;
 /// Most requests worked on at once; more wait, and are refused when they would wait too long.

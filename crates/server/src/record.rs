@@ -26,6 +26,8 @@ const VALUE_BYTES_MAX: usize = 1_024;
 /// What a use case tells about itself while it works.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
+    /// Nobody will read the difference, so none is made.
+    pub(crate) quiet: bool,
     pub(crate) steps: Vec<String>,
     pub(crate) ignored: Vec<Ignored>,
     pub(crate) diff: Vec<Value>,
@@ -58,6 +60,9 @@ impl Trace {
 
     /// Notes every attribute that differs, before and after.
     pub(crate) fn changed(&mut self, old: &Resource, new: &Resource, rt: &ResourceType, secrets: &Secrets) {
+        if self.quiet {
+            return;
+        }
         for (extension, attribute) in rt.attributes() {
             let (before, after) = (old.value(extension, attribute), new.value(extension, attribute));
             if before == after || self.diff.len() >= STEPS_MAX {

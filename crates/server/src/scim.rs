@@ -10,6 +10,8 @@ mod create;
 mod cursor;
 mod delete;
 mod discovery;
+pub(crate) mod export;
+pub(crate) mod import;
 mod list;
 mod passwords;
 mod patch;

@@ -1,6 +1,7 @@
-//! Much at once: backup and restore, over every way to the data.
+//! Much at once: backup and restore, export and import, over every way to the data.
 
 mod backup;
+mod files;
 
 use crate::cli::Way;
 use crate::harness::Tenant;

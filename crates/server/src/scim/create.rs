@@ -7,6 +7,7 @@ use crate::auth::Operation;
 use crate::error::Result;
 use crate::record::{self, Trace};
 use scim::patch_op::MemberOp;
+use scim::resource::MemberRef;
 use scim::{Projection, Resource, ResourceType};
 use serde_json::{Value, json as object};
 use store::{Adoption, Policy, Stored, Writer};
@@ -43,22 +44,42 @@ pub(super) fn insert(w: &mut Writer, cx: &Cx, trace: &mut Trace, rt: &ResourceTy
     if let Some(existing) = adoptable(w, cx, trace, rt, &draft.resource)? {
         return adopt(w, cx, trace, rt, existing, draft);
     }
-    let settings = &cx.tenant.tenant.settings;
-    let policy = Policy { return_same_id: settings.return_same_id, manager_match: &settings.manager_match };
-    let stored = w.insert(cx.tenant.tenant.id, rt, None, &draft.resource, cx.now, policy)?;
-    trace.resource(rt, &stored.id);
-    trace.created(&draft.resource, rt, &cx.tenant.secrets);
-    let members = draft.members.map(|members| vec![MemberOp::Add(members)]).unwrap_or_default();
-    let joined = save::apply_members(w, cx, trace, rt, &stored, &members)?;
-    save::change(w, cx, rt, &stored.id, store::ChangeKind::Created, object!({"active": save::is_active(&stored)}))?;
-    save::change_members(w, cx, rt, &stored.id, &joined)?;
+    let stored = put(w, cx, trace, rt, None, draft.resource, draft.members)?;
     let mut answer = save::answer(w, cx, rt, &stored, &draft.projection, 201)?;
     answer.set("location", save::location(cx, rt, &stored.id));
     Ok(answer)
 }
 
+/// Stores a new resource with its members and its change rows; `id` is chosen if there is none.
+pub(super) fn put(
+    w: &mut Writer,
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &ResourceType,
+    id: Option<&str>,
+    resource: Resource,
+    members: Option<Vec<MemberRef>>,
+) -> Result<Stored> {
+    let settings = &cx.tenant.tenant.settings;
+    let policy = Policy { return_same_id: settings.return_same_id, manager_match: &settings.manager_match };
+    let stored = w.insert(cx.tenant.tenant.id, rt, id, &resource, cx.now, policy)?;
+    trace.resource(rt, &stored.id);
+    trace.created(&resource, rt, &cx.tenant.secrets);
+    let members = members.map(|members| vec![MemberOp::Add(members)]).unwrap_or_default();
+    let joined = save::apply_members(w, cx, trace, rt, &stored, &members)?;
+    save::change(w, cx, rt, &stored.id, store::ChangeKind::Created, object!({"active": save::is_active(&stored)}))?;
+    save::change_members(w, cx, rt, &stored.id, &joined)?;
+    Ok(stored)
+}
+
 /// An account that was there before provisioning and that the tenant's policy lets this create take over.
-fn adoptable(w: &mut Writer, cx: &Cx, trace: &mut Trace, rt: &ResourceType, new: &Resource) -> Result<Option<Stored>> {
+pub(super) fn adoptable(
+    w: &mut Writer,
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &ResourceType,
+    new: &Resource,
+) -> Result<Option<Stored>> {
     let tenant = cx.tenant.tenant.id;
     let (path, by) = match cx.tenant.tenant.settings.adoption {
         Adoption::Refuse => return Ok(None),
@@ -86,7 +107,6 @@ fn adoptable(w: &mut Writer, cx: &Cx, trace: &mut Trace, rt: &ResourceType, new:
     Ok(None)
 }
 
-/// What is sent is laid over the existing account; what is not sent stays.
 fn adopt(
     w: &mut Writer,
     cx: &Cx,
@@ -95,15 +115,29 @@ fn adopt(
     existing: Stored,
     draft: Draft,
 ) -> Result<Answer> {
+    let stored = lay_over(w, cx, trace, rt, existing, &draft.resource, &[])?;
+    let mut answer = save::answer(w, cx, rt, &stored, &draft.projection, 201)?;
+    answer.set("location", save::location(cx, rt, &stored.id));
+    Ok(answer)
+}
+
+/// What is sent is laid over the existing resource; what is not sent stays.
+pub(super) fn lay_over(
+    w: &mut Writer,
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &ResourceType,
+    existing: Stored,
+    sent: &Resource,
+    members: &[MemberOp],
+) -> Result<Stored> {
     let mut merged = existing.resource.clone();
     for (extension, attribute) in rt.attributes() {
-        if let Some(value) = draft.resource.value(extension, attribute) {
+        if let Some(value) = sent.value(extension, attribute) {
             merged.set(extension, attribute, Some(value.clone()));
         }
     }
+    save::keep_raw_manager(w, cx.tenant.tenant.id, &existing, &mut merged, rt)?;
     merged.check(rt)?;
-    let saved = save::save(w, cx, trace, rt, existing, merged, &[])?;
-    let mut answer = save::answer(w, cx, rt, &saved.stored, &draft.projection, 201)?;
-    answer.set("location", save::location(cx, rt, &saved.stored.id));
-    Ok(answer)
+    Ok(save::save(w, cx, trace, rt, existing, merged, members)?.stored)
 }

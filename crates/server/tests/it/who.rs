@@ -44,6 +44,8 @@ const API: &[(&str, &str)] = &[
     ("POST", "/tenants/default/log/1/rehearsal"),
     ("GET", "/tenants/default/log-counts"),
     ("GET", "/tenants/default/changes"),
+    ("GET", "/tenants/default/export"),
+    ("POST", "/tenants/default/import"),
     ("GET", "/tenants/default/conflicts"),
     ("POST", "/tenants/default/conflicts/dismiss"),
     ("GET", "/tenants/default/jobs"),
