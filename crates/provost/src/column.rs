@@ -31,16 +31,20 @@ pub type Attributes = [Value];
 const COMMON: [(&str, bool); 5] =
     [("id", true), ("externalId", false), ("schemas", true), ("meta", true), ("groups", true)];
 
-impl Column {
-    /// Understands a path; the error says what is wrong with it.
-    pub fn parse(path: &str, resource_type: &str, attributes: &Attributes) -> Result<Self, String> {
-        let wrong = || format!("{path} is not the path of an attribute");
-        let unknown = || format!("{path} is no attribute of {resource_type}; see `provost attribute list`");
-        let path = path.trim();
+/// A path taken apart.
+struct Parts<'p> {
+    schema: Option<&'p str>,
+    name: &'p str,
+    select: Vec<(String, Value)>,
+    sub: Option<&'p str>,
+}
+
+impl<'p> Parts<'p> {
+    fn parse(path: &'p str) -> Option<Self> {
         let (before, select, after) = match path.split_once('[') {
             Some((before, rest)) => {
-                let (filter, after) = rest.rsplit_once(']').ok_or_else(wrong)?;
-                (before, selection(filter).ok_or_else(wrong)?, after)
+                let (filter, after) = rest.rsplit_once(']')?;
+                (before, selection(filter)?, after)
             }
             None => (path, Vec::new(), ""),
         };
@@ -51,15 +55,21 @@ impl Column {
         };
         let (name, sub) = match rest.split_once('.') {
             Some((name, sub)) if select.is_empty() => (name, Some(sub)),
-            Some(_) => return Err(wrong()),
+            Some(_) => return None,
             None => (rest, after.strip_prefix('.')),
         };
-        if name.is_empty()
-            || sub.is_some_and(|sub| sub.is_empty() || sub.contains('.'))
-            || (sub.is_none() && !after.is_empty())
-        {
-            return Err(wrong());
-        }
+        let wrong_sub = sub.map_or(!after.is_empty(), |sub| sub.is_empty() || sub.contains('.'));
+        (!name.is_empty() && !wrong_sub).then_some(Self { schema, name, select, sub })
+    }
+}
+
+impl Column {
+    /// Understands a path; the error says what is wrong with it.
+    pub fn parse(path: &str, resource_type: &str, attributes: &Attributes) -> Result<Self, String> {
+        let path = path.trim();
+        let wrong = || format!("{path} is not the path of an attribute");
+        let unknown = || format!("{path} is no attribute of {resource_type}; see `provost attribute list`");
+        let Parts { schema, name, select, sub } = Parts::parse(path).ok_or_else(wrong)?;
         let text = |row: &Value, key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let fits = |row: &&Value| {
             text(row, "resourceType").eq_ignore_ascii_case(resource_type)
