@@ -43,6 +43,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Connections at once.
 const CONNECTIONS: [usize; 3] = [1, 16, 128];
+/// How often an operation and its floors take turns: what else the machine does falls on all of them.
+const TURNS: u32 = 3;
 /// How often log on and log off take turns: what else the machine does falls on both.
 const LOG_TURNS: usize = 5;
 
@@ -60,7 +62,7 @@ fn options() -> Options {
     let quick = has("--quick");
     let given = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1);
     let seconds = given("--seconds")
-        .map_or(if quick { 0.5 } else { 1.2 }, |text| text.parse().expect("--seconds takes a number"));
+        .map_or(if quick { 0.6 } else { 1.2 }, |text| text.parse().expect("--seconds takes a number"));
     let only = given("--only").cloned().unwrap_or_default();
     let one = |text: &String| vec![text.parse().expect("--connections takes a number")];
     let connections = given("--connections").map_or_else(|| CONNECTIONS.to_vec(), one);
@@ -93,18 +95,31 @@ fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Report {
     for operation in &operations {
         let sample = operation.sample(&tenant);
         floor.answer_with(&sample);
+        let mut sqlite = operation.writes.map(|write| sqlite::Floor::new(&database, write));
         for &connections in &options.connections {
             eprintln!("{} with {connections} connections …", operation.name);
-            let own = run_one(runtime, options, operation, connections, tenant.server.address);
-            let axum = run_one(runtime, options, operation, connections, floor.address);
-            // At once, so that whatever else the disk does falls on both.
-            let sqlite = operation.writes.map(|write| sqlite::rate(&database, write, connections, options.lasting));
-            rows.push(Row { operation: operation.name.clone(), connections, own, axum, sqlite });
+            let mut row = Row::new(&operation.name, connections);
+            for _ in 0..TURNS {
+                settle(operation);
+                let own = run_one(runtime, options, operation, connections, tenant.server.address);
+                let axum = run_one(runtime, options, operation, connections, floor.address);
+                settle(operation);
+                let sqlite = sqlite.as_mut().map(|sqlite| sqlite.rate(connections, options.lasting / TURNS));
+                row.turn(own, axum.per_second, sqlite);
+            }
+            rows.push(row);
         }
     }
     eprintln!("the log on and off …");
     let log = log_cost(runtime, options, &operations, &tenant);
     Report { people: data.users.len(), rows, log }
+}
+
+/// What others have written is on the disk before durable writes are measured, so that nobody waits for it in between.
+fn settle(operation: &Operation) {
+    if operation.writes.is_some() {
+        let _ = std::process::Command::new("sync").status();
+    }
 }
 
 fn run_one(
@@ -114,7 +129,8 @@ fn run_one(
     connections: usize,
     address: std::net::SocketAddr,
 ) -> Measured {
-    let plan = Plan { address, connections, lasting: options.lasting, warm_up: options.lasting / 5 };
+    let lasting = options.lasting / TURNS;
+    let plan = Plan { address, connections, lasting, warm_up: lasting / 5 };
     runtime.block_on(measure(&plan, &operation.request, &operation.expected))
 }
 

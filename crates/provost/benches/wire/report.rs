@@ -6,12 +6,57 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 pub(crate) struct Row {
-    pub(crate) operation: String,
-    pub(crate) connections: usize,
-    pub(crate) own: Measured,
-    pub(crate) axum: Measured,
-    /// Operations a second that SQLite alone makes durable in batches of as many as there are connections.
-    pub(crate) sqlite: Option<f64>,
+    operation: String,
+    connections: usize,
+    times: Vec<Duration>,
+    /// Per turn: requests a second of Provost, of axum, and of SQLite alone.
+    turns: Vec<(f64, f64, Option<f64>)>,
+}
+
+impl Row {
+    pub(crate) fn new(operation: &str, connections: usize) -> Self {
+        Self { operation: operation.to_owned(), connections, times: Vec::new(), turns: Vec::new() }
+    }
+
+    pub(crate) fn turn(&mut self, own: Measured, axum: f64, sqlite: Option<f64>) {
+        self.times.extend(own.times);
+        self.times.sort_unstable();
+        self.turns.push((own.per_second, axum, sqlite));
+    }
+
+    fn at(&self, share: f64) -> Duration {
+        self.times.get((self.times.len() as f64 * share) as usize).copied().unwrap_or_default()
+    }
+
+    /// The middle of what the turns gave.
+    fn middle(&self, pick: impl Fn(&(f64, f64, Option<f64>)) -> Option<f64>) -> Option<f64> {
+        middle(self.turns.iter().filter_map(pick).collect())
+    }
+
+    fn own(&self) -> f64 {
+        self.middle(|turn| Some(turn.0)).unwrap_or_default()
+    }
+
+    fn axum(&self) -> f64 {
+        self.middle(|turn| Some(turn.1)).unwrap_or_default()
+    }
+
+    fn of_axum(&self) -> f64 {
+        self.middle(|turn| Some(turn.0 / turn.1)).unwrap_or_default()
+    }
+
+    fn sqlite(&self) -> Option<f64> {
+        self.middle(|turn| turn.2)
+    }
+
+    fn of_sqlite(&self) -> Option<f64> {
+        self.middle(|turn| turn.2.map(|rate| turn.0 / rate))
+    }
+}
+
+fn middle(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied()
 }
 
 pub(crate) struct LogCost {
@@ -24,9 +69,7 @@ pub(crate) struct LogCost {
 impl LogCost {
     /// The middle of the ratios of each turn.
     fn ratio(&self) -> f64 {
-        let mut ratios: Vec<f64> = self.turns.iter().map(|(on, off)| on / off).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+        middle(self.turns.iter().map(|(on, off)| on / off).collect()).unwrap_or_default()
     }
 
     fn mean(&self, pick: impl Fn(&(f64, f64)) -> f64) -> f64 {
@@ -54,20 +97,19 @@ impl Report {
             "| operation | connections | requests/s | p50 | p99 | axum, same bytes | of axum | SQLite alone | of SQLite |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
         );
         for row in &self.rows {
-            let axum = row.own.per_second / row.axum.per_second;
-            let (sqlite, of_sqlite) = row.sqlite.map_or_else(
-                || ("–".to_owned(), "–".to_owned()),
-                |rate| (format!("{rate:.0}"), format!("{:.2}", row.own.per_second / rate)),
-            );
+            let or_none = |number: Option<String>| number.unwrap_or_else(|| "–".to_owned());
             let _ = writeln!(
                 out,
-                "| {} | {} | {:.0} | {} | {} | {:.0} | {axum:.2} | {sqlite} | {of_sqlite} |",
+                "| {} | {} | {:.0} | {} | {} | {:.0} | {:.2} | {} | {} |",
                 row.operation,
                 row.connections,
-                row.own.per_second,
-                time(row.own.p50),
-                time(row.own.p99),
-                row.axum.per_second,
+                row.own(),
+                time(row.at(0.5)),
+                time(row.at(0.99)),
+                row.axum(),
+                row.of_axum(),
+                or_none(row.sqlite().map(|rate| format!("{rate:.0}"))),
+                or_none(row.of_sqlite().map(|ratio| format!("{ratio:.2}"))),
             );
         }
         let _ =
@@ -92,10 +134,10 @@ impl Report {
             .iter()
             .map(|row| {
                 json!({
-                    "operation": row.operation, "connections": row.connections,
-                    "perSecond": row.own.per_second, "p50Us": row.own.p50.as_micros() as u64, "p99Us": row.own.p99.as_micros() as u64,
-                    "axumPerSecond": row.axum.per_second, "ofAxum": row.own.per_second / row.axum.per_second,
-                    "sqlitePerSecond": row.sqlite, "ofSqlite": row.sqlite.map(|rate| row.own.per_second / rate)
+                    "operation": row.operation, "connections": row.connections, "perSecond": row.own(),
+                    "p50Us": row.at(0.5).as_micros() as u64, "p99Us": row.at(0.99).as_micros() as u64,
+                    "axumPerSecond": row.axum(), "ofAxum": row.of_axum(),
+                    "sqlitePerSecond": row.sqlite(), "ofSqlite": row.of_sqlite()
                 })
             })
             .collect();
