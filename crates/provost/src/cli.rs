@@ -44,6 +44,16 @@ pub struct Global {
     /// The data folder [default: $PROVOST_DATA, or ./provost-data]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
+    /// A database of PostgreSQL instead of a file in the data folder; without a password, which others could read
+    /// here [default: $PROVOST_DATABASE]
+    #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url, conflicts_with = "database_file")]
+    pub database: Option<String>,
+    /// File that holds the address of that database
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub database_file: Option<PathBuf>,
+    /// A pooler that hands out connections by the transaction stands in front of that database
+    #[arg(long, global = true)]
+    pub database_pooled: bool,
     /// Speak to this server instead of the data folder [default: $PROVOST_SERVER]
     #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub server: Option<String>,

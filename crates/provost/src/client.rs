@@ -53,6 +53,38 @@ pub fn data_folder(global: &Global, environment: &Environment) -> PathBuf {
     global.data.clone().or_else(|| environment.data.clone()).unwrap_or_else(|| DATA_DEFAULT.into())
 }
 
+/// The database of PostgreSQL that a command is about, if it is not the file in the data folder.
+pub fn database(global: &Global, environment: &Environment) -> Result<Option<server::Database>> {
+    let url = match (&global.database, &global.database_file) {
+        (Some(url), _) if has_password(url) => {
+            let fix = "others on this machine can read it there; use --database-file or PROVOST_DATABASE";
+            return Err(Failure::usage("--database holds a password", fix));
+        }
+        (Some(url), _) => Some(url.clone()),
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                let fix = "write the address into the file, alone, readable for Provost's user only";
+                Failure::new(Exit::Configuration, format!("{} cannot be read: {error}", file.display()), fix)
+            })?;
+            Some(text.trim().to_owned())
+        }
+        (None, None) => environment.database.clone(),
+    };
+    let Some(url) = url else { return Ok(None) };
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        let fix = "write it like postgres://user:password@host/database";
+        return Err(Failure::usage("the database's address is not one of PostgreSQL", fix));
+    }
+    Ok(Some(server::Database { url, pooled: global.database_pooled }))
+}
+
+/// Whether there is more than a name in front of the host.
+fn has_password(url: &str) -> bool {
+    let behind = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = behind.split(['/', '?']).next().unwrap_or_default();
+    authority.rsplit_once('@').is_some_and(|(who, _)| who.contains(':')) || behind.contains("password=")
+}
+
 impl Client {
     /// Finds the way that fits.
     pub async fn open(global: &Global, environment: &Environment, out: Output) -> Result<Self> {
@@ -67,7 +99,7 @@ impl Client {
                 let fix = "the data folder needs no token; add --server or leave --token-file out";
                 Err(Failure::usage("--token-file goes with --server", fix))
             }
-            None => Self::local(&data_folder(global, environment)).await,
+            None => Self::local(&data_folder(global, environment), database(global, environment)?).await,
         }
     }
 
@@ -89,7 +121,7 @@ impl Client {
         Ok(Self { way: Way::Http { client, base, token: Some(token) }, target: server.to_owned() })
     }
 
-    async fn local(folder: &Path) -> Result<Self> {
+    async fn local(folder: &Path, database: Option<server::Database>) -> Result<Self> {
         let socket = folder.join(server::SOCKET);
         // A server that was killed leaves its socket behind; nobody answers there.
         if tokio::net::UnixStream::connect(&socket).await.is_ok() {
@@ -101,12 +133,13 @@ impl Client {
             return Ok(Self { way, target: socket.display().to_string() });
         }
         // Only a folder that a server made: a typing error must not leave a new database somewhere.
-        if !folder.join(DATABASE).is_file() {
+        if database.is_none() && !folder.join(DATABASE).is_file() {
             let message = format!("there is no Provost data in {}", folder.display());
             let fix = "start `provost serve`, which makes the folder, or name it with --data";
             return Err(Failure::new(Exit::NotFound, message, fix));
         }
-        let config = server::Config::new(folder.to_owned(), std::net::SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 8080));
+        let config = server::Config { database, ..server::Config::new(folder.to_owned(), listen) };
         let app = server::App::open(config).map_err(|error| crate::serve::store_failure(&error, folder))?;
         Ok(Self { way: Way::InProcess(server::router(app)), target: folder.display().to_string() })
     }

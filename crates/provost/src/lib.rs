@@ -23,6 +23,8 @@ pub struct Environment {
     pub data: Option<PathBuf>,
     /// `PROVOST_SERVER`: the server to speak to.
     pub server: Option<String>,
+    /// `PROVOST_DATABASE`: the address of a database of PostgreSQL.
+    pub database: Option<String>,
     /// `PROVOST_LOG`: the level of the log.
     pub log: Option<String>,
     /// `NO_COLOR`: no colours, whatever the terminal can do.

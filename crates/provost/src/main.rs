@@ -49,6 +49,7 @@ fn environment() -> Environment {
     Environment {
         data: text("PROVOST_DATA").map(Into::into),
         server: text("PROVOST_SERVER"),
+        database: text("PROVOST_DATABASE"),
         log: text("PROVOST_LOG"),
         no_color: text("NO_COLOR").is_some(),
     }

@@ -2,7 +2,7 @@
 
 use crate::Environment;
 use crate::cli::{Global, LogFormat, Serve};
-use crate::client::{DATABASE, data_folder};
+use crate::client::{DATABASE, data_folder, database};
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Output, write_out};
 use serde_json::json;
@@ -16,6 +16,7 @@ use tracing::level_filters::LevelFilter;
 pub async fn serve(arguments: &Serve, global: &Global, environment: &Environment, out: Output) -> Result<()> {
     start_log(arguments.log_format, environment)?;
     let mut config = Config::new(data_folder(global, environment), arguments.listen);
+    config.database = database(global, environment)?;
     config.public_url = arguments.base_url.as_deref().map(base_url).transpose()?;
     let failed = |error: io::Error| Failure::new(Exit::Failed, format!("signals cannot be listened to: {error}"), "");
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -142,8 +143,21 @@ pub fn store_failure(error: &store::Error, data: &Path) -> Failure {
         ),
         store::Error::KeyMissing(path) => Failure::new(
             Exit::Configuration,
-            format!("{} is there, but its key {} is not", data.join(DATABASE).display(), path.display()),
-            "restore the key file from the backup of the same folder",
+            match data.join(DATABASE) {
+                file if file.is_file() => format!("{} is there, but its key {} is not", file.display(), path.display()),
+                _ => format!("the database is there, but its key {} is not", path.display()),
+            },
+            "restore the key file from the backup of the same folder, or copy it from another node",
+        ),
+        store::Error::OtherKey(path) => Failure::new(
+            Exit::Configuration,
+            format!("{} is another key than the one that this database's secrets are sealed with", path.display()),
+            "copy secret.key from the data folder of another node of this database",
+        ),
+        store::Error::Database(why) => Failure::new(
+            Exit::Configuration,
+            format!("the database cannot be used: {why}"),
+            "see that the address is right, that the server runs there, and docs/guide/move-to-postgresql.md",
         ),
         store::Error::Folder { path, source } => Failure::new(
             Exit::Configuration,

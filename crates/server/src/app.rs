@@ -2,7 +2,7 @@
 
 use crate::auth::Tokens;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::operators::Desks;
@@ -28,6 +28,8 @@ impl std::fmt::Debug for App {
 struct Inner {
     store: Store,
     clock: Clock,
+    /// What this process is called among its kind.
+    node: String,
     config: Config,
     tenants: Tenants,
     reloading: AsyncMutex<()>,
@@ -43,11 +45,18 @@ struct Inner {
 impl App {
     /// Opens the data folder and takes in the tenants. Holds the folder until the last clone is gone.
     pub fn open(config: Config) -> store::Result<Self> {
-        let store = Store::open(&config.data, store::Options::default())?;
+        let options = store::Options::default();
+        let store = match &config.database {
+            None => Store::open(&config.data, options)?,
+            Some(Database { url, pooled }) => {
+                Store::connect(&config.data, url, store::Options { pooled: *pooled, ..options })?
+            }
+        };
         let (log, log_out) = mpsc::channel(limits::LOG_QUEUE_MAX);
         let inner = Inner {
             store,
             clock: config.clock.clone(),
+            node: request_id(),
             config,
             tenants: Tenants::default(),
             reloading: AsyncMutex::new(()),
@@ -60,11 +69,16 @@ impl App {
             log_dropped: AtomicU64::new(0),
         };
         let app = Self(Arc::new(inner));
-        let mut tenants = app.store().read_blocking(|r| r.tenants())?;
+        let mut tenants: Vec<store::Tenant> = app.store().read_blocking(|r| r.tenants())?;
         if tenants.is_empty() {
             let now = app.clock().now();
-            let (settings, definitions) = (Settings::default(), Definitions::default());
-            tenants.push(app.store().write_blocking(move |w| w.tenant_insert(DEFAULT, &settings, &definitions, now))?);
+            // Looked at again in the write: another node may have been first.
+            tenants = app.store().write_blocking(move |w| {
+                if w.tenants()?.is_empty() {
+                    w.tenant_insert(DEFAULT, &Settings::default(), &Definitions::default(), now)?;
+                }
+                w.tenants()
+            })?;
         }
         app.tenants().replace(tenants)?;
         Ok(app)
@@ -78,6 +92,11 @@ impl App {
     /// What time it is.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// What this process is called among its kind.
+    pub(crate) fn node(&self) -> &str {
+        &self.0.node
     }
 
     /// How it was started.

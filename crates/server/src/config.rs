@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// The data folder; made if it is not there.
     pub data: PathBuf,
+    /// The database, where it is not a file in the data folder.
+    pub database: Option<Database>,
     /// The address for HTTP.
     pub listen: SocketAddr,
     /// The address by which clients call it, if a proxy stands in front: `https://scim.example.com`.
@@ -20,7 +22,23 @@ pub struct Config {
 impl Config {
     /// With everything else as a newcomer wants it.
     pub fn new(data: PathBuf, listen: SocketAddr) -> Self {
-        Self { data, listen, public_url: None, clock: Clock::system() }
+        Self { data, database: None, listen, public_url: None, clock: Clock::system() }
+    }
+}
+
+/// A database of PostgreSQL.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Database {
+    /// Where it is and who asks: `postgres://user:password@host/database`.
+    pub url: String,
+    /// Whether a pooler that hands out connections by the transaction stands in front of it.
+    pub pooled: bool,
+}
+
+impl std::fmt::Debug for Database {
+    /// Without the address: there may be a password in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("pooled", &self.pooled).finish_non_exhaustive()
     }
 }
 

@@ -76,6 +76,7 @@ impl Error {
                 Code::UNAVAILABLE,
                 "the database does not take more work right now; nothing was changed, try again in a moment",
             ),
+            Self::Store(store::Error::Database(why)) => scim::Error::invalid_value(why.clone()),
             Self::Store(_) => scim::Error::new(
                 Code::INTERNAL,
                 format!("something is broken inside the server; its log has the cause under request id {request_id}"),

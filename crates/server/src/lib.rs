@@ -30,7 +30,7 @@ mod worker;
 
 pub use app::App;
 pub use clock::{Clock, Stopwatch};
-pub use config::{Config, variable};
+pub use config::{Config, Database, variable};
 pub use routes::{normalise, router};
 pub use serve::{Peer, SOCKET, StartError, Started, run};
 pub use worker::{Workers, start as start_workers};

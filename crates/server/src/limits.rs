@@ -88,5 +88,9 @@ pub const STREAM_TILES: Duration = Duration::from_secs(5);
 pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often new jobs are looked for.
 pub const JOBS_EVERY: Duration = Duration::from_secs(1);
+/// How long a node waits before it tries again to take in what another one changed.
+pub const RELOAD_RETRY: Duration = Duration::from_millis(250);
+/// Microseconds for which a job is one node's; it is taken again for each turn.
+pub const JOB_LEASE: i64 = 60 * 1_000_000;
 /// How long a job that the database did not take rests.
 pub const JOBS_RETRY: Duration = Duration::from_secs(5);

@@ -139,8 +139,10 @@ where
     let mut inner = std::mem::take(trace);
     let cx = cx.clone();
     let store = cx.app.store().clone();
+    let tenant = cx.tenant.tenant.id;
     let done = store
-        .write(move |w| -> std::result::Result<(Answer, Trace), Box<Undone>> {
+        .write_in(tenant, move |w| -> std::result::Result<(Answer, Trace), Box<Undone>> {
+            current(w, &cx)?;
             let outcome = work(w, &cx, &mut inner).and_then(|answer| {
                 write_now(w, &cx, &mut inner, &answer)?;
                 Ok(answer)
@@ -167,6 +169,15 @@ where
                 Why::Rehearsed(answer) => Ok(answer),
             }
         }
+    }
+}
+
+/// Refuses a request that was read by settings and definitions which another node has changed meanwhile: a moment
+/// later this node knows them too, and the request can be repeated.
+pub(crate) fn current(w: &Writer, cx: &Cx) -> store::Result<()> {
+    match w.tenant_generation() {
+        Some(generation) if generation != cx.tenant.tenant.generation => Err(store::Error::Unavailable),
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The tenants as requests see them: settings and resource types, kept in memory.
 //!
-//! Invariant: only this process writes to the database (the folder's lock says so), and every change of a tenant
-//! goes through `App::reload`, so what is kept here is never older than the last acknowledged change.
+//! Invariant: every change of a tenant goes through `App::reload` before it is acknowledged, so what is kept here is
+//! never older than the last change that this process acknowledged. Where other nodes work on the same database, the
+//! store says when one of them has changed something (`worker`), and a write that was prepared with what is no longer
+//! true is refused (`record::write`).
 
 use crate::redact::Secrets;
 use scim::{Mutability, ResourceType, Returned};

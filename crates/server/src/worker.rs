@@ -33,6 +33,9 @@ pub fn start(app: &App) -> Workers {
         tokio::spawn(every(limits::PRUNE_EVERY, app.clone(), stopping.clone(), prune)),
         tokio::spawn(do_jobs(app.clone(), stopping.clone())),
     ];
+    if let Some(generation) = app.store().generation() {
+        tasks.push(tokio::spawn(follow_nodes(app.clone(), generation, stopping.clone())));
+    }
     if let Some(entries) = app.take_log() {
         tasks.push(tokio::spawn(write_log(app.clone(), entries, stopping)));
     }
@@ -72,6 +75,24 @@ async fn do_jobs(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Takes in what other nodes changed of tenants and tokens.
+async fn follow_nodes(app: App, mut generation: watch::Receiver<i64>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            changed = generation.changed() => if changed.is_err() { return },
+            _ = stop.changed() => return,
+        }
+        while let Err(error) = app.reload().await {
+            tracing::warn!(error = %error.to_scim(""), "what another node changed was not taken in; trying again");
+            tokio::select! {
+                () = tokio::time::sleep(limits::RELOAD_RETRY) => {}
+                _ = stop.changed() => return,
+            }
+        }
+        app.tenants().all().iter().for_each(|state| app.events().publish(state.tenant.id, Topic::Settings));
+    }
+}
+
 async fn note_tokens(app: App) {
     let uses = app.tokens().uses();
     if uses.is_empty() {
@@ -88,7 +109,7 @@ async fn prune(app: App) {
     for state in app.tenants().all() {
         let (tenant, limits) = (state.tenant.id, state.tenant.settings.log);
         let name = state.tenant.name.clone();
-        if let Err(error) = app.store().write(move |w| w.log_prune(tenant, &limits, now)).await {
+        if let Err(error) = app.store().write_in(tenant, move |w| w.log_prune(tenant, &limits, now)).await {
             tracing::warn!(%error, tenant = name, "old log entries were not taken away");
         }
     }
@@ -129,18 +150,24 @@ async fn flush(app: &App, batch: &mut Vec<LogEntry>) {
     if batch.is_empty() {
         return;
     }
-    let entries = std::mem::replace(batch, Vec::with_capacity(limits::LOG_BATCH));
-    let count = entries.len();
-    let mut newest: BTreeMap<TenantId, i64> = BTreeMap::new();
-    for entry in &entries {
-        let seq = newest.entry(entry.tenant).or_default();
-        *seq = entry.seq.max(*seq);
+    let mut by_tenant: BTreeMap<TenantId, Vec<LogEntry>> = BTreeMap::new();
+    for entry in std::mem::replace(batch, Vec::with_capacity(limits::LOG_BATCH)) {
+        by_tenant.entry(entry.tenant).or_default().push(entry);
     }
-    match app.store().write(move |w| w.log_many(&entries)).await {
-        Ok(()) => newest.into_iter().for_each(|(tenant, seq)| app.events().publish(tenant, Topic::Log(seq))),
-        Err(error) => {
-            let error: store::Error = error;
-            tracing::warn!(%error, count, "log entries were lost");
+    // All at once, so that one commit serves them where one can.
+    let writes: Vec<_> = by_tenant
+        .into_iter()
+        .map(|(tenant, entries)| {
+            let (app, count) = (app.clone(), entries.len());
+            let newest = entries.iter().map(|entry| entry.seq).max().unwrap_or(0);
+            let written = async move { app.store().write_in(tenant, move |w| w.log_many(&entries)).await };
+            (tenant, count, newest, tokio::spawn(written))
+        })
+        .collect();
+    for (tenant, count, newest, written) in writes {
+        match written.await.unwrap_or(Err(store::Error::Unavailable)) {
+            Ok(()) => app.events().publish(tenant, Topic::Log(newest)),
+            Err(error) => tracing::warn!(%error, count, "log entries were lost"),
         }
     }
 }

@@ -4,10 +4,9 @@
 //! the hash of the row before it, so a row that was changed, taken away from the middle or put in between breaks the
 //! chain. Taking away the newest rows does not show in the chain itself: `audit_head` is what to keep elsewhere.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Writer, params};
 use crate::{Error, Result};
 use aws_lc_rs::digest::{Context, SHA256};
-use rusqlite::{Row, params};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -61,7 +60,7 @@ pub struct Broken {
 const COLUMNS: &str = "seq, at, actor, action, object, detail, address, prev_hash, hash";
 
 /// Row and text of the detail: the hash covers the text, as it is stored.
-fn row(row: &Row<'_>) -> rusqlite::Result<(Audit, String)> {
+fn row(row: &Row<'_>) -> Result<(Audit, String)> {
     let text: String = row.get(5)?;
     let audit = Audit {
         seq: row.get(0)?,
@@ -112,12 +111,12 @@ impl Reader {
 
     /// Follows the whole chain: how many rows there are, and where it first breaks.
     pub fn audit_verify(&self) -> Result<(u64, Option<Broken>)> {
-        let mut statement = self.connection.prepare_cached(&format!("select {COLUMNS} from audit order by seq"))?;
-        let mut rows = statement.query(())?;
-        let (mut count, mut seq, mut hash) = (0, 0, START);
-        while let Some(found) = rows.next()? {
+        let sql = format!("select {COLUMNS} from audit order by seq");
+        let (mut count, mut seq, mut hash, mut broken) = (0, 0, START, None);
+        self.each(&sql, (), |found| {
             let Ok((audit, text)) = row(found) else {
-                return Ok((count, Some(Broken { seq: seq + 1, why: "the row cannot be read" })));
+                broken = Some(Broken { seq: seq + 1, why: "the row cannot be read" });
+                return Ok(false);
             };
             seq += 1;
             let why = if audit.seq != seq {
@@ -130,12 +129,14 @@ impl Reader {
                 None
             };
             if let Some(why) = why {
-                return Ok((count, Some(Broken { seq: audit.seq, why })));
+                broken = Some(Broken { seq: audit.seq, why });
+                return Ok(false);
             }
             hash = audit.hash;
             count += 1;
-        }
-        Ok((count, None))
+            Ok(true)
+        })?;
+        Ok((count, broken))
     }
 }
 

@@ -55,7 +55,11 @@ pub struct Snapshot {
 impl Store {
     /// Copies the database as it is at this moment; writers go on meanwhile, but what they write stays in the journal
     /// until the copy is made. Blocks. Needs as much room in the data folder as the database has.
+    /// PostgreSQL has tools of its own.
     pub fn backup(&self, now: i64) -> Result<Snapshot> {
+        if self.generation().is_some() {
+            return Err(Error::Database("PostgreSQL is backed up with its own tools, such as pg_dump".into()));
+        }
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::Folder { path, source }

@@ -37,7 +37,7 @@ impl Reader {
         let Some(number) = self.attribute(tenant, &resource_type.name, &target.index_path())? else { return Ok(0) };
         let table = if crate::index::is_unique(attribute) { "unique_value" } else { "attribute_value" };
         let sql = format!(
-            "select count(*) from (select 1 from {table} where tenant = ?1 and attribute = ?2 and value = ?3 limit ?4)"
+            "select count(*) from (select 1 from {table} where tenant = ?1 and attribute = ?2 and value = ?3 limit ?4) as x"
         );
         let count: Option<i64> = self.first(&sql, (tenant.0, number, key, max), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
@@ -54,9 +54,12 @@ impl Reader {
         let sql = "select id from attribute where tenant = ?1 and kind = ?2
                    and (path = ?3 or (path > ?3 || '.' and path < ?3 || '/'))";
         let numbers: Vec<i64> = self.all(sql, (tenant.0, &resource_type.name, path), |row| row.get(0))?;
+        if numbers.is_empty() {
+            return Ok(0);
+        }
         let list = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
         let sql = format!(
-            "select count(*) from (select distinct rid from {table} where tenant = ?1 and attribute in ({list}) limit ?2)"
+            "select count(*) from (select distinct rid from {table} where tenant = ?1 and attribute in ({list}) limit ?2) as x"
         );
         let count: Option<i64> = self.first(&sql, (tenant.0, max), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())

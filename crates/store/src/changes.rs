@@ -3,10 +3,8 @@
 //! Invariant: a tenant's `seq` has no gaps and follows the order of the commits, so a reader that asks
 //! for what comes after the last one it saw misses nothing.
 
-use crate::db::{Reader, Writer};
+use crate::db::{FromValue, Reader, Row, Value as Sent, Writer};
 use crate::{Error, Result, TenantId};
-use rusqlite::Row;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -38,10 +36,10 @@ impl ChangeKind {
     }
 }
 
-impl FromSql for ChangeKind {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let text = value.as_str()?;
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(FromSqlError::InvalidType)
+impl FromValue for ChangeKind {
+    fn from_value(value: Sent<'_>) -> Option<Self> {
+        let text = String::from_value(value)?;
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -67,7 +65,7 @@ pub struct Change {
     pub what: Value,
 }
 
-fn row_of(tenant: TenantId, row: &Row<'_>) -> rusqlite::Result<Change> {
+fn row_of(tenant: TenantId, row: &Row<'_>) -> Result<Change> {
     let what: String = row.get(6)?;
     Ok(Change {
         tenant,
@@ -107,7 +105,7 @@ impl Writer {
     /// Adds to the feed and answers the number; `seq` of the argument is not looked at.
     pub fn change(&mut self, change: &Change) -> Result<i64> {
         let sql = "insert into change_seq (tenant, last) values (?1, 1)
-                   on conflict (tenant) do update set last = last + 1 returning last";
+                   on conflict (tenant) do update set last = change_seq.last + 1 returning last";
         let seq: i64 = self
             .first(sql, [change.tenant.0], |row| row.get(0))?
             .ok_or_else(|| Error::broken("the change feed gave no number"))?;

@@ -76,9 +76,9 @@ impl World {
         let tenant = self.tenant;
         self.store
             .read_blocking::<_, Error, _>(move |r| {
-                r.steps.set(0);
+                r.steps().set(0);
                 run(r, tenant);
-                Ok(r.steps.get())
+                Ok(r.steps().get())
             })
             .unwrap()
     }

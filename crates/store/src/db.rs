@@ -5,50 +5,61 @@
 //! (`synchronous=FULL`). Invariant: a write's failure undoes that write alone.
 
 mod checkpoint;
+mod connection;
+mod lanes;
+mod postgres;
 mod reader;
+mod sqlite;
+mod value;
 mod writer;
 
+pub(crate) use postgres::Postgres;
 pub use reader::Reader;
+pub(crate) use value::{FromValue, Row, Sql, ToValue, Value, params};
 pub use writer::Writer;
 
 use crate::queue::Queue;
 use crate::seal::Sealer;
-use crate::{Error, Result, migrate};
-use rusqlite::config::DbConfig;
+use crate::{Error, Result, TenantId, migrate};
+use connection::Connection;
+use lanes::Lanes;
+use postgres::{Monitor, Shared};
 use rusqlite::hooks::Wal;
-use rusqlite::{Connection, OpenFlags};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use sqlite::Sqlite;
+use std::cell::Cell;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use writer::Numbers;
 
 /// Prepared statements kept by each connection; all of ours and some hundred shapes of filters.
 const STATEMENTS_MAX: usize = 512;
-/// How much of the file is mapped into memory; SQLite's own upper bound.
-const MMAP_BYTES: i64 = 0x7fff_0000;
-/// Longest wait for a lock of the database; only a truncating checkpoint ever holds one against the writer.
-const BUSY_MAX: Duration = Duration::from_secs(5);
 
 /// What can be chosen when a store is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Reader threads; 0 means one a core, two at least.
+    /// Reader threads; 0 means one a core, two at least; eight at least with PostgreSQL, where they mostly wait.
     pub readers: usize,
     /// Most writes that share one commit.
     pub batch_max: usize,
     /// Most reads, and most writes, that wait; what comes on top is refused as unavailable.
     pub queue_max: usize,
-    /// Page cache of each connection in bytes, besides the mapped file.
+    /// Page cache of each connection in bytes, besides the mapped file; SQLite.
     pub cache_bytes: i64,
+    /// Writer threads, each with a connection; PostgreSQL. The writes of one tenant are done by one at a time.
+    pub writers: usize,
+    /// Whether a pooler that hands out connections by the transaction stands in front of PostgreSQL: statements then
+    /// have no names, and other nodes' changes are noticed within a second instead of at once.
+    pub pooled: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 0, batch_max: 256, queue_max: 8192, cache_bytes: 32 << 20 }
+        Self { readers: 0, batch_max: 256, queue_max: 8192, cache_bytes: 32 << 20, writers: 4, pooled: false }
     }
 }
 
@@ -92,7 +103,8 @@ impl Counters {
     }
 }
 
-/// The store of one data folder; clones share it. The last clone to go closes it.
+/// The store of one data folder, and of one database, which may be shared with other nodes; clones share it. The last
+/// clone to go closes it.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -100,13 +112,16 @@ pub struct Store {
 
 struct Inner {
     reads: Arc<Queue<reader::Job>>,
-    writes: Arc<Queue<Box<dyn writer::Job>>>,
+    writes: Arc<Lanes<Box<dyn writer::Job>>>,
     checkpointer: Arc<checkpoint::Signal>,
     readers: Mutex<Vec<JoinHandle<()>>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writers: Mutex<Vec<JoinHandle<()>>>,
     checkpoints: Mutex<Option<JoinHandle<()>>>,
     counters: Arc<Counters>,
-    log_seq: Arc<AtomicI64>,
+    /// The last number of the log, where this process gives them.
+    log_seq: Option<Arc<AtomicI64>>,
+    /// Where there may be other nodes.
+    monitor: Option<Monitor>,
     sealer: Sealer,
     folder: PathBuf,
     lock: Mutex<Option<File>>,
@@ -115,14 +130,7 @@ struct Inner {
 impl Store {
     /// Opens the folder's database: makes what is missing, takes the lock, migrates, starts the threads.
     pub fn open(folder: &Path, options: Options) -> Result<Self> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Folder { path, source }
-        };
-        // People's data: a folder that is made here is its owner's alone, and so is the database (the files beside
-        // it take its mode over).
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
-        let lock = lock(&folder.join("provost.lock"))?;
+        let lock = lock_folder(folder)?;
         let database = folder.join("provost.db");
         let exists = database.try_exists().map_err(failed(&database))?;
         let sealer = Sealer::open(&folder.join("secret.key"), !exists)?;
@@ -130,26 +138,55 @@ impl Store {
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database).map_err(failed(&database))?;
         }
         forget_copies(folder);
-        let connection = open_connection(&database, &options)?;
-        migrate::migrate(&connection)?;
+        let connection = sqlite::open(&database, &options)?;
+        migrate::sqlite(&connection)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
         let last: i64 = connection.query_row("select coalesce(max(seq), 0) from log", [], |row| row.get(0))?;
-
-        let inner = Inner {
-            reads: Arc::new(Queue::new(options.queue_max)),
-            writes: Arc::new(Queue::new(options.queue_max)),
-            checkpointer: Arc::default(),
-            readers: Mutex::default(),
-            writer: Mutex::default(),
-            checkpoints: Mutex::default(),
-            counters: Arc::default(),
-            log_seq: Arc::new(AtomicI64::new(last)),
-            sealer,
-            folder: folder.to_owned(),
-            lock: Mutex::new(Some(lock)),
-        };
-        inner.start(connection, &database, &options)?;
+        let log_seq = Some(Arc::new(AtomicI64::new(last)));
+        let inner = Inner::new(folder, lock, sealer, &options, log_seq, None);
+        inner.start_sqlite(connection, &database, &options)?;
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Opens a database of PostgreSQL, which other nodes may work on as well: connects, migrates, compares the
+    /// folder's key with the one that the database's secrets are sealed with, starts the threads. The folder holds
+    /// the key and belongs to this node alone; `url` is what libpq takes (`postgres://user:password@host/database`).
+    pub fn connect(folder: &Path, url: &str, options: Options) -> Result<Self> {
+        // Away from a caller's runtime: a session brings its own.
+        std::thread::scope(|scope| {
+            let connecting = scope.spawn(|| Self::connect_blocking(folder, url, &options));
+            connecting.join().unwrap_or_else(|_| Err(Error::broken("connecting panicked")))
+        })
+    }
+
+    fn connect_blocking(folder: &Path, url: &str, options: &Options) -> Result<Self> {
+        let lock = lock_folder(folder)?;
+        let shared = Arc::new(Shared::new(url, options.pooled)?);
+        let first = Postgres::new(Arc::clone(&shared))?;
+        first.start()?;
+        let key = folder.join("secret.key");
+        let (sealer, generation) = first.alone(|| {
+            migrate::postgres(&first)?;
+            let sealer = own_key(&first, &key)?;
+            let mut generation = 0;
+            first.each("select value from meta where name = 'generation'", &[], &mut |row| {
+                generation = row.get(0)?;
+                Ok(false)
+            })?;
+            Ok((sealer, generation))
+        })?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
+        drop(first);
+        let monitor = Monitor::start(Arc::clone(&shared), generation)?;
+        let inner = Inner::new(folder, lock, sealer, options, None, Some(monitor));
+        inner.start_postgres(&shared, options)?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The number that goes up when tenants or tokens change, by whichever node; nothing where there is only this
+    /// process.
+    pub fn generation(&self) -> Option<watch::Receiver<i64>> {
+        self.inner.monitor.as_ref().map(Monitor::generation)
     }
 
     /// Runs a closure on a reader thread, in one snapshot: it sees every write that was answered before.
@@ -182,9 +219,31 @@ impl Store {
         answer.recv().unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
     }
 
-    /// Runs a closure on the writer thread, in a savepoint of its own: an `Err` undoes what it did, and
-    /// nothing else. Answers after the commit. The closure should not wait for anything.
+    /// Runs a closure on a writer thread, in a savepoint of its own: an `Err` undoes what it did, and
+    /// nothing else. Answers after the commit. The closure should not wait for anything. It may change anything; what
+    /// only changes one tenant's rows is better off in `write_in`.
     pub async fn write<T, E, F>(&self, closure: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.write_lane(None, closure).await
+    }
+
+    /// As `write`, for a closure that changes nothing but rows of this tenant's resources, changes and log: with
+    /// several nodes, the writes of other tenants go on beside it.
+    pub async fn write_in<T, E, F>(&self, tenant: TenantId, closure: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        // One writer of one file: a lane more would only part what can share a commit.
+        self.write_lane(self.inner.monitor.as_ref().map(|_| tenant), closure).await
+    }
+
+    async fn write_lane<T, E, F>(&self, lane: Option<TenantId>, closure: F) -> Result<T, E>
     where
         F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
@@ -194,7 +253,7 @@ impl Store {
         let job = writer::job(closure, move |result| {
             reply.send(result).ok();
         });
-        self.inner.writes.push(job).map_err(|_| E::from(Error::Unavailable))?;
+        self.inner.writes.push(lane, job).map_err(|_| E::from(Error::Unavailable))?;
         answer.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
     }
 
@@ -209,13 +268,14 @@ impl Store {
         let job = writer::job(closure, move |result| {
             reply.send(result).ok();
         });
-        self.inner.writes.push(job).map_err(|_| E::from(Error::Unavailable))?;
+        self.inner.writes.push(None, job).map_err(|_| E::from(Error::Unavailable))?;
         answer.recv().unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
     }
 
-    /// The next number of the provisioning log, over all tenants; numbers follow the order of the calls.
+    /// The next number of the provisioning log, over all tenants; numbers follow the order of the calls. With several
+    /// nodes it is 0: an entry is given its number when it is written.
     pub fn next_log_seq(&self) -> i64 {
-        self.inner.log_seq.fetch_add(1, Ordering::Relaxed) + 1
+        self.inner.log_seq.as_ref().map_or(0, |last| last.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// Encrypts for one purpose with the folder's key.
@@ -268,7 +328,31 @@ impl Store {
 }
 
 impl Inner {
-    fn start(&self, mut connection: Connection, database: &Path, options: &Options) -> Result<()> {
+    fn new(
+        folder: &Path,
+        lock: File,
+        sealer: Sealer,
+        options: &Options,
+        log_seq: Option<Arc<AtomicI64>>,
+        monitor: Option<Monitor>,
+    ) -> Self {
+        Self {
+            reads: Arc::new(Queue::new(options.queue_max)),
+            writes: Arc::new(Lanes::new(options.queue_max)),
+            checkpointer: Arc::default(),
+            readers: Mutex::default(),
+            writers: Mutex::default(),
+            checkpoints: Mutex::default(),
+            counters: Arc::default(),
+            log_seq,
+            monitor,
+            sealer,
+            folder: folder.to_owned(),
+            lock: Mutex::new(Some(lock)),
+        }
+    }
+
+    fn start_sqlite(&self, mut connection: rusqlite::Connection, database: &Path, options: &Options) -> Result<()> {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let count = if options.readers == 0 { cores.max(2) } else { options.readers };
         let signal = Arc::clone(&self.checkpointer);
@@ -276,31 +360,56 @@ impl Inner {
             signal.grown(u32::try_from(pages).unwrap_or(0));
             Ok(())
         }))?;
-        let writer = Writer::new(connection, Arc::clone(&self.log_seq));
-        let (writes, counters) = (Arc::clone(&self.writes), Arc::clone(&self.counters));
-        let batch_max = options.batch_max.max(1);
-        let thread = spawn("store-writer", move || writer::run(writer, &writes, batch_max, &counters))?;
-        *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers = Numbers::Process(self.log_seq.clone().unwrap_or_default());
+        self.writer(Writer::new(Connection::Sqlite(Sqlite::new(connection)), numbers), options)?;
         for _ in 0..count {
-            let reader = Reader::new(open_connection(database, options)?);
-            let (reads, counters) = (Arc::clone(&self.reads), Arc::clone(&self.counters));
-            readers.push(spawn("store-reader", move || reader::run(&reader, &reads, &counters))?);
+            self.reader(Reader::new(Connection::Sqlite(Sqlite::new(sqlite::open(database, options)?))))?;
         }
-        drop(readers);
 
-        let connection = open_connection(database, options)?;
+        let connection = sqlite::open(database, options)?;
         let (signal, counters) = (Arc::clone(&self.checkpointer), Arc::clone(&self.counters));
         let thread = spawn("store-checkpoint", move || checkpoint::run(&connection, &signal, &counters))?;
         *self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
     }
 
+    fn start_postgres(&self, shared: &Arc<Shared>, options: &Options) -> Result<()> {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let connection = || Ok::<_, Error>(Connection::Postgres(Box::new(Postgres::new(Arc::clone(shared))?)));
+        for _ in 0..options.writers.max(1) {
+            let numbers = Numbers::Transaction { next: Cell::new(0), end: Cell::new(0) };
+            self.writer(Writer::new(connection()?, numbers), options)?;
+        }
+        for _ in 0..if options.readers == 0 { cores.max(8) } else { options.readers } {
+            self.reader(Reader::new(connection()?))?;
+        }
+        Ok(())
+    }
+
+    fn writer(&self, writer: Writer, options: &Options) -> Result<()> {
+        let (writes, counters) = (Arc::clone(&self.writes), Arc::clone(&self.counters));
+        let batch_max = options.batch_max.max(1);
+        let thread = spawn("store-writer", move || writer::run(writer, &writes, batch_max, &counters))?;
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    fn reader(&self, reader: Reader) -> Result<()> {
+        let (reads, counters) = (Arc::clone(&self.reads), Arc::clone(&self.counters));
+        let thread = spawn("store-reader", move || reader::run(&reader, &reads, &counters))?;
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
     fn close(&self) {
         self.writes.close();
         self.reads.close();
-        join(self.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(monitor) = &self.monitor {
+            monitor.close();
+        }
+        for writer in self.writers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            join(Some(writer));
+        }
         for reader in self.readers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             join(Some(reader));
         }
@@ -317,6 +426,38 @@ impl Drop for Inner {
     }
 }
 
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
+    let path = path.to_owned();
+    move |source| Error::Folder { path, source }
+}
+
+/// Makes the folder if it is not there, and takes it.
+fn lock_folder(folder: &Path) -> Result<File> {
+    // People's data: a folder that is made here is its owner's alone, and so is the database (the files beside
+    // it take its mode over).
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
+    sqlite::lock(&folder.join("provost.lock"))
+}
+
+/// The folder's key, if it is the one that all nodes of this database have; the first node makes it.
+fn own_key(database: &Postgres, path: &Path) -> Result<Sealer> {
+    let mut known: Option<Vec<u8>> = None;
+    database.each("select digest from node_key", &[], &mut |row| {
+        known = Some(row.get(0)?);
+        Ok(false)
+    })?;
+    let sealer = Sealer::open(path, known.is_none())?;
+    let digest = sealer.mac("nodes", b"this is the key");
+    match known {
+        Some(known) if known == digest => {}
+        Some(_) => return Err(Error::OtherKey(path.to_owned())),
+        None => {
+            database.execute("insert into node_key (digest) values (?1)", &[Value::Bytes(&digest)])?;
+        }
+    }
+    Ok(sealer)
+}
+
 /// Waits for a thread to end, unless it is the one that asks: a closure may hold the last clone.
 fn join(thread: Option<JoinHandle<()>>) {
     if let Some(thread) = thread
@@ -330,16 +471,6 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
     std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|error| Error::Broken(Box::new(error)))
 }
 
-fn lock(path: &Path) -> Result<File> {
-    let failed = |source| Error::Folder { path: path.to_owned(), source };
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
 /// Takes away what a backup that was killed has left; nobody else works in the folder.
 fn forget_copies(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
@@ -350,21 +481,4 @@ fn forget_copies(folder: &Path) {
             std::fs::remove_file(entry.path()).ok();
         }
     }
-}
-
-fn open_connection(database: &Path, options: &Options) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(database, flags)?;
-    connection.busy_timeout(BUSY_MAX)?;
-    // Without it SQLite plans a statement anew for every execution with other values: eight times the cost of a
-    // lookup by key. Our plans do not depend on values.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
-    connection.pragma_update(None, "cache_size", -(options.cache_bytes / 1024))?;
-    connection.pragma_update(None, "temp_store", "memory")?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    Ok(connection)
 }

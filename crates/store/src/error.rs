@@ -33,6 +33,10 @@ pub enum Error {
     },
     /// The database is there, but the key that its secrets are sealed with is not.
     KeyMissing(PathBuf),
+    /// The folder has another key than the one that the database's secrets are sealed with.
+    OtherKey(PathBuf),
+    /// The database cannot be worked with at all; why, in words.
+    Database(String),
     /// The folder or a file in it cannot be used.
     Folder {
         /// Which.
@@ -71,6 +75,12 @@ impl fmt::Display for Error {
                 "the database is there but {} is not; restore the key file from the backup of the same folder",
                 path.display()
             ),
+            Self::OtherKey(path) => write!(
+                f,
+                "{} is another key than the one that this database's secrets are sealed with; copy the file from another node",
+                path.display()
+            ),
+            Self::Database(why) => write!(f, "the database cannot be used: {why}"),
             Self::Folder { path, source } => write!(f, "{} cannot be used: {source}", path.display()),
             Self::Broken(source) => write!(f, "the store is broken: {source}"),
         }

@@ -17,10 +17,9 @@ mod term;
 
 pub(crate) use sort::SortBy;
 
-use crate::db::Reader;
+use crate::db::{Reader, Sql};
 use crate::{Result, TenantId};
 use related::Relation;
-use rusqlite::types::Value as Sql;
 use scim::filter::CompareOp;
 use scim::{AttrPath, Filter, ResourceType};
 use serde_json::Value;
@@ -170,7 +169,7 @@ impl<'a> Compiler<'a> {
             }
             Filter::Or(a, b) => {
                 let (a, b) = (self.set((scope, a))?, self.set((scope, b))?);
-                Ok(a.zip(b).map(|(a, b)| format!("select rid from ({a}) union select rid from ({b})")))
+                Ok(a.zip(b).map(|(a, b)| format!("select rid from ({a}) as a union select rid from ({b}) as b")))
             }
             Filter::Not(_) | Filter::Present(_) => Ok(None),
             Filter::Compare(path, op, literal) => self.compare_set(scope, path, *op, literal),
@@ -226,7 +225,7 @@ fn comparison(compiler: &mut Compiler<'_>, column: &str, op: CompareOp, want: &s
         },
         (CompareOp::Ew, _) => {
             let want = compiler.bind(want.to_owned());
-            format!("substr({column}, -length({want})) = {want}")
+            format!("substr({column}, length({column}) - length({want}) + 1) = {want}")
         }
         (CompareOp::Gt, _) => format!("{column} > {}", compiler.bind(want.to_owned())),
         (CompareOp::Ge, _) => format!("{column} >= {}", compiler.bind(want.to_owned())),

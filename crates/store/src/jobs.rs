@@ -1,8 +1,7 @@
 //! Long work as rows: it goes on after a restart, tells how far it is, and can be stopped.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Writer, params};
 use crate::{Error, Result, TenantId};
-use rusqlite::{Row, params};
 use serde_json::Value;
 
 /// Most failures that a job remembers.
@@ -79,7 +78,7 @@ pub struct Job {
 const COLUMNS: &str = "id, tenant, kind, label, input, state, total, done, failed, position, failures, created_at, \
                        created_by, started_at, finished_at";
 
-fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
+fn job(row: &Row<'_>) -> Result<Job> {
     let (input, state, failures): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(10)?);
     Ok(Job {
         id: row.get(0)?,
@@ -88,9 +87,9 @@ fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         label: row.get(3)?,
         input: serde_json::from_str(&input).unwrap_or_default(),
         state: JobState::ALL.into_iter().find(|known| known.as_str() == state).unwrap_or_default(),
-        total: row.get::<_, i64>(6)?.cast_unsigned(),
-        done: row.get::<_, i64>(7)?.cast_unsigned(),
-        failed: row.get::<_, i64>(8)?.cast_unsigned(),
+        total: row.get::<i64>(6)?.cast_unsigned(),
+        done: row.get::<i64>(7)?.cast_unsigned(),
+        failed: row.get::<i64>(8)?.cast_unsigned(),
         position: row.get(9)?,
         failures: serde_json::from_str(&failures).unwrap_or_default(),
         created_at: row.get(11)?,
@@ -112,9 +111,9 @@ impl Reader {
         self.first(&format!("select {COLUMNS} from job where tenant = ?1 and id = ?2"), (tenant.0, id), job)
     }
 
-    /// The oldest job that is not at its end, of any tenant.
-    pub fn job_next(&self) -> Result<Option<Job>> {
-        self.first(&format!("select {COLUMNS} from job where finished_at is null order by id limit 1"), (), job)
+    /// Whether there is a job that is not at its end, of any tenant.
+    pub fn job_waits(&self) -> Result<bool> {
+        Ok(self.first("select 1 from job where finished_at is null limit 1", (), |_| Ok(()))?.is_some())
     }
 }
 
@@ -128,10 +127,25 @@ impl Writer {
         self.first(sql, made, |row| row.get(0))?.ok_or_else(|| Error::broken("a new job has no number"))
     }
 
-    /// Notes how far a job is; whether it may go on: one that was cancelled meanwhile may not.
-    pub fn job_update(&mut self, job: &Job) -> Result<bool> {
+    /// Takes the oldest job that is not at its end and nobody's, or still the caller's: it is the caller's until the
+    /// given instant.
+    pub fn job_claim(&mut self, by: &str, now: i64, until: i64) -> Result<Option<Job>> {
+        let sql = format!(
+            "update job set claimed_by = ?1, claimed_until = ?3 where id = (
+                 select id from job where finished_at is null
+                 and (claimed_by is null or claimed_by = ?1 or claimed_until < ?2 or ?4 = 1) order by id limit 1)
+             returning {COLUMNS}"
+        );
+        // What another process had taken of this folder's file, it does not work on any more.
+        let alone = self.is_sqlite();
+        self.first(&sql, (by, now, until, alone), job)
+    }
+
+    /// Notes how far a job is; whether it may go on: one that was cancelled meanwhile may not, nor one that somebody
+    /// else has taken.
+    pub fn job_update(&mut self, job: &Job, by: &str) -> Result<bool> {
         let sql = "update job set state = ?2, total = ?3, done = ?4, failed = ?5, position = ?6, failures = ?7,
-                   started_at = ?8, finished_at = ?9 where id = ?1 and finished_at is null";
+                   started_at = ?8, finished_at = ?9 where id = ?1 and finished_at is null and claimed_by = ?10";
         let kept = self.execute(
             sql,
             params![
@@ -144,6 +158,7 @@ impl Writer {
                 serde_json::to_string(&job.failures)?,
                 job.started_at,
                 job.finished_at,
+                by,
             ],
         )?;
         Ok(kept > 0)

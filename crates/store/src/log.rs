@@ -3,11 +3,9 @@
 //! Entries are numbered over all tenants. A number is taken when a request is answered, so numbers keep
 //! the order also where entries are written later, in batches.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Sql, ToValue, Value, Writer};
 use crate::tenants::LogLimits;
 use crate::{Result, TenantId};
-use rusqlite::types::Value as Sql;
-use rusqlite::{Row, params, params_from_iter};
 use serde::Serialize;
 
 /// Most entries that one query looks at, so that a rare condition cannot read the whole log at once.
@@ -61,6 +59,31 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
+    /// All columns, with this number.
+    fn row(&self, seq: i64) -> [Value<'_>; 19] {
+        [
+            seq.into(),
+            self.tenant.0.into(),
+            self.at.into(),
+            self.took_us.into(),
+            Value::Text(&self.method),
+            Value::Text(&self.path),
+            i64::from(self.status).into(),
+            self.code.value(),
+            Value::Text(&self.actor),
+            self.remote.value(),
+            self.user_agent.value(),
+            Value::Text(&self.request_id),
+            self.resource_type.value(),
+            self.resource_id.value(),
+            self.body.value(),
+            self.answer.value(),
+            self.steps.value(),
+            self.diff.value(),
+            self.bytes().into(),
+        ]
+    }
+
     fn bytes(&self) -> i64 {
         let texts = [&self.body, &self.answer, &self.steps, &self.diff];
         let length: usize = texts.into_iter().flatten().map(String::len).sum();
@@ -106,7 +129,7 @@ pub struct LogQuery {
 const COLUMNS: &str = "seq, tenant, at, took_us, method, path, status, code, actor, remote, user_agent, request_id, \
                        resource_type, resource_id";
 
-fn summary(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
+fn summary(row: &Row<'_>) -> Result<LogEntry> {
     Ok(LogEntry {
         seq: row.get(0)?,
         tenant: TenantId(row.get(1)?),
@@ -128,7 +151,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
 
 const TEXTS: &str = "body, answer, steps, diff";
 
-fn whole(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
+fn whole(row: &Row<'_>) -> Result<LogEntry> {
     Ok(LogEntry { body: row.get(14)?, answer: row.get(15)?, steps: row.get(16)?, diff: row.get(17)?, ..summary(row)? })
 }
 
@@ -206,7 +229,7 @@ impl Reader {
              where {rest} order by seq {order} limit ?{}",
             bind(i64::from(query.limit).into())
         );
-        self.all(&sql, params_from_iter(values), if query.want_texts { whole } else { summary })
+        self.all(&sql, &values[..], if query.want_texts { whole } else { summary })
     }
 
     /// One entry with its texts.
@@ -233,8 +256,8 @@ impl Writer {
     pub fn log_many(&mut self, entries: &[LogEntry]) -> Result<()> {
         for of_tenant in entries.chunk_by(|a, b| a.tenant == b.tenant) {
             let mut bytes = 0_i64;
+            self.log_rows(of_tenant)?;
             for entry in of_tenant {
-                self.log_row(entry)?;
                 bytes = bytes.saturating_add(entry.bytes());
             }
             if let Some(entry) = of_tenant.first() {
@@ -245,41 +268,21 @@ impl Writer {
         Ok(())
     }
 
-    fn log_row(&mut self, entry: &LogEntry) -> Result<()> {
+    fn log_rows(&mut self, entries: &[LogEntry]) -> Result<()> {
         let sql = format!(
             "insert into log ({COLUMNS}, body, answer, steps, diff, bytes)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
         );
-        self.execute(
-            &sql,
-            params![
-                if entry.seq == 0 { self.next_log_seq() } else { entry.seq },
-                entry.tenant.0,
-                entry.at,
-                entry.took_us,
-                entry.method,
-                entry.path,
-                entry.status,
-                entry.code,
-                entry.actor,
-                entry.remote,
-                entry.user_agent,
-                entry.request_id,
-                entry.resource_type,
-                entry.resource_id,
-                entry.body,
-                entry.answer,
-                entry.steps,
-                entry.diff,
-                entry.bytes(),
-            ],
-        )?;
+        let numbers: Vec<i64> =
+            entries.iter().map(|entry| if entry.seq == 0 { self.next_log_seq() } else { entry.seq }).collect();
+        let rows: Vec<_> = entries.iter().zip(numbers).map(|(entry, seq)| entry.row(seq)).collect();
+        self.execute_many(&sql, &rows)?;
         Ok(())
     }
 
     fn log_grow(&mut self, tenant: TenantId, bytes: i64) -> Result<()> {
         let sql = "insert into log_size (tenant, bytes) values (?1, ?2)
-                   on conflict (tenant) do update set bytes = bytes + excluded.bytes";
+                   on conflict (tenant) do update set bytes = log_size.bytes + excluded.bytes";
         self.execute(sql, (tenant.0, bytes))?;
         Ok(())
     }

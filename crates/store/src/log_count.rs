@@ -77,7 +77,7 @@ impl Reader {
         let last = until.div_euclid(SLOT).div_euclid(slots).max(first);
         let mut counts: Vec<LogCount> =
             (first..=last).map(|number| LogCount { at: number * slots * SLOT, ..LogCount::default() }).collect();
-        let sql = "select slot / ?4, class, bucket, sum(count) from log_count
+        let sql = "select slot / ?4, class, bucket, cast(sum(count) as bigint) from log_count
                    where tenant = ?1 and slot >= ?2 and slot < ?3 group by 1, 2, 3";
         let rows: Vec<(i64, i64, i64, i64)> =
             self.all(sql, (tenant.0, first * slots, (last + 1) * slots, slots), |row| {
@@ -107,7 +107,7 @@ impl Writer {
             *counts.entry(key).or_default() += 1;
         }
         let sql = "insert into log_count (tenant, slot, class, bucket, count) values (?1, ?2, ?3, ?4, ?5)
-                   on conflict (tenant, slot, class, bucket) do update set count = count + excluded.count";
+                   on conflict (tenant, slot, class, bucket) do update set count = log_count.count + excluded.count";
         for ((slot, class, bucket), count) in counts {
             self.execute(sql, (tenant.0, slot, class, bucket, count))?;
         }

@@ -2,11 +2,10 @@
 //!
 //! Invariant: `resource.member_count` is the number of a group's rows; both change in one transaction.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Value as Sent, Writer};
 use crate::filter_sql::Compiler;
 use crate::resources::Stored;
 use crate::{Error, Result, TenantId};
-use rusqlite::params_from_iter;
 use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use scim::schema::fold;
@@ -61,6 +60,13 @@ struct Group<'a> {
     drop_unknown: bool,
 }
 
+impl Group<'_> {
+    /// The key of each member's row.
+    fn rows(&self, members: &[(i64, String)]) -> Vec<[Sent<'static>; 3]> {
+        members.iter().map(|(rid, _)| [self.tenant.0.into(), self.rid.into(), (*rid).into()]).collect()
+    }
+}
+
 impl Reader {
     /// Whether somebody is a direct member of a group. Two lookups.
     pub fn is_member(&self, tenant: TenantId, group_rid: i64, id: &str) -> Result<bool> {
@@ -69,9 +75,12 @@ impl Reader {
         Ok(self.first(sql, (tenant.0, group_rid, id), |_| Ok(()))?.is_some())
     }
 
-    fn member_rid(&self, tenant: TenantId, id: &str) -> Result<Option<(i64, String)>> {
+    /// Row and id of those who can be members, in the order in which they were sent.
+    fn member_rids_of(&self, tenant: TenantId, members: &[MemberRef]) -> Result<Vec<Option<(i64, String)>>> {
         let sql = "select rid, id from resource where tenant = ?1 and id = ?2 and kind in ('User', 'Group')";
-        self.first(sql, (tenant.0, fold(id)), |row| Ok((row.get(0)?, row.get(1)?)))
+        let ids: Vec<String> = members.iter().map(|member| fold(&member.value)).collect();
+        let sets: Vec<[Sent<'_>; 2]> = ids.iter().map(|id| [tenant.0.into(), Sent::Text(id)]).collect();
+        self.first_of(sql, &sets, |row| Ok((row.get(0)?, row.get(1)?)))
     }
 }
 
@@ -99,27 +108,21 @@ impl Writer {
                     self.join(&group, rids, &mut delta)?;
                 }
                 MemberOp::Remove(members) => {
-                    for member in members {
-                        let Some((rid, id)) = self.member_rid(tenant, &member.value)? else { continue };
-                        self.part(&group, rid, id, &mut delta)?;
-                    }
+                    let known = self.member_rids_of(tenant, members)?;
+                    self.part(&group, known.into_iter().flatten().collect(), &mut delta)?;
                 }
                 MemberOp::RemoveMatching(filter) => self.part_matching(&group, filter, &mut delta)?,
                 MemberOp::Replace(members) => {
                     let wanted = self.known(&group, members, &mut unknown)?;
                     let stay: BTreeSet<i64> = wanted.iter().map(|(rid, _)| *rid).collect();
-                    for rid in self.member_rids(&group)?.into_iter().filter(|rid| !stay.contains(rid)) {
-                        let id = self.id_of(rid)?;
-                        self.part(&group, rid, id, &mut delta)?;
-                    }
+                    let rids = self.member_rids(&group)?.into_iter().filter(|rid| !stay.contains(rid)).collect();
+                    self.part(&group, self.with_ids(rids)?, &mut delta)?;
                     self.join(&group, wanted, &mut delta)?;
                 }
                 MemberOp::RemoveAll => {
                     let sql = "delete from member where tenant = ?1 and group_rid = ?2 returning member_rid";
                     let rids: Vec<i64> = self.all(sql, (tenant.0, group.rid), |row| row.get(0))?;
-                    for rid in rids {
-                        delta.remove(rid, self.id_of(rid)?);
-                    }
+                    self.with_ids(rids)?.into_iter().for_each(|(rid, id)| delta.remove(rid, id));
                 }
             }
         }
@@ -139,8 +142,9 @@ impl Writer {
 
     fn known(&self, group: &Group<'_>, members: &[MemberRef], unknown: &mut Vec<String>) -> Result<Vec<(i64, String)>> {
         let mut known = Vec::with_capacity(members.len());
-        for member in members {
-            match self.member_rid(group.tenant, &member.value)? {
+        let found = self.member_rids_of(group.tenant, members)?;
+        for (member, found) in members.iter().zip(found) {
+            match found {
                 Some((rid, _)) if rid == group.rid && !group.drop_unknown => return Err(Error::SelfMember),
                 Some((rid, id)) if rid != group.rid => known.push((rid, id)),
                 _ => unknown.push(member.value.clone()),
@@ -151,17 +155,17 @@ impl Writer {
 
     fn join(&mut self, group: &Group<'_>, members: Vec<(i64, String)>, delta: &mut Delta) -> Result<()> {
         let sql = "insert into member (tenant, group_rid, member_rid) values (?1, ?2, ?3) on conflict do nothing";
-        for (rid, id) in members {
-            if self.execute(sql, (group.tenant.0, group.rid, rid))? > 0 {
-                delta.add(rid, id);
-            }
+        let stored = self.execute_many(sql, &group.rows(&members))?;
+        for ((rid, id), _) in members.into_iter().zip(stored).filter(|(_, stored)| *stored > 0) {
+            delta.add(rid, id);
         }
         Ok(())
     }
 
-    fn part(&mut self, group: &Group<'_>, rid: i64, id: String, delta: &mut Delta) -> Result<()> {
+    fn part(&mut self, group: &Group<'_>, members: Vec<(i64, String)>, delta: &mut Delta) -> Result<()> {
         let sql = "delete from member where tenant = ?1 and group_rid = ?2 and member_rid = ?3";
-        if self.execute(sql, (group.tenant.0, group.rid, rid))? > 0 {
+        let gone = self.execute_many(sql, &group.rows(&members))?;
+        for ((rid, id), _) in members.into_iter().zip(gone).filter(|(_, gone)| *gone > 0) {
             delta.remove(rid, id);
         }
         Ok(())
@@ -171,12 +175,8 @@ impl Writer {
         let mut compiler = Compiler::new(self, group.tenant, group.resource_type, group.base);
         let Some(sql) = compiler.members_matching(filter, group.rid)? else { return Ok(()) };
         let values = compiler.into_values();
-        let rids: Vec<i64> = self.all(&sql, params_from_iter(values), |row| row.get(0))?;
-        for rid in rids {
-            let id = self.id_of(rid)?;
-            self.part(group, rid, id, delta)?;
-        }
-        Ok(())
+        let rids: Vec<i64> = self.all(&sql, &values[..], |row| row.get(0))?;
+        self.part(group, self.with_ids(rids)?, delta)
     }
 
     fn member_rids(&self, group: &Group<'_>) -> Result<Vec<i64>> {
@@ -184,9 +184,13 @@ impl Writer {
         self.all(sql, (group.tenant.0, group.rid), |row| row.get(0))
     }
 
-    fn id_of(&self, rid: i64) -> Result<String> {
-        let found = self.first("select id from resource where rid = ?1", [rid], |row| row.get(0))?;
-        found.ok_or_else(|| Error::broken("a member row without a resource"))
+    fn with_ids(&self, rids: Vec<i64>) -> Result<Vec<(i64, String)>> {
+        let sets: Vec<[Sent<'_>; 1]> = rids.iter().map(|rid| [(*rid).into()]).collect();
+        let ids = self.first_of("select id from resource where rid = ?1", &sets, |row| row.get(0))?;
+        let named = |(rid, id): (i64, Option<String>)| {
+            id.map(|id| (rid, id)).ok_or_else(|| Error::broken("a member row without a resource"))
+        };
+        rids.into_iter().zip(ids).map(named).collect()
     }
 
     /// Takes somebody who is leaving out of all groups; answers the ids of these, whose versions go up.
@@ -200,7 +204,7 @@ impl Writer {
             let sql = "update resource set version = version + 1, member_count = member_count - 1,
                        modified_at = case when modified_at > ?2 then modified_at else ?2 end
                        where rid = ?1 returning id";
-            ids.extend(self.first(sql, (group, now), |row| row.get::<_, String>(0))?);
+            ids.extend(self.first(sql, (group, now), |row| row.get::<String>(0))?);
         }
         Ok(ids)
     }

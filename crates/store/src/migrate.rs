@@ -3,6 +3,7 @@
 //! Invariant: a file that was released is never changed. Each runs in a transaction of its own with its
 //! number, so a crash between two of them leaves a whole schema.
 
+use crate::db::{Postgres, Value};
 use crate::{Error, Result};
 use rusqlite::Connection;
 
@@ -11,11 +12,42 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_console.sql"),
     include_str!("../migrations/0003_pages.sql"),
+    include_str!("../migrations/0004_claims.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.
-pub(crate) fn migrate(connection: &Connection) -> Result<()> {
+pub(crate) fn sqlite(connection: &Connection) -> Result<()> {
     run(connection, MIGRATIONS)
+}
+
+/// What only PostgreSQL has, with the first migration.
+const NODES: &str = include_str!("../migrations/postgres/nodes.sql");
+
+/// The same for PostgreSQL, within a transaction that only one node has at a time.
+pub(crate) fn postgres(database: &Postgres) -> Result<()> {
+    database.define("create table if not exists meta (name text primary key, value integer not null);")?;
+    let mut found = 0;
+    let sql = "select value from meta where name = 'version'";
+    database.each(sql, &[], &mut |row| {
+        found = row.get(0)?;
+        Ok(false)
+    })?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(Error::NewerDatabase { found, known });
+    }
+    for (number, sql) in (1_i64..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
+        database.define(sql)?;
+        if number == 1 {
+            database.define(NODES)?;
+        }
+        database.execute(
+            "insert into meta (name, value) values ('version', ?1)
+             on conflict (name) do update set value = excluded.value",
+            &[Value::Int(number)],
+        )?;
+    }
+    Ok(())
 }
 
 fn run(connection: &Connection, migrations: &[&str]) -> Result<()> {

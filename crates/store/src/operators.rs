@@ -1,8 +1,7 @@
 //! Operators: the people at the console, and what they sign in with. Not here: `User`, the SCIM resource.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Writer, params};
 use crate::{Error, Result};
-use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 /// What an operator may do; each role may do what the one before it may.
@@ -105,7 +104,7 @@ pub struct Throttle {
 
 const COLUMNS: &str = "id, email, name, role, password, totp, totp_step, recovery, created_at, disabled_at, seen_at";
 
-fn operator(row: &Row<'_>) -> rusqlite::Result<Operator> {
+fn operator(row: &Row<'_>) -> Result<Operator> {
     let (role, recovery): (String, String) = (row.get(3)?, row.get(7)?);
     Ok(Operator {
         id: row.get(0)?,
@@ -123,7 +122,7 @@ fn operator(row: &Row<'_>) -> rusqlite::Result<Operator> {
     })
 }
 
-fn passkey(row: &Row<'_>) -> rusqlite::Result<Passkey> {
+fn passkey(row: &Row<'_>) -> Result<Passkey> {
     Ok(Passkey {
         id: row.get(0)?,
         operator: row.get(1)?,
@@ -264,7 +263,7 @@ impl Writer {
         let sql = "insert into passkey (id, operator, label, credential, created_at, used_at)
                    values (?1, ?2, ?3, ?4, ?5, ?6)
                    on conflict (id) do update set label = excluded.label, credential = excluded.credential,
-                   used_at = excluded.used_at where operator = excluded.operator";
+                   used_at = excluded.used_at where passkey.operator = excluded.operator";
         let row = (&key.id, &key.operator, &key.label, &key.credential, key.created_at, key.used_at);
         if self.execute(sql, row)? == 0 { Err(Error::Conflict { attribute: "passkey".into() }) } else { Ok(()) }
     }
@@ -277,7 +276,7 @@ impl Writer {
     /// Keeps a link; an older one for the same purpose ends.
     pub fn entry_link_insert(&mut self, link: &EntryLink) -> Result<()> {
         self.execute(
-            "delete from entry_link where operator is ?1 or expires_at <= ?2",
+            "delete from entry_link where operator is not distinct from ?1 or expires_at <= ?2",
             (&link.operator, link.created_at),
         )?;
         let sql = "insert into entry_link (hash, operator, created_at, expires_at) values (?1, ?2, ?3, ?4)";
@@ -295,7 +294,7 @@ impl Writer {
     pub fn throttle_fail(&mut self, name: &[u8; 32], now: i64, forget_before: i64) -> Result<Throttle> {
         self.execute("delete from throttle where failed_at < ?1", [forget_before])?;
         let sql = "insert into throttle (name, failures, failed_at) values (?1, 1, ?2)
-                   on conflict (name) do update set failures = failures + 1, failed_at = excluded.failed_at
+                   on conflict (name) do update set failures = throttle.failures + 1, failed_at = excluded.failed_at
                    returning failures, failed_at";
         let found = self
             .first(sql, (name.as_slice(), now), |row| Ok(Throttle { failures: row.get(0)?, failed_at: row.get(1)? }))?;

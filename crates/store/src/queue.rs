@@ -48,11 +48,6 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The next one if it is there already.
-    pub(crate) fn try_pop(&self) -> Option<T> {
-        self.lock().waiting.pop_front()
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.lock().waiting.len()
     }
@@ -78,6 +73,6 @@ mod tests {
         assert_eq!(queue.push(3), Err(3));
         queue.close();
         assert_eq!(queue.push(4), Err(4));
-        assert_eq!((queue.pop(), queue.try_pop(), queue.pop()), (Some(1), Some(2), None));
+        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some(1), Some(2), None));
     }
 }

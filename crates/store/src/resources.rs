@@ -1,12 +1,11 @@
 //! Resources: one narrow row, one document, and index rows that follow by difference.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Value as Sent, Writer, params};
 use crate::index::{self, IndexRow, is_unique};
 use crate::manager::identifiers;
 use crate::render::{self, Rendered, visible};
 use crate::tenants::ManagerMatch;
 use crate::{Error, Result, TenantId};
-use rusqlite::{Row, params};
 use scim::schema::fold;
 use scim::{Resource, ResourceType, Target};
 use serde_json::Value;
@@ -59,14 +58,14 @@ const STORED: &str = "select r.rid, r.id, r.version, r.created_at, r.modified_at
                       d.hidden, l.raw \
                       from resource r join document d on d.rid = r.rid left join manager_link l on l.rid = r.rid";
 
-fn loaded(row: &Row<'_>) -> rusqlite::Result<Loaded> {
+fn loaded(row: &Row<'_>) -> Result<Loaded> {
     let stored = Stored {
         rid: row.get(0)?,
         id: row.get(1)?,
         version: row.get(2)?,
         created_at: row.get(3)?,
         modified_at: row.get(4)?,
-        member_count: row.get::<_, i64>(5)?.cast_unsigned(),
+        member_count: row.get::<i64>(5)?.cast_unsigned(),
         resource: Resource::default(),
     };
     Ok(Loaded { stored, head: row.get(6)?, asked: row.get(7)?, hidden: row.get(8)?, raw: row.get(9)? })
@@ -174,7 +173,7 @@ impl Writer {
         let rows = index::rows(&visible(resource, resource_type), resource_type);
         self.index(tenant, resource_type, rid, &BTreeSet::new(), &rows)?;
         let sql = "insert into resource_count (tenant, kind, count) values (?1, ?2, 1)
-                   on conflict (tenant, kind) do update set count = count + 1";
+                   on conflict (tenant, kind) do update set count = resource_count.count + 1";
         self.execute(sql, (tenant.0, kind))?;
         if resource_type.is_user() {
             self.relink(tenant, resource_type, &identifiers(resource, resource_type, &id), policy.manager_match)?;
@@ -365,17 +364,21 @@ impl Writer {
         rid: i64,
         rows: impl IntoIterator<Item = &'a IndexRow>,
     ) -> Result<()> {
+        let (mut common, mut unique) = (Vec::new(), Vec::new());
         for row in rows {
             let Some(number) = self.attribute(tenant, &resource_type.name, &row.path)? else { continue };
+            let (tenant, number, value, rid) = (tenant.0.into(), number.into(), Sent::Text(&row.value), rid.into());
             if row.unique {
-                let sql = "delete from unique_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4";
-                self.execute(sql, (tenant.0, number, &row.value, rid))?;
+                unique.push([tenant, number, value, rid]);
             } else {
-                let sql = "delete from attribute_value
-                           where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
-                self.execute(sql, (tenant.0, number, &row.value, rid, row.element))?;
+                common.push([tenant, number, value, rid, row.element.into()]);
             }
         }
+        let sql = "delete from unique_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4";
+        self.execute_many(sql, &unique)?;
+        let sql = "delete from attribute_value
+                   where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
+        self.execute_many(sql, &common)?;
         Ok(())
     }
 
@@ -386,20 +389,26 @@ impl Writer {
         rid: i64,
         rows: impl IntoIterator<Item = &'a IndexRow>,
     ) -> Result<()> {
+        let (mut common, mut unique, mut paths) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             let number = self.intern(tenant, &resource_type.name, &row.path)?;
-            if !row.unique {
-                let sql = "insert into attribute_value (tenant, attribute, value, rid, element)
-                           values (?1, ?2, ?3, ?4, ?5)";
-                self.execute(sql, (tenant.0, number, &row.value, rid, row.element))?;
-                continue;
-            }
-            let sql = "insert into unique_value (tenant, attribute, value, rid) values (?1, ?2, ?3, ?4)
-                       on conflict do nothing";
-            if self.execute(sql, (tenant.0, number, &row.value, rid))? == 0 {
-                return Err(Error::Conflict { attribute: full_name(resource_type, &row.path) });
+            let (tenant, number, value, rid) = (tenant.0.into(), number.into(), Sent::Text(&row.value), rid.into());
+            if row.unique {
+                unique.push([tenant, number, value, rid]);
+                paths.push(&row.path);
+            } else {
+                common.push([tenant, number, value, rid, row.element.into()]);
             }
         }
+        let sql = "insert into unique_value (tenant, attribute, value, rid) values (?1, ?2, ?3, ?4)
+                   on conflict do nothing";
+        let stored = self.execute_many(sql, &unique)?;
+        if let Some((path, _)) = paths.iter().zip(stored).find(|(_, stored)| *stored == 0) {
+            return Err(Error::Conflict { attribute: full_name(resource_type, path) });
+        }
+        let sql = "insert into attribute_value (tenant, attribute, value, rid, element)
+                   values (?1, ?2, ?3, ?4, ?5)";
+        self.execute_many(sql, &common)?;
         Ok(())
     }
 }

@@ -11,12 +11,10 @@
 //! of other elements of a list, and tests the filter on each row; the page in which the resources without a
 //! value begin costs a look at the whole index.
 
-use crate::db::Reader;
+use crate::db::{Reader, Sql};
 use crate::filter_sql::{Compiler, SortBy};
 use crate::view::View;
 use crate::{Result, TenantId};
-use rusqlite::params_from_iter;
-use rusqlite::types::Value as Sql;
 use scim::{AttrPath, Filter, ResourceType};
 use serde::{Deserialize, Serialize};
 
@@ -207,10 +205,13 @@ impl<'a> Search<'a> {
                 "select count(*) from resource r where {condition}
                  and r.rid not in (select s.rid from {source} s)"
             ),
-            _ => format!("select count(*) from (select {} r.rid from {} where {condition})", self.distinct, self.from),
+            _ => format!(
+                "select count(*) from (select {} r.rid from {} where {condition}) as x",
+                self.distinct, self.from
+            ),
         };
         let values = self.compiler.values();
-        let count: Option<i64> = self.reader.first(&sql, params_from_iter(values), |row| row.get(0))?;
+        let count: Option<i64> = self.reader.first(&sql, values, |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
@@ -226,7 +227,8 @@ impl<'a> Search<'a> {
         let sql = match (run, &self.sort) {
             (Run::Keyed, Some(SortBy::Column(column))) => {
                 if let Some(Position { key: Some(key), rid }) = after {
-                    let key = key.parse::<i64>().map_or_else(|_| Sql::from(key.clone()), Sql::from);
+                    let number = (*column != "r.id").then(|| key.parse::<i64>().ok()).flatten();
+                    let key = number.map_or_else(|| Sql::from(key.clone()), Sql::from);
                     place = format!("({column}, r.rid) {further} ({}, {})", bind(key), bind((*rid).into()));
                 }
                 format!(
@@ -271,6 +273,6 @@ impl<'a> Search<'a> {
                 )
             }
         };
-        self.reader.all(&sql, params_from_iter(&values), |row| Ok(Found { rid: row.get(0)?, key: row.get(1)? }))
+        self.reader.all(&sql, &values[..], |row| Ok(Found { rid: row.get(0)?, key: row.get(1)? }))
     }
 }

@@ -1,8 +1,7 @@
 //! Sessions of the console. Only a hash of the cookie is here, so that whoever reads the database is not signed in.
 
 use crate::Result;
-use crate::db::{Reader, Writer};
-use rusqlite::Row;
+use crate::db::{Reader, Row, Writer};
 
 /// One sign-in that has not ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub struct Session {
 
 const COLUMNS: &str = "hash, id, operator, tenant, created_at, seen_at, address, agent, method";
 
-fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
+fn session(row: &Row<'_>) -> Result<Session> {
     Ok(Session {
         hash: row.get(0)?,
         id: row.get(1)?,

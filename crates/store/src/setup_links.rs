@@ -1,8 +1,7 @@
 //! Links for the other side's administrator: one purpose, an end, and one token that can be made through them.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Writer, params};
 use crate::{Result, TenantId};
-use rusqlite::{Row, params};
 
 /// One link. Only a hash of its secret is here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +40,7 @@ impl SetupLink {
 const COLUMNS: &str =
     "id, tenant, hash, label, created_at, created_by, expires_at, revoked_at, opened_at, opened_from, token";
 
-fn link(row: &Row<'_>) -> rusqlite::Result<SetupLink> {
+fn link(row: &Row<'_>) -> Result<SetupLink> {
     Ok(SetupLink {
         id: row.get(0)?,
         tenant: TenantId(row.get(1)?),

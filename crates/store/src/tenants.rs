@@ -1,8 +1,7 @@
 //! Tenants: a name, settings, and what they define themselves.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Writer};
 use crate::{Error, Result};
-use rusqlite::Row;
 use scim::{Dialect, ResourceType, Schema};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -301,7 +300,7 @@ const COLUMNS: &str = "id, name, created_at, settings, definitions, generation";
 
 type Parts = (i64, String, i64, String, String, i64);
 
-fn parts(row: &Row<'_>) -> rusqlite::Result<Parts> {
+fn parts(row: &Row<'_>) -> Result<Parts> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
 }
 
@@ -345,6 +344,7 @@ impl Writer {
         definitions: &Definitions,
         now: i64,
     ) -> Result<Tenant> {
+        self.tell_nodes();
         let sql = "insert into tenant (name, created_at, settings, definitions, generation) values (?1, ?2, ?3, ?4, 1)
                    on conflict (name) do nothing";
         let texts = (serde_json::to_string(settings)?, serde_json::to_string(definitions)?);
@@ -358,6 +358,7 @@ impl Writer {
     /// was read, or is gone; `Conflict` if another tenant has the name. Index rows do not follow a change of
     /// definitions by themselves: see `Writer::redefine`.
     pub fn tenant_update(&mut self, tenant: &Tenant) -> Result<Tenant> {
+        self.tell_nodes();
         if self.tenant(&tenant.name)?.is_some_and(|other| other.id != tenant.id) {
             return Err(Error::Conflict { attribute: "name".into() });
         }
@@ -372,6 +373,7 @@ impl Writer {
 
     /// Removes a tenant and everything of it; whether there was one. Costs as much as it holds.
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
+        self.tell_nodes();
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
         const TABLES: [&str; 17] = [
             "resource_count",

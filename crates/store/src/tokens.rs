@@ -1,8 +1,7 @@
 //! Bearer tokens: what they may do and how they were used. Only a hash of the secret is here.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Writer, params};
 use crate::{Error, Result, Role, TenantId};
-use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 /// One token.
@@ -99,11 +98,11 @@ pub struct TokenUse {
 const COLUMNS: &str = "id, tenant, label, hint, scope, hash, created_at, expires_at, revoked_at, rotated_to, \
                        last_used_at, last_used_from, last_used_agent";
 
-fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
+fn token(row: &Row<'_>) -> Result<Token> {
     let scope: String = row.get(4)?;
     Ok(Token {
         id: row.get(0)?,
-        tenant: row.get::<_, Option<i64>>(1)?.map(TenantId),
+        tenant: row.get::<Option<i64>>(1)?.map(TenantId),
         label: row.get(2)?,
         hint: row.get(3)?,
         // What cannot be read allows nothing.
@@ -132,7 +131,7 @@ impl Reader {
 
     /// A tenant's tokens, or the administrators' for `None`, oldest first; also those that have ended.
     pub fn tokens(&self, tenant: Option<TenantId>) -> Result<Vec<Token>> {
-        let sql = format!("select {COLUMNS} from token where tenant is ?1 order by created_at, id");
+        let sql = format!("select {COLUMNS} from token where tenant is not distinct from ?1 order by created_at, id");
         self.all(&sql, [tenant.map(|tenant| tenant.0)], token)
     }
 }
@@ -140,6 +139,7 @@ impl Reader {
 impl Writer {
     /// Keeps a new token.
     pub fn token_insert(&mut self, token: &Token) -> Result<()> {
+        self.tell_nodes();
         let sql = format!(
             "insert into token ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              on conflict do nothing"
@@ -167,12 +167,14 @@ impl Writer {
 
     /// Ends a token; whether there was one that had not been ended.
     pub fn token_revoke(&mut self, id: &str, now: i64) -> Result<bool> {
+        self.tell_nodes();
         Ok(self.execute("update token set revoked_at = ?2 where id = ?1 and revoked_at is null", (id, now))? > 0)
     }
 
     /// Lets a token end at an instant, never later than it would anyway, and names its successor if it has
     /// one; whether there is such a token.
     pub fn token_expire(&mut self, id: &str, at: i64, rotated_to: Option<&str>) -> Result<bool> {
+        self.tell_nodes();
         let sql = "update token set expires_at = case when expires_at < ?2 then expires_at else ?2 end,
                    rotated_to = coalesce(?3, rotated_to) where id = ?1";
         Ok(self.execute(sql, (id, at, rotated_to))? > 0)

@@ -1,11 +1,10 @@
 //! A resource as it is shown: stored bytes, and what is computed when it is read (the manager, a user's
 //! groups, a group's members, `meta`).
 
-use crate::db::Reader;
+use crate::db::{Reader, Row, Value as Sent};
 use crate::render::{Comma, Overlay, manager_attribute, object};
 use crate::{Error, Result, TenantId};
 use bytes::Bytes;
-use rusqlite::Row;
 use scim::{Resource, ResourceType, meta};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -180,7 +179,7 @@ const VIEW: &str = "select r.rid, r.id, r.version, r.created_at, r.modified_at, 
                     left join manager_link l on l.rid = r.rid \
                     left join resource m on m.rid = l.manager_rid";
 
-fn view(row: &Row<'_>) -> rusqlite::Result<View> {
+fn view(row: &Row<'_>) -> Result<View> {
     let at: Option<i64> = row.get(8)?;
     let raw: Option<String> = row.get(10)?;
     let comma: Option<i64> = row.get(9)?;
@@ -195,9 +194,9 @@ fn view(row: &Row<'_>) -> rusqlite::Result<View> {
         version: row.get(2)?,
         created_at: row.get(3)?,
         modified_at: row.get(4)?,
-        member_count: row.get::<_, i64>(5)?.cast_unsigned(),
-        head: Bytes::from(row.get::<_, Vec<u8>>(6)?),
-        asked: row.get::<_, Option<Vec<u8>>>(7)?.map(Bytes::from),
+        member_count: row.get::<i64>(5)?.cast_unsigned(),
+        head: Bytes::from(row.get::<Vec<u8>>(6)?),
+        asked: row.get::<Option<Vec<u8>>>(7)?.map(Bytes::from),
         manager,
         groups: Vec::new(),
     })
@@ -233,12 +232,12 @@ impl Reader {
         want_groups: bool,
     ) -> Result<Vec<View>> {
         let sql = format!("{VIEW} where r.rid = ?1");
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let sets: Vec<[Sent<'_>; 1]> = rids.iter().map(|rid| [(*rid).into()]).collect();
         let mut views = Vec::with_capacity(rids.len());
-        for rid in rids {
-            let mut found = statement.query_row([rid], view)?;
+        for found in self.first_of(&sql, &sets, view)? {
+            let mut found = found.ok_or_else(|| Error::broken("a listed row without a resource"))?;
             if want_groups && resource_type.is_user() {
-                found.groups = self.groups_of(tenant, *rid)?;
+                found.groups = self.groups_of(tenant, found.rid)?;
             }
             views.push(found);
         }
@@ -283,11 +282,9 @@ impl Reader {
     ) -> Result<()> {
         let sql = "select r.id, r.kind, r.display from member m join resource r on r.rid = m.member_rid
                    where m.tenant = ?1 and m.group_rid = ?2 order by m.member_rid";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((tenant.0, group_rid))?;
-        while let Some(row) = rows.next()? {
+        self.each(sql, (tenant.0, group_rid), |row| {
             each(MemberView { id: row.get(0)?, kind: row.get(1)?, display: row.get(2)? })?;
-        }
-        Ok(())
+            Ok(true)
+        })
     }
 }

@@ -83,7 +83,12 @@ impl Server {
 
     /// In a given data folder; everything that it prints can be read afterwards.
     pub(crate) fn start_in(data: &str) -> Self {
-        Self::spawn(Command::new(binary()).args(["serve", "--data", data, "--listen", "127.0.0.1:0"]), data)
+        Self::start_with(data, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(data: &str, more: &[&str]) -> Self {
+        Self::spawn(Command::new(binary()).args(["serve", "--data", data, "--listen", "127.0.0.1:0"]).args(more), data)
     }
 
     /// One server for all tests that do with a tenant of their own.

@@ -10,10 +10,13 @@
 
 mod cli;
 mod client;
+#[path = "../../../store/tests/it/cluster.rs"]
+mod cluster;
 mod concurrency;
 mod contract;
 mod crash;
 mod harness;
+mod nodes;
 mod serve;
 mod tester;
 mod tidy;

@@ -109,7 +109,19 @@ fn crates_depend_in_one_direction() {
         ("saml", &["aws-lc-rs", "base64", "flate2", "jiff", "roxmltree", "x509-cert"]),
         (
             "store",
-            &["aws-lc-rs", "bytes", "jiff", "rusqlite", "scim", "serde", "serde_json", "tokio", "tracing", "uuid"],
+            &[
+                "aws-lc-rs",
+                "bytes",
+                "futures-util",
+                "rusqlite",
+                "scim",
+                "serde",
+                "serde_json",
+                "tokio",
+                "tokio-postgres",
+                "tracing",
+                "uuid",
+            ],
         ),
     ]);
     // What a pure crate must never have, whatever else it needs.

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::{Error, Result};
 use crate::events::Topic;
+use crate::limits;
 use crate::tenants::TenantState;
 use axum::http::Method;
 use scim::Filter;
@@ -160,9 +161,13 @@ pub(crate) async fn cancel(app: &App, actor: &Actor, state: &TenantState, id: i6
 
 /// Does one turn of the oldest open job; whether there was one.
 pub(crate) async fn turn(app: &App) -> Result<bool> {
-    let next: Option<Job> = app.store().read(|r| r.job_next()).await?;
+    let waits: bool = app.store().read(|r| r.job_waits()).await?;
+    if !waits {
+        return Ok(false);
+    }
+    let (now, node) = (app.clock().now(), app.node().to_owned());
+    let next: Option<Job> = app.store().write(move |w| w.job_claim(&node, now, now + limits::JOB_LEASE)).await?;
     let Some(mut job) = next else { return Ok(false) };
-    let now = app.clock().now();
     job.started_at = job.started_at.or(Some(now));
     job.state = JobState::Running;
     let state = app.tenants().all().into_iter().find(|state| state.tenant.id == job.tenant);
@@ -230,7 +235,8 @@ async fn chosen(app: &App, state: &Arc<TenantState>, job: &Job) -> Result<(Vec<S
 
 async fn keep(app: &App, job: Job) -> Result<bool> {
     let tenant = job.tenant;
-    app.store().write(move |w| w.job_update(&job)).await.map_err(|error: store::Error| Error::from(error))?;
+    let node = app.node().to_owned();
+    app.store().write(move |w| w.job_update(&job, &node)).await.map_err(|error: store::Error| Error::from(error))?;
     app.events().publish(tenant, Topic::Jobs);
     Ok(true)
 }

@@ -48,7 +48,13 @@ pub(super) async fn bulk(cx: &Cx, trace: &mut Trace) -> Result<Answer> {
     while work.next < work.steps.len() && work.request.goes_on(work.errors) {
         let cx = cx.clone();
         let store = cx.app.store().clone();
-        work = store.write(move |w| -> Result<Work> { Ok(turn(w, &cx, work)) }).await?;
+        let tenant = cx.tenant.tenant.id;
+        work = store
+            .write_in(tenant, move |w| -> Result<Work> {
+                crate::record::current(w, &cx)?;
+                Ok(turn(w, &cx, work))
+            })
+            .await?;
     }
     trace.step(format!("{} operations, {} refused", work.results.iter().flatten().count(), work.errors));
     let results = work.results.into_iter().flatten().collect();

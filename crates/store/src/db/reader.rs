@@ -1,9 +1,10 @@
 //! A connection that reads, and the thread around it.
 
 use super::Counters;
+use super::connection::Connection;
+use super::value::{Params, Row, Value};
 use crate::queue::Queue;
 use crate::{Error, Result, TenantId};
-use rusqlite::{Connection, OptionalExtension, Params, Row};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,13 +12,10 @@ use std::sync::atomic::Ordering;
 
 /// Reads the store. What its functions see within one closure is one state of the database.
 pub struct Reader {
-    pub(crate) connection: Connection,
+    pub(super) connection: Connection,
     /// Numbers of attributes that are known already. Rows are never changed and their numbers never used
     /// again, so what is in here stays true.
     attributes: RefCell<HashMap<i64, Kinds>>,
-    /// What the statements have cost, in steps of SQLite's machine: the same on every computer.
-    #[cfg(test)]
-    pub(crate) steps: std::cell::Cell<i64>,
 }
 
 /// By the resource type's name, then by the path.
@@ -27,17 +25,41 @@ pub(super) type Job = Box<dyn FnOnce(&Reader) + Send>;
 
 impl Reader {
     pub(super) fn new(connection: Connection) -> Self {
-        Self {
-            connection,
-            attributes: RefCell::default(),
-            #[cfg(test)]
-            steps: std::cell::Cell::default(),
-        }
+        Self { connection, attributes: RefCell::default() }
     }
 
     /// Runs a statement that changes rows; the plan is kept.
     pub(crate) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
-        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+        self.connection.execute(sql, params)
+    }
+
+    /// Runs one statement once for each set of parameters, on one way there and back where there is a way; answers
+    /// how many rows each changed.
+    pub(crate) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {
+        self.connection.execute_many(sql, sets)
+    }
+
+    /// The first row for each set of parameters, in their order.
+    pub(crate) fn first_of<T, const N: usize>(
+        &self,
+        sql: &str,
+        sets: &[[Value<'_>; N]],
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Option<T>>> {
+        let mut found = Vec::new();
+        found.resize_with(sets.len(), || None);
+        self.connection.each_of(sql, sets, &mut |number, row| {
+            if let Some(place @ None) = found.get_mut(number) {
+                *place = Some(read(row)?);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Which database it is, for the few things that only one of them has.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self.connection, Connection::Sqlite(_))
     }
 
     /// The first row, if there is one.
@@ -45,12 +67,13 @@ impl Reader {
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let found = statement.query_row(params, read).optional()?;
-        #[cfg(test)]
-        self.count_steps(&statement);
+        let (mut read, mut found) = (Some(read), None);
+        self.connection.each(sql, params, |row| {
+            found = read.take().map(|read| read(row)).transpose()?;
+            Ok(false)
+        })?;
         Ok(found)
     }
 
@@ -59,19 +82,29 @@ impl Reader {
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params, read)?.collect::<rusqlite::Result<_>>()?;
-        #[cfg(test)]
-        self.count_steps(&statement);
-        Ok(rows)
+        let mut found = Vec::new();
+        self.each(sql, params, |row| {
+            found.push(read(row)?);
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
+    /// Hands out rows until there are no more, or the answer is that it is enough; nothing is collected. The
+    /// closure may not ask the database.
+    pub(crate) fn each(&self, sql: &str, params: impl Params, row: impl FnMut(&Row<'_>) -> Result<bool>) -> Result<()> {
+        self.connection.each(sql, params, row)
+    }
+
+    /// What the statements have cost, in steps of SQLite's machine.
     #[cfg(test)]
-    fn count_steps(&self, statement: &rusqlite::Statement<'_>) {
-        let steps = statement.reset_status(rusqlite::StatementStatus::VmStep);
-        self.steps.set(self.steps.get() + i64::from(steps));
+    pub(crate) fn steps(&self) -> &std::cell::Cell<i64> {
+        match &self.connection {
+            Connection::Sqlite(sqlite) => &sqlite.steps,
+            Connection::Postgres(_) => panic!("PostgreSQL does not count steps"),
+        }
     }
 
     /// The number of an indexed attribute; nothing if no resource ever had it.
@@ -104,16 +137,12 @@ where
 {
     Box::new(move |reader| {
         let read = || {
-            reader.execute("begin", ())?;
-            let result = closure(reader);
-            reader.execute("commit", ())?;
-            result
+            reader.connection.begin_read()?;
+            closure(reader)
         };
         let result = catch_unwind(AssertUnwindSafe(read));
-        if !reader.connection.is_autocommit() {
-            reader.connection.execute_batch("rollback").ok();
-        }
-        reply(result.unwrap_or_else(|_| Err(Error::broken("a read panicked").into())));
+        let result = result.unwrap_or_else(|_| Err(Error::broken("a read panicked").into()));
+        reader.connection.end_read(|| reply(result));
     })
 }
 

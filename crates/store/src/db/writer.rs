@@ -1,11 +1,13 @@
 //! The connection that writes, and the thread around it: group commit.
 //!
-//! The thread opens a transaction for the first write that waits and runs everything that arrives meanwhile
-//! in it, each in a savepoint, up to the bound; then one commit (one fsync), then the answers.
+//! The thread opens a transaction for the first write that waits and runs everything of the same lane that arrives
+//! meanwhile in it, each in a savepoint, up to the bound; then one commit (one fsync), then the answers.
 
+use super::connection::{Connection, Part};
+use super::lanes::Lanes;
 use super::{Counters, Reader};
-use crate::queue::Queue;
 use crate::{Error, Result, TenantId};
+use std::cell::Cell;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,9 +16,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Writes the store, and reads what it wrote.
 pub struct Writer {
     reader: Reader,
-    log_seq: Arc<AtomicI64>,
+    numbers: Numbers,
+    /// Whether something changed that nodes keep in memory.
+    shared_changed: bool,
     /// Whether this write has made rows whose numbers the reader remembers.
     interned: bool,
+}
+
+/// Where numbers of the log come from.
+pub(super) enum Numbers {
+    /// From the one process that there is.
+    Process(Arc<AtomicI64>),
+    /// From the database: the next one that this transaction may use, and the one behind its last.
+    Transaction { next: Cell<i64>, end: Cell<i64> },
 }
 
 impl Deref for Writer {
@@ -28,13 +40,61 @@ impl Deref for Writer {
 }
 
 impl Writer {
-    pub(super) fn new(connection: rusqlite::Connection, log_seq: Arc<AtomicI64>) -> Self {
-        Self { reader: Reader::new(connection), log_seq, interned: false }
+    pub(super) fn new(connection: Connection, numbers: Numbers) -> Self {
+        Self { reader: Reader::new(connection), numbers, shared_changed: false, interned: false }
     }
 
     /// The next number of the provisioning log.
     pub fn next_log_seq(&self) -> i64 {
-        self.log_seq.fetch_add(1, Ordering::Relaxed) + 1
+        match (&self.numbers, &self.reader.connection) {
+            (Numbers::Process(last), _) => last.fetch_add(1, Ordering::Relaxed) + 1,
+            (Numbers::Transaction { next, end }, Connection::Postgres(postgres)) => {
+                if next.get() >= end.get() {
+                    // Without an answer there is no session, and what is written with this number will fail.
+                    let (first, behind) = postgres.more_log_numbers().unwrap_or_default();
+                    next.set(first);
+                    end.set(behind);
+                }
+                next.replace(next.get() + 1)
+            }
+            (Numbers::Transaction { next, .. }, Connection::Sqlite(_)) => next.replace(next.get() + 1),
+        }
+    }
+
+    /// In `write_in`, and where other nodes may have changed it: the tenant's generation as it is now, and stays until
+    /// the commit; 0 if the tenant is gone.
+    pub fn tenant_generation(&self) -> Option<i64> {
+        match &self.reader.connection {
+            Connection::Sqlite(_) => None,
+            Connection::Postgres(postgres) => postgres.generation(),
+        }
+    }
+
+    /// Tells the other nodes, with the commit, to look again at what they keep in memory.
+    pub(crate) fn tell_nodes(&mut self) {
+        self.shared_changed = true;
+    }
+
+    fn begin(&mut self, lane: Option<TenantId>) -> Result<()> {
+        self.shared_changed = false;
+        self.reader.connection.begin_write(lane)?;
+        if let (Numbers::Transaction { next, end }, Connection::Postgres(postgres)) =
+            (&self.numbers, &self.reader.connection)
+        {
+            let (first, behind) = postgres.log_numbers();
+            next.set(first);
+            end.set(behind);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if self.shared_changed && !self.is_sqlite() {
+            // Behind everything else: nobody waits for this row longer than for a commit.
+            self.execute("update meta set value = value + 1 where name = 'generation'", ())?;
+            self.first("select pg_notify('provost', '') is null", (), |_| Ok(()))?;
+        }
+        self.connection.commit()
     }
 
     /// The number of an indexed attribute; makes one the first time.
@@ -43,20 +103,20 @@ impl Writer {
             return Ok(id);
         }
         self.interned = true;
-        self.execute("insert into attribute (tenant, kind, path) values (?1, ?2, ?3)", (tenant.0, kind, path))?;
+        let sql = "insert into attribute (tenant, kind, path) values (?1, ?2, ?3) on conflict do nothing";
+        self.execute(sql, (tenant.0, kind, path))?;
         self.attribute(tenant, kind, path)?.ok_or_else(|| Error::broken("an attribute has no number"))
     }
 
     /// Runs a part of a write in a savepoint of its own: an `Err` undoes that part alone.
     pub fn nested<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        cached(self, "savepoint part").map_err(Error::from)?;
+        self.connection.savepoint(Part::Nested)?;
         let result = part(self);
+        self.connection.release(Part::Nested, result.is_ok())?;
         if result.is_err() {
-            cached(self, "rollback to part").map_err(Error::from)?;
             // `interned` stays as it is: the write around this part, or a panic, may have to undo rows as well.
             self.reader.forget_attributes();
         }
-        cached(self, "release part").map_err(Error::from)?;
         result
     }
 
@@ -118,16 +178,15 @@ where
     }
 }
 
-pub(super) fn run(mut writer: Writer, queue: &Queue<Box<dyn Job>>, batch_max: usize, counters: &Counters) {
-    while let Some(first) = queue.pop() {
+pub(super) fn run(mut writer: Writer, queue: &Lanes<Box<dyn Job>>, batch_max: usize, counters: &Counters) {
+    while let Some((lane, first)) = queue.pop() {
         let mut done = Vec::new();
-        let result = batch(&mut writer, first, queue, batch_max, &mut done);
+        let result = batch(&mut writer, (lane, first), queue, batch_max, &mut done);
+        queue.free(lane);
         let failed = result.is_err();
         if let Err(error) = result {
             counters.failed(error.to_string());
-            if !writer.connection.is_autocommit() {
-                writer.connection.execute_batch("rollback").ok();
-            }
+            writer.connection.rollback();
             writer.reader.forget_attributes();
         }
         let kept = done.iter().filter(|(_, stays)| *stays).count() as u64;
@@ -145,13 +204,13 @@ pub(super) fn run(mut writer: Writer, queue: &Queue<Box<dyn Job>>, batch_max: us
 /// Runs what waits in one transaction and commits it. An error means that nothing of it is there.
 fn batch(
     writer: &mut Writer,
-    first: Box<dyn Job>,
-    queue: &Queue<Box<dyn Job>>,
+    (lane, first): (Option<TenantId>, Box<dyn Job>),
+    queue: &Lanes<Box<dyn Job>>,
     batch_max: usize,
     done: &mut Vec<(Box<dyn Job>, bool)>,
-) -> rusqlite::Result<()> {
+) -> Result<()> {
     let mut next = Some(first);
-    let began = cached(writer, "begin immediate");
+    let began = writer.begin(lane);
     while let Some(mut job) = next {
         if began.is_err() {
             done.push((job, false));
@@ -160,26 +219,19 @@ fn batch(
         let kept = in_savepoint(writer, &mut *job);
         done.push((job, matches!(kept, Ok(true))));
         kept?;
-        next = if done.len() < batch_max { queue.try_pop() } else { None };
+        next = if done.len() < batch_max { queue.try_pop(lane) } else { None };
     }
     began?;
-    cached(writer, "commit")
+    writer.commit()
 }
 
-fn in_savepoint(writer: &mut Writer, job: &mut dyn Job) -> rusqlite::Result<bool> {
-    cached(writer, "savepoint one")?;
+fn in_savepoint(writer: &mut Writer, job: &mut dyn Job) -> Result<bool> {
+    writer.connection.savepoint(Part::One)?;
     writer.interned = false;
     let stays = job.run(writer);
+    writer.connection.release(Part::One, stays)?;
     if !stays {
-        // A full disk or a failing one may have undone the whole transaction; then this fails as well.
-        cached(writer, "rollback to one")?;
         writer.undone();
     }
-    cached(writer, "release one")?;
     Ok(stays)
-}
-
-fn cached(writer: &Writer, sql: &str) -> rusqlite::Result<()> {
-    writer.connection.prepare_cached(sql)?.execute(())?;
-    Ok(())
 }

@@ -330,7 +330,9 @@ impl<'a> Compiler<'a> {
             Column::Modified => self.instant("r.modified_at", op, literal),
             Column::ResourceType => constant(op.holds(&self.resource_type.name, want)),
             Column::Id => format!("({})", comparison(self, "r.id", op, want)),
-            Column::Version => format!("({})", comparison(self, "('W/\"' || r.version || '\"')", op, want)),
+            Column::Version => {
+                format!("({})", comparison(self, "('W/\"' || cast(r.version as text) || '\"')", op, want))
+            }
             Column::Location => {
                 let start = format!("{}{}/", self.base, self.resource_type.endpoint);
                 if op == CompareOp::Eq {

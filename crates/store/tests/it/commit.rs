@@ -1,12 +1,12 @@
 //! Group commit: many writes, one fsync, each by itself.
 
-use crate::support::{Folder, ORDER, POLICY, World, resource, write};
+use super::support::{Folder, ORDER, POLICY, World, resource, wait_for, write};
 use scim::ResourceType;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::{Definitions, Error, Options, Settings, Store};
 
 /// Keeps the writer busy until the sender goes, so that what follows waits and shares the next commit.
@@ -23,14 +23,6 @@ fn hold(store: &Store) -> Sender<()> {
     });
     begins.recv().unwrap();
     release
-}
-
-fn wait_for(mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < end, "it did not happen");
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[test]
@@ -125,7 +117,7 @@ fn a_part_of_a_write_is_undone_alone_and_with_the_write() {
 #[test]
 fn a_full_queue_refuses() {
     let folder = Folder::new();
-    let store = Store::open(folder.path(), Options { queue_max: 4, ..Options::default() }).unwrap();
+    let store = folder.open_with(Options { queue_max: 4, ..Options::default() });
     let release = hold(&store);
     let waiting: Vec<_> = (0..4)
         .map(|number: i64| {
@@ -187,28 +179,4 @@ async fn futures_are_answered_too() {
     assert_eq!(written.unwrap().name, "b");
     let names = world.store.read::<_, Error, _>(|r| r.tenants()).await.unwrap();
     assert_eq!(names.into_iter().map(|tenant| tenant.name).collect::<Vec<_>>(), ["b", "default"]);
-}
-
-#[test]
-fn the_log_is_moved_into_the_database_meanwhile() {
-    let world = World::new();
-    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
-    for round in 0..30 {
-        let user = Arc::clone(&user);
-        world
-            .write(move |w| {
-                for number in 0..40 {
-                    let name = format!("user-{round}-{number}");
-                    let body = json!({"userName": name, "title": "x".repeat(8_000)});
-                    w.insert(tenant, &user, None, &resource(&user, body), 1, POLICY)?;
-                }
-                Ok(())
-            })
-            .unwrap();
-    }
-    wait_for(|| world.store.stats().checkpoints > 0);
-    let log = std::fs::metadata(world.folder.path().join("provost.db-wal")).unwrap().len();
-    assert!(log < 64 << 20, "{log} bytes");
-    assert_eq!(world.store.stats().last_failure, None);
-    world.verify();
 }

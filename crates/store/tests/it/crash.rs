@@ -1,6 +1,6 @@
 //! `kill -9` in the middle of writing: what was answered is there, whole.
 
-use crate::support::{Folder, ORDER, POLICY, refs, resource, write};
+use super::support::{Folder, ORDER, POLICY, open, refs, resource, write};
 use scim::ResourceType;
 use scim::patch_op::MemberOp;
 use serde_json::json;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
-use store::{Definitions, Error, Options, Settings, Store};
+use store::{Definitions, Error, Options, Settings};
 
 /// Not a test by itself: the process that is killed. It reads the folder's name and says what is stored.
 #[test]
@@ -18,7 +18,8 @@ use store::{Definitions, Error, Options, Settings, Store};
 fn child() {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
-    let store = Store::open(&PathBuf::from(line.trim()), Options::default()).unwrap();
+    let (folder, url) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+    let store = open(&PathBuf::from(folder), (!url.is_empty()).then_some(url), Options::default());
     let tenant = store.read_blocking::<_, Error, _>(|r| r.tenant("default")).unwrap().unwrap().id;
     let start = uuid::Uuid::now_v7();
     let threads: Vec<_> = (0..8)
@@ -62,15 +63,16 @@ fn answered_writes_survive_a_kill() {
     .unwrap();
     drop(store);
 
+    let name = format!("{}::child", module_path!().split_once("::").unwrap().1);
     let mut answered = BTreeSet::new();
     for round in 1..=4 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crash::child", "--ignored", "--nocapture", "--test-threads=1"])
+            .args(["--exact", &name, "--ignored", "--nocapture", "--test-threads=1"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        writeln!(child.stdin.as_mut().unwrap(), "{}", folder.path().display()).unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "{} {}", folder.path().display(), folder.url().unwrap_or("")).unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut left = 150 * round;
         for line in lines {

@@ -1,7 +1,7 @@
 //! A filter in SQL finds exactly what `Filter::matches` says of the document that is shown, and lists stand
 //! in the order that the documents have.
 
-use crate::support::{BASE, Dice, POLICY, World, refs};
+use super::support::{BASE, Dice, POLICY, World, refs};
 use scim::filter::CompareOp;
 use scim::patch_op::MemberOp;
 use scim::schema::{AttrType, Attribute, Mutability, Returned, Uniqueness};
@@ -201,7 +201,7 @@ fn populate(world: &World, users: usize, groups: usize, dice: &mut Dice) {
         if dice.one_in(4) {
             let (user, again) = (Arc::clone(&world.user), stored.clone());
             world
-                .write(move |w| w.update(tenant, &user, &again, &again.resource, now + 1, crate::support::ORDER))
+                .write(move |w| w.update(tenant, &user, &again, &again.resource, now + 1, super::support::ORDER))
                 .unwrap();
         }
         made.push(stored);

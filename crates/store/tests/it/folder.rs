@@ -1,9 +1,11 @@
 //! The data folder: what is made, what is refused, what stays.
 
-use crate::support::{Folder, World, write};
+use super::support::{Folder, ORDER, POLICY, World, resource, wait_for, write};
 use serde_json::json;
 use std::sync::Arc;
 use store::{Definitions, Error, Options, Settings, Store};
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 #[test]
 fn everything_is_there_after_opening_again() {
@@ -116,12 +118,12 @@ fn a_tenant_goes_with_everything_and_leaves_the_others_alone() {
     world.insert(&world.user, json!({"userName": "adam", "emails": [{"value": "a@x"}]}));
     let other = world.write(|w| w.tenant_insert("other", &Settings::default(), &Definitions::default(), 1)).unwrap();
     let user = Arc::clone(&world.user);
-    let body = crate::support::resource(&user, json!({"userName": "adam", "externalId": "1"}));
+    let body = resource(&user, json!({"userName": "adam", "externalId": "1"}));
     world
         .write(move |w| {
-            let stored = w.insert(other.id, &user, None, &body, 1, crate::support::POLICY)?;
-            w.delete(other.id, &user, &stored, 2, crate::support::ORDER)?;
-            w.insert(other.id, &user, None, &body, 1, crate::support::POLICY)
+            let stored = w.insert(other.id, &user, None, &body, 1, POLICY)?;
+            w.delete(other.id, &user, &stored, 2, ORDER)?;
+            w.insert(other.id, &user, None, &body, 1, POLICY)
         })
         .unwrap();
     let again = world.write(|w| w.tenant_insert("other", &Settings::default(), &Definitions::default(), 1));
@@ -145,4 +147,55 @@ fn a_tenant_goes_with_everything_and_leaves_the_others_alone() {
         let sql = format!("select count(*) from {table} where tenant = {}", other.id.0);
         assert_eq!(database.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "{table}");
     }
+}
+
+#[test]
+fn the_checker_sees_what_is_wrong() {
+    let world = World::new();
+    world.insert(&world.user, json!({"userName": "adam", "title": "x", ENTERPRISE: {"manager": "boss"}}));
+    world.store.close();
+    let damage = [
+        ("delete from unique_value", "index row"),
+        ("update resource_count set count = 7", "counter"),
+        ("insert into member values (1, 77, 1)", "members whose group is gone"),
+        ("update resource set member_count = 3", "member count"),
+        ("update manager_link set manager_rid = rid", "somebody else"),
+        ("update document set head = cast('{}' as blob)", "document"),
+        ("insert into change_seq values (1, 4)", "change feed"),
+    ];
+    for (sql, expected) in damage {
+        let path = world.folder.path().join("provost.db");
+        let copy = std::fs::read(&path).unwrap();
+        rusqlite::Connection::open(&path).unwrap().execute(sql, ()).unwrap();
+        let store = world.folder.open();
+        let (tenant, types) = (world.tenant, [Arc::clone(&world.user), Arc::clone(&world.group)]);
+        let problems = store.read_blocking::<_, Error, _>(move |r| r.verify(tenant, &types, ORDER)).unwrap();
+        assert!(problems.iter().any(|problem| problem.contains(expected)), "{sql}: {problems:?}");
+        store.close();
+        std::fs::write(&path, copy).unwrap();
+    }
+}
+
+#[test]
+fn the_log_is_moved_into_the_database_meanwhile() {
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    for round in 0..30 {
+        let user = Arc::clone(&user);
+        world
+            .write(move |w| {
+                for number in 0..40 {
+                    let name = format!("user-{round}-{number}");
+                    let body = json!({"userName": name, "title": "x".repeat(8_000)});
+                    w.insert(tenant, &user, None, &resource(&user, body), 1, POLICY)?;
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+    wait_for(|| world.store.stats().checkpoints > 0);
+    let log = std::fs::metadata(world.folder.path().join("provost.db-wal")).unwrap().len();
+    assert!(log < 64 << 20, "{log} bytes");
+    assert_eq!(world.store.stats().last_failure, None);
+    world.verify();
 }

@@ -1,20 +1,15 @@
-//! The store as its callers see it.
+//! The store as its callers see it: one suite, run on each database.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::duplicate_mod,
     missing_docs,
     unreachable_pub
 )]
 
-mod commit;
-mod crash;
-mod feeds;
-mod filters;
-mod folder;
-mod members;
-mod operators;
-mod resources;
-mod support;
+mod cluster;
+mod postgres;
+mod sqlite;

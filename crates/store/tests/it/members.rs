@@ -1,6 +1,6 @@
 //! Membership as rows.
 
-use crate::support::{BASE, Dice, World, refs};
+use super::support::{BASE, Dice, World, refs};
 use scim::Filter;
 use scim::patch_op::MemberOp;
 use serde_json::json;
@@ -140,7 +140,7 @@ fn many_threads_change_one_group_at_once() {
                     let ops =
                         vec![if add { MemberOp::Add(refs([&id[..]])) } else { MemberOp::Remove(refs([&id[..]])) }];
                     let (resource_type, team) = (Arc::clone(&resource_type), team.clone());
-                    let changed = crate::support::write(&store, move |w| {
+                    let changed = super::support::write(&store, move |w| {
                         let stored = w.find(tenant, &resource_type, &team)?.unwrap();
                         let changed = w.members_apply(tenant, &resource_type, &stored, &ops, BASE, false)?;
                         if !changed.is_empty() {

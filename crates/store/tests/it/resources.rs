@@ -1,6 +1,6 @@
 //! Resources: the bytes that are kept, what is unique, who comes back, whom a manager means.
 
-use crate::support::{BASE, Dice, ORDER, POLICY, World, resource};
+use super::support::{BASE, Dice, ORDER, POLICY, World, resource};
 use scim::schema::{AttrType, Attribute, Returned, Uniqueness};
 use scim::{AttrPath, Filter, Schema};
 use serde_json::{Value, json};
@@ -251,33 +251,6 @@ fn index_rows_follow_by_difference_through_any_history() {
         }
     }
     world.verify();
-}
-
-#[test]
-fn the_checker_sees_what_is_wrong() {
-    let world = World::new();
-    world.insert(&world.user, json!({"userName": "adam", "title": "x", ENTERPRISE: {"manager": "boss"}}));
-    world.store.close();
-    let damage = [
-        ("delete from unique_value", "index row"),
-        ("update resource_count set count = 7", "counter"),
-        ("insert into member values (1, 77, 1)", "members whose group is gone"),
-        ("update resource set member_count = 3", "member count"),
-        ("update manager_link set manager_rid = rid", "somebody else"),
-        ("update document set head = cast('{}' as blob)", "document"),
-        ("insert into change_seq values (1, 4)", "change feed"),
-    ];
-    for (sql, expected) in damage {
-        let path = world.folder.path().join("provost.db");
-        let copy = std::fs::read(&path).unwrap();
-        rusqlite::Connection::open(&path).unwrap().execute(sql, ()).unwrap();
-        let store = world.folder.open();
-        let (tenant, types) = (world.tenant, [Arc::clone(&world.user), Arc::clone(&world.group)]);
-        let problems = store.read_blocking::<_, Error, _>(move |r| r.verify(tenant, &types, ORDER)).unwrap();
-        assert!(problems.iter().any(|problem| problem.contains(expected)), "{sql}: {problems:?}");
-        store.close();
-        std::fs::write(&path, copy).unwrap();
-    }
 }
 
 fn find(world: &World, filter: &str) -> Vec<String> {

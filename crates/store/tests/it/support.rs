@@ -1,43 +1,90 @@
 //! A store in a folder of its own, and short ways to fill it.
 
+use super::POSTGRES;
+use crate::cluster::Cluster;
 use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use scim::{Dialect, Resource, ResourceType};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 use store::{Definitions, Error, ManagerMatch, Options, Policy, Settings, Store, Stored, TenantId, Writer};
 
 pub const BASE: &str = "https://Scim.example/scim/v2";
 pub const ORDER: &[ManagerMatch] = &ManagerMatch::ALL;
 pub const POLICY: Policy<'_> = Policy { return_same_id: true, manager_match: ORDER };
 
-/// A folder that goes with the value.
-pub struct Folder(PathBuf);
+/// A data folder that goes with the value, and a database of its own where the folder does not hold it.
+pub struct Folder {
+    path: PathBuf,
+    url: Option<String>,
+}
 
 impl Folder {
-    pub fn new() -> Self {
+    fn path_of_one() -> PathBuf {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("provost-store-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name =
+            format!("provost-store-{POSTGRES}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         std::fs::remove_dir_all(&path).ok();
-        Self(path)
+        path
+    }
+
+    pub fn new() -> Self {
+        Self { path: Self::path_of_one(), url: POSTGRES.then(|| cluster().database()) }
+    }
+
+    /// Runs SQL behind the store's back.
+    pub fn sql(&self, sql: &str) {
+        match self.url() {
+            Some(url) => {
+                cluster().sql(url.rsplit_once('/').unwrap().1, sql);
+            }
+            None => {
+                rusqlite::Connection::open(self.path.join("provost.db")).unwrap().execute_batch(sql).unwrap();
+            }
+        }
+    }
+
+    /// Where the database is, if it is not in the folder.
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
     }
 
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     pub fn open(&self) -> Store {
-        Store::open(&self.0, Options::default()).unwrap()
+        self.open_with(Options::default())
+    }
+
+    pub fn open_with(&self, options: Options) -> Store {
+        open(&self.path, self.url(), options)
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
+        std::fs::remove_dir_all(&self.path).ok();
     }
+}
+
+/// One server for all tests of this process.
+fn cluster() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(Cluster::start)
+}
+
+pub fn open(folder: &Path, url: Option<&str>, options: Options) -> Store {
+    match url {
+        None => Store::open(folder, options),
+        Some(url) => Store::connect(folder, url, options),
+    }
+    .unwrap()
 }
 
 /// An open store with one tenant.
@@ -185,5 +232,13 @@ impl Dice {
 
     pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
+    }
+}
+
+pub fn wait_for(mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < end, "it did not happen");
+        thread::sleep(Duration::from_millis(1));
     }
 }

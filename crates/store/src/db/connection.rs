@@ -1,0 +1,170 @@
+//! A connection to either database; the only place that asks which one it is.
+
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::value::{Params, Row, Value};
+use crate::{Result, TenantId};
+
+/// One connection, used by one thread.
+pub(super) enum Connection {
+    Sqlite(Sqlite),
+    Postgres(Box<Postgres>),
+}
+
+impl Connection {
+    /// Runs a statement that changes rows; answers how many.
+    pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
+        match self {
+            Self::Sqlite(sqlite) => params.lend(|params| sqlite.execute(sql, params)),
+            Self::Postgres(postgres) => params.lend(|params| postgres.execute(sql, params)),
+        }
+    }
+
+    /// Runs one statement once for each set of parameters; answers how many rows each changed.
+    pub(super) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {
+        match self {
+            Self::Sqlite(sqlite) => sets.iter().map(|set| sqlite.execute(sql, set)).collect(),
+            Self::Postgres(postgres) => {
+                let sets: Vec<&[Value<'_>]> = sets.iter().map(<[_; N]>::as_slice).collect();
+                postgres.many(sql, &sets, &mut |_, _| Ok(()))
+            }
+        }
+    }
+
+    /// Asks one question once for each set of parameters; hands out the rows with the number of their set.
+    pub(super) fn each_of<const N: usize>(
+        &self,
+        sql: &str,
+        sets: &[[Value<'_>; N]],
+        row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sets
+                .iter()
+                .enumerate()
+                .try_for_each(|(number, set)| sqlite.each(sql, set, |found| row(number, found).map(|()| true))),
+            Self::Postgres(postgres) => {
+                let sets: Vec<&[Value<'_>]> = sets.iter().map(<[_; N]>::as_slice).collect();
+                postgres.many(sql, &sets, row).map(|_| ())
+            }
+        }
+    }
+
+    /// Hands out rows until there are no more, or the answer is that it is enough. No other statement may run on
+    /// this connection meanwhile.
+    pub(super) fn each(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut row: impl FnMut(&Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => params.lend(|params| sqlite.each(sql, params, row)),
+            Self::Postgres(postgres) => params.lend(|params| postgres.each(sql, params, &mut row)),
+        }
+    }
+
+    /// Begins what a closure that reads sees: one state of the database.
+    pub(super) fn begin_read(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.execute("begin", &[]).map(|_| ()),
+            Self::Postgres(postgres) => {
+                postgres.begin_read();
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends it, whatever became of it, and gives the answer: behind the end where that costs nothing.
+    pub(super) fn end_read(&self, answer: impl FnOnce()) {
+        match self {
+            Self::Sqlite(sqlite) => {
+                sqlite.execute("commit", &[]).ok();
+                if !sqlite.connection.is_autocommit() {
+                    sqlite.connection.execute_batch("rollback").ok();
+                }
+                answer();
+            }
+            Self::Postgres(postgres) => {
+                answer();
+                postgres.end_read();
+            }
+        }
+    }
+
+    /// Begins a transaction that writes: to one tenant's rows, or to anything.
+    pub(super) fn begin_write(&self, lane: Option<TenantId>) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.execute("begin immediate", &[]).map(|_| ()),
+            Self::Postgres(postgres) => postgres.begin_write(lane),
+        }
+    }
+
+    /// Commits it; an error means that nothing of it is there.
+    pub(super) fn commit(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.execute("commit", &[]).map(|_| ()),
+            Self::Postgres(postgres) => postgres.commit(),
+        }
+    }
+
+    /// Undoes the transaction, if there is one.
+    pub(super) fn rollback(&self) {
+        match self {
+            Self::Sqlite(sqlite) => {
+                if !sqlite.connection.is_autocommit() {
+                    sqlite.connection.execute_batch("rollback").ok();
+                }
+            }
+            Self::Postgres(postgres) => postgres.rollback(),
+        }
+    }
+
+    /// Begins a part of a transaction that can be undone by itself.
+    pub(super) fn savepoint(&self, name: Part) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.execute(name.begin(), &[]).map(|_| ()),
+            Self::Postgres(postgres) => {
+                postgres.savepoint(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends a part; one that does not stay is undone. A full disk or a failing one may have undone the whole
+    /// transaction; then this fails as well.
+    pub(super) fn release(&self, name: Part, stays: bool) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => {
+                if !stays {
+                    sqlite.execute(name.undo(), &[])?;
+                }
+                sqlite.execute(name.end(), &[]).map(|_| ())
+            }
+            Self::Postgres(postgres) => postgres.release(name, stays),
+        }
+    }
+}
+
+/// Parts of a transaction that writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// One write among those that share a commit.
+    One,
+    /// A part of a write.
+    Nested,
+}
+
+impl Part {
+    pub(super) fn begin(self) -> &'static str {
+        if self == Self::One { "savepoint one" } else { "savepoint part" }
+    }
+
+    pub(super) fn undo(self) -> &'static str {
+        if self == Self::One { "rollback to one" } else { "rollback to part" }
+    }
+
+    pub(super) fn end(self) -> &'static str {
+        if self == Self::One { "release one" } else { "release part" }
+    }
+}

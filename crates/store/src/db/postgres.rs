@@ -1,0 +1,410 @@
+//! PostgreSQL: a session for each thread, and transactions whose outcome is always known.
+//!
+//! Whoever writes holds a *turn*, a lock that ends with the transaction: that of one tenant, beside the turns of other
+//! tenants, or that of everything. It is taken before anything is read, so a write sees what it changes as it is, no
+//! statement of it can meet a deadlock or a conflict between transactions, and the numbers of the change feed have no
+//! gaps. Turns are taken in one order (everything, then the tenant), by all nodes alike.
+//!
+//! Beginnings, savepoints and their ends are sent along with the next statement: they cost no way there and back.
+
+mod dialect;
+mod monitor;
+mod session;
+
+pub(super) use monitor::Monitor;
+pub(super) use session::cell;
+
+use super::connection::Part;
+use super::value::{Row, Value};
+use crate::{Error, Result, TenantId};
+use session::{Failure, Session, told};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+
+/// Longest time that connecting may take, unless the address says otherwise.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Longest time that one statement may take, waiting for its turn included.
+const STATEMENT_MAX: Duration = Duration::from_secs(60);
+/// Longest time that the network may keep quiet about what was sent.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// How often, and how many times, the outcome of a commit is asked for when its answer did not arrive.
+const OUTCOME_EVERY: Duration = Duration::from_millis(250);
+const OUTCOME_TRIES: usize = 60;
+/// The first half of the keys of our advisory locks; the second is the tenant, or one of the two below.
+const LOCKS: i64 = 0x5343_494d;
+/// Held by everybody who writes: shared, or alone.
+const LOCK_ALL: i64 = -1;
+/// Held while tables are made.
+const LOCK_TABLES: i64 = -2;
+/// Numbers of the log that a transaction takes at once; what it does not use is skipped.
+const LOG_NUMBERS: i64 = 1_000;
+
+/// How a transaction that writes begins. A node that stands still with its turn in its hand loses it.
+const BEGIN_WRITE: &str = "begin; set local idle_in_transaction_session_timeout = 15000;";
+
+/// What all sessions of a store share.
+pub(super) struct Shared {
+    config: Config,
+    /// Whether statements may have names; a pooler that hands out sessions by the transaction may not know them.
+    named: bool,
+    /// Whether connecting makes sense; the monitor finds out.
+    up: AtomicBool,
+    /// Wakes the monitor.
+    look: Notify,
+}
+
+impl Shared {
+    pub(super) fn new(url: &str, pooled: bool) -> Result<Self> {
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            Error::Database(format!("its address cannot be read: {}", told(&error)))
+        })?;
+        if config.get_ssl_mode() != SslMode::Disable && config.get_ssl_mode() != SslMode::Prefer {
+            return Err(Error::Database("this release speaks to it without TLS only".into()));
+        }
+        config.ssl_mode(SslMode::Disable);
+        if config.get_application_name().is_none() {
+            config.application_name("provost");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_MAX);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(SILENCE_MAX);
+        }
+        Ok(Self { config, named: !pooled, up: AtomicBool::new(true), look: Notify::new() })
+    }
+
+    async fn connect(&self) -> std::result::Result<Session, tokio_postgres::Error> {
+        let (client, connection) = self.config.connect(NoTls).await?;
+        tokio::spawn(async move {
+            // Whoever uses the session next is told.
+            let _ = connection.await;
+        });
+        Ok(Session::new(client, self.named))
+    }
+}
+
+/// What a transaction is given at its beginning.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turn {
+    /// What it is known by, should its end be in doubt.
+    transaction: String,
+    /// The first of its numbers for the log.
+    log: i64,
+    /// The tenant's generation, where the turn is a tenant's; 0 if there is no such tenant.
+    generation: Option<i64>,
+}
+
+/// One session, used by one thread, and made again when it breaks.
+pub(crate) struct Postgres {
+    shared: Arc<Shared>,
+    runtime: Runtime,
+    session: RefCell<Option<Session>>,
+    /// What is sent along with the next statement.
+    before: RefCell<String>,
+    /// Whether the server has taken a statement of this transaction: then it cannot go on in another session.
+    begun: Cell<bool>,
+    /// Whether a statement has failed since the last savepoint: then nothing but its undoing is possible.
+    failed: Cell<bool>,
+    turn: RefCell<Turn>,
+}
+
+impl Postgres {
+    pub(super) fn new(shared: Arc<Shared>) -> Result<Self> {
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(|error| Error::Broken(Box::new(error)))?;
+        Ok(Self {
+            shared,
+            runtime,
+            session: RefCell::default(),
+            before: RefCell::default(),
+            begun: Cell::new(false),
+            failed: Cell::new(false),
+            turn: RefCell::default(),
+        })
+    }
+
+    /// Connects for the first time, so that what is wrong with the address is told in words.
+    pub(super) fn start(&self) -> Result<()> {
+        let connected = self.runtime.block_on(self.shared.connect());
+        let session = connected.map_err(|error| Error::Database(told(&error)))?;
+        *self.session.borrow_mut() = Some(session);
+        let mut version = 0_i64;
+        let sql = "select cast(current_setting('server_version_num') as bigint)";
+        self.each(sql, &[], &mut |row| {
+            version = row.get(0)?;
+            Ok(false)
+        })?;
+        if version < 150_000 {
+            return Err(Error::Database("it is older than PostgreSQL 15".into()));
+        }
+        self.reset();
+        Ok(())
+    }
+
+    fn reset(&self) {
+        self.before.borrow_mut().clear();
+        self.begun.set(false);
+        self.failed.set(false);
+    }
+
+    fn ensure(&self) -> Result<(), Failure> {
+        let mut session = self.session.borrow_mut();
+        if self.begun.get() {
+            return if session.is_some() { Ok(()) } else { Err(Failure::Lost("the session ended before".into())) };
+        }
+        if session.as_ref().is_some_and(|session| !session.is_closed()) {
+            return Ok(());
+        }
+        *session = None;
+        if !self.shared.up.load(Ordering::Relaxed) {
+            return Err(Failure::Lost("the database does not answer".into()));
+        }
+        match self.runtime.block_on(self.shared.connect()) {
+            Ok(new) => *session = Some(new),
+            Err(error) => {
+                self.shared.up.store(false, Ordering::Relaxed);
+                self.shared.look.notify_one();
+                return Err(Failure::Lost(told(&error)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the session for something; once more in a new one, if the old one turned out to be over before the
+    /// transaction had begun.
+    fn ask<T>(&self, mut work: impl AsyncFnMut(&Session, &str) -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut again = true;
+        loop {
+            self.ensure()?;
+            let session = self.session.borrow();
+            let Some(open) = session.as_ref() else { return Err(Failure::Lost(String::new())) };
+            let before = self.before.borrow();
+            let limited = async { tokio::time::timeout(STATEMENT_MAX, work(open, &before)).await };
+            let outcome = self
+                .runtime
+                .block_on(limited)
+                .unwrap_or_else(|_| Err(Failure::Lost("a statement took too long".into())));
+            drop((session, before));
+            match outcome {
+                Err(Failure::Lost(_)) if again && !self.begun.get() => {
+                    self.session.borrow_mut().take();
+                    again = false;
+                }
+                Err(Failure::Lost(why)) => {
+                    self.session.borrow_mut().take();
+                    self.begun.set(true);
+                    tracing::warn!(why, "a session with the database ended");
+                    return Err(Failure::Lost(why));
+                }
+                Err(failure) => {
+                    self.before.borrow_mut().clear();
+                    self.begun.set(true);
+                    self.failed.set(matches!(failure, Failure::Refused(_)) || self.failed.get());
+                    return Err(failure);
+                }
+                Ok(answer) => {
+                    self.before.borrow_mut().clear();
+                    self.begun.set(true);
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize> {
+        let changed = self.ask(async |session, before| session.run(before, sql, params, &mut |_| Ok(true)).await);
+        changed.map(|count| usize::try_from(count).unwrap_or(usize::MAX)).map_err(Failure::into_error)
+    }
+
+    pub(super) fn many(
+        &self,
+        sql: &str,
+        sets: &[&[Value<'_>]],
+        row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<Vec<usize>> {
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask(async |session, before| session.many(before, sql, sets, row).await).map_err(Failure::into_error)
+    }
+
+    pub(crate) fn each(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        row: &mut dyn FnMut(&Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let done = self.ask(async |session, before| session.run(before, sql, params, row).await);
+        done.map(|_| ()).map_err(Failure::into_error)
+    }
+
+    /// Statements without parameters and rows.
+    pub(super) fn batch(&self, sql: &str) -> Result<()> {
+        let done = self.ask(async |session, before| session.batch(&format!("{before}{sql}")).await);
+        done.map_err(Failure::into_error)
+    }
+
+    pub(super) fn begin_read(&self) {
+        self.reset();
+        self.before.borrow_mut().push_str("begin isolation level repeatable read read only;");
+    }
+
+    pub(super) fn end_read(&self) {
+        if self.begun.get() && self.session.borrow().is_some() && self.batch("commit").is_err() {
+            self.session.borrow_mut().take();
+        }
+        self.reset();
+    }
+
+    /// Begins a transaction and waits for its turn.
+    pub(super) fn begin_write(&self, lane: Option<TenantId>) -> Result<()> {
+        self.reset();
+        self.before.borrow_mut().push_str(BEGIN_WRITE);
+        let lock = match lane {
+            Some(_) => {
+                "select pg_advisory_xact_lock_shared(cast(?1 as integer), cast(?2 as integer)),
+                 pg_advisory_xact_lock(cast(?1 as integer), cast(?3 % 2147483647 as integer))"
+            }
+            None => "select pg_advisory_xact_lock(cast(?1 as integer), cast(?2 as integer)), ?3",
+        };
+        let tenant = lane.map_or(0, |tenant| tenant.0);
+        let locks = [Value::Int(LOCKS), Value::Int(LOCK_ALL), Value::Int(tenant)];
+        // The number is taken behind the lock: numbers follow the turns.
+        let sql = format!("select cast(pg_current_xact_id() as text), nextval('log_seq') from ({lock}) as turn");
+        let mut turn = Turn::default();
+        self.each(&sql, &locks, &mut |row| {
+            turn = Turn { transaction: row.get(0)?, log: row.get(1)?, generation: None };
+            Ok(false)
+        })?;
+        if let Some(tenant) = lane {
+            // A statement sees what was there when it began: this one begins behind the lock.
+            turn.generation = Some(0);
+            let sql = "select generation from tenant where id = ?1";
+            self.each(sql, &[Value::Int(tenant.0)], &mut |row| {
+                turn.generation = Some(row.get(0)?);
+                Ok(false)
+            })?;
+        }
+        *self.turn.borrow_mut() = turn;
+        Ok(())
+    }
+
+    /// The generation of the tenant whose turn it is.
+    pub(super) fn generation(&self) -> Option<i64> {
+        self.turn.borrow().generation
+    }
+
+    /// The numbers of the log that are this transaction's: the first, and the one behind the last.
+    pub(super) fn log_numbers(&self) -> (i64, i64) {
+        let first = self.turn.borrow().log;
+        (first, first + LOG_NUMBERS)
+    }
+
+    /// More of them.
+    pub(super) fn more_log_numbers(&self) -> Result<(i64, i64)> {
+        let mut first = 0;
+        self.each("select nextval('log_seq')", &[], &mut |row| {
+            first = row.get(0)?;
+            Ok(false)
+        })?;
+        Ok((first, first + LOG_NUMBERS))
+    }
+
+    /// Commits. If the answer does not arrive, the outcome is asked for in another session.
+    pub(super) fn commit(&self) -> Result<()> {
+        if self.failed.get() || self.session.borrow().is_none() {
+            return Err(Error::Unavailable);
+        }
+        let done = self.ask(async |session, before| session.batch(&format!("{before}commit")).await);
+        let outcome = match done {
+            Ok(()) => Ok(()),
+            Err(Failure::Lost(why)) => self.outcome(&why),
+            Err(failure) => Err(failure.into_error()),
+        };
+        if outcome.is_ok() {
+            self.reset();
+        }
+        outcome
+    }
+
+    fn outcome(&self, why: &str) -> Result<()> {
+        let transaction = self.turn.borrow().transaction.clone();
+        for _ in 0..OUTCOME_TRIES {
+            self.reset();
+            let mut status: Option<String> = None;
+            let sql = "select pg_xact_status(cast(?1 as xid8))";
+            let asked = self.each(sql, &[Value::Text(&transaction)], &mut |row| {
+                status = row.get(0)?;
+                Ok(false)
+            });
+            match (asked, status.as_deref()) {
+                (Ok(()), Some("committed")) => return Ok(()),
+                (Ok(()), Some("aborted")) => return Err(Error::Unavailable),
+                // Nobody is there yet, or the old session has not noticed yet.
+                _ => std::thread::sleep(OUTCOME_EVERY),
+            }
+        }
+        tracing::error!(
+            transaction,
+            why,
+            "what became of a commit is not known: the database did not come back in time"
+        );
+        Err(Error::Unavailable)
+    }
+
+    pub(super) fn rollback(&self) {
+        if self.begun.get() && self.session.borrow().is_some() {
+            self.before.borrow_mut().clear();
+            if self.batch("rollback").is_err() {
+                self.session.borrow_mut().take();
+            }
+        }
+        self.reset();
+    }
+
+    pub(super) fn savepoint(&self, part: Part) {
+        let mut before = self.before.borrow_mut();
+        before.push_str(part.begin());
+        before.push(';');
+    }
+
+    pub(super) fn release(&self, part: Part, stays: bool) -> Result<()> {
+        if self.session.borrow().is_none() {
+            return Err(Error::Unavailable);
+        }
+        if stays && self.failed.get() {
+            return Err(Error::broken("a write went on after a statement of it had failed"));
+        }
+        self.failed.set(false);
+        let mut before = self.before.borrow_mut();
+        for sql in [(!stays).then(|| part.undo()), Some(part.end())].into_iter().flatten() {
+            before.push_str(sql);
+            before.push(';');
+        }
+        Ok(())
+    }
+
+    /// Runs `work` in a transaction that no other node's can be beside: for making tables.
+    pub(super) fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.reset();
+        self.batch(&format!("begin; select pg_advisory_xact_lock({LOCKS}, {LOCK_TABLES});"))?;
+        let done = work().and_then(|done| self.batch("commit").map(|()| done));
+        if done.is_err() {
+            self.rollback();
+        }
+        self.reset();
+        done
+    }
+
+    /// Makes tables and indexes from the text that SQLite takes.
+    pub(crate) fn define(&self, sql: &str) -> Result<()> {
+        self.batch(&dialect::definition(sql))
+    }
+}

@@ -1,0 +1,268 @@
+//! One session with the server: statements that are prepared once, and rows on their way in and out.
+
+use super::dialect;
+use crate::db::STATEMENTS_MAX;
+use crate::db::value::{Kind, Row, Value};
+use crate::{Error, Result};
+use bytes::BytesMut;
+use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::pin::pin;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, RowStream, Statement};
+
+/// Executions that are on their way at once.
+const PIPELINED_MAX: usize = 256;
+
+/// Why a statement has no result.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The session is over: nothing that was not committed is there.
+    Lost(String),
+    /// The server refused the statement; the session goes on.
+    Refused(tokio_postgres::Error),
+    /// The caller's own error about a row.
+    Row(Error),
+}
+
+impl Failure {
+    pub(super) fn of(error: tokio_postgres::Error) -> Self {
+        let Some(state) = error.code() else { return Self::Lost(error.to_string()) };
+        // Shutting down, starting up, killed by an administrator or for idling, a standby that was the primary.
+        let over = state.code().starts_with("57P")
+            || state.code().starts_with("08")
+            || *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+            || *state == SqlState::READ_ONLY_SQL_TRANSACTION;
+        if over { Self::Lost(told(&error)) } else { Self::Refused(error) }
+    }
+
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Lost(_) => Error::Unavailable,
+            Self::Row(error) => error,
+            Self::Refused(error) => {
+                let class = error.code().map(|state| state.code().get(..2).unwrap_or_default().to_owned());
+                match class.as_deref() {
+                    // Nothing left of something, a conflict between transactions, a wait that was ended.
+                    Some("53" | "40" | "55" | "57") => Error::Unavailable,
+                    _ => Error::Broken(told(&error).into()),
+                }
+            }
+        }
+    }
+}
+
+/// The server's words, which the error's own display leaves out.
+pub(super) fn told(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(
+        || match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+        |told| format!("{} ({})", told.message(), told.code().code()),
+    )
+}
+
+/// A statement that is known: its text here, and its plan there.
+#[derive(Clone)]
+struct Known {
+    kinds: Vec<Kind>,
+    text: std::sync::Arc<str>,
+    statement: Option<Statement>,
+}
+
+pub(super) struct Session {
+    client: Client,
+    named: bool,
+    statements: RefCell<HashMap<Box<str>, Known>>,
+}
+
+impl Session {
+    pub(super) fn new(client: Client, named: bool) -> Self {
+        Self { client, named, statements: RefCell::default() }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Statements without parameters and rows.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), Failure> {
+        if sql.is_empty() {
+            return Ok(());
+        }
+        self.client.batch_execute(sql).await.map_err(Failure::of)
+    }
+
+    /// Runs a statement behind others, on one way there and back; hands out rows until it is enough. Answers how
+    /// many rows it changed.
+    pub(super) async fn run(
+        &self,
+        before: &str,
+        sql: &str,
+        params: &[Value<'_>],
+        row: &mut dyn FnMut(&Row<'_>) -> Result<bool>,
+    ) -> Result<u64, Failure> {
+        let known = self.known(before, sql, params).await?;
+        let (before, known) = known;
+        let (begun, stream) = tokio::join!(biased; self.batch(before), self.start(&known, params));
+        begun?;
+        let mut stream = pin!(stream?);
+        while let Some(found) = stream.try_next().await.map_err(Failure::of)? {
+            if !row(&Row::Postgres(&found)).map_err(Failure::Row)? {
+                return Ok(0);
+            }
+        }
+        Ok(stream.rows_affected().unwrap_or(0))
+    }
+
+    /// Runs one statement once for each set of parameters, many at once on their way; hands out the rows of each, in
+    /// their order. Answers how many rows each changed.
+    pub(super) async fn many(
+        &self,
+        before: &str,
+        sql: &str,
+        sets: &[&[Value<'_>]],
+        row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<Vec<usize>, Failure> {
+        let Some(first) = sets.first() else { return Ok(Vec::new()) };
+        let (mut before, known) = self.known(before, sql, first).await?;
+        let mut changed = Vec::with_capacity(sets.len());
+        for some in sets.chunks(PIPELINED_MAX) {
+            let all = try_join_all(some.iter().map(|params| self.collect(&known, params)));
+            let (begun, answers) = tokio::join!(biased; self.batch(before), all);
+            begun?;
+            before = "";
+            for (rows, count) in answers? {
+                for found in &rows {
+                    row(changed.len(), &Row::Postgres(found)).map_err(Failure::Row)?;
+                }
+                changed.push(usize::try_from(count).unwrap_or(usize::MAX));
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn collect(&self, known: &Known, params: &[Value<'_>]) -> Result<(Vec<tokio_postgres::Row>, u64), Failure> {
+        let mut stream = pin!(self.start(known, params).await?);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.try_next().await.map_err(Failure::of)? {
+            rows.push(row);
+        }
+        Ok((rows, stream.rows_affected().unwrap_or(0)))
+    }
+
+    async fn start(&self, known: &Known, params: &[Value<'_>]) -> Result<RowStream, Failure> {
+        let stream = match &known.statement {
+            Some(statement) => {
+                let params = params.iter().map(|value| value as &(dyn ToSql + Sync));
+                self.client.query_raw(statement, params).await
+            }
+            None => {
+                let params = params
+                    .iter()
+                    .zip(&known.kinds)
+                    .map(|(value, kind)| (value as &(dyn ToSql + Sync), dialect::kind(*kind)));
+                self.client.query_typed_raw(&known.text, params).await
+            }
+        };
+        stream.map_err(Failure::of)
+    }
+
+    /// The statement, prepared; what has to run before it goes along when it has to be prepared first, and is
+    /// handed back when it has not.
+    async fn known<'b>(&self, before: &'b str, sql: &str, params: &[Value<'_>]) -> Result<(&'b str, Known), Failure> {
+        let fits = |known: &&Known| {
+            known.kinds.len() == params.len()
+                && known.kinds.iter().zip(params).all(|(kind, value)| *kind == kind_of(value))
+        };
+        if let Some(known) = self.statements.borrow().get(sql).filter(fits) {
+            return Ok((before, known.clone()));
+        }
+        let text = dialect::query(sql);
+        let kinds: Vec<Kind> = params.iter().map(kind_of).collect();
+        let (mut rest, mut statement) = (before, None);
+        if self.named {
+            let types: Vec<Type> = kinds.iter().map(|kind| dialect::kind(*kind)).collect();
+            let (begun, prepared) = tokio::join!(biased; self.batch(before), self.client.prepare_typed(&text, &types));
+            begun?;
+            rest = "";
+            statement = Some(prepared.map_err(Failure::of)?);
+        }
+        let known = Known { kinds, text: text.into(), statement };
+        let mut statements = self.statements.borrow_mut();
+        if statements.len() >= STATEMENTS_MAX {
+            // Shapes of filters, mostly; what is in use comes back.
+            statements.clear();
+        }
+        statements.insert(sql.into(), known.clone());
+        Ok((rest, known))
+    }
+}
+
+fn kind_of(value: &Value<'_>) -> Kind {
+    match value {
+        Value::Null(kind) => *kind,
+        Value::Int(_) => Kind::Int,
+        Value::Text(_) => Kind::Text,
+        Value::Bytes(_) => Kind::Bytes,
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null(_) => Ok(IsNull::Yes),
+            Self::Int(number) => number.to_sql(ty, out),
+            // The one character that a text of PostgreSQL cannot hold. It is exchanged in what is stored and in what
+            // is asked for alike; documents are bytes and keep it.
+            Self::Text(text) => {
+                let text =
+                    if text.contains('\0') { text.replace('\0', "\u{FFFD}").into() } else { Cow::Borrowed(*text) };
+                text.as_ref().to_sql(ty, out)
+            }
+            Self::Bytes(bytes) => bytes.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::INT8 | Type::TEXT | Type::BYTEA)
+    }
+
+    to_sql_checked!();
+}
+
+/// A cell as it comes.
+struct Cell<'a>(Value<'a>);
+
+impl<'a> FromSql<'a> for Cell<'a> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(match *ty {
+            Type::BOOL => Value::Int(bool::from_sql(ty, raw)?.into()),
+            Type::INT4 => Value::Int(i32::from_sql(ty, raw)?.into()),
+            Type::INT8 => Value::Int(i64::from_sql(ty, raw)?),
+            Type::BYTEA => Value::Bytes(raw),
+            _ => Value::Text(<&str>::from_sql(ty, raw)?),
+        }))
+    }
+
+    fn from_sql_null(_: &Type) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(Value::Null(Kind::Text)))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::BOOL | Type::INT4 | Type::INT8 | Type::BYTEA | Type::TEXT | Type::VARCHAR | Type::NAME)
+    }
+}
+
+pub(in crate::db) fn cell(row: &tokio_postgres::Row, index: usize) -> Result<Value<'_>> {
+    row.try_get::<_, Cell<'_>>(index).map(|cell| cell.0).map_err(|error| Error::Broken(Box::new(error)))
+}

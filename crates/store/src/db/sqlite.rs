@@ -1,0 +1,116 @@
+//! SQLite: how a database file is opened, and how statements run on it.
+
+use super::value::{Row, Value};
+use super::{Options, STATEMENTS_MAX};
+use crate::{Error, Result};
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, OpenFlags, ToSql};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+/// How much of the file is mapped into memory; SQLite's own upper bound.
+const MMAP_BYTES: i64 = 0x7fff_0000;
+/// Longest wait for a lock of the database; only a truncating checkpoint ever holds one against the writer.
+const BUSY_MAX: Duration = Duration::from_secs(5);
+
+/// Takes the folder: two processes on one file would each trust what they remember of it.
+pub(super) fn lock(path: &Path) -> Result<File> {
+    let failed = |source| Error::Folder { path: path.to_owned(), source };
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+pub(super) fn open(database: &Path, options: &Options) -> Result<rusqlite::Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(database, flags)?;
+    connection.busy_timeout(BUSY_MAX)?;
+    // Without it SQLite plans a statement anew for every execution with other values: eight times the cost of a
+    // lookup by key. Our plans do not depend on values.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
+    connection.pragma_update(None, "cache_size", -(options.cache_bytes / 1024))?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(connection)
+}
+
+/// A connection that runs statements.
+pub(super) struct Sqlite {
+    pub(super) connection: rusqlite::Connection,
+    /// What the statements have cost, in steps of SQLite's machine: the same on every computer.
+    #[cfg(test)]
+    pub(super) steps: std::cell::Cell<i64>,
+}
+
+impl Sqlite {
+    pub(super) fn new(connection: rusqlite::Connection) -> Self {
+        Self {
+            connection,
+            #[cfg(test)]
+            steps: std::cell::Cell::default(),
+        }
+    }
+
+    pub(super) fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize> {
+        Ok(self.connection.prepare_cached(sql)?.execute(rusqlite::params_from_iter(params))?)
+    }
+
+    /// Hands out rows until there are no more, or the answer is that it is enough.
+    pub(super) fn each(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut row: impl FnMut(&Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+        while let Some(found) = rows.next()? {
+            if !row(&Row::Sqlite(found))? {
+                break;
+            }
+        }
+        drop(rows);
+        self.count_steps(&statement);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn count_steps(&self, statement: &CachedStatement<'_>) {
+        let steps = statement.reset_status(rusqlite::StatementStatus::VmStep);
+        self.steps.set(self.steps.get() + i64::from(steps));
+    }
+
+    #[cfg(not(test))]
+    fn count_steps(&self, _: &CachedStatement<'_>) {}
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Self::Null(_) => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Value<'r>> {
+    use super::value::Kind;
+    Ok(match row.get_ref(index)? {
+        ValueRef::Null => Value::Null(Kind::Text),
+        ValueRef::Integer(number) => Value::Int(number),
+        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).map_err(|error| Error::Broken(Box::new(error)))?),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes),
+        ValueRef::Real(_) => return Err(Error::broken(format!("column {index} of a row is no whole number"))),
+    })
+}

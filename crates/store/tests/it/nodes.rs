@@ -1,0 +1,291 @@
+//! Several nodes on one database.
+
+use super::support::{Folder, POLICY, World, refs, resource, wait_for, write};
+use crate::cluster::Cluster;
+use scim::ResourceType;
+use scim::patch_op::MemberOp;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use store::{Change, ChangeKind, Definitions, Error, LogEntry, LogQuery, Options, Settings, Store, TenantId};
+
+/// A second node beside a world's own, with the same key; its folder is in the first one's and goes with it.
+fn beside(world: &World) -> Store {
+    let folder = world.folder.path().join("beside");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(world.folder.path().join("secret.key"), folder.join("secret.key")).unwrap();
+    Store::connect(&folder, world.folder.url().unwrap(), Options::default()).unwrap()
+}
+
+fn add_member(store: &Store, tenant: TenantId, group_id: &str, member: String) -> store::Result<i64> {
+    let (group, group_id) = (ResourceType::group(), group_id.to_owned());
+    write(store, move |w| {
+        let stored = w.find(tenant, &group, &group_id)?.unwrap();
+        let add = [MemberOp::Add(refs([member]))];
+        w.members_apply(tenant, &group, &stored, &add, "", false)?;
+        w.touch(tenant, &stored, 1)?;
+        let seq = w.next_log_seq();
+        w.log(&LogEntry { seq, tenant, method: "PATCH".into(), ..LogEntry::default() })?;
+        w.change(&Change {
+            tenant,
+            seq: 0,
+            kind: ChangeKind::MembersChanged,
+            resource_type: "Group".into(),
+            id: group_id,
+            at: 1,
+            actor: "test".into(),
+            what: json!({}),
+        })
+    })
+}
+
+#[test]
+fn member_changes_of_two_nodes_are_all_kept() {
+    let world = World::new();
+    let other = beside(&world);
+    let group = world.insert(&world.group, json!({"displayName": "everybody"})).id;
+    let users: Vec<String> =
+        (0..160).map(|number| world.insert(&world.user, json!({"userName": format!("user{number}")})).id).collect();
+    let threads: Vec<_> = users
+        .chunks(10)
+        .enumerate()
+        .map(|(number, some)| {
+            let store = if number % 2 == 0 { world.store.clone() } else { other.clone() };
+            let (tenant, group, some) = (world.tenant, group.clone(), some.to_vec());
+            thread::spawn(move || {
+                some.into_iter().map(|id| add_member(&store, tenant, &group, id).unwrap()).collect::<Vec<i64>>()
+            })
+        })
+        .collect();
+    let mut seqs: Vec<i64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=160).collect::<Vec<i64>>(), "the feed has no gaps and no number twice");
+    assert_eq!(world.member_ids(&group).len(), 160);
+    assert_eq!(world.find(&world.group, &group).unwrap().version, 161);
+    let tenant = world.tenant;
+    let log = world.read(move |r| r.log(tenant, &LogQuery { limit: 1_000, ..LogQuery::default() }));
+    assert_eq!(log.iter().map(|entry| entry.seq).collect::<BTreeSet<i64>>().len(), 160);
+    world.verify();
+}
+
+#[test]
+fn a_name_asked_for_on_two_nodes_is_given_once() {
+    let world = World::new();
+    let other = beside(&world);
+    let threads: Vec<_> = (0..80)
+        .map(|number| {
+            let store = if number % 2 == 0 { world.store.clone() } else { other.clone() };
+            let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+            thread::spawn(move || {
+                let body =
+                    resource(&user, json!({"userName": format!("user{}", number / 4), "title": format!("t{number}")}));
+                write(&store, move |w| w.insert(tenant, &user, None, &body, 1, POLICY)).map(|_| ())
+            })
+        })
+        .collect();
+    let results: Vec<store::Result<()>> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 20);
+    assert!(
+        results
+            .iter()
+            .filter_map(|result| result.as_ref().err())
+            .all(|error| matches!(error, Error::Conflict { attribute } if attribute == "userName"))
+    );
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_do_not_wait_for_each_other() {
+    let world = tokio::task::spawn_blocking(World::new).await.unwrap();
+    let insert = |w: &mut store::Writer| w.tenant_insert("other", &Settings::default(), &Definitions::default(), 1);
+    let other = world.store.write::<_, Error, _>(insert).await.unwrap().id;
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let (store, tenant) = (world.store.clone(), world.tenant);
+    let holding = tokio::spawn(async move {
+        store
+            .write_in::<_, Error, _>(tenant, move |_| {
+                begun.send(()).ok();
+                held.recv().ok();
+                Ok(())
+            })
+            .await
+    });
+    begins.await.unwrap();
+    let user = Arc::clone(&world.user);
+    let body = resource(&user, json!({"userName": "adam"}));
+    let done = world.store.write_in::<_, Error, _>(other, move |w| w.insert(other, &user, None, &body, 1, POLICY));
+    tokio::time::timeout(Duration::from_secs(10), done).await.expect("it waited for another tenant").unwrap();
+    drop(release);
+    holding.await.unwrap().unwrap();
+    tokio::task::spawn_blocking(move || drop(world)).await.unwrap();
+}
+
+#[test]
+fn nodes_start_together_on_an_empty_database_and_need_the_same_key() {
+    let folder = Folder::new();
+    let url = folder.url().unwrap().to_owned();
+    let paths: Vec<_> = (0..4).map(|number| folder.path().join(format!("{number}"))).collect();
+    for path in &paths {
+        std::fs::create_dir_all(path).unwrap();
+        std::fs::write(path.join("secret.key"), [7; 32]).unwrap();
+    }
+    let starting: Vec<_> = paths
+        .iter()
+        .map(|path| {
+            let (path, url) = (path.clone(), url.clone());
+            thread::spawn(move || Store::connect(&path, &url, Options::default()).unwrap())
+        })
+        .collect();
+    let stores: Vec<Store> = starting.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let sealed = stores[0].seal("test", b"secret").unwrap();
+    assert!(stores.iter().all(|store| store.unseal("test", &sealed).is_some()));
+
+    let stranger = folder.path().join("stranger");
+    let refused = Store::connect(&stranger, &url, Options::default());
+    assert!(matches!(refused, Err(Error::KeyMissing(_))), "the database knows a key already");
+    std::fs::write(stranger.join("secret.key"), [8; 32]).unwrap();
+    // Another test's child may hold the folder's lock for the moment between its fork and its exec.
+    let mut refused = Error::Stale;
+    wait_for(|| {
+        refused = Store::connect(&stranger, &url, Options::default()).map(|_| ()).unwrap_err();
+        !matches!(refused, Error::Locked(_))
+    });
+    assert!(matches!(&refused, Error::OtherKey(path) if path.ends_with("secret.key")), "{refused}");
+}
+
+#[test]
+fn an_address_that_leads_nowhere_is_told_in_words() {
+    let folder = Folder::new();
+    for url in ["postgres://nobody@127.0.0.1:1/none", "postgres://[", "postgres://x@localhost/y?sslmode=wrong"] {
+        let refused = Store::connect(folder.path(), url, Options::default());
+        assert!(matches!(refused, Err(Error::Database(_))), "{url}");
+    }
+}
+
+#[test]
+fn the_other_nodes_hear_of_changed_tenants_and_tokens() {
+    let world = World::new();
+    let other = beside(&world);
+    let heard = other.generation().unwrap();
+    let before = *heard.borrow();
+    let started = Instant::now();
+    world.write(|w| w.tenant_insert("new", &Settings::default(), &Definitions::default(), 1)).unwrap();
+    wait_for(|| *heard.borrow() > before);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn without_named_statements_it_is_the_same() {
+    let folder = Folder::new();
+    let store = folder.open_with(Options { pooled: true, ..Options::default() });
+    let user = Arc::new(ResourceType::user());
+    let of_user = Arc::clone(&user);
+    let body = resource(&user, json!({"userName": "adam", "emails": [{"value": "a@x"}]}));
+    let (tenant, id) = write(&store, move |w| {
+        let tenant = w.tenant_insert("default", &Settings::default(), &Definitions::default(), 1)?.id;
+        Ok((tenant, w.insert(tenant, &of_user, None, &body, 1, POLICY)?.id))
+    })
+    .unwrap();
+    let found = store.read_blocking::<_, Error, _>(move |r| r.view(tenant, &user, &id, true)).unwrap();
+    assert_eq!(found.unwrap().version, 1);
+    let heard = store.generation().unwrap();
+    let before = *heard.borrow();
+    write(&store, |w| w.tenant_insert("new", &Settings::default(), &Definitions::default(), 1)).unwrap();
+    wait_for(|| *heard.borrow() != before);
+}
+
+#[test]
+fn the_one_character_that_its_texts_cannot_hold_is_exchanged() {
+    let world = World::new();
+    let tenant = world.tenant;
+    let entry = LogEntry { tenant, path: "/Users/a\0b".into(), ..LogEntry::default() };
+    world.write(move |w| w.log(&entry)).unwrap();
+    let log = world.read(move |r| r.log(tenant, &LogQuery { limit: 1, ..LogQuery::default() }));
+    assert_eq!(log[0].path, "/Users/a\u{FFFD}b");
+}
+
+fn create(store: &Store, tenant: TenantId, name: String) -> store::Result<()> {
+    let user = ResourceType::user();
+    let body = resource(&user, json!({"userName": name}));
+    write(store, move |w| w.insert(tenant, &user, None, &body, 1, POLICY)).map(|_| ())
+}
+
+/// The database goes away in the middle of writing and comes back: what was answered is there, everything else was
+/// refused at once, and nobody has to start anything again.
+#[test]
+fn a_database_that_dies_comes_back() {
+    let cluster = Cluster::start();
+    let folder = Folder::new();
+    let store = Store::connect(folder.path(), &cluster.database(), Options::default()).unwrap();
+    let user = Arc::new(ResourceType::user());
+    let tenant = write(&store, |w| w.tenant_insert("default", &Settings::default(), &Definitions::default(), 1));
+    let tenant = tenant.unwrap().id;
+    let writers: Vec<_> = (0..8)
+        .map(|thread_number| {
+            let store = store.clone();
+            thread::spawn(move || {
+                let (mut known, mut refused) = (Vec::new(), 0);
+                let end = Instant::now() + Duration::from_secs(4);
+                for number in 0.. {
+                    if Instant::now() > end {
+                        break;
+                    }
+                    let name = format!("user-{thread_number}-{number}");
+                    let begun = Instant::now();
+                    match create(&store, tenant, name.clone()) {
+                        Ok(_) => known.push((name, true)),
+                        Err(Error::Unavailable) => {
+                            known.push((name, false));
+                            refused += 1;
+                            thread::sleep(Duration::from_millis(20));
+                        }
+                        Err(other) => panic!("{other}"),
+                    }
+                    assert!(begun.elapsed() < Duration::from_secs(20), "a refusal took {:?}", begun.elapsed());
+                }
+                (known, refused)
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(700));
+    cluster.kill();
+    thread::sleep(Duration::from_millis(200));
+    let of_user = Arc::clone(&user);
+    let read = store.read_blocking::<_, Error, _>(move |r| r.count(tenant, &of_user.name));
+    assert!(matches!(read, Err(Error::Unavailable)));
+    cluster.run();
+    let (mut stored, mut refusals) = (BTreeSet::new(), 0);
+    let mut attempted = BTreeSet::new();
+    for writer in writers {
+        let (known, refused) = writer.join().unwrap();
+        refusals += refused;
+        for (name, ok) in known {
+            attempted.insert(name.clone());
+            if ok {
+                stored.insert(name);
+            }
+        }
+    }
+    assert!(refusals > 0 && stored.len() > 50, "{refusals} refusals, {} stored", stored.len());
+    wait_for(|| create(&store, tenant, "afterwards".into()).is_ok());
+    stored.insert("afterwards".into());
+    let of_user = Arc::clone(&user);
+    let count = store
+        .read_blocking::<_, Error, _>(move |r| {
+            for name in &stored {
+                assert!(
+                    r.find_unique(tenant, &of_user, "userName", name)?.is_some(),
+                    "{name} was answered and is lost"
+                );
+            }
+            let types = [Arc::clone(&of_user), Arc::new(ResourceType::group())];
+            assert_eq!(r.verify(tenant, &types, super::support::ORDER)?, Vec::<String>::new());
+            assert_eq!(r.count(tenant, "User")?, stored.len() as u64, "what was refused is not there");
+            Ok(stored.len())
+        })
+        .unwrap();
+    assert!(count <= attempted.len() + 1);
+}
