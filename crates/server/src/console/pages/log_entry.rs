@@ -267,7 +267,7 @@ fn again(cx: &Desk, entry: &LogEntry) -> Markup {
                 })),
                 None => p .quiet { "A rehearsal needs the role admin." },
             }
-            p { a href={ "/api/v1/tenants/" (cx.tenant.tenant.name) "/log/" (entry.seq) } { "This entry as JSON" } " (needs an administrator's token)" }
+            p { "This entry as JSON: " code { "provost log show " (entry.seq) " --tenant " (cx.tenant.tenant.name) " --json" } }
         },
     )
 }
