@@ -46,13 +46,14 @@ fn base_url(text: &str) -> Result<String> {
     }
 }
 
-/// What a newcomer needs, on standard output; the token only when it was made just now.
+/// What a newcomer needs, on standard output; token and link only when they were made just now.
 fn announce(started: &Started, out: Output) {
     let data = std::path::absolute(&started.data).unwrap_or_else(|_| started.data.clone());
     let written = if out.json {
         let banner = json!({
             "console": started.console,
             "setupLink": started.setup_link,
+            "hasOwner": started.has_owner,
             "scimEndpoint": started.scim_endpoint,
             "token": started.first_token,
             "data": data,
@@ -67,10 +68,19 @@ fn announce(started: &Started, out: Output) {
 }
 
 fn banner(started: &Started, data: &str) -> String {
-    let Started { console, scim_endpoint, first_token, setup_link, .. } = started;
+    let Started { console, scim_endpoint, first_token, setup_link, has_owner, .. } = started;
     let mut text = format!("\nconsole        {console}\n");
-    if let Some(link) = setup_link {
-        text.push_str(&format!("first owner    {link}\n               good once; make your account there\n"));
+    match setup_link {
+        Some(link) => {
+            text.push_str(&format!("first owner    {link}\n               good once; make your account there\n"));
+        }
+        None if !has_owner => {
+            text.push_str(
+                "first owner    nobody yet; the link of the first start is still good, and this makes another:\n",
+            );
+            text.push_str(&format!("               provost operator setup-link --data {data}\n"));
+        }
+        None => {}
     }
     text.push_str(&format!("SCIM endpoint  {scim_endpoint}\n"));
     match first_token {
@@ -188,6 +198,7 @@ mod tests {
             scim_endpoint: "http://127.0.0.1:8080/scim/v2".into(),
             first_token: first_token.map(str::to_owned),
             setup_link: first_token.map(|_| "http://127.0.0.1:8080/setup?code=x".into()),
+            has_owner: false,
             data: "provost-data".into(),
         }
     }
@@ -202,7 +213,10 @@ mod tests {
     #[test]
     fn a_later_banner_has_no_secret() {
         let text = banner(&started(None), "/srv/p");
-        assert!(!text.contains("pv_") && text.contains("provost token create"), "{text}");
+        assert!(!text.contains("pv_") && !text.contains("code=") && text.contains("provost token create"), "{text}");
+        assert!(text.contains("provost operator setup-link --data /srv/p\n"), "{text}");
+        let owned = Started { has_owner: true, ..started(None) };
+        assert!(!banner(&owned, "/srv/p").contains("first owner"));
     }
 
     #[test]

@@ -60,8 +60,10 @@ pub struct Started {
     pub scim_endpoint: String,
     /// The first token, on the first start only.
     pub first_token: Option<String>,
-    /// Where the first owner of the console makes themselves, while there is none.
+    /// Where the first owner of the console makes themselves; on the first start only, as the token is.
     pub setup_link: Option<String>,
+    /// Whether the console has an owner: later starts say how to get another link while it has none.
+    pub has_owner: bool,
     /// Where the data lies.
     pub data: PathBuf,
 }
@@ -114,7 +116,11 @@ pub async fn run(
     let config = Config { listen, ..config };
     let app = App::open(config.clone())?;
     let first_token = app.first_token().await.map_err(|error| StartError::Other(error.to_scim("").detail))?;
-    let setup_code = operators::setup_code(&app).await.map_err(|error| StartError::Other(error.to_scim("").detail))?;
+    let setup_code = match &first_token {
+        Some(_) => operators::setup_code(&app).await.map_err(|error| StartError::Other(error.to_scim("").detail))?,
+        None => None,
+    };
+    let has_owner = app.store().read(|r| r.has_owner()).await.map_err(StartError::Store)?;
     let workers = worker::start(&app);
     let router = routes::router(app.clone());
     let socket = bind_socket(&config);
@@ -125,6 +131,7 @@ pub async fn run(
         scim_endpoint: format!("{url}/scim/v2"),
         first_token,
         setup_link: setup_code.map(|code| format!("{url}/setup?code={code}")),
+        has_owner,
         data: config.data.clone(),
     });
     tokio::select! {

@@ -47,6 +47,8 @@ fn the_first_start_prints_what_is_needed_and_the_next_no_secret() {
     let first = Server::start_in(&data);
     let printed = first.printed().join("\n");
     let token = first.printed_token();
+    let (_, code) = printed.split_once("/setup?code=").expect("a link for the first owner");
+    let code = code.split_whitespace().next().expect("a code").to_owned();
     for line in ["console", "SCIM endpoint", "token", "data"] {
         assert!(printed.lines().any(|have| have.starts_with(line)), "{line} is not in: {printed}");
     }
@@ -62,7 +64,10 @@ fn the_first_start_prints_what_is_needed_and_the_next_no_secret() {
 
     let second = Server::start_in(&data);
     let printed = second.printed().join("\n");
-    assert!(!printed.contains("pv_"), "no secret again: {printed}");
+    assert!(!printed.contains("pv_") && !printed.contains("code="), "no secret again: {printed}");
+    assert!(printed.contains("provost operator setup-link --data"), "{printed}");
+    let setup = Request::new("GET", format!("/setup?code={code}"));
+    assert_eq!(second.send(&setup).unwrap().status, 200, "the link of the first start is good until somebody used it");
     assert!(!second.errors().contains(&token));
     assert_eq!(second.send(&users).unwrap().json()["totalResults"], 1, "everything is kept");
     second.signal("INT");

@@ -72,7 +72,7 @@ pub(super) async fn invite(
     shown(201, &with_link(&app, &made, &code))
 }
 
-/// A link for the first owner, as `serve` prints one at its start.
+/// A link for the first owner, as the first start of `serve` prints one.
 pub(super) async fn setup_link(State(app): State<App>, Extension(actor): Extension<Arc<Actor>>) -> ApiResult {
     actor.at_least(Role::Owner)?;
     let has_one = || Error::new(Code::IN_USE, "there is an owner already; owners send links from Settings");

@@ -107,7 +107,7 @@ async fn login(State(app): State<App>, visitor: Visitor) -> Shown {
 fn no_owner(theme: Theme) -> Response<Body> {
     let body = html! {
         h1 { "Nobody owns this server yet" }
-        p .lead { "The one-time link for the first owner was printed when the server started." }
+        p .lead { "The one-time link for the first owner was printed when the server started for the first time." }
         p { "If it is lost, make another on the machine that the server runs on:" }
         (parts::code("Command", "provost operator setup-link"))
     };
