@@ -35,7 +35,7 @@ pub(super) fn files(fits: impl Fn(&str) -> bool) -> Vec<Text> {
             let kind = fs::symlink_metadata(&path).unwrap().file_type();
             if kind.is_dir() && !matches!(name.as_str(), ".git" | ".venv" | "target" | "provost-data") {
                 folders.push(path);
-            } else if kind.is_file() && fits(&name) {
+            } else if kind.is_file() && name != ".git" && fits(&name) {
                 // Not text, or gone since the folder was read: nothing to look at.
                 if let Ok(text) = fs::read_to_string(&path) {
                     found.push(Text { path: name, text });
