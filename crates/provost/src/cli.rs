@@ -12,6 +12,7 @@ pub use console::*;
 pub use transfer::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use server::egress::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -162,6 +163,15 @@ pub struct Serve {
     /// The address under which clients reach the server, if it is not the one it listens on
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub base_url: Option<String>,
+    /// Let apps be on this machine and in private networks, also without TLS; otherwise only the internet is called
+    #[arg(long)]
+    pub allow_private_targets: bool,
+    /// Let apps be in this network, also without TLS: 10.20.0.0/16, or one address; may be given several times
+    #[arg(long, value_name = "NETWORK")]
+    pub allow_target: Vec<Network>,
+    /// Certificates of authorities that are trusted beside the system's when apps are called, as PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub target_ca_file: Option<PathBuf>,
     /// How log lines look
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,

@@ -6,9 +6,10 @@ use crate::client::{DATABASE, data_folder, database};
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Output, write_out};
 use serde_json::json;
+use server::egress::{Authorities, Targets};
 use server::{Config, StartError, Started};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
@@ -18,6 +19,7 @@ pub async fn serve(arguments: &Serve, global: &Global, environment: &Environment
     let mut config = Config::new(data_folder(global, environment), arguments.listen);
     config.database = database(global, environment)?;
     config.public_url = arguments.base_url.as_deref().map(base_url).transpose()?;
+    config.targets = targets(arguments)?;
     let failed = |error: io::Error| Failure::new(Exit::Failed, format!("signals cannot be listened to: {error}"), "");
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -34,6 +36,21 @@ pub async fn serve(arguments: &Serve, global: &Global, environment: &Environment
     };
     let data = config.data.clone();
     server::run(config, |started| announce(started, out), stop).await.map_err(|error| start_failure(&error, &data))
+}
+
+fn targets(arguments: &Serve) -> Result<Targets> {
+    let read = |path: &PathBuf| {
+        let pem = std::fs::read(path).map_err(|error| error.to_string());
+        pem.and_then(|pem| Authorities::parse(&pem)).map_err(|error| {
+            let fix = "name a readable file with certificates between BEGIN CERTIFICATE and END CERTIFICATE";
+            Failure::new(Exit::Configuration, format!("{} holds no certificates: {error}", path.display()), fix)
+        })
+    };
+    Ok(Targets {
+        private: arguments.allow_private_targets,
+        networks: arguments.allow_target.clone(),
+        authorities: arguments.target_ca_file.as_ref().map(read).transpose()?.unwrap_or_default(),
+    })
 }
 
 fn base_url(text: &str) -> Result<String> {

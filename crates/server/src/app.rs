@@ -3,6 +3,7 @@
 use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
+use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::operators::Desks;
@@ -37,6 +38,7 @@ struct Inner {
     gate: Semaphore,
     events: Events,
     desks: Desks,
+    egress: Egress,
     log: mpsc::Sender<LogEntry>,
     log_out: Mutex<Option<mpsc::Receiver<LogEntry>>>,
     log_dropped: AtomicU64,
@@ -57,6 +59,7 @@ impl App {
             store,
             clock: config.clock.clone(),
             node: request_id(),
+            egress: Egress::new(config.targets.clone()),
             config,
             tenants: Tenants::default(),
             reloading: AsyncMutex::new(()),
@@ -126,6 +129,11 @@ impl App {
     /// What signing in needs between requests.
     pub(crate) fn desks(&self) -> &Desks {
         &self.0.desks
+    }
+
+    /// The way out to other servers.
+    pub fn egress(&self) -> &Egress {
+        &self.0.egress
     }
 
     /// Hands a log entry to the worker that writes them in batches.

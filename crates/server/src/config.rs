@@ -1,6 +1,7 @@
 //! What the server is told at its start. The only place that reads the environment.
 
 use crate::clock::Clock;
+use crate::egress::Targets;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -15,6 +16,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address by which clients call it, if a proxy stands in front: `https://scim.example.com`.
     pub public_url: Option<String>,
+    /// Where it may send requests itself, besides the internet.
+    pub targets: Targets,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -22,7 +25,7 @@ pub struct Config {
 impl Config {
     /// With everything else as a newcomer wants it.
     pub fn new(data: PathBuf, listen: SocketAddr) -> Self {
-        Self { data, database: None, listen, public_url: None, clock: Clock::system() }
+        Self { data, database: None, listen, public_url: None, targets: Targets::default(), clock: Clock::system() }
     }
 }
 

@@ -9,6 +9,7 @@ mod auth;
 mod clock;
 mod config;
 mod console;
+pub mod egress;
 mod error;
 mod events;
 pub mod limits;

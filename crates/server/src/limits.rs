@@ -94,3 +94,17 @@ pub const RELOAD_RETRY: Duration = Duration::from_millis(250);
 pub const JOB_LEASE: i64 = 60 * 1_000_000;
 /// How long a job that the database did not take rests.
 pub const JOBS_RETRY: Duration = Duration::from_secs(5);
+/// Longest address that the server calls.
+pub const OUTBOUND_URL_BYTES_MAX: usize = 8 << 10;
+/// Longest time for a connection to a target: the lookup of its name, TCP and TLS.
+pub const OUTBOUND_CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Longest time for a request to a target with its whole answer, unless the caller says otherwise.
+pub const OUTBOUND_TIME: Duration = Duration::from_secs(30);
+/// Largest answer of a target; a group of 100 000 members has to fit.
+pub const OUTBOUND_BYTES_MAX: usize = 16 << 20;
+/// Most headers of a target's answer.
+pub const OUTBOUND_HEADERS_MAX: usize = 100;
+/// How long an idle connection to a target is kept.
+pub const OUTBOUND_IDLE_TIME: Duration = Duration::from_secs(20);
+/// Most idle connections that are kept to one target.
+pub const OUTBOUND_IDLE_MAX: usize = 64;

@@ -15,6 +15,7 @@ mod console_assets;
 mod console_gates;
 mod console_sign_in;
 mod desk;
+mod egress;
 mod pages_content;
 mod pages_forms;
 mod pages_lists;
