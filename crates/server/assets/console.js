@@ -98,6 +98,8 @@
     if (paused && topics.has(from)) event.preventDefault();
   });
   document.addEventListener("live", () => { if (!paused) state("live", "Live"); });
+  // A person's own page goes with their session.
+  document.addEventListener("ended", () => location.reload());
   document.addEventListener("htmx:sse:close", () => state("lost", "Not live"));
   document.addEventListener("htmx:sse:error", () => state("lost", "Reconnecting"));
   // A page that is left lets go of its stream, also of one that was not answered yet: kept by the browser for the way

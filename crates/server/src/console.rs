@@ -20,15 +20,16 @@ mod live;
 mod operators;
 mod packed;
 mod pages;
-mod parts;
+pub(crate) mod parts;
 mod passkeys;
 mod shell;
 mod trail;
 
-pub(crate) use desk::{Desk, Flash, Form, Theme, visitor};
+pub(crate) use desk::{Desk, Flash, Form, Theme, origin_of, see_other, visitor};
 pub(crate) use fault::{Fault, Shown, sentence};
 pub(crate) use icon::Icon;
-pub(crate) use shell::{Nav, Page, bare, fragment, page, settings_tabs};
+pub(crate) use live::event_stream;
+pub(crate) use shell::{Nav, Page, bare, fragment, initials, page, settings_tabs};
 
 use crate::app::App;
 use axum::body::Body;
@@ -60,6 +61,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .merge(entry::public())
         .merge(pages::public())
         .merge(passkeys::public())
+        .merge(crate::person::router())
         .layer(middleware::from_fn_with_state(app.clone(), desk::guard));
     signed_in
         .merge(open)

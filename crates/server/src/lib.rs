@@ -15,6 +15,7 @@ mod events;
 pub mod limits;
 mod operators;
 mod passkeys;
+mod person;
 mod pieces;
 mod query;
 mod record;

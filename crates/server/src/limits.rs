@@ -54,6 +54,10 @@ pub const SESSION_IDLE: i64 = 12 * 3_600 * 1_000_000;
 pub const SIGN_IN_RECENT: i64 = 900 * 1_000_000;
 /// Microseconds after which a session of the console ends, used or not.
 pub const SESSION_LIFE: i64 = 7 * 86_400 * 1_000_000;
+/// Microseconds after which the session of a person of a directory ends; a connection may say less.
+pub const PERSON_SESSION_LIFE: i64 = 24 * 3_600 * 1_000_000;
+/// How often a person's open page looks whether their session is still there.
+pub const PERSON_LOOK: Duration = Duration::from_millis(500);
 /// Shortest password of an operator in characters.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Longest password of an operator in bytes; hashing more would only cost time.

@@ -83,6 +83,22 @@ pub(crate) struct Asked {
     pub(crate) started: Stopwatch,
 }
 
+impl Asked {
+    /// A request of a browser for a page or by a form, none of whose content is logged.
+    pub(crate) fn of_page(visit: &crate::person::Visit, method: Method, path: &str, started: Stopwatch) -> Self {
+        Self {
+            request_id: crate::app::request_id(),
+            method,
+            path: format!("{}{path}", visit.tenant.root()),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            origin: visit.origin.clone(),
+            started,
+        }
+    }
+}
+
 impl Cx {
     pub(crate) fn dialect(&self) -> &Dialect {
         &self.tenant.tenant.settings.dialect

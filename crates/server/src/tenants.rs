@@ -37,6 +37,11 @@ impl TenantState {
         Ok(Self { tenant, types, secrets })
     }
 
+    /// What its addresses begin with, besides those of its SCIM endpoints: nothing for the default tenant.
+    pub(crate) fn root(&self) -> String {
+        if self.tenant.name == DEFAULT { String::new() } else { format!("/t/{}", self.tenant.name) }
+    }
+
     /// The same with every operation switched on: the switches say what identity providers may do, not operators.
     pub(crate) fn unlocked(&self) -> store::Result<Self> {
         let mut tenant = self.tenant.clone();

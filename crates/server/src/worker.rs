@@ -1,4 +1,4 @@
-//! What goes on beside the requests: the log entries of reads, old log entries, the last use of tokens.
+//! What goes on beside the requests: the log entries of reads, old log entries and sign-ins, the last use of tokens.
 
 use crate::app::App;
 use crate::events::Topic;
@@ -111,6 +111,9 @@ async fn prune(app: App) {
         let name = state.tenant.name.clone();
         if let Err(error) = app.store().write_in(tenant, move |w| w.log_prune(tenant, &limits, now)).await {
             tracing::warn!(%error, tenant = name, "old log entries were not taken away");
+        }
+        if let Err(error) = app.store().write_in(tenant, move |w| w.sign_ins_prune(tenant, now)).await {
+            tracing::warn!(%error, tenant = name, "sign-ins that ran out were not taken away");
         }
     }
 }

@@ -21,9 +21,11 @@ mod manager;
 mod members;
 mod migrate;
 mod operators;
+mod people;
 mod queue;
 mod render;
 mod resources;
+mod saml;
 mod seal;
 mod search;
 mod sessions;
@@ -42,8 +44,12 @@ pub use log::{LogEntry, LogQuery};
 pub use log_count::{LogCount, SLOT};
 pub use members::MembersChanged;
 pub use operators::{EntryLink, Operator, Passkey, Role, Throttle};
+pub use people::{PersonSession, SamlSession};
 pub use render::Comma;
 pub use resources::{Deleted, Policy, Stored};
+pub use saml::{
+    KeyState, SamlAttribute, SamlBinding, SamlConnection, SamlKey, SamlMatch, SamlPurpose, SamlRequest, SamlSettings,
+};
 pub use seal::Sealer;
 pub use search::{Page, Position, Query, Sort, Start};
 pub use sessions::Session;

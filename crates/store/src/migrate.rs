@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_console.sql"),
     include_str!("../migrations/0003_pages.sql"),
     include_str!("../migrations/0004_claims.sql"),
+    include_str!("../migrations/0005_saml.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

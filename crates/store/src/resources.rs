@@ -30,6 +30,17 @@ pub struct Stored {
     pub resource: Resource,
 }
 
+impl Stored {
+    /// Whether a user may come in; who says nothing of it is active.
+    pub fn is_active(&self) -> bool {
+        is_active(&self.resource)
+    }
+}
+
+fn is_active(resource: &Resource) -> bool {
+    resource.attributes.get("active") != Some(&Value::Bool(false))
+}
+
 /// How a new resource comes to its id, and how managers are found.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy<'a> {
@@ -188,7 +199,7 @@ impl Writer {
 
     /// Stores a new state of a resource that was read in this write; the version goes up by one. `Stale` if
     /// it is not the version that is there. Costs the document, and the index rows in which the two states
-    /// differ.
+    /// differ. Whoever is deactivated is signed out.
     pub fn update(
         &mut self,
         tenant: TenantId,
@@ -213,6 +224,9 @@ impl Writer {
         self.index(tenant, resource_type, stored.rid, &old, &new)?;
         let raw = rendered.manager.map(|(raw, ..)| raw);
         if resource_type.is_user() {
+            if stored.is_active() && !is_active(resource) {
+                self.person_sessions_end(tenant, &stored.id)?;
+            }
             let old = identifiers(&stored.resource, resource_type, &stored.id);
             let new = identifiers(resource, resource_type, &stored.id);
             self.relink(tenant, resource_type, old.symmetric_difference(&new), manager_match)?;
@@ -235,8 +249,8 @@ impl Writer {
         Ok(Stored { version: stored.version + 1, modified_at, member_count, ..stored.clone() })
     }
 
-    /// Removes a resource: its rows, its memberships in both directions, the links of those whose manager it
-    /// was. Its id and externalId stay behind as a tombstone. Costs what it holds and what it is in.
+    /// Removes a resource: its rows, its sessions, its memberships in both directions, the links of those whose manager
+    /// it was. Its id and externalId stay behind as a tombstone. Costs what it holds and what it is in.
     pub fn delete(
         &mut self,
         tenant: TenantId,
@@ -258,6 +272,7 @@ impl Writer {
             self.execute("delete from member where tenant = ?1 and group_rid = ?2", (tenant.0, stored.rid))?;
         }
         if resource_type.is_user() {
+            self.person_sessions_end(tenant, &stored.id)?;
             self.execute("delete from manager_link where rid = ?1", [stored.rid])?;
             self.relink_of(tenant, resource_type, stored.rid, manager_match)?;
         }

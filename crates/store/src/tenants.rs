@@ -375,7 +375,7 @@ impl Writer {
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.tell_nodes();
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 17] = [
+        const TABLES: [&str; 22] = [
             "resource_count",
             "unique_value",
             "attribute_value",
@@ -392,6 +392,11 @@ impl Writer {
             "job",
             "setup_link",
             "token",
+            "saml_connection",
+            "saml_key",
+            "saml_request",
+            "saml_replay",
+            "person_session",
             "resource",
         ];
         for table in TABLES {

@@ -35,13 +35,18 @@ async fn events(cx: Desk, headers: HeaderMap) -> Shown {
     let resumes = headers.contains_key("last-event-id");
     let (pieces, out) = mpsc::channel(PIECES_MAX);
     tokio::spawn(tell(cx, resumes, pieces));
-    let mut response = Response::new(Body::new(Stream(out)));
+    Ok(event_stream(out))
+}
+
+/// A stream of events as an answer.
+pub(crate) fn event_stream(pieces: mpsc::Receiver<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::new(Stream(pieces)));
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // nginx and its kind would otherwise gather what should come at once.
     answer.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 /// Which topics a page has to hear about.

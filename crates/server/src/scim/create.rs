@@ -67,7 +67,7 @@ pub(super) fn put(
     trace.created(&resource, rt, &cx.tenant.secrets);
     let members = members.map(|members| vec![MemberOp::Add(members)]).unwrap_or_default();
     let joined = save::apply_members(w, cx, trace, rt, &stored, &members)?;
-    save::change(w, cx, rt, &stored.id, store::ChangeKind::Created, object!({"active": save::is_active(&stored)}))?;
+    save::change(w, cx, rt, &stored.id, store::ChangeKind::Created, object!({"active": stored.is_active()}))?;
     save::change_members(w, cx, rt, &stored.id, &joined)?;
     Ok(stored)
 }

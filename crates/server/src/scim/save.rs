@@ -72,21 +72,16 @@ pub(super) fn save(
         change_members(w, cx, rt, &stored.id, &moved)?;
         return Ok(Saved { stored });
     }
-    let was_active = is_active(&stored);
+    let was_active = stored.is_active();
     let stored = w.update(tenant, rt, &stored, &new, cx.now, &cx.tenant.tenant.settings.manager_match)?;
     let mut what = Map::from_iter([("attributes".to_owned(), json!(changed))]);
-    if was_active != is_active(&stored) {
+    if was_active != stored.is_active() {
         trace.step(if was_active { "deactivated" } else { "activated" });
-        what.insert("active".into(), is_active(&stored).into());
+        what.insert("active".into(), stored.is_active().into());
     }
     change(w, cx, rt, &stored.id, ChangeKind::Updated, Value::Object(what))?;
     change_members(w, cx, rt, &stored.id, &moved)?;
     Ok(Saved { stored })
-}
-
-/// Whether a user may come in; who says nothing of it is active.
-pub(super) fn is_active(stored: &Stored) -> bool {
-    stored.resource.attributes.get("active") != Some(&Value::Bool(false))
 }
 
 /// Carries the membership changes out and reports what was left out.

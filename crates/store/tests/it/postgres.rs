@@ -17,6 +17,8 @@ mod members;
 mod nodes;
 #[path = "operators.rs"]
 mod operators;
+#[path = "people.rs"]
+mod people;
 #[path = "resources.rs"]
 mod resources;
 #[path = "support.rs"]

@@ -1,0 +1,196 @@
+//! A person's own page: who the application takes them for. It goes the moment that their session does.
+
+use super::{Person, Visit, end, find};
+use crate::admin::directory::{self, Found};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::clock::Stopwatch;
+use crate::console::parts::{self, Tone, definitions, when};
+use crate::console::{Fault, Form, Icon, Shown, bare, event_stream, initials, see_other};
+use crate::error::Error;
+use crate::limits;
+use crate::record::{self, Trace};
+use crate::scim::Asked;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Response, StatusCode, header};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use maud::{Markup, html};
+use scim::Code;
+use serde::Deserialize;
+use store::GroupView;
+use tokio::sync::mpsc;
+
+/// Pieces of a stream that wait for a slow browser.
+const PIECES_MAX: usize = 4;
+/// Groups that are named one by one.
+const GROUPS_MAX: usize = 100;
+
+/// `/me` of every tenant.
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/me", get(me))
+        .route("/me/events", get(events))
+        .route("/me/sign-out", post(sign_out))
+        .route("/t/{tenant}/me", get(me))
+        .route("/t/{tenant}/me/events", get(events))
+        .route("/t/{tenant}/me/sign-out", post(sign_out))
+}
+
+/// `GET /me`.
+async fn me(visit: Visit) -> Shown {
+    let Some(person) = visit.person().await? else { return Ok(nobody(&visit)) };
+    let base = visit.app.base_url(&visit.tenant, &visit.headers)?;
+    let found = directory::find(&visit.app, &visit.tenant, &base, "User", &person.user.id).await?;
+    Ok(bare(visit.theme, &found.name(), profile(&visit, &person, &found)))
+}
+
+fn nobody(visit: &Visit) -> Response<Body> {
+    let body = html! {
+        h1 { "You are not signed in" }
+        p .lead { "Your session has ended, or there was none." }
+    };
+    let mut page = bare(visit.theme, "You are not signed in", body);
+    *page.status_mut() = StatusCode::UNAUTHORIZED;
+    page
+}
+
+fn profile(visit: &Visit, person: &Person, found: &Found) -> Markup {
+    let root = visit.tenant.root();
+    html! {
+        div .me-head {
+            span .avatar.large aria-hidden="true" { (initials(&found.name())) }
+            div { h1 { (found.name()) } p .lead { (found.text("userName")) } }
+        }
+        (details(person, found, visit.now))
+        h2 { "Groups" }
+        (groups(&found.groups))
+        form method="post" action={ (root) "/me/sign-out" } {
+            input type="hidden" name="csrf" value=(person.form_token(&visit.app));
+            button .main.wide type="submit" { (Icon::Out.svg()) "Sign out" }
+        }
+        // Hears when the session ends; without a script the next click does.
+        span hx-sse:connect={ (root) "/me/events" } hidden {}
+    }
+}
+
+fn details(person: &Person, found: &Found, now: i64) -> Markup {
+    let manager = found.manager.as_ref().map(|m| m.display.clone().unwrap_or_else(|| m.raw.clone()));
+    let first = |list: &str| {
+        let elements = found.document.get(list).and_then(|list| list.as_array()).into_iter().flatten();
+        let mut values = elements.filter_map(|element| element.get("value")?.as_str());
+        values.next().map(str::to_owned)
+    };
+    let told = [
+        ("E-mail", first("emails")),
+        ("Phone", first("phoneNumbers")),
+        ("Title", Some(found.text("title").to_owned()).filter(|title| !title.is_empty())),
+        ("Manager", manager),
+    ];
+    let mut rows: Vec<(&str, Markup)> =
+        told.into_iter().filter_map(|(word, value)| Some((word, html! { (value?) }))).collect();
+    let how = match person.session.method.as_str() {
+        "saml" => "with SAML",
+        "passkey" => "with a passkey",
+        _ => "with a password",
+    };
+    rows.push(("Signed in", html! { (when(person.session.authenticated_at, now)) " " (how) }));
+    rows.push(("Id", html! { code .wrap { (found.id) } }));
+    definitions(&rows)
+}
+
+fn groups(groups: &[GroupView]) -> Markup {
+    html! {
+        @if groups.is_empty() { p .quiet { "None." } } @else {
+            ul .plain-list {
+                @for group in groups.iter().take(GROUPS_MAX) {
+                    li {
+                        (group.display.as_deref().unwrap_or(&group.id))
+                        @if !group.direct { " " (parts::badge(Tone::Quiet, "through another group")) }
+                    }
+                }
+                @if groups.len() > GROUPS_MAX { li .quiet { "and " (groups.len() - GROUPS_MAX) " more" } }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct SignOut {
+    csrf: String,
+}
+
+/// `POST /me/sign-out`. Repeating it does nothing.
+async fn sign_out(visit: Visit, Form(form): Form<SignOut>) -> Shown {
+    let home = format!("{}/me", visit.tenant.root());
+    let Some(person) = visit.person().await? else { return Ok(see_other(&home)) };
+    if !person.sent(&visit.app, &form.csrf) {
+        let detail = "the form was not sent by a page of this session; nothing was changed";
+        return Err(Error::new(Code::FOREIGN_FORM, detail).into());
+    }
+    let cookie = end(&visit.app, &person).await?;
+    note(&visit, &person, "signed out");
+    let mut response = see_other(&home);
+    cookie.into_iter().for_each(|cookie| {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    });
+    Ok(response)
+}
+
+/// An entry of the log about a session.
+fn note(visit: &Visit, person: &Person, step: &str) {
+    let asked = Asked::of_page(visit, Method::POST, "/me/sign-out", Stopwatch::start());
+    let mut trace = Trace::default();
+    trace.step(step);
+    trace.resource = Some(("User".to_owned(), person.user.id.clone()));
+    let actor = person.actor(&visit.origin);
+    record::later(&visit.app, &visit.tenant, &asked, Some(&actor), &trace, &Answer::empty(303), visit.now);
+}
+
+/// `GET /me/events`: says `ended` when the session does.
+async fn events(visit: Visit) -> Shown {
+    let Some(person) = visit.person().await? else {
+        return Err(Error::new(Code::SIGN_IN, "you are not signed in, or not any more").into());
+    };
+    let whose = format!("person {}", person.session.id);
+    if !visit.app.desks().stream_open(&whose) {
+        return Err(Fault::from(Error::busy(Code::STREAMS, "too many live pages are open; close some")));
+    }
+    let (pieces, out) = mpsc::channel(PIECES_MAX);
+    tokio::spawn(async move {
+        watch(&visit, pieces).await;
+        visit.app.desks().stream_close(&whose);
+    });
+    Ok(event_stream(out))
+}
+
+/// Looks at the session until it ends or the page goes away. It looks instead of listening, because a session ends on
+/// any node and by time as well.
+async fn watch(visit: &Visit, pieces: mpsc::Sender<Bytes>) {
+    let (_listener, mut stopping) = visit.app.events().listen();
+    let mut look = tokio::time::interval(limits::PERSON_LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut heartbeat = tokio::time::interval(limits::STREAM_HEARTBEAT);
+    loop {
+        let told: &[u8] = tokio::select! {
+            _ = look.tick() => match still_there(visit).await {
+                true => continue,
+                false => b"event: ended\ndata: 1\n\n",
+            },
+            _ = heartbeat.tick() => b"retry: 2000\n: still here\n\n",
+            () = pieces.closed() => return,
+            _ = stopping.changed() => return,
+        };
+        let ends = told.starts_with(b"event");
+        if pieces.send(Bytes::copy_from_slice(told)).await.is_err() || ends {
+            return;
+        }
+    }
+}
+
+/// A database that does not answer for a moment signs nobody out.
+async fn still_there(visit: &Visit) -> bool {
+    let now = visit.app.clock().now();
+    !matches!(find(&visit.app, &visit.tenant, &visit.headers, now).await, Ok(None))
+}

@@ -1,0 +1,166 @@
+//! Sessions of the directory's persons. Only a hash of the cookie is here, so that whoever reads the database is not
+//! signed in.
+//!
+//! Invariant: who is not there or not active has no session. Beginning one looks at the person in its transaction, and
+//! what deactivates or deletes a person ends their sessions in its own (`resources`).
+
+use crate::db::{Reader, Row, Writer, params};
+use crate::resources::Stored;
+use crate::{Result, TenantId};
+use scim::ResourceType;
+
+/// One sign-in of a person that has not ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PersonSession {
+    /// SHA-256 of the cookie.
+    pub hash: [u8; 32],
+    /// What it is ended by; no secret.
+    pub id: String,
+    /// Whose directory.
+    pub tenant: TenantId,
+    /// Id of the person's resource.
+    pub person: String,
+    /// When it began.
+    pub created_at: i64,
+    /// When the person proved who they are, maybe somewhere else and earlier.
+    pub authenticated_at: i64,
+    /// When it ends by itself.
+    pub expires_at: i64,
+    /// How they signed in: `saml`, `password`, `passkey`.
+    pub method: String,
+    /// From where.
+    pub address: String,
+    /// By which browser.
+    pub agent: String,
+    /// What a sign-in by SAML leaves for logout.
+    pub saml: Option<SamlSession>,
+}
+
+/// The other side's names of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SamlSession {
+    /// Which connection.
+    pub connection: String,
+    /// What the identity provider calls the person: JSON, compared as text.
+    pub name_id: String,
+    /// What it calls the session.
+    pub session_index: Option<String>,
+}
+
+const COLUMNS: &str = "hash, id, tenant, person, created_at, authenticated_at, expires_at, method, address, agent, \
+                       connection, name_id, session_index";
+
+fn session(row: &Row<'_>) -> Result<PersonSession> {
+    let connection: Option<String> = row.get(10)?;
+    let name_id: Option<String> = row.get(11)?;
+    let session_index = row.get(12)?;
+    let names = connection.zip(name_id);
+    Ok(PersonSession {
+        hash: row.get(0)?,
+        id: row.get(1)?,
+        tenant: TenantId(row.get(2)?),
+        person: row.get(3)?,
+        created_at: row.get(4)?,
+        authenticated_at: row.get(5)?,
+        expires_at: row.get(6)?,
+        method: row.get(7)?,
+        address: row.get(8)?,
+        agent: row.get(9)?,
+        saml: names.map(|(connection, name_id)| SamlSession { connection, name_id, session_index }),
+    })
+}
+
+impl Reader {
+    /// The session of a cookie in this tenant and the person it belongs to, if it has not run out and they are active.
+    pub fn person_session(
+        &self,
+        tenant: TenantId,
+        users: &ResourceType,
+        hash: &[u8; 32],
+        now: i64,
+    ) -> Result<Option<(PersonSession, Stored)>> {
+        let sql = format!("select {COLUMNS} from person_session where hash = ?1 and tenant = ?2 and expires_at > ?3");
+        let Some(found) = self.first(&sql, (hash.as_slice(), tenant.0, now), session)? else { return Ok(None) };
+        let person = self.find(tenant, users, &found.person)?.filter(Stored::is_active);
+        Ok(person.map(|person| (found, person)))
+    }
+
+    /// A person's sessions that have not run out, the newest first.
+    pub fn person_sessions(&self, tenant: TenantId, person: &str, now: i64) -> Result<Vec<PersonSession>> {
+        let sql = format!(
+            "select {COLUMNS} from person_session where tenant = ?1 and person = ?2 and expires_at > ?3
+             order by created_at desc, id"
+        );
+        self.all(&sql, (tenant.0, person, now), session)
+    }
+}
+
+impl Writer {
+    /// Begins a session; whether the person is there and active, without which there is none.
+    pub fn person_session_insert(&mut self, users: &ResourceType, new: &PersonSession) -> Result<bool> {
+        let person = self.find(new.tenant, users, &new.person)?;
+        if !person.is_some_and(|person| person.is_active()) {
+            return Ok(false);
+        }
+        let sql = format!(
+            "insert into person_session ({COLUMNS})
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+        );
+        let saml = new.saml.as_ref();
+        self.execute(
+            &sql,
+            params![
+                new.hash.as_slice(),
+                new.id,
+                new.tenant.0,
+                new.person,
+                new.created_at,
+                new.authenticated_at,
+                new.expires_at,
+                new.method,
+                new.address,
+                new.agent,
+                saml.map(|saml| saml.connection.as_str()),
+                saml.map(|saml| saml.name_id.as_str()),
+                saml.and_then(|saml| saml.session_index.as_deref())
+            ],
+        )?;
+        Ok(true)
+    }
+
+    /// Ends one session by its id; whether there was one.
+    pub fn person_session_end(&mut self, tenant: TenantId, id: &str) -> Result<bool> {
+        Ok(self.execute("delete from person_session where tenant = ?1 and id = ?2", (tenant.0, id))? > 0)
+    }
+
+    /// Ends all sessions of a person; how many there were.
+    pub fn person_sessions_end(&mut self, tenant: TenantId, person: &str) -> Result<usize> {
+        self.execute("delete from person_session where tenant = ?1 and person = ?2", (tenant.0, person))
+    }
+
+    /// Ends the sessions that the identity provider of a connection names: those of a person with this index, or all
+    /// of them. Answers the persons whose sessions ended.
+    pub fn person_sessions_logout(
+        &mut self,
+        tenant: TenantId,
+        connection: &str,
+        name_id: &str,
+        indexes: &[String],
+    ) -> Result<Vec<String>> {
+        let sql = "delete from person_session where tenant = ?1 and connection = ?2 and name_id = ?3
+                   and (?4 is null or session_index = ?4) returning person";
+        let all = [None];
+        let some: Vec<Option<&str>> = indexes.iter().map(|index| Some(index.as_str())).collect();
+        let wanted = if some.is_empty() { all.as_slice() } else { some.as_slice() };
+        let mut persons = Vec::new();
+        for index in wanted {
+            persons.extend(self.all(sql, (tenant.0, connection, name_id, *index), |row| row.get::<String>(0))?);
+        }
+        Ok(persons)
+    }
+
+    /// Ends the sessions of a connection that is switched off or taken away.
+    pub fn person_sessions_of_connection_end(&mut self, tenant: TenantId, connection: &str) -> Result<usize> {
+        self.execute("delete from person_session where tenant = ?1 and connection = ?2", (tenant.0, connection))
+    }
+}
