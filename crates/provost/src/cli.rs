@@ -5,10 +5,12 @@
 
 mod args;
 mod console;
+mod database;
 mod transfer;
 
 pub use args::*;
 pub use console::*;
+pub use database::*;
 pub use transfer::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -135,6 +137,9 @@ pub enum Command {
     Backup(Backup),
     /// Bring a backup into an empty folder
     Restore(Restore),
+    /// Move everything between a data folder and PostgreSQL
+    #[command(subcommand)]
+    Database(Database),
     /// What runs, where, and how much it holds
     Status,
     /// A completion script for a shell

@@ -61,25 +61,33 @@ pub fn database(global: &Global, environment: &Environment) -> Result<Option<ser
             return Err(Failure::usage("--database holds a password", fix));
         }
         (Some(url), _) => Some(url.clone()),
-        (None, Some(file)) => {
-            let text = std::fs::read_to_string(file).map_err(|error| {
-                let fix = "write the address into the file, alone, readable for Provost's user only";
-                Failure::new(Exit::Configuration, format!("{} cannot be read: {error}", file.display()), fix)
-            })?;
-            Some(text.trim().to_owned())
-        }
+        (None, Some(file)) => Some(address_in(file)?),
         (None, None) => environment.database.clone(),
     };
     let Some(url) = url else { return Ok(None) };
-    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-        let fix = "write it like postgres://user:password@host/database";
-        return Err(Failure::usage("the database's address is not one of PostgreSQL", fix));
+    Ok(Some(server::Database { url: checked_address(url)?, pooled: global.database_pooled }))
+}
+
+/// The address that a file holds, alone.
+pub fn address_in(file: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let fix = "write the address into the file, alone, readable for Provost's user only";
+        Failure::new(Exit::Configuration, format!("{} cannot be read: {error}", file.display()), fix)
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+/// The address, if it is one of PostgreSQL.
+pub fn checked_address(url: String) -> Result<String> {
+    if ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Ok(url);
     }
-    Ok(Some(server::Database { url, pooled: global.database_pooled }))
+    let fix = "write it like postgres://user:password@host/database";
+    Err(Failure::usage("the database's address is not one of PostgreSQL", fix))
 }
 
 /// Whether there is more than a name in front of the host.
-fn has_password(url: &str) -> bool {
+pub fn has_password(url: &str) -> bool {
     let behind = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = behind.split(['/', '?']).next().unwrap_or_default();
     authority.rsplit_once('@').is_some_and(|(who, _)| who.contains(':')) || behind.contains("password=")

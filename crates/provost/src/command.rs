@@ -4,6 +4,7 @@ mod attribute;
 mod audit;
 mod backup;
 mod check;
+mod database;
 mod directory;
 mod export;
 mod feed;
@@ -16,7 +17,7 @@ mod token;
 
 use crate::cli::{Cli, Command};
 use crate::client::{Client, encoded};
-use crate::failure::Result;
+use crate::failure::{Exit, Failure, Result};
 use crate::output::{Output, write_out};
 use crate::{Environment, serve};
 use clap::CommandFactory;
@@ -52,6 +53,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
     match &cli.command {
         Command::Serve(arguments) => return serve::serve(arguments, global, environment, out).await,
         Command::Restore(arguments) => return backup::restore(arguments, global, environment, out).await,
+        Command::Database(command) => return database::run(command, global, environment, out).await,
         Command::Completions { shell } => return completions(*shell),
         Command::Version => return version(out),
         _ => {}
@@ -75,7 +77,11 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Import(arguments) => import::run(&cx, &arguments).await,
         Command::Backup(arguments) => backup::backup(&cx, &arguments).await,
         Command::Status => status::run(&cx).await,
-        Command::Serve(_) | Command::Restore(_) | Command::Completions { .. } | Command::Version => Ok(()),
+        Command::Serve(_)
+        | Command::Restore(_)
+        | Command::Database(_)
+        | Command::Completions { .. }
+        | Command::Version => Ok(()),
     }
 }
 
@@ -88,6 +94,12 @@ fn completions(shell: clap_complete::Shell) -> Result<()> {
 fn version(out: Output) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     out.one("version", &json!({"version": version}), &format!("provost {version}"))
+}
+
+/// Work that waits for a disk, beside the threads that wait for nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Failure::new(Exit::Failed, format!("the work was broken off: {error}"), ""))
 }
 
 /// The rows of a list answer, and where it goes on.

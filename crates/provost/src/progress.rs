@@ -30,6 +30,13 @@ impl Progress {
         Self { out, bar, total, done: 0, told: 0, what }
     }
 
+    /// What it is about now; a bar shows it.
+    pub fn about(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{}: {what}", self.what));
+        }
+    }
+
     /// Now there is so much of it.
     pub fn at(&mut self, done: u64) {
         self.done = done;

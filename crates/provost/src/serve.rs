@@ -181,6 +181,11 @@ pub fn store_failure(error: &store::Error, data: &Path) -> Failure {
             format!("{} is another key than the one that this database's secrets are sealed with", path.display()),
             "copy secret.key from the data folder of another node of this database",
         ),
+        store::Error::Unfinished => Failure::new(
+            Exit::Configuration,
+            "the database is a copy that is not finished",
+            "stop the servers of its source, and run `provost database copy` again",
+        ),
         store::Error::Database(why) => Failure::new(
             Exit::Configuration,
             format!("the database cannot be used: {why}"),

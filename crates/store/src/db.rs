@@ -13,15 +13,16 @@ mod sqlite;
 mod value;
 mod writer;
 
+pub(crate) use connection::Connection;
 pub(crate) use postgres::Postgres;
 pub use reader::Reader;
-pub(crate) use value::{FromValue, Row, Sql, ToValue, Value, params};
+pub(crate) use sqlite::lock;
+pub(crate) use value::{FromValue, Kind, Params, Row, Sql, ToValue, Value, params};
 pub use writer::Writer;
 
 use crate::queue::Queue;
 use crate::seal::Sealer;
-use crate::{Error, Result, TenantId, migrate};
-use connection::Connection;
+use crate::{Error, Result, TenantId, copy, migrate};
 use lanes::Lanes;
 use postgres::{Monitor, Shared};
 use rusqlite::hooks::Wal;
@@ -38,6 +39,9 @@ use writer::Numbers;
 
 /// Prepared statements kept by each connection; all of ours and some hundred shapes of filters.
 const STATEMENTS_MAX: usize = 512;
+
+/// Page cache of a connection that copies.
+const COPY_CACHE_BYTES: i64 = 256 << 20;
 
 /// What can be chosen when a store is opened.
 #[derive(Clone, Debug)]
@@ -140,6 +144,9 @@ impl Store {
         forget_copies(folder);
         let connection = sqlite::open(&database, &options)?;
         migrate::sqlite(&connection)?;
+        if connection.query_row(copy::MARKED, [], |row| row.get::<_, i64>(0))? > 0 {
+            return Err(Error::Unfinished);
+        }
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
         let last: i64 = connection.query_row("select coalesce(max(seq), 0) from log", [], |row| row.get(0))?;
         let log_seq = Some(Arc::new(AtomicI64::new(last)));
@@ -167,6 +174,14 @@ impl Store {
         let key = folder.join("secret.key");
         let (sealer, generation) = first.alone(|| {
             migrate::postgres(&first)?;
+            let mut marked = 0_i64;
+            first.each(copy::MARKED, &[], &mut |row| {
+                marked = row.get(0)?;
+                Ok(false)
+            })?;
+            if marked > 0 {
+                return Err(Error::Unfinished);
+            }
             let sealer = own_key(&first, &key)?;
             let mut generation = 0;
             first.each("select value from meta where name = 'generation'", &[], &mut |row| {
@@ -447,7 +462,7 @@ fn own_key(database: &Postgres, path: &Path) -> Result<Sealer> {
         Ok(false)
     })?;
     let sealer = Sealer::open(path, known.is_none())?;
-    let digest = sealer.mac("nodes", b"this is the key");
+    let digest = key_digest(&sealer);
     match known {
         Some(known) if known == digest => {}
         Some(_) => return Err(Error::OtherKey(path.to_owned())),
@@ -456,6 +471,32 @@ fn own_key(database: &Postgres, path: &Path) -> Result<Sealer> {
         }
     }
     Ok(sealer)
+}
+
+/// What a database remembers of the key.
+pub(crate) fn key_digest(sealer: &Sealer) -> [u8; 32] {
+    sealer.mac("nodes", b"this is the key")
+}
+
+/// A connection of its own to a file that is there: for copying. Only to read means that nothing is written, not even by
+/// migrating.
+pub(crate) fn connect_file(database: &Path, only_read: bool) -> Result<Connection> {
+    let options = Options { cache_bytes: COPY_CACHE_BYTES, ..Options::default() };
+    let opened = if only_read { sqlite::open_to_read(database)? } else { sqlite::open(database, &options)? };
+    if !only_read {
+        migrate::sqlite(&opened)?;
+    }
+    Ok(Connection::Sqlite(Sqlite::new(opened)))
+}
+
+/// The same for a database of PostgreSQL.
+pub(crate) fn connect_database(url: &str, only_read: bool) -> Result<Connection> {
+    let postgres = Postgres::new(Arc::new(Shared::new(url, false)?.called("provost copy")))?;
+    postgres.start()?;
+    if !only_read {
+        postgres.alone(|| migrate::postgres(&postgres))?;
+    }
+    Ok(Connection::Postgres(Box::new(postgres)))
 }
 
 /// Waits for a thread to end, unless it is the one that asks: a closure may hold the last clone.

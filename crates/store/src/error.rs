@@ -35,6 +35,10 @@ pub enum Error {
     KeyMissing(PathBuf),
     /// The folder has another key than the one that the database's secrets are sealed with.
     OtherKey(PathBuf),
+    /// The database is the target of a copy that is not finished.
+    Unfinished,
+    /// The place where a copy should go holds something already; what, in words.
+    NotEmpty(String),
     /// The database cannot be worked with at all; why, in words.
     Database(String),
     /// The folder or a file in it cannot be used.
@@ -80,6 +84,10 @@ impl fmt::Display for Error {
                 "{} is another key than the one that this database's secrets are sealed with; copy the file from another node",
                 path.display()
             ),
+            Self::Unfinished => f.write_str(
+                "the database is an unfinished copy; run `provost database copy` again after its source was stopped",
+            ),
+            Self::NotEmpty(what) => write!(f, "{what} holds data already; a copy needs an empty place"),
             Self::Database(why) => write!(f, "the database cannot be used: {why}"),
             Self::Folder { path, source } => write!(f, "{} cannot be used: {source}", path.display()),
             Self::Broken(source) => write!(f, "the store is broken: {source}"),

@@ -7,6 +7,7 @@ mod audit;
 pub mod backup;
 mod browse;
 mod changes;
+pub mod copy;
 #[cfg(test)]
 mod costs;
 mod db;

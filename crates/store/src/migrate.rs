@@ -21,6 +21,11 @@ pub(crate) fn sqlite(connection: &Connection) -> Result<()> {
     run(connection, MIGRATIONS)
 }
 
+/// The version of this release.
+pub(crate) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// What only PostgreSQL has, with the first migration.
 const NODES: &str = include_str!("../migrations/postgres/nodes.sql");
 
@@ -33,7 +38,7 @@ pub(crate) fn postgres(database: &Postgres) -> Result<()> {
         found = row.get(0)?;
         Ok(false)
     })?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known();
     if found > known {
         return Err(Error::NewerDatabase { found, known });
     }

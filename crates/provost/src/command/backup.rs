@@ -1,6 +1,6 @@
 //! `provost backup` and `provost restore`.
 
-use super::{Cx, rows};
+use super::{Cx, blocking, rows};
 use crate::Environment;
 use crate::cli::{Backup, Global, Restore};
 use crate::client::{Client, data_folder};
@@ -71,12 +71,6 @@ fn shown(path: &Path, header: &Header) -> Value {
         "release": header.release,
         "databaseBytes": header.database_bytes,
     })
-}
-
-/// Work that waits for a disk, beside the threads that wait for nobody.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Failure::new(Exit::Failed, format!("the work was broken off: {error}"), ""))
 }
 
 fn refused(error: &Refused) -> Failure {

@@ -1,6 +1,7 @@
 //! Much at once: backup and restore, export and import, over every way to the data.
 
 mod backup;
+mod database;
 mod files;
 
 use crate::cli::Way;

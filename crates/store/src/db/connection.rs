@@ -2,18 +2,18 @@
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
-use super::value::{Params, Row, Value};
+use super::value::{Kind, Params, Row, Value};
 use crate::{Result, TenantId};
 
 /// One connection, used by one thread.
-pub(super) enum Connection {
+pub(crate) enum Connection {
     Sqlite(Sqlite),
     Postgres(Box<Postgres>),
 }
 
 impl Connection {
     /// Runs a statement that changes rows; answers how many.
-    pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
+    pub(crate) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
         match self {
             Self::Sqlite(sqlite) => params.lend(|params| sqlite.execute(sql, params)),
             Self::Postgres(postgres) => params.lend(|params| postgres.execute(sql, params)),
@@ -52,7 +52,7 @@ impl Connection {
 
     /// Hands out rows until there are no more, or the answer is that it is enough. No other statement may run on
     /// this connection meanwhile.
-    pub(super) fn each(
+    pub(crate) fn each(
         &self,
         sql: &str,
         params: impl Params,
@@ -64,8 +64,22 @@ impl Connection {
         }
     }
 
+    /// Adds rows that are not there yet, by the columns named.
+    pub(crate) fn load(&self, table: &str, columns: &str, kinds: &[Kind], rows: &[Vec<Value<'_>>]) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => {
+                let marks: Vec<String> = (1..=kinds.len()).map(|number| format!("?{number}")).collect();
+                let sql = format!("insert into {table} ({columns}) values ({})", marks.join(", "));
+                rows.iter().try_for_each(|row| sqlite.execute(&sql, row).map(|_| ()))
+            }
+            Self::Postgres(postgres) => {
+                postgres.load(&format!("copy {table} ({columns}) from stdin binary"), kinds, rows)
+            }
+        }
+    }
+
     /// Begins what a closure that reads sees: one state of the database.
-    pub(super) fn begin_read(&self) -> Result<()> {
+    pub(crate) fn begin_read(&self) -> Result<()> {
         match self {
             Self::Sqlite(sqlite) => sqlite.execute("begin", &[]).map(|_| ()),
             Self::Postgres(postgres) => {
@@ -93,7 +107,7 @@ impl Connection {
     }
 
     /// Begins a transaction that writes: to one tenant's rows, or to anything.
-    pub(super) fn begin_write(&self, lane: Option<TenantId>) -> Result<()> {
+    pub(crate) fn begin_write(&self, lane: Option<TenantId>) -> Result<()> {
         match self {
             Self::Sqlite(sqlite) => sqlite.execute("begin immediate", &[]).map(|_| ()),
             Self::Postgres(postgres) => postgres.begin_write(lane),
@@ -101,7 +115,7 @@ impl Connection {
     }
 
     /// Commits it; an error means that nothing of it is there.
-    pub(super) fn commit(&self) -> Result<()> {
+    pub(crate) fn commit(&self) -> Result<()> {
         match self {
             Self::Sqlite(sqlite) => sqlite.execute("commit", &[]).map(|_| ()),
             Self::Postgres(postgres) => postgres.commit(),

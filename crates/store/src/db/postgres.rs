@@ -15,7 +15,7 @@ pub(super) use monitor::Monitor;
 pub(super) use session::cell;
 
 use super::connection::Part;
-use super::value::{Row, Value};
+use super::value::{Kind, Row, Value};
 use crate::{Error, Result, TenantId};
 use session::{Failure, Session, told};
 use std::cell::{Cell, RefCell};
@@ -80,6 +80,12 @@ impl Shared {
         Ok(Self { config, named: !pooled, up: AtomicBool::new(true), look: Notify::new() })
     }
 
+    /// By another name than that of a server, by which they are told apart.
+    pub(super) fn called(mut self, name: &str) -> Self {
+        self.config.application_name(name);
+        self
+    }
+
     async fn connect(&self) -> std::result::Result<Session, tokio_postgres::Error> {
         let (client, connection) = self.config.connect(NoTls).await?;
         tokio::spawn(async move {
@@ -131,7 +137,7 @@ impl Postgres {
     }
 
     /// Connects for the first time, so that what is wrong with the address is told in words.
-    pub(super) fn start(&self) -> Result<()> {
+    pub(in crate::db) fn start(&self) -> Result<()> {
         let connected = self.runtime.block_on(self.shared.connect());
         let session = connected.map_err(|error| Error::Database(told(&error)))?;
         *self.session.borrow_mut() = Some(session);
@@ -249,6 +255,11 @@ impl Postgres {
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
         let done = self.ask(async |session, before| session.batch(&format!("{before}{sql}")).await);
         done.map_err(Failure::into_error)
+    }
+
+    /// Adds rows by the statement `copy … from stdin binary`.
+    pub(super) fn load(&self, sql: &str, kinds: &[Kind], rows: &[Vec<Value<'_>>]) -> Result<()> {
+        self.ask(async |session, before| session.load(before, sql, kinds, rows).await).map_err(Failure::into_error)
     }
 
     pub(super) fn begin_read(&self) {
@@ -392,7 +403,7 @@ impl Postgres {
     }
 
     /// Runs `work` in a transaction that no other node's can be beside: for making tables.
-    pub(super) fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.reset();
         self.batch(&format!("begin; select pg_advisory_xact_lock({LOCKS}, {LOCK_TABLES});"))?;
         let done = work().and_then(|done| self.batch("commit").map(|()| done));

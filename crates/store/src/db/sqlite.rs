@@ -16,7 +16,7 @@ const MMAP_BYTES: i64 = 0x7fff_0000;
 const BUSY_MAX: Duration = Duration::from_secs(5);
 
 /// Takes the folder: two processes on one file would each trust what they remember of it.
-pub(super) fn lock(path: &Path) -> Result<File> {
+pub(crate) fn lock(path: &Path) -> Result<File> {
     let failed = |source| Error::Folder { path: path.to_owned(), source };
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed)?;
     match file.try_lock() {
@@ -43,8 +43,18 @@ pub(super) fn open(database: &Path, options: &Options) -> Result<rusqlite::Conne
     Ok(connection)
 }
 
+/// Opens a file that is there for reading alone.
+pub(super) fn open_to_read(database: &Path) -> Result<rusqlite::Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(database, flags)?;
+    connection.busy_timeout(BUSY_MAX)?;
+    connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(connection)
+}
+
 /// A connection that runs statements.
-pub(super) struct Sqlite {
+pub(crate) struct Sqlite {
     pub(super) connection: rusqlite::Connection,
     /// What the statements have cost, in steps of SQLite's machine: the same on every computer.
     #[cfg(test)]

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::pin::pin;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, RowStream, Statement};
@@ -145,6 +146,28 @@ impl Session {
             }
         }
         Ok(changed)
+    }
+
+    /// Adds rows by the statement `copy … from stdin binary`.
+    pub(super) async fn load(
+        &self,
+        before: &str,
+        sql: &str,
+        kinds: &[Kind],
+        rows: &[Vec<Value<'_>>],
+    ) -> Result<(), Failure> {
+        self.batch(before).await?;
+        let types: Vec<Type> = kinds.iter().map(|kind| dialect::kind(*kind)).collect();
+        let sink = self.client.copy_in(sql).await.map_err(Failure::of)?;
+        let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
+        for row in rows {
+            writer
+                .as_mut()
+                .write_raw(row.iter().map(|value| value as &(dyn ToSql + Sync)))
+                .await
+                .map_err(Failure::of)?;
+        }
+        writer.finish().await.map(|_| ()).map_err(Failure::of)
     }
 
     async fn collect(&self, known: &Known, params: &[Value<'_>]) -> Result<(Vec<tokio_postgres::Row>, u64), Failure> {
