@@ -1,60 +1,92 @@
 //! What was measured, for people and for programs.
 
-use crate::load::Measured;
+use crate::world::Made;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-pub(crate) struct Row {
-    operation: String,
-    connections: usize,
+/// One operation on one directory, in turns.
+#[derive(Clone, Default)]
+pub(crate) struct Cell {
     times: Vec<Duration>,
-    /// Per turn: requests a second of Provost, of axum, and of SQLite alone.
-    turns: Vec<(f64, f64, Option<f64>)>,
+    rates: Vec<f64>,
 }
 
-impl Row {
-    pub(crate) fn new(operation: &str, connections: usize) -> Self {
-        Self { operation: operation.to_owned(), connections, times: Vec::new(), turns: Vec::new() }
+impl Cell {
+    pub(crate) fn turn(&mut self, times: Vec<Duration>, per_second: f64) {
+        self.times.extend(times);
+        self.rates.push(per_second);
     }
 
-    pub(crate) fn turn(&mut self, own: Measured, axum: f64, sqlite: Option<f64>) {
-        self.times.extend(own.times);
+    /// To be called when there are no more turns.
+    pub(crate) fn sort(&mut self) {
         self.times.sort_unstable();
-        self.turns.push((own.per_second, axum, sqlite));
     }
 
     fn at(&self, share: f64) -> Duration {
         self.times.get((self.times.len() as f64 * share) as usize).copied().unwrap_or_default()
     }
 
-    /// The middle of what the turns gave.
-    fn middle(&self, pick: impl Fn(&(f64, f64, Option<f64>)) -> Option<f64>) -> Option<f64> {
-        middle(self.turns.iter().filter_map(pick).collect())
+    pub(crate) fn p50(&self) -> Duration {
+        self.at(0.5)
     }
 
-    fn own(&self) -> f64 {
-        self.middle(|turn| Some(turn.0)).unwrap_or_default()
+    pub(crate) fn p99(&self) -> Duration {
+        self.at(0.99)
     }
 
-    fn axum(&self) -> f64 {
-        self.middle(|turn| Some(turn.1)).unwrap_or_default()
-    }
-
-    fn of_axum(&self) -> f64 {
-        self.middle(|turn| Some(turn.0 / turn.1)).unwrap_or_default()
-    }
-
-    fn sqlite(&self) -> Option<f64> {
-        self.middle(|turn| turn.2)
-    }
-
-    fn of_sqlite(&self) -> Option<f64> {
-        self.middle(|turn| turn.2.map(|rate| turn.0 / rate))
+    pub(crate) fn rate(&self) -> f64 {
+        middle(self.rates.clone()).unwrap_or_default()
     }
 }
 
-fn middle(mut numbers: Vec<f64>) -> Option<f64> {
+/// One operation with so many connections: on directories, or groups, of several sizes.
+#[derive(Clone)]
+pub(crate) struct Row {
+    pub(crate) operation: String,
+    pub(crate) connections: usize,
+    /// By the size, the smallest first.
+    pub(crate) cells: Vec<(usize, Cell)>,
+    /// The size that the floors were measured beside.
+    pub(crate) beside: usize,
+    /// Requests a second of a handler that answers the same bytes, in each turn.
+    pub(crate) axum: Vec<f64>,
+    /// Operations a second of SQLite alone, in each turn.
+    pub(crate) sqlite: Vec<f64>,
+}
+
+impl Row {
+    pub(crate) fn cell(&self, size: usize) -> Option<&Cell> {
+        self.cells.iter().find(|(of, _)| *of == size).map(|(_, cell)| cell)
+    }
+
+    /// The one beside the floors.
+    pub(crate) fn main(&self) -> Option<&Cell> {
+        self.cell(self.beside)
+    }
+
+    fn of(&self, floor: &[f64]) -> Option<f64> {
+        let own = &self.main()?.rates;
+        middle(own.iter().zip(floor).map(|(own, floor)| own / floor).collect())
+    }
+
+    pub(crate) fn of_axum(&self) -> Option<f64> {
+        self.of(&self.axum)
+    }
+
+    pub(crate) fn of_sqlite(&self) -> Option<f64> {
+        self.of(&self.sqlite)
+    }
+
+    /// p50 at the largest size against p50 at the smallest.
+    pub(crate) fn growth(&self) -> Option<f64> {
+        let ((_, first), (_, last)) = (self.cells.first()?, self.cells.last()?);
+        (self.cells.len() > 1).then(|| last.p50().as_secs_f64() / first.p50().as_secs_f64())
+    }
+}
+
+/// The middle one.
+pub(crate) fn middle(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied()
 }
@@ -68,87 +100,104 @@ pub(crate) struct LogCost {
 
 impl LogCost {
     /// The middle of the ratios of each turn.
-    fn ratio(&self) -> f64 {
+    pub(crate) fn ratio(&self) -> f64 {
         middle(self.turns.iter().map(|(on, off)| on / off).collect()).unwrap_or_default()
     }
+}
 
-    fn mean(&self, pick: impl Fn(&(f64, f64)) -> f64) -> f64 {
-        self.turns.iter().map(pick).sum::<f64>() / self.turns.len() as f64
+/// Everything about one database.
+pub(crate) struct Report {
+    pub(crate) database: &'static str,
+    /// Operations of people, against the number of people.
+    pub(crate) people: Vec<Row>,
+    /// Operations of groups, against the number of members.
+    pub(crate) members: Vec<Row>,
+    pub(crate) log: Vec<LogCost>,
+    /// How each directory was made, by its people.
+    pub(crate) made: Vec<(usize, Made)>,
+}
+
+pub(crate) fn time(duration: Duration) -> String {
+    let micros = duration.as_secs_f64() * 1e6;
+    match micros {
+        _ if micros < 1_000.0 => format!("{micros:.0} µs"),
+        _ if micros < 100_000.0 => format!("{:.1} ms", micros / 1e3),
+        _ => format!("{:.0} ms", micros / 1e3),
     }
 }
 
-pub(crate) struct Report {
-    pub(crate) people: usize,
-    pub(crate) rows: Vec<Row>,
-    pub(crate) log: Vec<LogCost>,
+/// `100 000`
+pub(crate) fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
 }
 
-fn time(duration: Duration) -> String {
-    let micros = duration.as_secs_f64() * 1e6;
-    if micros < 1_000.0 { format!("{micros:.0} µs") } else { format!("{:.1} ms", micros / 1e3) }
+pub(crate) fn or_dash(number: Option<f64>) -> String {
+    number.map_or_else(|| "–".to_owned(), |number| format!("{number:.2}"))
 }
 
 impl Report {
+    /// Everything, a line for each operation, size and number of connections.
     pub(crate) fn to_table(&self) -> String {
-        let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let mut out = format!("{} users, {cores} cores for server and load together\n\n", self.people);
+        let mut out = format!("{}\n\n", self.database);
         let _ = writeln!(
             out,
-            "| operation | connections | requests/s | p50 | p99 | axum, same bytes | of axum | SQLite alone | of SQLite |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+            "| operation | size | connections | requests/s | p50 | p99 | of axum, same bytes | of SQLite alone |\n|---|--:|--:|--:|--:|--:|--:|--:|"
         );
-        for row in &self.rows {
-            let or_none = |number: Option<String>| number.unwrap_or_else(|| "–".to_owned());
-            let _ = writeln!(
-                out,
-                "| {} | {} | {:.0} | {} | {} | {:.0} | {:.2} | {} | {} |",
-                row.operation,
-                row.connections,
-                row.own(),
-                time(row.at(0.5)),
-                time(row.at(0.99)),
-                row.axum(),
-                row.of_axum(),
-                or_none(row.sqlite().map(|rate| format!("{rate:.0}"))),
-                or_none(row.of_sqlite().map(|ratio| format!("{ratio:.2}"))),
-            );
-        }
-        let _ =
-            writeln!(out, "\n| the provisioning log | connections | with | without | ratio |\n|---|--:|--:|--:|--:|");
-        for cost in &self.log {
-            let _ = writeln!(
-                out,
-                "| {} | {} | {:.0} | {:.0} | {:.2} |",
-                cost.operation,
-                cost.connections,
-                cost.mean(|turn| turn.0),
-                cost.mean(|turn| turn.1),
-                cost.ratio(),
-            );
+        for row in self.people.iter().chain(&self.members) {
+            for (size, cell) in &row.cells {
+                let beside = *size == row.beside;
+                let _ = writeln!(
+                    out,
+                    "| {} | {} | {} | {:.0} | {} | {} | {} | {} |",
+                    row.operation,
+                    count(*size),
+                    row.connections,
+                    cell.rate(),
+                    time(cell.p50()),
+                    time(cell.p99()),
+                    or_dash(row.of_axum().filter(|_| beside)),
+                    or_dash(row.of_sqlite().filter(|_| beside)),
+                );
+            }
         }
         out
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let rows: Vec<Value> = self
-            .rows
-            .iter()
-            .map(|row| {
+        let rows = |rows: &[Row]| -> Vec<Value> {
+            let one = |row: &Row| {
+                let cells = row.cells.iter().map(|(size, cell)| {
+                    json!({ "size": size, "perSecond": cell.rate(), "p50Us": cell.p50().as_micros() as u64,
+                            "p99Us": cell.p99().as_micros() as u64 })
+                });
                 json!({
-                    "operation": row.operation, "connections": row.connections, "perSecond": row.own(),
-                    "p50Us": row.at(0.5).as_micros() as u64, "p99Us": row.at(0.99).as_micros() as u64,
-                    "axumPerSecond": row.axum(), "ofAxum": row.of_axum(),
-                    "sqlitePerSecond": row.sqlite(), "ofSqlite": row.of_sqlite()
+                    "operation": row.operation, "connections": row.connections, "cells": cells.collect::<Vec<_>>(),
+                    "beside": row.beside, "axumPerSecond": middle(row.axum.clone()), "ofAxum": row.of_axum(),
+                    "sqlitePerSecond": middle(row.sqlite.clone()), "ofSqlite": row.of_sqlite(), "growth": row.growth()
                 })
-            })
-            .collect();
-        let log: Vec<Value> = self
+            };
+            rows.iter().map(one).collect()
+        };
+        let log = self
             .log
             .iter()
-            .map(|cost| {
-                json!({ "operation": cost.operation, "connections": cost.connections, "with": cost.mean(|turn| turn.0),
-                        "without": cost.mean(|turn| turn.1), "ratio": cost.ratio() })
-            })
-            .collect();
-        json!({ "users": self.people, "rows": rows, "log": log })
+            .map(|cost| json!({ "operation": cost.operation, "connections": cost.connections, "ratio": cost.ratio() }));
+        let made = self.made.iter().map(|(users, made)| {
+            json!({ "users": users, "importedPerSecond": made.imported, "copiedRowsPerSecond": made.copied,
+                    "coldStartMs": made.cold_start.as_millis() as u64, "ownKib": made.own_kib,
+                    "residentKib": made.resident_kib })
+        });
+        json!({
+            "database": self.database, "people": rows(&self.people), "members": rows(&self.members),
+            "log": log.collect::<Vec<_>>(), "directories": made.collect::<Vec<_>>()
+        })
     }
 }

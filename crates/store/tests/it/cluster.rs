@@ -17,6 +17,10 @@ const NOBODY: u32 = 65_534;
 /// Ends the server at once when the pipe to this process closes, however that comes about, and takes its folder away.
 const WATCH: &str = r#"d=$1; shift; "$@" & read -r _; kill -QUIT $!; wait $!; rm -rf "$d""#;
 
+/// Settings of a server, and of one that is measured.
+const QUICK: &[&str] = &["-c", "fsync=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB"];
+const DURABLE: &[&str] = &["-c", "max_connections=100", "-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB"];
+
 /// The programs of the newest server that is installed.
 fn programs() -> PathBuf {
     let told = Command::new("pg_config").arg("--bindir").output().ok().filter(|output| output.status.success());
@@ -35,12 +39,24 @@ fn programs() -> PathBuf {
 /// A running server.
 pub struct Cluster {
     folder: PathBuf,
+    /// Whether what it commits is on the disk, and it has as much memory as one would give it.
+    durable: bool,
     running: Mutex<Option<Child>>,
 }
 
 impl Cluster {
     /// A fresh one.
     pub fn start() -> Self {
+        Self::fresh(false)
+    }
+
+    /// A fresh one that is as careful as in earnest: for measuring.
+    #[allow(dead_code, reason = "only the benchmark measures")]
+    pub fn durable() -> Self {
+        Self::fresh(true)
+    }
+
+    fn fresh(durable: bool) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         // A socket's path is short.
         let name = format!("pv-pg-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -48,7 +64,7 @@ impl Cluster {
         fs::remove_dir_all(&folder).ok();
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-        let cluster = Self { folder, running: Mutex::default() };
+        let cluster = Self { folder, durable, running: Mutex::default() };
         if cluster.is_root() {
             chown(&cluster.folder, Some(NOBODY), Some(NOBODY)).unwrap();
         }
@@ -93,7 +109,7 @@ impl Cluster {
             .arg("-c")
             .arg(format!("unix_socket_directories={}", self.folder.display()))
             // A process that is killed takes nothing out of the system's cache, and these tests kill no machines.
-            .args(["-c", "fsync=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB"])
+            .args(if self.durable { DURABLE } else { QUICK })
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

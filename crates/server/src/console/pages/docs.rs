@@ -32,7 +32,7 @@ static GUIDE: &[(&str, &[Guide])] = &[
     ("Begin", &guide!["first-run", "console", "connect-okta", "connect-entra"]),
     ("Use", &guide!["manager-and-custom-fields", "tokens", "operation-switches", "provisioning-log", "cli"]),
     ("Run", &guide!["operate", "backup", "import-export", "scale-out", "move-to-postgresql"]),
-    ("Look up", &guide!["limits"]),
+    ("Look up", &guide!["performance", "limits"]),
 ];
 
 fn find(slug: &str) -> Option<&'static Guide> {
