@@ -6,6 +6,9 @@
 /// The schema of every list.
 pub const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
+/// What stands behind the last resource of a list.
+pub const TAIL: &[u8] = b"]}";
+
 /// What stands around the resources of a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListResponse {
@@ -43,7 +46,8 @@ impl ListResponse {
         ListWriter { buffer, empty: true }
     }
 
-    fn head(&self) -> String {
+    /// What stands in front of the first resource, for who sends a list while it is made.
+    pub fn head(&self) -> String {
         let mut head = format!("{{\"schemas\":[\"{SCHEMA}\"]");
         let mut number = |name: &str, value: Option<u64>| {
             if let Some(value) = value {
@@ -82,7 +86,7 @@ impl ListWriter {
 
     /// The whole body.
     pub fn finish(mut self) -> Vec<u8> {
-        self.buffer.extend_from_slice(b"]}");
+        self.buffer.extend_from_slice(TAIL);
         self.buffer
     }
 }

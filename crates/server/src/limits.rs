@@ -30,8 +30,14 @@ pub const REQUEST_TIME: Duration = Duration::from_secs(30);
 pub const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Longest time that requests in flight get to finish when the server stops.
 pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
-/// Most group members that one list answer carries over all of its groups.
-pub const LIST_MEMBERS_MAX: u64 = 200_000;
+/// Most group members that one page of several groups carries; one group alone may have any number.
+pub const LIST_MEMBERS_MAX: u64 = 2_000_000;
+/// Most group members of an answer that is made in memory; a larger one is sent while it is read.
+pub const MEMBERS_WHOLE_MAX: u64 = 2_000;
+/// Longest time that a client may take to read a piece of an answer that is sent while it is read.
+pub const PIECE_TIME: Duration = Duration::from_secs(10);
+/// Microseconds after which such an answer is broken off.
+pub const STREAM_TIME: i64 = 300 * 1_000_000;
 /// Longest base URL in front of `/scim/v2`.
 pub const BASE_URL_BYTES_MAX: usize = 1_024;
 /// Log entries of reads that wait to be written; more are counted and dropped.

@@ -17,17 +17,38 @@ pub(crate) type Pieces = mpsc::Sender<io::Result<Bytes>>;
 
 /// A body, and where its pieces go in.
 pub(crate) fn channel() -> (Pieces, Body) {
-    let (pieces, out) = mpsc::channel(PIECES_MAX);
-    (pieces, Body::new(Out(out)))
+    let (pieces, rest) = rest();
+    (pieces, rest.behind(Bytes::new()))
 }
 
-struct Out(mpsc::Receiver<io::Result<Bytes>>);
+/// What follows a piece that is known, and where it goes in.
+pub(crate) fn rest() -> (Pieces, Rest) {
+    let (pieces, out) = mpsc::channel(PIECES_MAX);
+    (pieces, Rest { first: Bytes::new(), out })
+}
 
-impl hyper::body::Body for Out {
+/// Pieces that are still to come.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    first: Bytes,
+    out: mpsc::Receiver<io::Result<Bytes>>,
+}
+
+impl Rest {
+    /// As a body that begins with a piece.
+    pub(crate) fn behind(self, first: Bytes) -> Body {
+        Body::new(Self { first, ..self })
+    }
+}
+
+impl hyper::body::Body for Rest {
     type Data = Bytes;
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        if !self.first.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.first)))));
+        }
+        self.out.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }

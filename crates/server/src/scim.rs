@@ -19,6 +19,7 @@ mod read;
 mod render;
 mod replace;
 mod save;
+mod stream;
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -247,7 +248,11 @@ pub(crate) async fn act(app: &App, tenant: &Arc<TenantState>, actor: Arc<Actor>,
         rehearsal: order.rehearsal,
     };
     let mut trace = Trace::default();
-    let answer = dispatch(&cx, &mut trace).await.unwrap_or_else(|error| error.answer(&request_id));
+    let outcome = match dispatch(&cx, &mut trace).await {
+        Ok(answer) => answer.collected().await.ok_or_else(|| store::Error::Unavailable.into()),
+        Err(error) => Err(error),
+    };
+    let answer = outcome.unwrap_or_else(|error: Error| error.answer(&request_id));
     if order.rehearsal {
         return Acted { answer, trace };
     }

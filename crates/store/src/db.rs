@@ -39,6 +39,8 @@ use writer::Numbers;
 
 /// Prepared statements kept by each connection; all of ours and some hundred shapes of filters.
 const STATEMENTS_MAX: usize = 512;
+/// Page cache of a connection that answers are streamed from, in bytes: it goes through its rows once.
+const STREAM_CACHE_BYTES: i64 = 1 << 20;
 
 /// Page cache of a connection that copies.
 const COPY_CACHE_BYTES: i64 = 256 << 20;
@@ -52,6 +54,8 @@ pub struct Options {
     pub batch_max: usize,
     /// Most reads, and most writes, that wait; what comes on top is refused as unavailable.
     pub queue_max: usize,
+    /// Threads for answers that are read while they are sent: a slow client holds one of these, and no reader.
+    pub streams: usize,
     /// Page cache of each connection in bytes, besides the mapped file; SQLite.
     pub cache_bytes: i64,
     /// Writer threads, each with a connection; PostgreSQL. The writes of one tenant are done by one at a time.
@@ -63,7 +67,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 0, batch_max: 256, queue_max: 8192, cache_bytes: 32 << 20, writers: 4, pooled: false }
+        Self {
+            readers: 0,
+            batch_max: 256,
+            queue_max: 8192,
+            streams: 4,
+            cache_bytes: 32 << 20,
+            writers: 4,
+            pooled: false,
+        }
     }
 }
 
@@ -116,6 +128,7 @@ pub struct Store {
 
 struct Inner {
     reads: Arc<Queue<reader::Job>>,
+    streams: Arc<Queue<reader::Job>>,
     writes: Arc<Lanes<Box<dyn writer::Job>>>,
     checkpointer: Arc<checkpoint::Signal>,
     readers: Mutex<Vec<JoinHandle<()>>>,
@@ -216,6 +229,22 @@ impl Store {
             reply.send(result).ok();
         });
         self.inner.reads.push(job).map_err(|_| E::from(Error::Unavailable))?;
+        answer.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
+    }
+
+    /// As `read`, for a closure that waits for a client in between: it runs on a thread for these, of which there are
+    /// few, and keeps its snapshot until it ends.
+    pub async fn stream<T, E, F>(&self, closure: F) -> Result<T, E>
+    where
+        F: FnOnce(&Reader) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = reader::job(closure, move |result| {
+            reply.send(result).ok();
+        });
+        self.inner.streams.push(job).map_err(|_| E::from(Error::Unavailable))?;
         answer.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
     }
 
@@ -353,6 +382,7 @@ impl Inner {
     ) -> Self {
         Self {
             reads: Arc::new(Queue::new(options.queue_max)),
+            streams: Arc::new(Queue::new(options.queue_max)),
             writes: Arc::new(Lanes::new(options.queue_max)),
             checkpointer: Arc::default(),
             readers: Mutex::default(),
@@ -378,7 +408,15 @@ impl Inner {
         let numbers = Numbers::Process(self.log_seq.clone().unwrap_or_default());
         self.writer(Writer::new(Connection::Sqlite(Sqlite::new(connection)), numbers), options)?;
         for _ in 0..count {
-            self.reader(Reader::new(Connection::Sqlite(Sqlite::new(sqlite::open(database, options)?))))?;
+            let connection = sqlite::open(database, options)?;
+            self.reader(&self.reads, Reader::new(Connection::Sqlite(Sqlite::new(connection))))?;
+        }
+        for _ in 0..options.streams.max(1) {
+            let small = Options { cache_bytes: STREAM_CACHE_BYTES, ..options.clone() };
+            let connection = sqlite::open(database, &small)?;
+            // What is mapped counts for each connection again.
+            connection.pragma_update(None, "mmap_size", 0)?;
+            self.reader(&self.streams, Reader::new(Connection::Sqlite(Sqlite::new(connection))))?;
         }
 
         let connection = sqlite::open(database, options)?;
@@ -396,7 +434,10 @@ impl Inner {
             self.writer(Writer::new(connection()?, numbers), options)?;
         }
         for _ in 0..if options.readers == 0 { cores.max(8) } else { options.readers } {
-            self.reader(Reader::new(connection()?))?;
+            self.reader(&self.reads, Reader::new(connection()?))?;
+        }
+        for _ in 0..options.streams.max(1) {
+            self.reader(&self.streams, Reader::new(connection()?))?;
         }
         Ok(())
     }
@@ -409,9 +450,9 @@ impl Inner {
         Ok(())
     }
 
-    fn reader(&self, reader: Reader) -> Result<()> {
-        let (reads, counters) = (Arc::clone(&self.reads), Arc::clone(&self.counters));
-        let thread = spawn("store-reader", move || reader::run(&reader, &reads, &counters))?;
+    fn reader(&self, queue: &Arc<Queue<reader::Job>>, reader: Reader) -> Result<()> {
+        let (queue, counters) = (Arc::clone(queue), Arc::clone(&self.counters));
+        let thread = spawn("store-reader", move || reader::run(&reader, &queue, &counters))?;
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(())
     }
@@ -419,6 +460,7 @@ impl Inner {
     fn close(&self) {
         self.writes.close();
         self.reads.close();
+        self.streams.close();
         if let Some(monitor) = &self.monitor {
             monitor.close();
         }

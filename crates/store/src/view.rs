@@ -100,6 +100,26 @@ impl MemberView {
         let endpoint = if self.kind == "Group" { "Groups" } else { "Users" };
         element(&self.id, &format!("{base}/{endpoint}"), self.display.as_deref(), &self.kind)
     }
+
+    /// Appends the same as bytes: the way of a hundred thousand.
+    pub fn write(&self, base: &str, out: &mut Vec<u8>) {
+        let endpoint = if self.kind == "Group" { "/Groups/" } else { "/Users/" };
+        let text = |out: &mut Vec<u8>, text: &str| {
+            // Writing a text into memory cannot fail.
+            let _ = serde_json::to_writer(out, text);
+        };
+        out.extend_from_slice(b"{\"value\":");
+        text(out, &self.id);
+        out.extend_from_slice(b",\"$ref\":");
+        text(out, &[base, endpoint, &self.id].concat());
+        if let Some(display) = &self.display {
+            out.extend_from_slice(b",\"display\":");
+            text(out, display);
+        }
+        out.extend_from_slice(b",\"type\":");
+        text(out, &self.kind);
+        out.push(b'}');
+    }
 }
 
 fn element(id: &str, endpoint: &str, display: Option<&str>, kind: &str) -> Value {
@@ -172,6 +192,9 @@ impl View {
         })
     }
 }
+
+/// Members that are read at once.
+const MEMBERS_PAGE: u32 = 1_000;
 
 const VIEW: &str = "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked, \
                     d.manager_at, d.manager_comma, l.raw, m.id, m.display \
@@ -272,19 +295,40 @@ impl Reader {
         })
     }
 
-    /// Calls for each member of a group, in the order in which their rows were made. Nothing is collected:
-    /// memory does not grow with the group.
+    /// Calls for each member of a group, in the order in which their rows were made. A page of them is collected at a
+    /// time: memory does not grow with the group, and the closure may wait.
     pub fn members(
         &self,
         tenant: TenantId,
         group_rid: i64,
         mut each: impl FnMut(MemberView) -> Result<()>,
     ) -> Result<()> {
-        let sql = "select r.id, r.kind, r.display from member m join resource r on r.rid = m.member_rid
-                   where m.tenant = ?1 and m.group_rid = ?2 order by m.member_rid";
-        self.each(sql, (tenant.0, group_rid), |row| {
-            each(MemberView { id: row.get(0)?, kind: row.get(1)?, display: row.get(2)? })?;
-            Ok(true)
-        })
+        let mut after = i64::MIN;
+        loop {
+            let page = self.members_page(tenant, group_rid, after, MEMBERS_PAGE)?;
+            let is_last = page.len() < MEMBERS_PAGE as usize;
+            for (rid, member) in page {
+                after = rid;
+                each(member)?;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MemberView;
+
+    #[test]
+    fn a_member_as_bytes_is_the_member_as_a_value() {
+        for (id, kind, display) in [("a-1", "User", Some("Ann \"the\" \u{1} One")), ("b\"\\", "Group", None)] {
+            let member = MemberView { id: id.into(), kind: kind.into(), display: display.map(str::to_owned) };
+            let mut out = Vec::new();
+            member.write("https://x/scim/v2", &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), member.to_json("https://x/scim/v2").to_string());
+        }
     }
 }

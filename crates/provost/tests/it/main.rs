@@ -16,6 +16,7 @@ mod concurrency;
 mod contract;
 mod crash;
 mod harness;
+mod large;
 mod nodes;
 mod serve;
 mod tester;

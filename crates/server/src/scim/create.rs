@@ -1,7 +1,7 @@
 //! `POST /{endpoint}` (RFC 7644 §3.3).
 
 use super::save::{self, Draft};
-use super::{Cx, json, passwords};
+use super::{Cx, json, passwords, read};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
@@ -10,13 +10,16 @@ use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use scim::{Projection, Resource, ResourceType};
 use serde_json::{Value, json as object};
+use std::sync::Arc;
 use store::{Adoption, Policy, Stored, Writer};
 
 pub(super) async fn create(cx: &Cx, endpoint: &str, trace: &mut Trace) -> Result<Answer> {
     let rt = cx.resource_type(endpoint)?;
     cx.may(&rt, Operation::Create)?;
     let draft = draft(cx, &rt, json(&cx.asked.body)?, trace).await?;
-    record::write(cx, trace, move |w, cx, trace| insert(w, cx, trace, &rt, draft)).await
+    let (of, projection) = (Arc::clone(&rt), draft.projection.clone());
+    let made = record::write(cx, trace, move |w, cx, trace| insert(w, cx, trace, &of, draft)).await?;
+    read::behind(cx, trace, &rt, projection, made).await
 }
 
 /// The body, parsed once; what it costs to hash a password is paid here, outside the writer.

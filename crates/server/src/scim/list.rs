@@ -1,5 +1,6 @@
 //! Lists and searches (RFC 7644 §3.4.2 and §3.4.3, RFC 9865): `GET /{endpoint}`, `POST …/.search`, and the same over all types.
 
+use super::stream::{self, Sink, Written};
 use super::{Cx, cursor, json, render};
 use crate::answer::Answer;
 use crate::auth::Operation;
@@ -7,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::query;
 use crate::record::Trace;
 use scim::list_response::ListResponse;
-use scim::{Code, ResourceType, SearchRequest};
+use scim::{Code, Projection, ResourceType, SearchRequest};
 use std::sync::Arc;
-use store::{Query, Reader, Sort, Start};
+use store::{Query, Reader, Sort, Start, View};
 
 pub(super) async fn list(cx: &Cx, endpoint: &str, trace: &mut Trace) -> Result<Answer> {
     let rt = cx.resource_type(endpoint)?;
@@ -30,14 +31,11 @@ async fn run(cx: &Cx, rt: Arc<ResourceType>, search: SearchRequest, trace: &mut 
         filter.check(&rt)?;
         filter.check_names(&rt, cx.dialect())?;
     }
-    let cx = cx.clone();
-    let store = cx.app.store().clone();
-    let (answer, found) = store.read(move |r| page(r, &cx, &rt, &search)).await?;
-    trace.step(found);
-    Ok(answer)
+    let within = cx.clone();
+    stream::answer(cx, trace, move |r, out| page(r, &within, &rt, &search, out)).await
 }
 
-fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest) -> Result<(Answer, String)> {
+fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest, out: &mut Sink) -> Result<Written> {
     let settings = &cx.tenant.tenant.settings;
     let count = search.count.unwrap_or(u64::from(settings.page_default)).min(u64::from(settings.page_max));
     let skip = if search.cursor.is_some() { 0 } else { search.start_index.saturating_sub(1) };
@@ -57,12 +55,8 @@ fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest) -> Resul
         base: &cx.base,
     };
     let page = r.search(cx.tenant.tenant.id, rt, &query)?;
-    render::check_members(&page.views, &wanted)?;
-    let mut resources = Vec::with_capacity(page.views.len());
-    for view in &page.views {
-        let mut out = Vec::with_capacity(view.head.len() + 512);
-        render::resource(r, cx.tenant.tenant.id, &cx.base, rt, view, &search.projection, &wanted, &mut out)?;
-        resources.push(out);
+    if !out.takes(render::members_of(&page.views, &wanted)?) {
+        return Ok(Written::Large);
     }
     let with_cursor = search.cursor.is_some();
     let next = match page.next {
@@ -72,13 +66,40 @@ fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest) -> Resul
     let list = ListResponse {
         total_results: page.total,
         start_index: (!with_cursor).then_some(search.start_index),
-        items_per_page: resources.len() as u64,
+        items_per_page: page.views.len() as u64,
         next_cursor: next,
         previous_cursor: None,
     };
     let of = page.total.map(|total| format!(" of {total}")).unwrap_or_default();
-    let found = format!("{}{of} found", resources.len());
-    Ok((Answer::bytes(200, list.splice(resources.iter())), found))
+    let found = format!("{}{of} found", page.views.len());
+    write(r, cx, &list, [(rt, page.views, wanted)], &search.projection, out)?;
+    Ok(Written::Whole(Some(found)))
+}
+
+/// Resources of one type in a list, and what is shown of them.
+type Part<'a> = (&'a ResourceType, Vec<View>, render::Wanted);
+
+fn write<'a>(
+    r: &Reader,
+    cx: &Cx,
+    list: &ListResponse,
+    parts: impl IntoIterator<Item = Part<'a>>,
+    projection: &Projection,
+    out: &mut Sink,
+) -> Result<()> {
+    out.bytes().extend_from_slice(list.head().as_bytes());
+    let mut is_first = true;
+    for (rt, views, wanted) in parts {
+        for view in &views {
+            if !std::mem::take(&mut is_first) {
+                out.bytes().push(b',');
+            }
+            render::resource(r, cx.tenant.tenant.id, &cx.base, rt, view, projection, &wanted, out)?;
+            out.breathe()?;
+        }
+    }
+    out.bytes().extend_from_slice(scim::list_response::TAIL);
+    Ok(())
 }
 
 pub(super) async fn root(cx: &Cx, trace: &mut Trace) -> Result<Answer> {
@@ -102,44 +123,47 @@ async fn run_root(cx: &Cx, search: SearchRequest, trace: &mut Trace) -> Result<A
     if let Some(filter) = &search.filter {
         types.iter().try_for_each(|rt| filter.check(rt))?;
     }
-    let cx = cx.clone();
-    let store = cx.app.store().clone();
-    let (answer, found) = store.read(move |r| root_page(r, &cx, &types, &search)).await?;
-    trace.step(found);
-    Ok(answer)
+    let within = cx.clone();
+    stream::answer(cx, trace, move |r, out| root_page(r, &within, &types, &search, out)).await
 }
 
-fn root_page(r: &Reader, cx: &Cx, types: &[Arc<ResourceType>], search: &SearchRequest) -> Result<(Answer, String)> {
+fn root_page(
+    r: &Reader,
+    cx: &Cx,
+    types: &[Arc<ResourceType>],
+    search: &SearchRequest,
+    out: &mut Sink,
+) -> Result<Written> {
     let settings = &cx.tenant.tenant.settings;
     let count = search.count.unwrap_or(u64::from(settings.page_default)).min(u64::from(settings.page_max));
-    let (mut total, mut resources) = (0, Vec::new());
+    let (mut total, mut found, mut members, mut parts) = (0, 0, 0, Vec::new());
     for rt in types {
         let wanted = render::Wanted::new(rt, &search.projection);
         let query = Query {
             filter: search.filter.as_ref(),
             sort: None,
             start: Start::Index(search.start_index.saturating_sub(1).saturating_sub(total)),
-            count: count - resources.len() as u64,
+            count: count - found,
             want_total: true,
             want_groups: wanted.groups,
             base: &cx.base,
         };
         let page = r.search(cx.tenant.tenant.id, rt, &query)?;
-        render::check_members(&page.views, &wanted)?;
-        for view in &page.views {
-            let mut out = Vec::with_capacity(view.head.len() + 512);
-            render::resource(r, cx.tenant.tenant.id, &cx.base, rt, view, &search.projection, &wanted, &mut out)?;
-            resources.push(out);
-        }
+        members += render::members_of(&page.views, &wanted)?;
+        found += page.views.len() as u64;
         total += page.total.unwrap_or(0);
+        parts.push((&**rt, page.views, wanted));
+    }
+    if !out.takes(members) {
+        return Ok(Written::Large);
     }
     let list = ListResponse {
         total_results: Some(total),
         start_index: Some(search.start_index),
-        items_per_page: resources.len() as u64,
+        items_per_page: found,
         next_cursor: None,
         previous_cursor: None,
     };
-    let found = format!("{} of {total} found over all types", resources.len());
-    Ok((Answer::bytes(200, list.splice(resources.iter())), found))
+    write(r, cx, &list, parts, &search.projection, out)?;
+    Ok(Written::Whole(Some(format!("{found} of {total} found over all types"))))
 }

@@ -1,13 +1,14 @@
 //! `PATCH /{endpoint}/{id}` (RFC 7644 §3.5.2), for every resource type.
 
 use super::save::{self, Condition};
-use super::{Cx, json, no_such, passwords};
+use super::{Cx, json, no_such, passwords, read};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
 use crate::record::{self, Trace};
 use scim::{PatchOp, Projection, ResourceType};
 use serde_json::Value;
+use std::sync::Arc;
 use store::Writer;
 
 pub(super) async fn patch(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace) -> Result<Answer> {
@@ -15,7 +16,12 @@ pub(super) async fn patch(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace) 
     cx.may(&rt, Operation::Update)?;
     let patch = parse(cx, json(&cx.asked.body)?).await?;
     let (id, condition, projection) = (id.to_owned(), Condition::of(cx), cx.projection()?);
-    record::write(cx, trace, move |w, cx, trace| apply(w, cx, trace, &rt, &id, &patch, &condition, &projection)).await
+    let (of, shown) = (Arc::clone(&rt), projection.clone());
+    let work = move |w: &mut Writer, cx: &Cx, trace: &mut Trace| {
+        apply(w, cx, trace, &of, &id, &patch, &condition, &projection)
+    };
+    let patched = record::write(cx, trace, work).await?;
+    read::behind(cx, trace, &rt, shown, patched).await
 }
 
 pub(super) async fn parse(cx: &Cx, mut body: Value) -> Result<PatchOp> {

@@ -1,12 +1,16 @@
-//! `GET /{endpoint}/{id}` (RFC 7644 §3.4.1).
+//! `GET /{endpoint}/{id}` (RFC 7644 §3.4.1), and the answer to a write of a group that is too large for memory.
 
+use super::stream::{self, Sink, Written};
 use super::{Cx, no_such, render};
 use crate::answer::Answer;
 use crate::auth::Operation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::Trace;
 use axum::http::header;
-use scim::meta::EntityTags;
+use scim::meta::{EntityTags, etag};
+use scim::{Projection, ResourceType};
+use std::sync::Arc;
+use store::Reader;
 
 pub(super) async fn read(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace) -> Result<Answer> {
     let rt = cx.resource_type(endpoint)?;
@@ -14,19 +18,60 @@ pub(super) async fn read(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace) -
     let projection = cx.projection()?;
     let known = cx.header(header::IF_NONE_MATCH).map(EntityTags::parse);
     trace.resource(&rt, id);
-    let (id, cx) = (id.to_owned(), cx.clone());
-    let store = cx.app.store().clone();
-    store
-        .read(move |r| {
-            let wanted = render::Wanted::new(&rt, &projection);
-            let view = r.view(cx.tenant.tenant.id, &rt, &id, wanted.groups)?.ok_or_else(|| no_such(&rt))?;
-            let etag = scim::meta::etag(view.version);
-            if known.is_some_and(|known| known.matches(view.version)) {
-                return Ok(Answer::empty(304).with("etag", etag));
-            }
-            let mut body = Vec::with_capacity(view.head.len() + 512);
-            render::resource(r, cx.tenant.tenant.id, &cx.base, &rt, &view, &projection, &wanted, &mut body)?;
-            Ok(Answer::bytes(200, body).with("etag", etag))
-        })
-        .await
+    let (id, within) = (id.to_owned(), cx.clone());
+    stream::answer(cx, trace, move |r, out| show(r, &within, &rt, &id, &projection, known.as_ref(), out)).await
+}
+
+fn show(
+    r: &Reader,
+    cx: &Cx,
+    rt: &ResourceType,
+    id: &str,
+    projection: &Projection,
+    known: Option<&EntityTags>,
+    out: &mut Sink,
+) -> Result<Written> {
+    let wanted = render::Wanted::new(rt, projection);
+    let tenant = cx.tenant.tenant.id;
+    let view = r.view(tenant, rt, id, wanted.groups)?.ok_or_else(|| no_such(rt))?;
+    let tag = etag(view.version);
+    if known.is_some_and(|known| known.matches(view.version)) {
+        out.head(Answer::empty(304).with("etag", tag));
+        return Ok(Written::Whole(None));
+    }
+    if wanted.members && !out.takes(view.member_count) {
+        return Ok(Written::Large);
+    }
+    out.head(Answer::empty(200).with("etag", tag));
+    render::resource(r, tenant, &cx.base, rt, &view, projection, &wanted, out)?;
+    Ok(Written::Whole(None))
+}
+
+/// The answer to a write. That of a group with very many members is read behind the commit, so that the writer is not
+/// held up by it; what others changed in between is in it, and its entity tag is that of what it shows.
+pub(super) async fn behind(
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &Arc<ResourceType>,
+    projection: Projection,
+    written: Answer,
+) -> Result<Answer> {
+    let id = trace.resource.as_ref().map(|(_, id)| id.clone());
+    let (true, false, Some(id)) = (written.large, cx.rehearsal, id) else { return Ok(written) };
+    let (within, rt) = (cx.clone(), Arc::clone(rt));
+    let shown = stream::answer(cx, trace, move |r, out| show(r, &within, &rt, &id, &projection, None, out)).await;
+    Ok(match shown {
+        Ok(mut shown) => {
+            shown.status = written.status;
+            written
+                .headers
+                .into_iter()
+                .filter(|(name, _)| *name != "etag")
+                .for_each(|(name, value)| shown.set(name, value));
+            shown
+        }
+        // The write stays; that it cannot be shown is no failure of it.
+        Err(Error::Store(_) | Error::Scim(_)) => Answer { status: 204, ..written },
+        Err(error) => return Err(error),
+    })
 }

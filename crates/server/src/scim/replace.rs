@@ -1,13 +1,14 @@
 //! `PUT /{endpoint}/{id}` (RFC 7644 §3.5.1), which for some identity providers is our own GET body with theirs laid over it.
 
 use super::save::{self, Condition, Draft};
-use super::{Cx, create, json, no_such};
+use super::{Cx, create, json, no_such, read};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
 use crate::record::{self, Trace};
 use scim::ResourceType;
 use scim::patch_op::MemberOp;
+use std::sync::Arc;
 use store::Writer;
 
 pub(super) async fn replace(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace) -> Result<Answer> {
@@ -15,8 +16,10 @@ pub(super) async fn replace(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace
     cx.may(&rt, Operation::Update)?;
     let condition = Condition::of(cx);
     let draft = create::draft(cx, &rt, json(&cx.asked.body)?, trace).await?;
-    let id = id.to_owned();
-    record::write(cx, trace, move |w, cx, trace| overwrite(w, cx, trace, &rt, &id, draft, &condition)).await
+    let (id, of, projection) = (id.to_owned(), Arc::clone(&rt), draft.projection.clone());
+    let put =
+        record::write(cx, trace, move |w, cx, trace| overwrite(w, cx, trace, &of, &id, draft, &condition)).await?;
+    read::behind(cx, trace, &rt, projection, put).await
 }
 
 /// The part inside the writer; a bulk operation enters here.

@@ -1,5 +1,6 @@
 //! What every write has in common: its condition, what changed, the change rows, the answer.
 
+use super::stream::Sink;
 use super::{Cx, render};
 use crate::answer::Answer;
 use crate::error::{Error, Result};
@@ -140,7 +141,7 @@ pub(super) fn change_members(
     Ok(())
 }
 
-/// The answer to a write: the resource as a GET would show it now.
+/// The answer to a write: the resource as a GET would show it now; without a body where that is a large one.
 pub(super) fn answer(
     w: &mut Writer,
     cx: &Cx,
@@ -153,9 +154,14 @@ pub(super) fn answer(
     let Some(view) = w.view(cx.tenant.tenant.id, rt, &stored.id, wanted.groups)? else {
         return Err(Error::new(Code::INTERNAL, "the resource that was just written cannot be read"));
     };
-    let mut body = Vec::with_capacity(view.head.len() + 512);
-    render::resource(w, cx.tenant.tenant.id, &cx.base, rt, &view, projection, &wanted, &mut body)?;
-    Ok(Answer::bytes(status, body).with("etag", etag(view.version)))
+    let head = Answer::empty(status).with("etag", etag(view.version));
+    let mut out = Sink::in_memory();
+    if wanted.members && !out.takes(view.member_count) {
+        return Ok(Answer { large: true, ..head });
+    }
+    render::resource(w, cx.tenant.tenant.id, &cx.base, rt, &view, projection, &wanted, &mut out)?;
+    out.head(head);
+    Ok(out.whole())
 }
 
 /// The address of a resource.
