@@ -7,6 +7,7 @@ use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::operators::Desks;
+use crate::outbound::Signal;
 use crate::tenants::{DEFAULT, TenantState, Tenants};
 use crate::{limits, token};
 use axum::http::{HeaderMap, header};
@@ -39,6 +40,7 @@ struct Inner {
     events: Events,
     desks: Desks,
     egress: Egress,
+    outbound: Signal,
     log: mpsc::Sender<LogEntry>,
     log_out: Mutex<Option<mpsc::Receiver<LogEntry>>>,
     log_dropped: AtomicU64,
@@ -58,8 +60,9 @@ impl App {
         let inner = Inner {
             store,
             clock: config.clock.clone(),
-            node: request_id(),
+            node: node(&config.data),
             egress: Egress::new(config.targets.clone()),
+            outbound: Signal::default(),
             config,
             tenants: Tenants::default(),
             reloading: AsyncMutex::new(()),
@@ -136,6 +139,17 @@ impl App {
         &self.0.egress
     }
 
+    /// What wakes the outbound engine.
+    #[allow(dead_code, reason = "its callers are the use cases of apps")]
+    pub(crate) fn outbound(&self) -> &Signal {
+        &self.0.outbound
+    }
+
+    /// Lets the outbound engine look for work now, as a test with a clock of its own has to.
+    pub fn wake_outbound(&self) {
+        self.0.outbound.nudge();
+    }
+
     /// Hands a log entry to the worker that writes them in batches.
     pub(crate) fn log_later(&self, entry: LogEntry) {
         if self.0.log.try_send(entry).is_err() {
@@ -209,6 +223,20 @@ impl App {
         }
         Ok(format!("http://{host}{path}"))
     }
+}
+
+/// What this process is called among its kind: the same as the one before it in the same folder, whose claims are so
+/// its own. A folder that cannot be written to gives a name for this start alone.
+fn node(folder: &std::path::Path) -> String {
+    let path = folder.join("node");
+    let known = std::fs::read_to_string(&path).ok().filter(|name| uuid::Uuid::parse_str(name).is_ok());
+    known.unwrap_or_else(|| {
+        let name = request_id();
+        if let Err(error) = std::fs::write(&path, &name) {
+            tracing::warn!(%error, "the name of this node cannot be kept in the data folder");
+        }
+        name
+    })
 }
 
 /// An id for a request or a token: ordered by time, unique.

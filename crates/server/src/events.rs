@@ -21,6 +21,9 @@ pub(crate) enum Topic {
     Tokens,
     /// Settings, fields or links of the tenant.
     Settings,
+    /// Apps: what they are, or what became of their people.
+    #[allow(dead_code, reason = "published by the use cases of apps")]
+    Apps,
 }
 
 /// Something that happened in a tenant.

@@ -118,3 +118,9 @@ pub const OUTBOUND_HEADERS_MAX: usize = 100;
 pub const OUTBOUND_IDLE_TIME: Duration = Duration::from_secs(20);
 /// Most idle connections that are kept to one target.
 pub const OUTBOUND_IDLE_MAX: usize = 64;
+/// Most apps of a tenant.
+pub const APPS_MAX: usize = 1_000;
+/// Longest credential that is shown to an app.
+pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;
+/// Microseconds for which an approval of held work is good.
+pub const APPROVAL_LIFE: i64 = 24 * 3_600 * 1_000_000;

@@ -22,6 +22,7 @@ mod manager;
 mod members;
 mod migrate;
 mod operators;
+mod outbound;
 mod people;
 mod queue;
 mod render;
@@ -45,6 +46,11 @@ pub use log::{LogEntry, LogQuery};
 pub use log_count::{LogCount, SLOT};
 pub use members::MembersChanged;
 pub use operators::{EntryLink, Operator, Passkey, Role, Throttle};
+pub use outbound::{
+    AppId, AppRow, Approval, AssignmentRow, Cause, Claimed, Destruction, Exchange, Fill, Found, KnownMember, LinkKind,
+    LinkQuery, LinkRow, NewApp, PersonRow, Principal, PushGroupRow, PushRuleRow, Run, RunItem, RunState, Settled,
+    Standing, TaskRow, Wanted, Work,
+};
 pub use people::{PersonSession, SamlSession};
 pub use render::Comma;
 pub use resources::{Deleted, Policy, Stored};

@@ -375,7 +375,7 @@ impl Writer {
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.tell_nodes();
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 22] = [
+        const TABLES: [&str; 38] = [
             "resource_count",
             "unique_value",
             "attribute_value",
@@ -398,6 +398,22 @@ impl Writer {
             "saml_replay",
             "person_session",
             "resource",
+            "app",
+            "assignment",
+            "link",
+            "link_state",
+            "link_wait",
+            "member_link",
+            "push_group",
+            "push_rule",
+            "feed_cursor",
+            "fill",
+            "exchange",
+            "destruction",
+            "approval",
+            "run",
+            "run_item",
+            "lifecycle",
         ];
         for table in TABLES {
             self.execute(&format!("delete from {table} where tenant = ?1"), [tenant.0])?;

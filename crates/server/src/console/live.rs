@@ -57,10 +57,11 @@ struct Stale {
     jobs: bool,
     tokens: bool,
     settings: bool,
+    apps: bool,
 }
 
 impl Stale {
-    const ALL: Self = Self { log: true, tiles: true, jobs: true, tokens: true, settings: true };
+    const ALL: Self = Self { log: true, tiles: true, jobs: true, tokens: true, settings: true, apps: true };
 
     fn note(&mut self, topic: Topic) {
         match topic {
@@ -68,6 +69,7 @@ impl Stale {
             Topic::Jobs => self.jobs = true,
             Topic::Tokens => self.tokens = true,
             Topic::Settings => self.settings = true,
+            Topic::Apps => self.apps = true,
         }
     }
 
@@ -81,6 +83,7 @@ impl Stale {
             ("jobs", self.jobs),
             ("tokens", self.tokens),
             ("settings", self.settings),
+            ("apps", self.apps),
         ];
         let told = topics.iter().filter(|(_, stale)| *stale);
         told.map(|(name, _)| format!("event: {name}\nid: {seq}\ndata: {seq}\n\n")).collect()

@@ -17,6 +17,8 @@ mod members;
 mod nodes;
 #[path = "operators.rs"]
 mod operators;
+#[path = "outbound.rs"]
+mod outbound;
 #[path = "people.rs"]
 mod people;
 #[path = "resources.rs"]

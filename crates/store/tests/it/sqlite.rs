@@ -17,6 +17,8 @@ mod folder;
 mod members;
 #[path = "operators.rs"]
 mod operators;
+#[path = "outbound.rs"]
+mod outbound;
 #[path = "people.rs"]
 mod people;
 #[path = "resources.rs"]

@@ -1,0 +1,296 @@
+//! Apps: integrations with applications that people and groups are brought to.
+//!
+//! An app is addressed by its tenant's name and its own. Everything that an administrator can change about one is one
+//! document ([`Integration::document`]): `label`, `signIn`, `provisioning`, `connection` (`baseUrl`, `uniqueField`),
+//! `target` (habits of the other side; a text is the name of a profile), `profile` (attributes), `toApp`, `toDirectory`
+//! (mappings), `policy` (`actions` and the life of accounts), `brakes`, `settings`, and `options` (authentication, pause,
+//! schedules, matching, reactions). [`change`] lays a part of such a document over it. Secrets are apart
+//! ([`set_credential`]) and are never shown.
+//!
+//! Elsewhere: who is assigned ([`assign`]), what became of them ([`links`]), groups that are pushed ([`push_groups`]),
+//! scans ([`runs`]).
+
+pub(crate) mod assign;
+pub(crate) mod links;
+pub(crate) mod push_groups;
+pub(crate) mod runs;
+
+use super::{audited, missing, tenant_of};
+use crate::app::App;
+use crate::auth::Actor;
+use crate::error::{Error, Result};
+use crate::events::Topic;
+use crate::limits;
+use crate::outbound::integration::{Integration, Options};
+use crate::tenants::TenantState;
+use provision::Target;
+use provision::app::SignIn;
+use provision::target::TARGETS;
+use scim::Code;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use store::{AppRow, LinkKind, NewApp, Standing};
+
+/// Longest name of an app; it is a part of addresses.
+const NAME_CHARS_MAX: usize = 63;
+
+/// What a new app is made of.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewIntegration {
+    /// Its name: lower-case letters, digits, `-` and `_`.
+    pub(crate) name: String,
+    /// For people; the name if there is none.
+    #[serde(default)]
+    pub(crate) label: Option<String>,
+    /// How people sign in.
+    #[serde(default)]
+    pub(crate) sign_in: SignIn,
+    /// The profile of the other side: `generic`, `okta-aiw` …; see [`targets`].
+    #[serde(default)]
+    pub(crate) target: Option<String>,
+}
+
+/// How an app is doing, for lists.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers {
+    /// People by where their link stands, and whether the account is in use.
+    pub(crate) people: Vec<(Standing, bool, u64)>,
+    /// The same of groups.
+    pub(crate) groups: Vec<(Standing, bool, u64)>,
+    /// Links that are due: leavers, arrivals, changes, backfill.
+    pub(crate) due: [u64; 4],
+    /// Links that were decided with an older revision of the app, and will be decided anew behind everything else.
+    pub(crate) stale: u64,
+    /// Links that somebody has to look at.
+    pub(crate) tasks: u64,
+}
+
+/// The profiles of other sides by name, each with what it is called.
+pub(crate) fn targets() -> Vec<(&'static str, String)> {
+    TARGETS.iter().filter_map(|(name, _)| Some((*name, Target::named(name)?.label))).collect()
+}
+
+/// A tenant's apps by their names.
+pub(crate) async fn list(app: &App, tenant: &str) -> Result<Vec<Integration>> {
+    let tenant = tenant_of(app, tenant)?.tenant.id;
+    let rows: Vec<AppRow> = app.store().read(move |r| r.apps(tenant)).await?;
+    rows.into_iter().map(Integration::of).collect()
+}
+
+/// One app.
+pub(crate) async fn find(app: &App, tenant: &str, name: &str) -> Result<Integration> {
+    Ok(with_tenant(app, tenant, name).await?.1)
+}
+
+/// One app with its tenant.
+pub(super) async fn with_tenant(app: &App, tenant: &str, name: &str) -> Result<(Arc<TenantState>, Integration)> {
+    let state = tenant_of(app, tenant)?;
+    let (id, name) = (state.tenant.id, name.to_owned());
+    let row: Option<AppRow> = app.store().read(move |r| r.app_named(id, &name)).await?;
+    let row = row.ok_or_else(|| missing("there is no app of this name; see: provost app list"))?;
+    Ok((state, Integration::of(row)?))
+}
+
+/// How an app is doing.
+pub(crate) async fn numbers(app: &App, integration: &Integration) -> Result<Numbers> {
+    let (id, revision, now) = (integration.row.id, integration.row.revision, app.clock().now());
+    app.store()
+        .read(move |r| {
+            Ok(Numbers {
+                people: r.links_count(id, LinkKind::User)?,
+                groups: r.links_count(id, LinkKind::Group)?,
+                due: r.links_due(id, now)?,
+                stale: r.links_stale(id, revision)?,
+                tasks: r.tasks_count(id)?,
+            })
+        })
+        .await
+        .map_err(|error: store::Error| error.into())
+}
+
+/// Makes an app: the standard profile and mappings, provisioning off, the usual brakes.
+pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewIntegration) -> Result<Integration> {
+    let state = tenant_of(app, tenant)?;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    if wanted.name.is_empty() || wanted.name.len() > NAME_CHARS_MAX || !wanted.name.chars().all(fits) {
+        let detail = format!(
+            "an app's name is 1 to {NAME_CHARS_MAX} lower-case letters, digits, - and _: it is a part of its address"
+        );
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    let id = state.tenant.id;
+    let held: Vec<AppRow> = app.store().read(move |r| r.apps(id)).await?;
+    if held.len() >= limits::APPS_MAX {
+        return Err(scim::Error::invalid_value(format!("a tenant has at most {} apps", limits::APPS_MAX)).into());
+    }
+    let mut integration = provision::App::standard();
+    integration.label = wanted.label.filter(|label| !label.trim().is_empty()).unwrap_or_else(|| wanted.name.clone());
+    integration.sign_in = wanted.sign_in;
+    integration.target = named_target(wanted.target.as_deref().unwrap_or("generic"))?;
+    integration.brakes = usual_brakes();
+    let (settings, options) = (json!(integration), json!(Options::default()));
+    let new = NewApp { tenant: id, name: wanted.name, settings, options };
+    let line = ("app.create", format!("{tenant}/app/{}", new.name), json!({"label": integration.label}));
+    let now = app.clock().now();
+    let made = audited(app, actor, line, move |w| {
+        w.app_insert(&new, now).map_err(|error| match error {
+            store::Error::Conflict { .. } => Error::new(Code::NAME_TAKEN, "there is already an app of this name"),
+            other => other.into(),
+        })
+    })
+    .await?;
+    app.events().publish(id, Topic::Apps);
+    Integration::of(made)
+}
+
+/// More leavers in a day than these wait for somebody to agree.
+fn usual_brakes() -> Vec<provision::brake::Limit> {
+    use provision::brake::{Limit, Metric};
+    let day_ms = 86_400_000;
+    let limit = |metric, percent, free| Limit {
+        metric,
+        window_ms: day_ms,
+        count_max: None,
+        percent_max: Some(percent),
+        count_free: free,
+    };
+    vec![
+        limit(Metric::Deactivations, 20.0, 10),
+        limit(Metric::Deletions, 5.0, 5),
+        limit(Metric::MembershipShrink, 50.0, 20),
+    ]
+}
+
+fn named_target(name: &str) -> Result<Target> {
+    Target::named(name).ok_or_else(|| {
+        let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+        scim::Error::invalid_value(format!("there is no target profile of this name; there are {}", known.join(", ")))
+            .into()
+    })
+}
+
+/// Lays a part of an app's document over it: objects are merged, everything else is replaced. Every link is decided
+/// anew behind other work if that could matter to it.
+pub(crate) async fn change(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    name: &str,
+    mut change: Map<String, Value>,
+) -> Result<Integration> {
+    let (state, known) = with_tenant(app, tenant, name).await?;
+    let renamed = change.shift_remove("name");
+    if let Some(Value::String(target)) = change.get("target") {
+        let target = json!(named_target(target)?);
+        change.insert("target".into(), target);
+    }
+    let detail = json!(change.keys().collect::<Vec<_>>());
+    let mut document = Value::Object(known.document());
+    lay_over(&mut document, Value::Object(change), "")?;
+    let Value::Object(document) = document else { return Err(missing("the app cannot be read")) };
+    let mut changed = known.with_document(document)?;
+    if let Some(Value::String(name)) = renamed {
+        changed.row.name = name;
+    }
+    check(app, &changed)?;
+    schedule(&mut changed, app.clock().now());
+    let matters = provision::App { label: String::new(), ..known.app.clone() }
+        != provision::App { label: String::new(), ..changed.app.clone() };
+    let (row, now) = (changed.row, app.clock().now());
+    let line = ("app.change", format!("{tenant}/app/{name}"), detail);
+    let stored = audited(app, actor, line, move |w| Ok(w.app_update(&row, matters, now)?)).await?;
+    told(app, &state);
+    Integration::of(stored)
+}
+
+/// Schedules begin when they are set; one that was set already goes on.
+fn schedule(integration: &mut Integration, now: i64) {
+    let next = |every: Option<u32>, known: Option<i64>| {
+        let behind = every.map(|hours| now.saturating_add(i64::from(hours) * 3_600_000_000))?;
+        Some(known.map_or(behind, |known| known.min(behind)))
+    };
+    integration.row.reconcile_at = next(integration.options.reconcile_every_hours, integration.row.reconcile_at);
+    integration.row.import_at = next(integration.options.import_every_hours, integration.row.import_at);
+}
+
+fn check(app: &App, integration: &Integration) -> Result<()> {
+    let url = &integration.app.connection.base_url;
+    if url.len() > limits::BASE_URL_BYTES_MAX {
+        let detail = format!("baseUrl is longer than {} bytes", limits::BASE_URL_BYTES_MAX);
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    if url.is_empty() {
+        let detail = "provisioning needs connection.baseUrl: the address of the app's SCIM endpoint";
+        return if integration.app.provisioning { Err(scim::Error::invalid_value(detail).into()) } else { Ok(()) };
+    }
+    app.egress().check(url).map_err(|refused| scim::Error::invalid_value(refused.to_string()).into())
+}
+
+/// Objects are merged and a name that there is not is an error; the app's own settings have free names.
+fn lay_over(whole: &mut Value, change: Value, path: &str) -> Result<()> {
+    match (whole, change) {
+        (Value::Object(whole), Value::Object(change)) => {
+            for (name, value) in change {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                match whole.get_mut(&name) {
+                    Some(held) => lay_over(held, value, &path)?,
+                    None if path.starts_with("settings.") => {
+                        whole.insert(name, value);
+                    }
+                    None => {
+                        let detail = format!("an app has no setting {path}; see: provost app show");
+                        return Err(scim::Error::invalid_value(detail).into());
+                    }
+                }
+            }
+        }
+        (whole, change) => *whole = change,
+    }
+    Ok(())
+}
+
+/// Stores what the engine shows to the app, sealed; an empty text takes it away. The secret is not shown again. What
+/// failed for the want of it is tried at once.
+pub(crate) async fn set_credential(app: &App, actor: &Actor, tenant: &str, name: &str, secret: &str) -> Result<()> {
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    if secret.len() > limits::CREDENTIAL_BYTES_MAX || secret.chars().any(char::is_control) {
+        let detail = format!("a credential is at most {} bytes on one line", limits::CREDENTIAL_BYTES_MAX);
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    let id = integration.row.id;
+    let sealed = match secret.trim() {
+        "" => None,
+        secret => Some(app.store().seal(&credential_purpose(&integration), secret.as_bytes())?),
+    };
+    let line = ("app.credential", format!("{tenant}/app/{name}"), json!({"set": sealed.is_some()}));
+    audited(app, actor, line, move |w| {
+        w.app_set_credential(id, sealed.as_deref())?;
+        Ok(w.app_set_pace(id, None)?)
+    })
+    .await?;
+    told(app, &state);
+    Ok(())
+}
+
+/// What a credential is sealed for: it cannot be moved to another app.
+pub(crate) fn credential_purpose(integration: &Integration) -> String {
+    format!("app credential {}", integration.row.id.0)
+}
+
+/// Removes an app and what is known of its accounts. Nothing is sent: everybody keeps their account there.
+pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str, name: &str) -> Result<()> {
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    let id = integration.row.id;
+    let line = ("app.delete", format!("{tenant}/app/{name}"), json!({}));
+    audited(app, actor, line, move |w| Ok(w.app_delete(id)?)).await?;
+    told(app, &state);
+    Ok(())
+}
+
+/// Wakes the engine, and the console.
+pub(super) fn told(app: &App, state: &TenantState) {
+    app.outbound().nudge();
+    app.events().publish(state.tenant.id, Topic::Apps);
+}

@@ -1,0 +1,133 @@
+//! What became of the people and groups of an app: links, what was sent for them, tasks, held work.
+
+use super::{told, with_tenant};
+use crate::admin::{audited, missing};
+use crate::app::App;
+use crate::auth::Actor;
+use crate::error::Result;
+use crate::limits;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use store::{Approval, Exchange, LinkQuery, LinkRow, TaskRow};
+
+/// A link with what is known of the account, and the last requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    /// The link.
+    pub(crate) row: LinkRow,
+    /// `provision::Link`: the document as the app showed it, what it makes of values, doubts.
+    pub(crate) state: Value,
+    /// Newest first.
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+/// A page of an app's links.
+pub(crate) async fn list(app: &App, tenant: &str, name: &str, mut query: LinkQuery) -> Result<Vec<LinkRow>> {
+    let id = with_tenant(app, tenant, name).await?.1.row.id;
+    query.limit = query.limit.clamp(1, limits::API_PAGE_MAX);
+    let read = app.store().read(move |r| r.links(id, &query)).await;
+    read.map_err(|error: store::Error| error.into())
+}
+
+/// One link.
+pub(crate) async fn find(app: &App, tenant: &str, name: &str, link: i64) -> Result<Whole> {
+    let id = with_tenant(app, tenant, name).await?.1.row.id;
+    let found: Option<Whole> = app
+        .store()
+        .read(move |r| -> store::Result<_> {
+            let Some(row) = r.link(link)?.filter(|row| row.app == id) else { return Ok(None) };
+            let (state, exchanges) = (r.link_state(link)?.unwrap_or_default(), r.exchanges(id, Some(link), None, 100)?);
+            Ok(Some(Whole { row, state, exchanges }))
+        })
+        .await?;
+    found.ok_or_else(|| missing("this app has no link of this number"))
+}
+
+/// What was sent to an app and what it answered, newest first; of one link if it is named.
+pub(crate) async fn exchanges(
+    app: &App,
+    tenant: &str,
+    name: &str,
+    link: Option<i64>,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Exchange>> {
+    let id = with_tenant(app, tenant, name).await?.1.row.id;
+    let limit = limit.clamp(1, limits::API_PAGE_MAX);
+    let read = app.store().read(move |r| r.exchanges(id, link, before, limit)).await;
+    read.map_err(|error: store::Error| error.into())
+}
+
+/// What somebody has to look at, grouped by cause.
+pub(crate) async fn tasks(app: &App, tenant: &str, name: &str) -> Result<Vec<TaskRow>> {
+    let id = with_tenant(app, tenant, name).await?.1.row.id;
+    app.store().read(move |r| r.tasks(id)).await.map_err(|error: store::Error| error.into())
+}
+
+/// What to try again.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) enum Retry {
+    /// One link.
+    Link(i64),
+    /// Every link of one task, by the cause's key.
+    Cause(String),
+    /// One link, and everything that was learned of the app's habits with it is forgotten: *force sync*.
+    Forget(i64),
+    /// Every link of the app is decided anew.
+    Everything,
+}
+
+/// Tries again; answers how many links it is about.
+pub(crate) async fn retry(app: &App, actor: &Actor, tenant: &str, name: &str, what: Retry) -> Result<u64> {
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    let (id, now) = (integration.row.id, app.clock().now());
+    let line = ("app.retry", format!("{tenant}/app/{name}"), json!(format!("{what:?}")));
+    let count = audited(app, actor, line, move |w| {
+        let one = |w: &mut store::Writer, link: i64, how: i64| -> Result<u64> {
+            match w.link(link)?.filter(|row| row.app == id) {
+                Some(_) => Ok(u64::from(w.link_retry(link, how, now)?)),
+                None => Err(missing("this app has no link of this number")),
+            }
+        };
+        match what {
+            Retry::Link(link) => one(w, link, 1),
+            Retry::Forget(link) => one(w, link, 2),
+            Retry::Cause(cause) => Ok(w.links_retry(id, &cause, now)?),
+            Retry::Everything => {
+                w.app_bump(id)?;
+                Ok(w.links_stale(id, i64::MAX)?)
+            }
+        }
+    })
+    .await?;
+    told(app, &state);
+    Ok(count)
+}
+
+/// Lets held work go on for these links and nobody else; answers how many were held. The approval ends by itself.
+pub(crate) async fn approve(app: &App, actor: &Actor, tenant: &str, name: &str, links: BTreeSet<i64>) -> Result<u64> {
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    let (id, tenant_id, now) = (integration.row.id, state.tenant.id, app.clock().now());
+    let line = ("app.approve", format!("{tenant}/app/{name}"), json!({"links": links.len()}));
+    let approval = Approval {
+        links,
+        expires_at: now.saturating_add(limits::APPROVAL_LIFE),
+        created_at: now,
+        created_by: actor.label.clone(),
+    };
+    let held = audited(app, actor, line, move |w| Ok(w.approve(tenant_id, id, &approval)?)).await?;
+    told(app, &state);
+    Ok(held)
+}
+
+/// Drops held work; it comes back when the person, or the app, changes. Answers how many were held.
+pub(crate) async fn discard(app: &App, actor: &Actor, tenant: &str, name: &str, links: Vec<i64>) -> Result<u64> {
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    let (id, now) = (integration.row.id, app.clock().now());
+    let line = ("app.drop", format!("{tenant}/app/{name}"), json!({"links": links.len()}));
+    let dropped = audited(app, actor, line, move |w| Ok(w.links_drop(id, &links, now)?)).await?;
+    told(app, &state);
+    Ok(dropped)
+}

@@ -1,0 +1,116 @@
+//! An app as the engine works with it: its row, `provision::App` in it, and the options around that.
+
+use crate::error::{Error, Result};
+use provision::import::{Matching, OnGone, SAFEGUARD_PERCENT};
+use provision::reconcile::Reactions;
+use scim::Code;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use store::AppRow;
+
+/// How the engine shows who it is. The secret is apart, sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Authentication {
+    /// `Authorization: Bearer …` (*HTTP Header* in Okta's words).
+    #[default]
+    Bearer,
+    /// Name and password; the secret is `name:password`.
+    Basic,
+    /// The whole value of `Authorization`, as it is.
+    Header,
+    /// Nothing.
+    None,
+}
+
+/// What the engine adds to `provision::App`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Options {
+    /// How the engine shows who it is.
+    pub(crate) authentication: Authentication,
+    /// Nothing is sent while this is on.
+    pub(crate) paused: bool,
+    /// How often the app is scanned; nothing is only on demand.
+    pub(crate) reconcile_every_hours: Option<u32>,
+    /// What a scan does about what it finds.
+    pub(crate) reactions: Reactions,
+    /// How often the app is imported; nothing is only on demand.
+    pub(crate) import_every_hours: Option<u32>,
+    /// Whose an account is.
+    pub(crate) matching: Matching,
+    /// Most accounts, in a hundred, that an import may find missing.
+    pub(crate) safeguard_percent: f64,
+    /// Whether the app is where its people's lives are decided (*profile source*).
+    pub(crate) profile_source: bool,
+    /// Where it is: what happens to people whose accounts are gone or inactive there.
+    pub(crate) on_gone: OnGone,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            authentication: Authentication::default(),
+            paused: false,
+            reconcile_every_hours: None,
+            reactions: Reactions::default(),
+            import_every_hours: None,
+            matching: Matching::default(),
+            safeguard_percent: SAFEGUARD_PERCENT,
+            profile_source: false,
+            on_gone: OnGone::default(),
+        }
+    }
+}
+
+/// An app, ready for use.
+#[derive(Clone, Debug)]
+pub(crate) struct Integration {
+    /// As it is stored.
+    pub(crate) row: AppRow,
+    /// Profile, mappings, policy, target.
+    pub(crate) app: provision::App,
+    /// What the engine adds.
+    pub(crate) options: Options,
+}
+
+impl Integration {
+    /// Reads a row.
+    pub(crate) fn of(row: AppRow) -> Result<Self> {
+        let read = |error: serde_json::Error| {
+            tracing::error!(%error, app = row.name, "the settings of an app cannot be read");
+            Error::new(Code::INTERNAL, format!("the settings of the app {} cannot be read", row.name))
+        };
+        let mut app: provision::App = serde_json::from_value(row.settings.clone()).map_err(read)?;
+        let options: Options = serde_json::from_value(row.options.clone()).map_err(read)?;
+        (app.id, app.name) = (row.id.0.to_string(), row.name.clone());
+        Ok(Self { row, app, options })
+    }
+
+    /// Everything that can be changed, as one document: that of `provision::App` without its id and name, and `options`.
+    pub(crate) fn document(&self) -> Map<String, Value> {
+        let Value::Object(mut document) = json!(self.app) else { return Map::new() };
+        document.shift_remove("id");
+        document.shift_remove("name");
+        document.insert("options".into(), json!(self.options));
+        document
+    }
+
+    /// The integration with a changed document; refuses what does not fit together.
+    pub(crate) fn with_document(&self, mut document: Map<String, Value>) -> Result<Self> {
+        let invalid = |error: serde_json::Error| -> Error {
+            let what = format!("a setting of the app has a value that it cannot have: {error}");
+            scim::Error::invalid_value(what).into()
+        };
+        let options = document.shift_remove("options").unwrap_or_else(|| json!(self.options));
+        let options: Options = serde_json::from_value(options).map_err(invalid)?;
+        let mut app: provision::App = serde_json::from_value(Value::Object(document)).map_err(invalid)?;
+        (app.id, app.name) = (self.app.id.clone(), self.app.name.clone());
+        if let Some(problem) = app.check().into_iter().next() {
+            let detail = format!("the attribute {}: {}", problem.attribute, problem.message);
+            return Err(scim::Error::invalid_value(detail).into());
+        }
+        let row = AppRow { settings: json!(app), options: json!(options), ..self.row.clone() };
+        Ok(Self { row, app, options })
+    }
+}

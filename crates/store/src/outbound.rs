@@ -1,0 +1,25 @@
+//! Apps and everything that the outbound engine remembers about them.
+//!
+//! What is known about an account, and what an app is made of, are JSON to this crate: the rules are in `provision`.
+//! Invariant: a link is due exactly when somebody has to decide about it; nothing else is a queue. Invariant: every
+//! write of a claimed link carries its fence, so whoever lost the claim changes nothing.
+
+mod apps;
+mod assignments;
+mod evidence;
+mod groups;
+mod links;
+mod people;
+mod runs;
+mod spread;
+mod tasks;
+
+pub use apps::{AppId, AppRow, NewApp};
+pub use assignments::{AssignmentRow, Principal};
+pub use evidence::Exchange;
+pub use groups::{KnownMember, PushGroupRow, PushRuleRow, Wanted};
+pub use links::{Cause, Claimed, LinkKind, LinkQuery, LinkRow, Settled, Standing, Work};
+pub use people::PersonRow;
+pub use runs::{Found, Run, RunItem, RunState};
+pub use spread::Fill;
+pub use tasks::{Approval, Destruction, TaskRow};

@@ -1,0 +1,201 @@
+//! Apps: settings and options as JSON, the credential sealed, two counters.
+
+use crate::db::{Reader, Row, Writer};
+use crate::{Error, Result, TenantId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The number of an app.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AppId(pub i64);
+
+/// An app without its credential.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AppRow {
+    /// Its number.
+    pub id: AppId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// In addresses and expressions; unique in the tenant.
+    pub name: String,
+    /// `provision::App`.
+    pub settings: Value,
+    /// What the engine adds to that.
+    pub options: Value,
+    /// Whether there is a credential.
+    pub has_credential: bool,
+    /// Goes up with every change.
+    pub generation: i64,
+    /// Goes up when every link may be out of date.
+    pub revision: i64,
+    /// `provision::pace::Pace`, while something is wrong.
+    pub pace: Option<Value>,
+    /// When the next scan is due.
+    pub reconcile_at: Option<i64>,
+    /// When the next import is due.
+    pub import_at: Option<i64>,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it was changed.
+    pub modified_at: i64,
+}
+
+/// An app that is to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewApp {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: String,
+    /// `provision::App`.
+    pub settings: Value,
+    /// What the engine adds to that.
+    pub options: Value,
+}
+
+/// All but the credential.
+const COLUMNS: &str = "id, tenant, name, settings, options, case when credential is null then 0 else 1 end, generation, \
+                       revision, pace, reconcile_at, import_at, created_at, modified_at";
+
+fn app(row: &Row<'_>) -> Result<AppRow> {
+    let (settings, options): (String, String) = (row.get(3)?, row.get(4)?);
+    let pace: Option<String> = row.get(8)?;
+    Ok(AppRow {
+        id: AppId(row.get(0)?),
+        tenant: TenantId(row.get(1)?),
+        name: row.get(2)?,
+        settings: serde_json::from_str(&settings)?,
+        options: serde_json::from_str(&options)?,
+        has_credential: row.get(5)?,
+        generation: row.get(6)?,
+        revision: row.get(7)?,
+        pace: pace.map(|text| serde_json::from_str(&text)).transpose()?,
+        reconcile_at: row.get(9)?,
+        import_at: row.get(10)?,
+        created_at: row.get(11)?,
+        modified_at: row.get(12)?,
+    })
+}
+
+/// Everything of an app, children first.
+const TABLES: [&str; 10] = [
+    "link",
+    "assignment",
+    "link_wait",
+    "push_group",
+    "push_rule",
+    "fill",
+    "exchange",
+    "destruction",
+    "approval",
+    "run",
+];
+
+impl Reader {
+    /// A tenant's apps by their names.
+    pub fn apps(&self, tenant: TenantId) -> Result<Vec<AppRow>> {
+        self.all(&format!("select {COLUMNS} from app where tenant = ?1 order by name"), [tenant.0], app)
+    }
+
+    /// The app of that name.
+    pub fn app_named(&self, tenant: TenantId, name: &str) -> Result<Option<AppRow>> {
+        self.first(&format!("select {COLUMNS} from app where tenant = ?1 and name = ?2"), (tenant.0, name), app)
+    }
+
+    /// The app of that number.
+    pub fn app(&self, id: AppId) -> Result<Option<AppRow>> {
+        self.first(&format!("select {COLUMNS} from app where id = ?1"), [id.0], app)
+    }
+
+    /// The generation of an app, and the revision: what says whether a copy of it is still good. One lookup.
+    pub fn app_generation(&self, id: AppId) -> Result<Option<(i64, i64)>> {
+        let sql = "select generation, revision from app where id = ?1";
+        self.first(sql, [id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The sealed credential.
+    pub fn app_credential(&self, id: AppId) -> Result<Option<Vec<u8>>> {
+        Ok(self.first("select credential from app where id = ?1", [id.0], |row| row.get(0))?.flatten())
+    }
+
+    /// Apps whose scan, or import, is due.
+    pub fn apps_scheduled(&self, now: i64) -> Result<Vec<AppRow>> {
+        let sql = format!(
+            "select {COLUMNS} from app where id in (select id from app where reconcile_at <= ?1
+             union select id from app where import_at <= ?1) order by id limit 100"
+        );
+        self.all(&sql, [now], app)
+    }
+}
+
+impl Writer {
+    /// Makes an app; `Conflict` if the name is taken. The feed is followed from here on.
+    pub fn app_insert(&mut self, new: &NewApp, now: i64) -> Result<AppRow> {
+        let sql = "insert into app (tenant, name, settings, options, generation, revision, created_at, modified_at)
+                   values (?1, ?2, ?3, ?4, 1, 1, ?5, ?5) on conflict (tenant, name) do nothing returning id";
+        let texts = (serde_json::to_string(&new.settings)?, serde_json::to_string(&new.options)?);
+        let made: Option<i64> = self.first(sql, (new.tenant.0, &new.name, texts.0, texts.1, now), |row| row.get(0))?;
+        let id = made.ok_or_else(|| Error::Conflict { attribute: "name".into() })?;
+        let sql = "insert into feed_cursor (tenant, seq) values (?1, ?2) on conflict (tenant) do nothing";
+        let last = self.last_change(new.tenant)?;
+        self.execute(sql, (new.tenant.0, last))?;
+        self.app(AppId(id))?.ok_or_else(|| Error::broken("a new app is not there"))
+    }
+
+    /// Stores name, settings, options and schedules; the generation goes up, and with `everybody` the revision, so
+    /// that every link is decided anew. `Stale` if it was changed since it was read, or is gone.
+    pub fn app_update(&mut self, changed: &AppRow, everybody: bool, now: i64) -> Result<AppRow> {
+        let other = self.app_named(changed.tenant, &changed.name)?;
+        if other.is_some_and(|other| other.id != changed.id) {
+            return Err(Error::Conflict { attribute: "name".into() });
+        }
+        let sql = "update app set name = ?3, settings = ?4, options = ?5, generation = generation + 1,
+                   revision = revision + ?6, reconcile_at = ?7, import_at = ?8, modified_at = ?9
+                   where id = ?1 and generation = ?2";
+        let (settings, options) = (serde_json::to_string(&changed.settings)?, serde_json::to_string(&changed.options)?);
+        let (id, generation, name) = (changed.id.0, changed.generation, &changed.name);
+        let schedules = (changed.reconcile_at, changed.import_at);
+        let stored =
+            self.execute(sql, (id, generation, name, settings, options, everybody, schedules.0, schedules.1, now))?;
+        if stored == 0 {
+            return Err(Error::Stale);
+        }
+        self.app(changed.id)?.ok_or_else(|| Error::broken("an updated app is not there"))
+    }
+
+    /// Stores the sealed credential, or takes it away.
+    pub fn app_set_credential(&mut self, id: AppId, sealed: Option<&[u8]>) -> Result<()> {
+        let sql = "update app set credential = ?2, generation = generation + 1 where id = ?1";
+        self.execute(sql, (id.0, sealed)).map(|_| ())
+    }
+
+    /// Every link may be out of date.
+    pub fn app_bump(&mut self, id: AppId) -> Result<()> {
+        self.execute("update app set revision = revision + 1, generation = generation + 1 where id = ?1", [id.0])
+            .map(|_| ())
+    }
+
+    /// Notes what is wrong with the app as a whole, or that nothing is.
+    pub fn app_set_pace(&mut self, id: AppId, pace: Option<&Value>) -> Result<()> {
+        let text = pace.map(serde_json::to_string).transpose()?;
+        self.execute("update app set pace = ?2 where id = ?1", (id.0, text)).map(|_| ())
+    }
+
+    /// Notes when the next scan and the next import are due.
+    pub fn app_schedule(&mut self, id: AppId, reconcile_at: Option<i64>, import_at: Option<i64>) -> Result<()> {
+        let sql = "update app set reconcile_at = ?2, import_at = ?3 where id = ?1";
+        self.execute(sql, (id.0, reconcile_at, import_at)).map(|_| ())
+    }
+
+    /// Removes an app and what is known of its accounts; nothing is sent. Whether there was one.
+    pub fn app_delete(&mut self, id: AppId) -> Result<bool> {
+        self.execute("delete from link_state where link in (select id from link where app = ?1)", [id.0])?;
+        self.execute("delete from member_link where link in (select id from link where app = ?1)", [id.0])?;
+        self.execute("delete from run_item where run in (select id from run where app = ?1)", [id.0])?;
+        for table in TABLES {
+            self.execute(&format!("delete from {table} where app = ?1"), [id.0])?;
+        }
+        Ok(self.execute("delete from app where id = ?1", [id.0])? > 0)
+    }
+}

@@ -1,0 +1,293 @@
+//! What the outbound engine remembers: links that are due, claims with a fence, people that are still to be looked at.
+
+use super::support::World;
+use scim::patch_op::MemberOp;
+use scim::resource::MemberRef;
+use serde_json::{Map, json};
+use store::{
+    AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, LinkKind, LinkQuery, NewApp, Principal,
+    PushGroupRow, Run, RunItem, RunState, Settled, Standing, TenantId, Work,
+};
+
+const NOW: i64 = 1_000_000;
+
+fn app(world: &World) -> AppRow {
+    let new =
+        NewApp { tenant: world.tenant, name: "desk".into(), settings: json!({"label": "Desk"}), options: json!({}) };
+    world.write(move |w| w.app_insert(&new, NOW)).unwrap()
+}
+
+fn person(world: &World, name: &str) -> String {
+    world.insert(&world.user.clone(), json!({"userName": name})).id
+}
+
+fn group(world: &World, name: &str, members: &[&String]) -> String {
+    let group = world.insert(&world.group.clone(), json!({"displayName": name}));
+    let members: Vec<MemberRef> = members.iter().map(|id| MemberRef { value: (*id).clone() }).collect();
+    let (tenant, kind, stored) = (world.tenant, world.group.clone(), group.clone());
+    world.write(move |w| w.members_apply(tenant, &kind, &stored, &[MemberOp::Add(members)], "x", false)).unwrap();
+    group.id
+}
+
+fn nudge(world: &World, app: &AppRow, resource: &str, lane: i64, at: i64) {
+    let (tenant, app, resource) = (world.tenant, app.id, resource.to_owned());
+    world.write(move |w| w.link_nudge(tenant, app, LinkKind::User, &resource, lane, at)).unwrap();
+}
+
+fn claim(world: &World, app: &AppRow, by: &str, now: i64, limit: u32) -> Vec<store::Claimed> {
+    let (app, by) = (app.id, by.to_owned());
+    world.write(move |w| w.links_claim(app, &by, now, now + 100, limit)).unwrap()
+}
+
+fn settled(claimed: &store::Claimed) -> Settled {
+    Settled {
+        id: claimed.row.id,
+        fence: claimed.row.fence,
+        state: json!({"externalId": "x"}),
+        remote_id: Some(format!("r{}", claimed.row.id)),
+        standing: Standing::Linked,
+        active: true,
+        applied_rev: claimed.row.desired_rev,
+        evaluated_rev: 1,
+        ..Settled::default()
+    }
+}
+
+fn work(app: AppId, tenant: TenantId) -> Work {
+    Work { apps: vec![(app, tenant)], next_at: None }
+}
+
+fn settle(world: &World, settled: Settled, now: i64) -> bool {
+    world.write(move |w| w.link_settle(&settled, now)).unwrap()
+}
+
+#[test]
+fn an_app_is_kept_and_changed_by_one_at_a_time() {
+    let world = World::new();
+    let made = app(&world);
+    let again = NewApp { tenant: world.tenant, name: "desk".into(), ..NewApp::default() };
+    assert!(matches!(world.write(move |w| w.app_insert(&again, NOW)), Err(Error::Conflict { .. })));
+    let (first, second) = (AppRow { reconcile_at: Some(9), ..made.clone() }, made.clone());
+    let changed = world.write(move |w| w.app_update(&first, true, NOW)).unwrap();
+    assert_eq!((changed.generation, changed.revision, changed.reconcile_at), (2, 2, Some(9)));
+    assert!(matches!(world.write(move |w| w.app_update(&second, false, NOW)), Err(Error::Stale)));
+    let (id, tenant) = (made.id, world.tenant);
+    world.write(move |w| w.app_set_credential(id, Some(b"sealed"))).unwrap();
+    assert_eq!(world.read(move |r| r.app_credential(id)), Some(b"sealed".to_vec()));
+    assert!(world.read(move |r| r.app(id)).unwrap().has_credential);
+    assert_eq!(world.read(move |r| r.apps_scheduled(9)).len(), 1);
+    assert_eq!(world.read(move |r| r.apps_scheduled(8)).len(), 0);
+    nudge(&world, &made, "u", 2, NOW);
+    assert!(world.write(move |w| w.app_delete(id)).unwrap());
+    assert!(world.read(move |r| r.links_of_resource(tenant, "u")).is_empty());
+    assert_eq!(world.read(move |r| r.links_work(NOW)), Work::default());
+}
+
+#[test]
+fn leavers_are_claimed_before_updates_and_nobody_twice() {
+    let world = World::new();
+    let app = app(&world);
+    for number in 0..20 {
+        nudge(&world, &app, &format!("u{number}"), 2, NOW + number);
+    }
+    nudge(&world, &app, "new", 1, NOW + 50);
+    nudge(&world, &app, "leaver", 0, NOW + 60);
+    nudge(&world, &app, "later", 0, NOW + 1_000);
+    let (id, tenant) = (app.id, world.tenant);
+    assert_eq!(world.read(move |r| r.links_work(NOW + 100)), work(id, tenant));
+    assert_eq!(world.read(move |r| r.links_due(id, NOW + 100)), [1, 1, 20, 0]);
+    let first = claim(&world, &app, "a", NOW + 100, 3);
+    let names: Vec<&str> = first.iter().map(|claimed| claimed.row.resource.as_str()).collect();
+    assert_eq!(names, ["leaver", "new", "u0"]);
+    let second = claim(&world, &app, "b", NOW + 100, 100);
+    assert_eq!(second.len(), 19);
+    assert!(claim(&world, &app, "c", NOW + 100, 100).is_empty());
+    // A claim that was not kept is somebody else's in the end, and the first one stores nothing any more.
+    let stolen = claim(&world, &app, "c", NOW + 300, 1);
+    assert_eq!(stolen[0].row.resource, "leaver");
+    assert!(!settle(&world, settled(&first[0]), NOW + 300));
+    assert!(settle(&world, settled(&stolen[0]), NOW + 300));
+    world.write(|w| w.links_release("b")).unwrap();
+    assert_eq!(claim(&world, &app, "d", NOW + 150, 100).len(), 19);
+}
+
+#[test]
+fn what_changes_while_it_is_worked_on_is_due_again() {
+    let world = World::new();
+    let app = app(&world);
+    nudge(&world, &app, "u", 2, NOW);
+    let claimed = claim(&world, &app, "a", NOW, 1).remove(0);
+    nudge(&world, &app, "u", 0, NOW + 5);
+    let kept = Settled { keep_until: Some(NOW + 200), begun: Some("create".into()), ..settled(&claimed) };
+    assert!(settle(&world, kept, NOW + 6));
+    let id = claimed.row.id;
+    let row = world.read(move |r| r.link(id)).unwrap();
+    assert_eq!((row.begun.as_deref(), row.lane), (Some("create"), 0));
+    assert!(claim(&world, &app, "b", NOW + 7, 1).is_empty());
+    assert!(settle(&world, settled(&claimed), NOW + 8));
+    let again = claim(&world, &app, "b", NOW + 9, 1).remove(0);
+    assert_eq!(again.state, Some(json!({"externalId": "x"})));
+    assert_eq!(again.row.remote_id.as_deref(), Some(format!("r{id}").as_str()));
+    assert!(settle(&world, settled(&again), NOW + 10));
+    assert!(claim(&world, &app, "b", NOW + 11, 1).is_empty());
+    let app_id = app.id;
+    assert_eq!(world.read(move |r| r.links_work(NOW + 11)), Work::default());
+    assert_eq!(world.read(move |r| r.population(app_id)), 1);
+}
+
+#[test]
+fn a_changed_mapping_is_found_lazily_behind_everything_else() {
+    let world = World::new();
+    let app = app(&world);
+    for name in ["a", "b", "c"] {
+        nudge(&world, &app, name, 2, NOW);
+    }
+    for claimed in claim(&world, &app, "x", NOW, 10) {
+        assert!(settle(&world, settled(&claimed), NOW));
+    }
+    let id = app.id;
+    assert_eq!(world.read(move |r| r.links_stale(id, 1)), 0);
+    world.write(move |w| w.app_bump(id)).unwrap();
+    let tenant = world.tenant;
+    assert_eq!(world.read(move |r| r.links_work(NOW)), work(id, tenant));
+    nudge(&world, &app, "b", 2, NOW);
+    let order: Vec<String> = claim(&world, &app, "x", NOW, 2).into_iter().map(|claimed| claimed.row.resource).collect();
+    assert_eq!(order, ["b", "a"]);
+}
+
+#[test]
+fn two_links_never_have_one_account() {
+    let world = World::new();
+    let app = app(&world);
+    nudge(&world, &app, "a", 2, NOW);
+    nudge(&world, &app, "b", 2, NOW);
+    let claimed = claim(&world, &app, "x", NOW, 2);
+    let same = |claimed: &store::Claimed| Settled { remote_id: Some("same".into()), ..settled(claimed) };
+    assert!(settle(&world, same(&claimed[0]), NOW));
+    assert!(!settle(&world, same(&claimed[1]), NOW));
+    assert!(settle(&world, settled(&claimed[1]), NOW));
+}
+
+#[test]
+fn a_group_is_filled_a_few_at_a_time_with_the_groups_within() {
+    let world = World::new();
+    let app = app(&world);
+    let people: Vec<String> = (0..5).map(|number| person(&world, &format!("p{number}"))).collect();
+    let inner = group(&world, "inner", &[&people[3], &people[4]]);
+    let outer = group(&world, "outer", &[&people[0], &people[1], &people[2], &inner]);
+    let (tenant, id) = (world.tenant, app.id);
+    world.write(move |w| w.fill_insert(tenant, id, &outer, 3, true)).unwrap();
+    for _ in 0..10 {
+        for order in world.read(|r| r.fills(10)) {
+            world.write(move |w| w.fill_turn(order.id, 2, NOW)).unwrap();
+        }
+    }
+    assert!(world.read(|r| r.fills(10)).is_empty());
+    assert_eq!(claim(&world, &app, "x", NOW, 100).len(), 5);
+}
+
+#[test]
+fn who_waits_for_somebody_is_woken_with_their_groups() {
+    let world = World::new();
+    let app = app(&world);
+    let (boss, adam) = (person(&world, "boss"), person(&world, "adam"));
+    let team = group(&world, "team", &[&boss]);
+    let (tenant, id, pushed) = (world.tenant, app.id, team.clone());
+    world
+        .write(move |w| {
+            let new = PushGroupRow { resource: pushed, mode: "link".into(), active: true, ..PushGroupRow::default() };
+            w.push_group_insert(tenant, id, &new, NOW)
+        })
+        .unwrap();
+    nudge(&world, &app, &adam, 2, NOW);
+    for claimed in claim(&world, &app, "x", NOW, 10) {
+        assert!(settle(&world, Settled { waits: vec![boss.clone()], ..settled(&claimed) }, NOW));
+    }
+    let who = boss.clone();
+    world.write(move |w| w.link_wake(tenant, id, &who, NOW, NOW + 50)).unwrap();
+    let woken = claim(&world, &app, "x", NOW + 50, 10);
+    let mut kinds: Vec<_> =
+        woken.iter().map(|claimed| (claimed.row.kind.as_str(), claimed.row.resource.clone())).collect();
+    kinds.sort();
+    assert_eq!(kinds, [("group", team.clone()), ("user", adam)]);
+    let wanted = world.read(move |r| r.push_wanted(tenant, id, &team));
+    assert_eq!((wanted.len(), wanted[0].person.as_str(), wanted[0].remote_id.as_deref()), (1, boss.as_str(), None));
+}
+
+#[test]
+fn tasks_group_what_somebody_has_to_look_at() {
+    let world = World::new();
+    let app = app(&world);
+    for name in ["a", "b", "c"] {
+        nudge(&world, &app, name, 2, NOW);
+    }
+    for claimed in claim(&world, &app, "x", NOW, 10) {
+        let key = if claimed.row.resource == "c" { "conflict" } else { "rejected:400" };
+        let cause = Some(Cause { key: key.into(), detail: json!({"status": 400}) });
+        assert!(settle(
+            &world,
+            Settled { cause, standing: Standing::Parked, remote_id: None, ..settled(&claimed) },
+            NOW
+        ));
+    }
+    let id = app.id;
+    let tasks = world.read(move |r| r.tasks(id));
+    assert_eq!(
+        tasks.iter().map(|task| (task.cause.as_str(), task.count)).collect::<Vec<_>>(),
+        [("rejected:400", 2), ("conflict", 1)]
+    );
+    assert_eq!(tasks[0].detail, json!({"status": 400}));
+    assert_eq!(world.write(move |w| w.links_retry(id, "rejected:400", NOW + 1)).unwrap(), 2);
+    let query = LinkQuery { cause: Some("rejected:400".into()), limit: 10, ..LinkQuery::default() };
+    assert_eq!(world.read(move |r| r.links(id, &query)).len(), 2);
+    let retried = claim(&world, &app, "x", NOW + 1, 10);
+    assert!(retried.len() == 2 && retried.iter().all(|claimed| claimed.row.retry == 1));
+    for claimed in &retried {
+        assert!(settle(&world, settled(claimed), NOW + 2));
+    }
+    assert_eq!(world.read(move |r| r.tasks_count(id)), 1);
+}
+
+#[test]
+fn assignments_evidence_and_runs_are_kept() {
+    let world = World::new();
+    let app = app(&world);
+    let (tenant, id) = (world.tenant, app.id);
+    let adam = person(&world, "adam");
+    let new = AssignmentRow {
+        principal: Principal::User,
+        resource: adam.clone(),
+        profile: Map::from_iter([("title".to_owned(), json!("Boss"))]),
+        ..AssignmentRow::default()
+    };
+    world.write(move |w| w.assign(tenant, id, &new)).unwrap();
+    let who = adam.clone();
+    let about = world.read(move |r| r.assignments_about(id, &who, &["g".into()]));
+    assert_eq!((about.len(), about[0].profile["title"].as_str()), (1, Some("Boss")));
+    let sent = Exchange { tenant, app: id, link: Some(1), at: NOW, action: "create".into(), ..Exchange::default() };
+    world.write(move |w| w.exchange_insert(&sent)).unwrap();
+    assert_eq!(world.read(move |r| r.exchanges(id, Some(1), None, 10)).len(), 1);
+    assert!(!world.write(|w| w.exchanges_prune(NOW + 1, 10)).unwrap());
+    assert!(world.read(move |r| r.exchanges(id, None, None, 10)).is_empty());
+    for at in [NOW, NOW + 5] {
+        let done = Destruction { link: 1, count: 1, at };
+        world.write(move |w| w.destroyed(tenant, id, "deactivations", done, true)).unwrap();
+    }
+    let done = world.read(move |r| r.destructions(id, "deactivations", 0));
+    assert_eq!(done, [Destruction { link: 1, count: 1, at: NOW + 5 }]);
+    let run = Run { tenant, app: id, kind: "import".into(), mode: "full".into(), created_at: NOW, ..Run::default() };
+    let asked = run.clone();
+    let number = world.write(move |w| w.run_insert(&asked)).unwrap();
+    assert_eq!(world.write(move |w| w.run_insert(&run)).unwrap(), number);
+    let mut run = world.write(|w| w.run_claim("x", NOW, NOW + 100)).unwrap().unwrap();
+    assert!(world.write(|w| w.run_claim("y", NOW, NOW + 100)).unwrap().is_none());
+    let found = RunItem { remote_id: "r".into(), verdict: "new".into(), ..RunItem::default() };
+    world.write(move |w| w.run_item_put(tenant, number, &found)).unwrap();
+    let item = world.read(move |r| r.run_items(number, Some("new"), 0, 10)).remove(0);
+    assert!(world.write(move |w| w.run_item_decide(number, item.id, Some("adam"), "confirmed")).unwrap());
+    (run.state, run.finished_at) = (RunState::Done, Some(NOW));
+    assert!(world.write(move |w| w.run_update(&run, Some("x"))).unwrap());
+    assert!(!world.read(|r| r.run_waits()));
+    assert!(world.write(move |w| w.unassign(id, Principal::User, &adam)).unwrap());
+    assert!(world.write(move |w| w.tenant_delete(tenant)).unwrap());
+}
