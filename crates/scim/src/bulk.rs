@@ -128,7 +128,8 @@ impl BulkRequest {
         }
         let mut operations = Vec::with_capacity(list.len());
         for (index, operation) in list.into_iter().enumerate() {
-            operations.push(operation_from(operation).map_err(|what| {
+            let operation = operation_from(operation).and_then(|operation| named(operation, dialect));
+            operations.push(operation.map_err(|what| {
                 Error::invalid_syntax(format!("operation {} of the bulk request: {what}", index + 1))
             })?);
         }
@@ -184,6 +185,12 @@ fn operation_from(operation: Value) -> std::result::Result<BulkOperation, &'stat
         data => data,
     };
     Ok(BulkOperation { method, path, bulk_id, version, data })
+}
+
+/// RFC 7644 §3.7: `bulkId` is required when the method is POST.
+fn named(operation: BulkOperation, dialect: &Dialect) -> std::result::Result<BulkOperation, &'static str> {
+    let is_nameless = operation.method == BulkMethod::Post && operation.bulk_id.is_none();
+    if is_nameless && !dialect.bulk_id_optional { Err("a POST needs a bulkId") } else { Ok(operation) }
 }
 
 /// `/Users` or `/Users/<id>`; the slash in front may be missing.

@@ -67,6 +67,8 @@ dialect! {
     bare_extension_names,
     /// A PATCH or bulk message without its own URN in `schemas`.
     message_schema_optional,
+    /// A POST of a bulk message without a `bulkId`.
+    bulk_id_optional,
     /// An `Authorization` header that holds the token alone.
     bare_token,
 }

@@ -1,33 +1,32 @@
 //! What the server keeps about a resource (RFC 7643 §3.1) and the entity tags made of it (RFC 7644 §3.14).
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
-/// `meta` of a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `meta` of a resource, as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Meta<'a> {
     /// Name of the resource type.
     pub resource_type: &'a str,
     /// Microseconds since 1970.
+    #[serde(rename = "created", serialize_with = "instant")]
     pub created_at: i64,
     /// Microseconds since 1970.
+    #[serde(rename = "lastModified", serialize_with = "instant")]
     pub modified_at: i64,
     /// The resource's address.
     pub location: &'a str,
     /// Counts the states of the resource.
+    #[serde(serialize_with = "tag")]
     pub version: i64,
 }
 
-impl Meta<'_> {
-    /// As it is shown.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "resourceType": self.resource_type,
-            "created": rfc3339(self.created_at),
-            "lastModified": rfc3339(self.modified_at),
-            "location": self.location,
-            "version": etag(self.version),
-        })
-    }
+fn instant<S: Serializer>(micros: &i64, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_str(&rfc3339(*micros))
+}
+
+fn tag<S: Serializer>(version: &i64, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_str(&etag(*version))
 }
 
 /// The entity tag of a version. It is weak: two forms of one state (`attributes`) share it.

@@ -6,16 +6,16 @@ use crate::config::{Config, Database};
 use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::log_queue::LogQueue;
 use crate::operators::Desks;
 use crate::outbound::Signal;
 use crate::tenants::{DEFAULT, TenantState, Tenants};
 use crate::{limits, token};
 use axum::http::{HeaderMap, header};
 use scim::Code;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use store::{Definitions, LogEntry, Scope, Settings, Store, Token};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc};
+use std::sync::Arc;
+use store::{Definitions, Scope, Settings, Store, Token};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 /// The running application; cheap to clone.
 #[derive(Clone)]
@@ -41,9 +41,7 @@ struct Inner {
     desks: Desks,
     egress: Egress,
     outbound: Signal,
-    log: mpsc::Sender<LogEntry>,
-    log_out: Mutex<Option<mpsc::Receiver<LogEntry>>>,
-    log_dropped: AtomicU64,
+    log: LogQueue,
 }
 
 impl App {
@@ -56,7 +54,6 @@ impl App {
                 Store::connect(&config.data, url, store::Options { pooled: *pooled, ..options })?
             }
         };
-        let (log, log_out) = mpsc::channel(limits::LOG_QUEUE_MAX);
         let inner = Inner {
             store,
             clock: config.clock.clone(),
@@ -70,9 +67,7 @@ impl App {
             gate: Semaphore::new(limits::REQUESTS_MAX),
             events: Events::default(),
             desks: Desks::default(),
-            log,
-            log_out: Mutex::new(Some(log_out)),
-            log_dropped: AtomicU64::new(0),
+            log: LogQueue::default(),
         };
         let app = Self(Arc::new(inner));
         let mut tenants: Vec<store::Tenant> = app.store().read_blocking(|r| r.tenants())?;
@@ -150,21 +145,14 @@ impl App {
         self.0.outbound.nudge();
     }
 
-    /// Hands a log entry to the worker that writes them in batches.
-    pub(crate) fn log_later(&self, entry: LogEntry) {
-        if self.0.log.try_send(entry).is_err() {
-            self.0.log_dropped.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Log entries that the worker writes in batches.
+    pub(crate) fn log(&self) -> &LogQueue {
+        &self.0.log
     }
 
     /// Log entries of reads that found the queue full.
     pub fn log_dropped(&self) -> u64 {
-        self.0.log_dropped.load(Ordering::Relaxed)
-    }
-
-    /// The other end of the log queue; there is one, for one worker.
-    pub(crate) fn take_log(&self) -> Option<mpsc::Receiver<LogEntry>> {
-        self.0.log_out.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.log().dropped()
     }
 
     /// Takes in the tenants as they are now, after one was changed. Tokens forget their limits with them.

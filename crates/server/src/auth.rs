@@ -220,8 +220,8 @@ fn note_use(live: &Live, origin: &Origin, now: i64) {
     const ENOUGH: i64 = 1_000_000;
     let mut used = live.used.lock().unwrap_or_else(PoisonError::into_inner);
     if used.as_ref().is_none_or(|used| now - used.at > ENOUGH) {
-        let from = crate::redact::cut(&origin.address, 64);
-        let agent = crate::redact::cut(&origin.agent, 256);
+        let from = crate::redact::cut(&origin.address, 64).into_owned();
+        let agent = crate::redact::cut(&origin.agent, 256).into_owned();
         *used = Some(TokenUse { id: live.token.id.clone(), at: now, from: Some(from), agent: Some(agent) });
     }
 }

@@ -13,6 +13,7 @@ pub mod egress;
 mod error;
 mod events;
 pub mod limits;
+mod log_queue;
 mod operators;
 #[allow(dead_code, reason = "as above: what the admin API does not reach yet")]
 mod outbound;

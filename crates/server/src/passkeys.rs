@@ -117,7 +117,7 @@ pub(crate) async fn finish(
         return Err(Error::new(Code::SIGN_IN, "this passkey was begun by somebody else; start again"));
     }
     let credential = party(server_url)?.finish_passkey_registration(made, &state).map_err(|error| refused(&error))?;
-    let label = crate::redact::cut(label.trim(), 100);
+    let label = crate::redact::cut(label.trim(), 100).into_owned();
     let key = Passkey {
         id: text_of(credential.cred_id().as_ref()),
         operator: operator.clone(),

@@ -163,8 +163,8 @@ pub(crate) fn begin(
         authenticated_at: proof.authenticated_at,
         expires_at: proof.ends_at.map_or(life, |ends_at| ends_at.min(life)),
         method: proof.method.to_owned(),
-        address: redact::cut(&origin.address, 64),
-        agent: redact::cut(&origin.agent, 256),
+        address: redact::cut(&origin.address, 64).into_owned(),
+        agent: redact::cut(&origin.agent, 256).into_owned(),
         saml: proof.saml,
     };
     let seconds = (session.expires_at - now).max(0) / 1_000_000;

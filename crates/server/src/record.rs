@@ -13,13 +13,14 @@ use crate::tenants::TenantState;
 use axum::http::Method;
 use scim::resource::{Ignored, full_name};
 use scim::{Resource, ResourceType};
+use serde::Serialize;
 use serde_json::{Value, json};
-use store::{LogEntry, LogLevel, MembersChanged, Writer};
+use store::{LogEntry, LogLevel, LogLine, MembersChanged, Writer};
 
 /// Most decision steps of an entry, and most attributes and members of its difference.
 const STEPS_MAX: usize = 100;
 /// Bytes that are kept of the answer to a successful read: it says nothing that the database does not.
-const READ_ANSWER_BYTES_MAX: usize = 256;
+const READ_ANSWER_BYTES_MAX: usize = 96;
 /// Longest value in a difference.
 const VALUE_BYTES_MAX: usize = 1_024;
 
@@ -30,7 +31,7 @@ pub(crate) struct Trace {
     pub(crate) quiet: bool,
     pub(crate) steps: Vec<String>,
     pub(crate) ignored: Vec<Ignored>,
-    pub(crate) diff: Vec<Value>,
+    pub(crate) diff: Diff,
     /// Type and id of the resource that it is about.
     pub(crate) resource: Option<(String, String)>,
     /// Whether the entry is in the database, or will be with the transaction.
@@ -65,20 +66,11 @@ impl Trace {
         }
         for (extension, attribute) in rt.attributes() {
             let (before, after) = (old.value(extension, attribute), new.value(extension, attribute));
-            if before == after || self.diff.len() >= STEPS_MAX {
+            if before == after {
                 continue;
             }
             let secret = attribute.returned == scim::Returned::Never || secrets.names(&attribute.name);
-            let shown = |value: Option<&Value>| match value {
-                None => Value::Null,
-                Some(_) if secret => REDACTED.into(),
-                Some(value) => short(value),
-            };
-            self.diff.push(json!({
-                "attribute": full_name(extension, attribute),
-                "before": shown(before),
-                "after": shown(after),
-            }));
+            self.diff.attribute(&full_name(extension, attribute), before, after, secret);
         }
     }
 
@@ -86,7 +78,7 @@ impl Trace {
         for (name, ids) in [("membersAdded", &moved.added), ("membersRemoved", &moved.removed)] {
             if !ids.is_empty() {
                 let first: Vec<_> = ids.iter().take(STEPS_MAX).collect();
-                self.diff.push(json!({"attribute": name, "count": ids.len(), "ids": first}));
+                self.diff.push(&json!({"attribute": name, "count": ids.len(), "ids": first}));
             }
         }
         if !moved.unknown.is_empty() {
@@ -108,9 +100,70 @@ impl Trace {
     }
 }
 
-fn short(value: &Value) -> Value {
-    let text = value.to_string();
-    if text.len() <= VALUE_BYTES_MAX { value.clone() } else { redact::cut(&text, VALUE_BYTES_MAX).into() }
+/// What changed, attribute by attribute, written out at once: `[{"attribute":…,"before":…,"after":…},…`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Diff {
+    text: Vec<u8>,
+    length: usize,
+}
+
+impl Diff {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    fn attribute(&mut self, name: &str, before: Option<&Value>, after: Option<&Value>, secret: bool) {
+        self.item(|text| {
+            text.extend_from_slice(b"{\"attribute\":");
+            write_json(text, name);
+            for (key, value) in [(&b",\"before\":"[..], before), (b",\"after\":", after)] {
+                text.extend_from_slice(key);
+                match value {
+                    Some(_) if secret => write_json(text, REDACTED),
+                    value => write_short(text, value),
+                }
+            }
+            text.push(b'}');
+        });
+    }
+
+    fn push(&mut self, item: &Value) {
+        self.item(|text| write_json(text, item));
+    }
+
+    fn item(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.length < STEPS_MAX {
+            self.text.push(if self.is_empty() { b'[' } else { b',' });
+            write(&mut self.text);
+            self.length += 1;
+        }
+    }
+
+    /// As JSON; nothing if nothing changed.
+    pub(crate) fn text(&self) -> Option<String> {
+        (!self.is_empty()).then(|| format!("{}]", String::from_utf8_lossy(&self.text)))
+    }
+
+    /// As values.
+    pub(crate) fn values(&self) -> Vec<Value> {
+        self.text().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+}
+
+fn write_json(text: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    // Writing what has strings for keys into memory cannot fail.
+    serde_json::to_writer(text, value).ok();
+}
+
+/// A value, or what is left of the text of a long one.
+fn write_short(text: &mut Vec<u8>, value: Option<&Value>) {
+    let start = text.len();
+    write_json(text, &value);
+    if text.len() - start > VALUE_BYTES_MAX {
+        let cut = redact::cut_bytes(text.get(start..).unwrap_or_default(), VALUE_BYTES_MAX);
+        text.truncate(start);
+        write_json(text, &cut);
+    }
 }
 
 /// A use case that changed nothing, with what it told until then.
@@ -189,7 +242,8 @@ pub(crate) fn write_now(w: &mut Writer, cx: &Cx, trace: &mut Trace, answer: &Ans
     }
     trace.seq = w.next_log_seq();
     let entry = entry(trace.seq, &cx.tenant, &cx.asked, Some(&cx.actor), trace, answer, cx.now);
-    w.log(&entry).map(|_| ())
+    w.log(entry);
+    Ok(())
 }
 
 /// Hands the entry to the worker that writes them in batches.
@@ -202,14 +256,23 @@ pub(crate) fn later(
     answer: &Answer,
     now: i64,
 ) {
-    let is_read = matches!(asked.method, Method::GET | Method::HEAD) && answer.status < 400;
-    match tenant.tenant.settings.log.level {
-        LogLevel::Off => {}
-        LogLevel::Writes if is_read => {}
-        _ => app.log_later(entry(app.store().next_log_seq(), tenant, asked, actor, trace, answer, now)),
+    let (level, is_read) = (tenant.tenant.settings.log.level, is_answered_read(asked, answer));
+    if level == LogLevel::Off || (level == LogLevel::Writes && is_read) {
+        return;
+    }
+    if is_read && trace.diff.is_empty() {
+        let line = line(tenant, asked, actor, trace, answer, now);
+        app.log().push_read(tenant.tenant.id, || app.store().next_log_seq(), &line);
+    } else {
+        app.log().push(entry(app.store().next_log_seq(), tenant, asked, actor, trace, answer, now));
     }
 }
 
+fn is_answered_read(asked: &Asked, answer: &Answer) -> bool {
+    matches!(asked.method, Method::GET | Method::HEAD) && answer.status < 400
+}
+
+/// What only a change or a refusal says, on top of the line.
 fn entry(
     seq: i64,
     tenant: &TenantState,
@@ -219,36 +282,44 @@ fn entry(
     answer: &Answer,
     now: i64,
 ) -> LogEntry {
-    let bytes_max = tenant.tenant.settings.log.body_bytes_max as usize;
-    let is_read = matches!(asked.method, Method::GET | Method::HEAD) && answer.status < 400;
-    let answer_max = if is_read { bytes_max.min(READ_ANSWER_BYTES_MAX) } else { bytes_max };
-    let kept = answer.body.get(..answer_max.saturating_add(4).min(answer.body.len())).unwrap_or_default();
-    let mut kept = redact::cut(&String::from_utf8_lossy(kept), answer_max);
-    if answer.body.len() > answer_max {
-        kept = format!("{}… [{answer_max} of {} bytes]", kept.split('…').next().unwrap_or_default(), answer.body.len());
-    }
-    let (resource_type, resource_id) = trace.resource.clone().unzip();
-    let query = tenant.secrets.query(&asked.query, 4_096);
-    let path = redact::cut(&asked.path, 1_024);
-    let text = |text: String| (!text.is_empty()).then_some(text);
     LogEntry {
-        seq,
-        tenant: tenant.tenant.id,
+        code: answer.code.map(|code| code.to_string()),
+        diff: trace.diff.text(),
+        ..line(tenant, asked, actor, trace, answer, now).into_entry(tenant.tenant.id, seq)
+    }
+}
+
+/// What every entry says. What need not be changed is borrowed.
+fn line<'a>(
+    tenant: &TenantState,
+    asked: &'a Asked,
+    actor: Option<&'a Actor>,
+    trace: &'a Trace,
+    answer: &Answer,
+    now: i64,
+) -> LogLine<'a> {
+    let bytes_max = tenant.tenant.settings.log.body_bytes_max as usize;
+    let answer_max = if is_answered_read(asked, answer) { bytes_max.min(READ_ANSWER_BYTES_MAX) } else { bytes_max };
+    let (resource_type, resource_id) = trace.resource.as_ref().map_or(("", ""), |(kind, id)| (kind, id));
+    let mut path = redact::cut(&asked.path, 1_024);
+    if !asked.query.is_empty() {
+        path.to_mut().push('?');
+        path.to_mut().push_str(&tenant.secrets.query(&asked.query, 4_096));
+    }
+    LogLine {
         at: now,
         took_us: asked.started.micros(),
-        method: asked.method.to_string(),
-        path: if query.is_empty() { path } else { format!("{path}?{query}") },
+        method: asked.method.as_str().into(),
+        path,
         status: answer.status,
-        code: answer.code.map(|code| code.to_string()),
-        actor: actor.map(|actor| actor.label.clone()).unwrap_or_default(),
-        remote: text(redact::cut(&asked.origin.address, 64)),
-        user_agent: text(redact::cut(&asked.origin.agent, 256)),
-        request_id: asked.request_id.clone(),
-        resource_type,
-        resource_id,
-        body: text(tenant.secrets.body(&asked.body, bytes_max)),
-        answer: text(kept),
-        steps: trace.steps_text(),
-        diff: (!trace.diff.is_empty()).then(|| json!(trace.diff).to_string()),
+        actor: actor.map_or("", |actor| &actor.label).into(),
+        remote: redact::cut(&asked.origin.address, 64),
+        user_agent: redact::cut(&asked.origin.agent, 256),
+        request_id: (&*asked.request_id).into(),
+        resource_type: resource_type.into(),
+        resource_id: resource_id.into(),
+        body: tenant.secrets.body(&asked.body, bytes_max).into(),
+        answer: redact::cut_bytes(&answer.body, answer_max).into(),
+        steps: trace.steps_text().unwrap_or_default().into(),
     }
 }

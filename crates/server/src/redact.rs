@@ -5,6 +5,7 @@
 
 use memchr::memmem;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// What stands in the log in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -29,12 +30,12 @@ impl Secrets {
             return String::new();
         }
         if !self.may_hold(body) {
-            return cut(&String::from_utf8_lossy(body), bytes_max);
+            return cut_bytes(body, bytes_max);
         }
         match serde_json::from_slice::<Value>(body) {
             Ok(mut value) => {
                 self.clean(&mut value);
-                cut(&value.to_string(), bytes_max)
+                cut(&value.to_string(), bytes_max).into_owned()
             }
             Err(_) => format!("[{} bytes that are not JSON and may hold a secret: not kept]", body.len()),
         }
@@ -45,7 +46,7 @@ impl Secrets {
         if self.may_hold(query.as_bytes()) || query.contains('%') && self.may_hold(decode(query).as_bytes()) {
             return REDACTED.to_owned();
         }
-        cut(query, bytes_max)
+        cut(query, bytes_max).into_owned()
     }
 
     /// Whether an attribute's name, maybe as a path, is one of a secret.
@@ -87,12 +88,26 @@ fn decode(query: &str) -> String {
 }
 
 /// A text of at most so many bytes, saying what was cut.
-pub(crate) fn cut(text: &str, bytes_max: usize) -> String {
+pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
     if text.len() <= bytes_max {
-        return text.to_owned();
+        return text.into();
     }
-    let end = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}… [{} of {} bytes]", text.get(..end).unwrap_or_default(), end, text.len())
+    let kept = text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default();
+    format!("{kept}… [{} of {} bytes]", kept.len(), text.len()).into()
+}
+
+/// As `cut`, without looking at the bytes that are not kept.
+pub(crate) fn cut_bytes(text: &[u8], bytes_max: usize) -> String {
+    let Some((kept, _)) = text.split_at_checked(bytes_max) else {
+        return String::from_utf8_lossy(text).into_owned();
+    };
+    // What a cut leaves of a character is at the end and short.
+    let kept = kept.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    if kept.len() == text.len() {
+        kept.to_owned()
+    } else {
+        format!("{kept}… [{} of {} bytes]", kept.len(), text.len())
+    }
 }
 
 #[cfg(test)]
@@ -128,7 +143,11 @@ mod tests {
 
     #[test]
     fn long_bodies_say_what_was_cut() {
-        assert_eq!(cut("abcdé", 5), "abcd… [4 of 6 bytes]");
+        for (bytes_max, kept) in [(4, "abcd… [4 of 6 bytes]"), (5, "abcd… [4 of 6 bytes]"), (6, "abcdé"), (9, "abcdé")]
+        {
+            assert_eq!(cut("abcdé", bytes_max), kept);
+            assert_eq!(cut_bytes("abcdé".as_bytes(), bytes_max), kept);
+        }
     }
 
     #[test]

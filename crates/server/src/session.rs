@@ -101,7 +101,7 @@ pub(crate) async fn find(app: &App, headers: &HeaderMap, origin: &Origin, now: i
 }
 
 fn short(origin: &Origin) -> (String, String) {
-    (crate::redact::cut(&origin.address, 64), crate::redact::cut(&origin.agent, 256))
+    (crate::redact::cut(&origin.address, 64).into_owned(), crate::redact::cut(&origin.agent, 256).into_owned())
 }
 
 /// A new session, to be kept by the caller in the transaction of what led to it, and its cookie.

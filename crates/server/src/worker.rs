@@ -3,10 +3,9 @@
 use crate::app::App;
 use crate::events::Topic;
 use crate::limits;
-use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{LogEntry, TenantId};
-use tokio::sync::{mpsc, watch};
+use store::{LogBlock, Writer};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The running workers.
@@ -36,9 +35,7 @@ pub fn start(app: &App) -> Workers {
     if let Some(generation) = app.store().generation() {
         tasks.push(tokio::spawn(follow_nodes(app.clone(), generation, stopping.clone())));
     }
-    if let Some(entries) = app.take_log() {
-        tasks.push(tokio::spawn(write_log(app.clone(), entries, stopping)));
-    }
+    tasks.push(tokio::spawn(write_log(app.clone(), stopping)));
     Workers { stop, tasks }
 }
 
@@ -108,63 +105,51 @@ async fn prune(app: App) {
     let now = app.clock().now();
     for state in app.tenants().all() {
         let (tenant, limits) = (state.tenant.id, state.tenant.settings.log);
-        let name = state.tenant.name.clone();
-        if let Err(error) = app.store().write_in(tenant, move |w| w.log_prune(tenant, &limits, now)).await {
-            tracing::warn!(%error, tenant = name, "old log entries were not taken away");
+        loop {
+            match app.store().write_in(tenant, move |w| w.log_prune(tenant, &limits, now)).await {
+                Ok(store::LOG_PRUNED_MAX) => continue,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, tenant = state.tenant.name, "old log entries were not taken away");
+                    break;
+                }
+            }
         }
         if let Err(error) = app.store().write_in(tenant, move |w| w.sign_ins_prune(tenant, now)).await {
-            tracing::warn!(%error, tenant = name, "sign-ins that ran out were not taken away");
+            tracing::warn!(%error, tenant = state.tenant.name, "sign-ins that ran out were not taken away");
         }
     }
 }
 
 /// Collects the entries of reads for a moment and writes them together; reads pay nothing for their fsync.
-async fn write_log(app: App, mut entries: mpsc::Receiver<LogEntry>, mut stop: watch::Receiver<bool>) {
-    let mut batch = Vec::with_capacity(limits::LOG_BATCH);
-    while !*stop.borrow() {
-        tokio::select! {
-            _ = entries.recv_many(&mut batch, limits::LOG_BATCH) => {}
-            _ = stop.changed() => {}
-        }
-        let rest = limits::LOG_BATCH.saturating_sub(batch.len());
-        tokio::select! {
-            _ = tokio::time::timeout(limits::LOG_DELAY, collect(&mut entries, &mut batch, rest)) => {}
-            _ = stop.changed() => {}
-        }
-        flush(&app, &mut batch).await;
-    }
-    while let Ok(entry) = entries.try_recv() {
-        batch.push(entry);
-    }
-    flush(&app, &mut batch).await;
-}
-
-async fn collect(entries: &mut mpsc::Receiver<LogEntry>, batch: &mut Vec<LogEntry>, mut rest: usize) {
-    while rest > 0 {
-        let taken = entries.recv_many(batch, rest).await;
-        if taken == 0 {
+async fn write_log(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        let stopping = tokio::select! {
+            () = app.log().ready() => false,
+            _ = stop.changed() => true,
+        };
+        flush(&app).await;
+        if stopping {
             return;
         }
-        rest -= taken;
     }
 }
 
-async fn flush(app: &App, batch: &mut Vec<LogEntry>) {
-    if batch.is_empty() {
-        return;
-    }
-    let mut by_tenant: BTreeMap<TenantId, Vec<LogEntry>> = BTreeMap::new();
-    for entry in std::mem::replace(batch, Vec::with_capacity(limits::LOG_BATCH)) {
-        by_tenant.entry(entry.tenant).or_default().push(entry);
-    }
+async fn flush(app: &App) {
     // All at once, so that one commit serves them where one can.
-    let writes: Vec<_> = by_tenant
-        .into_iter()
-        .map(|(tenant, entries)| {
-            let (app, count) = (app.clone(), entries.len());
-            let newest = entries.iter().map(|entry| entry.seq).max().unwrap_or(0);
-            let written = async move { app.store().write_in(tenant, move |w| w.log_many(&entries)).await };
-            (tenant, count, newest, tokio::spawn(written))
+    let writes: Vec<_> = app
+        .log()
+        .take()
+        .by_tenant()
+        .map(|(tenant, blocks, entries)| {
+            let count = blocks.iter().map(LogBlock::len).sum::<usize>() + entries.len();
+            let newest = blocks.iter().map(LogBlock::last).chain(entries.iter().map(|entry| entry.seq)).max();
+            let app = app.clone();
+            let work = move |w: &mut Writer| -> store::Result<()> {
+                entries.into_iter().for_each(|entry| w.log(entry));
+                blocks.into_iter().try_for_each(|block| w.log_block(tenant, block))
+            };
+            (tenant, count, newest.unwrap_or(0), tokio::spawn(async move { app.store().write_in(tenant, work).await }))
         })
         .collect();
     for (tenant, count, newest, written) in writes {

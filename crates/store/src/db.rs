@@ -9,6 +9,7 @@ mod connection;
 mod lanes;
 mod postgres;
 mod reader;
+mod short;
 mod sqlite;
 mod value;
 mod writer;
@@ -26,6 +27,7 @@ use crate::{Error, Result, TenantId, copy, migrate};
 use lanes::Lanes;
 use postgres::{Monitor, Shared};
 use rusqlite::hooks::Wal;
+use short::Short;
 use sqlite::Sqlite;
 use std::cell::Cell;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -129,6 +131,8 @@ pub struct Store {
 struct Inner {
     reads: Arc<Queue<reader::Job>>,
     streams: Arc<Queue<reader::Job>>,
+    /// Where a read of a few rows costs less than waking a thread.
+    short: Option<Short>,
     writes: Arc<Lanes<Box<dyn writer::Job>>>,
     checkpointer: Arc<checkpoint::Signal>,
     readers: Mutex<Vec<JoinHandle<()>>>,
@@ -161,9 +165,12 @@ impl Store {
             return Err(Error::Unfinished);
         }
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
-        let last: i64 = connection.query_row("select coalesce(max(seq), 0) from log", [], |row| row.get(0))?;
+        let sql =
+            "select coalesce(max((select last from log_block where tenant = t.id order by first desc limit 1)), 0)
+                   from tenant t union all select coalesce(max(seq), 0) from log order by 1 desc limit 1";
+        let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
         let log_seq = Some(Arc::new(AtomicI64::new(last)));
-        let inner = Inner::new(folder, lock, sealer, &options, log_seq, None);
+        let mut inner = Inner::new(folder, lock, sealer, &options, log_seq, None);
         inner.start_sqlite(connection, &database, &options)?;
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -246,6 +253,24 @@ impl Store {
         });
         self.inner.streams.push(job).map_err(|_| E::from(Error::Unavailable))?;
         answer.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
+    }
+
+    /// As `read`, for a closure that reads a few rows by their keys: where the database is a file it runs on the thread
+    /// that asks, which serves others as well and must not be kept.
+    pub async fn read_short<T, E, F>(&self, closure: F) -> Result<T, E>
+    where
+        F: FnOnce(&Reader) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let Some(short) = &self.inner.short else { return self.read(closure).await };
+        match short.run(closure) {
+            Ok(result) => {
+                self.inner.counters.reads.fetch_add(1, Ordering::Relaxed);
+                result
+            }
+            Err(closure) => self.read(closure).await,
+        }
     }
 
     /// As `read`, for a caller that may block.
@@ -383,6 +408,7 @@ impl Inner {
         Self {
             reads: Arc::new(Queue::new(options.queue_max)),
             streams: Arc::new(Queue::new(options.queue_max)),
+            short: None,
             writes: Arc::new(Lanes::new(options.queue_max)),
             checkpointer: Arc::default(),
             readers: Mutex::default(),
@@ -397,7 +423,7 @@ impl Inner {
         }
     }
 
-    fn start_sqlite(&self, mut connection: rusqlite::Connection, database: &Path, options: &Options) -> Result<()> {
+    fn start_sqlite(&mut self, mut connection: rusqlite::Connection, database: &Path, options: &Options) -> Result<()> {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let count = if options.readers == 0 { cores.max(2) } else { options.readers };
         let signal = Arc::clone(&self.checkpointer);
@@ -407,9 +433,9 @@ impl Inner {
         }))?;
         let numbers = Numbers::Process(self.log_seq.clone().unwrap_or_default());
         self.writer(Writer::new(Connection::Sqlite(Sqlite::new(connection)), numbers), options)?;
+        let reader = || Ok::<_, Error>(Reader::new(Connection::Sqlite(Sqlite::new(sqlite::open(database, options)?))));
         for _ in 0..count {
-            let connection = sqlite::open(database, options)?;
-            self.reader(&self.reads, Reader::new(Connection::Sqlite(Sqlite::new(connection))))?;
+            self.reader(&self.reads, reader()?)?;
         }
         for _ in 0..options.streams.max(1) {
             let small = Options { cache_bytes: STREAM_CACHE_BYTES, ..options.clone() };
@@ -418,7 +444,7 @@ impl Inner {
             connection.pragma_update(None, "mmap_size", 0)?;
             self.reader(&self.streams, Reader::new(Connection::Sqlite(Sqlite::new(connection))))?;
         }
-
+        self.short = Some(Short::new((0..count).map(|_| reader()).collect::<Result<_>>()?));
         let connection = sqlite::open(database, options)?;
         let (signal, counters) = (Arc::clone(&self.checkpointer), Arc::clone(&self.counters));
         let thread = spawn("store-checkpoint", move || checkpoint::run(&connection, &signal, &counters))?;
@@ -470,6 +496,7 @@ impl Inner {
         for reader in self.readers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             join(Some(reader));
         }
+        self.short.as_ref().inspect(|short| short.close());
         // The last one: nobody else has the database open when it truncates the log.
         self.checkpointer.close();
         join(self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).take());

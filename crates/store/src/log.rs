@@ -1,17 +1,19 @@
 //! The provisioning log: requests and answers, redacted by whoever writes them.
 //!
 //! Entries are numbered over all tenants. A number is taken when a request is answered, so numbers keep
-//! the order also where entries are written later, in batches.
+//! the order also where entries are written later, in batches. Those of reads lie packed in blocks (`log_block`),
+//! all others in rows of their own.
 
 use crate::db::{Reader, Row, Sql, ToValue, Value, Writer};
+use crate::log_count::Counts;
 use crate::tenants::LogLimits;
 use crate::{Result, TenantId};
 use serde::Serialize;
 
 /// Most entries that one query looks at, so that a rare condition cannot read the whole log at once.
-const LOOKED_AT_MAX: i64 = 50_000;
-/// Most entries that one call of `log_prune` removes.
-const PRUNED_MAX: i64 = 2_000;
+pub(crate) const LOOKED_AT_MAX: usize = 50_000;
+/// Most rows and blocks that one call of `log_prune` removes.
+pub const LOG_PRUNED_MAX: u64 = 2_000;
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
 
@@ -59,10 +61,10 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
-    /// All columns, with this number.
-    fn row(&self, seq: i64) -> [Value<'_>; 19] {
+    /// All columns.
+    fn row(&self) -> [Value<'_>; 19] {
         [
-            seq.into(),
+            self.seq.into(),
             self.tenant.0.into(),
             self.at.into(),
             self.took_us.into(),
@@ -126,6 +128,15 @@ pub struct LogQuery {
     pub want_texts: bool,
 }
 
+/// Entries that were found in one of the places where entries lie.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// In the query's order.
+    pub(crate) entries: Vec<LogEntry>,
+    /// The number up to which it was looked, when it was not looked to the end.
+    pub(crate) end: Option<i64>,
+}
+
 const COLUMNS: &str = "seq, tenant, at, took_us, method, path, status, code, actor, remote, user_agent, request_id, \
                        resource_type, resource_id";
 
@@ -159,12 +170,33 @@ impl Reader {
     /// The number of a tenant's newest entry; 0 without any.
     pub fn last_log(&self, tenant: TenantId) -> Result<i64> {
         let sql = "select seq from log where tenant = ?1 order by seq desc limit 1";
-        Ok(self.first(sql, [tenant.0], |row| row.get(0))?.unwrap_or(0))
+        let in_rows = self.first(sql, [tenant.0], |row| row.get(0))?.unwrap_or(0);
+        Ok(self.last_in_block(tenant)?.max(in_rows))
     }
 
-    /// Lists entries, without their texts unless they are wanted. Looks at 50 000 entries at most: a rare condition may come back
-    /// with fewer than there are; go on with `before` (or `after`) from the last number.
+    /// Lists entries, without their texts unless they are wanted. Looks at 50 000 entries at most: a rare condition may
+    /// come back with fewer than there are; go on with `before` (or `after`) from the last number. What changed or
+    /// refused something about a resource is found through an index, however old; reads of it among the newest ones.
     pub fn log(&self, tenant: TenantId, query: &LogQuery) -> Result<Vec<LogEntry>> {
+        let reads = self.log_in_blocks(tenant, query)?;
+        let rows = self.log_in_rows(tenant, query)?;
+        if reads.entries.is_empty() {
+            return Ok(rows.entries);
+        }
+        let forward = query.after.is_some();
+        // Behind the place up to which one was looked at, the other's entries would hide what lies between them.
+        let ends = if query.resource_id.is_some() { [rows.end, None] } else { [rows.end, reads.end] };
+        let mut found: Vec<LogEntry> = rows.entries.into_iter().chain(reads.entries).collect();
+        for end in ends.into_iter().flatten() {
+            found.retain(|entry| if forward { entry.seq <= end } else { entry.seq >= end });
+        }
+        found.sort_by_key(|entry| if forward { entry.seq } else { -entry.seq });
+        found.truncate(query.limit as usize);
+        Ok(found)
+    }
+
+    /// The entries with rows of their own.
+    fn log_in_rows(&self, tenant: TenantId, query: &LogQuery) -> Result<Seen> {
         let (forward, order) = if query.after.is_some() { (true, "asc") } else { (false, "desc") };
         let mut values: Vec<Sql> = Vec::new();
         let mut bind = |value: Sql| {
@@ -229,13 +261,31 @@ impl Reader {
              where {rest} order by seq {order} limit ?{}",
             bind(i64::from(query.limit).into())
         );
-        self.all(&sql, &values[..], if query.want_texts { whole } else { summary })
+        let entries = self.all(&sql, &values[..], if query.want_texts { whole } else { summary })?;
+        // Only where there are fewer than wanted can it have been the bound that ended the search.
+        let is_full = entries.len() >= query.limit as usize || rest == "true" || query.resource_id.is_some();
+        let end = if is_full { None } else { self.looked_to(tenant, query, order)? };
+        Ok(Seen { entries, end })
+    }
+
+    /// The number of the last entry that a search through rows looks at, if there are more.
+    fn looked_to(&self, tenant: TenantId, query: &LogQuery, order: &str) -> Result<Option<i64>> {
+        let (after, before) = (query.after.unwrap_or(-1), query.before.unwrap_or(i64::MAX));
+        let failed = if query.failed == Some(true) { "and status >= 400" } else { "" };
+        let sql = format!(
+            "select seq from log where tenant = ?1 and seq > ?2 and seq < ?3 {failed} order by seq {order} limit 1 offset {}",
+            LOOKED_AT_MAX - 1
+        );
+        self.first(&sql, (tenant.0, after, before), |row| row.get(0))
     }
 
     /// One entry with its texts.
     pub fn log_entry(&self, tenant: TenantId, seq: i64) -> Result<Option<LogEntry>> {
         let sql = format!("select {COLUMNS}, {TEXTS} from log where tenant = ?1 and seq = ?2");
-        self.first(&sql, (tenant.0, seq), whole)
+        match self.first(&sql, (tenant.0, seq), whole)? {
+            None => self.entry_in_block(tenant, seq),
+            found => Ok(found),
+        }
     }
 
     /// Bytes that a tenant's entries take.
@@ -247,23 +297,26 @@ impl Reader {
 }
 
 impl Writer {
-    /// Writes an entry, in the transaction of what it tells about.
-    pub fn log(&mut self, entry: &LogEntry) -> Result<()> {
-        self.log_many(std::slice::from_ref(entry))
+    /// Takes an entry, which is written with the commit of what it tells about.
+    pub fn log(&mut self, entry: LogEntry) {
+        self.log_waiting.push(entry);
     }
 
-    /// Writes entries; those of one tenant behind each other cost one update of its size.
-    pub fn log_many(&mut self, entries: &[LogEntry]) -> Result<()> {
+    /// Writes what was taken. At the end of a transaction and for all of its writes together: a row of the log and its
+    /// indexes then cost no part of a transaction its own copies of their pages.
+    pub(crate) fn log_write(&mut self) -> Result<()> {
+        let mut entries = std::mem::take(&mut self.log_waiting);
+        for entry in entries.iter_mut().filter(|entry| entry.seq == 0) {
+            entry.seq = self.next_log_seqs(1);
+        }
+        self.log_rows(&entries)?;
+        entries.sort_by_key(|entry| entry.tenant);
         for of_tenant in entries.chunk_by(|a, b| a.tenant == b.tenant) {
-            let mut bytes = 0_i64;
-            self.log_rows(of_tenant)?;
-            for entry in of_tenant {
-                bytes = bytes.saturating_add(entry.bytes());
-            }
-            if let Some(entry) = of_tenant.first() {
-                self.log_grow(entry.tenant, bytes)?;
-                self.log_counted(entry.tenant, of_tenant)?;
-            }
+            let Some(tenant) = of_tenant.first().map(|entry| entry.tenant) else { continue };
+            self.log_grow(tenant, of_tenant.iter().map(LogEntry::bytes).sum())?;
+            let mut counts = Counts::default();
+            of_tenant.iter().for_each(|entry| counts.add(entry.at, entry.status, entry.took_us));
+            self.log_count(tenant, counts)?;
         }
         Ok(())
     }
@@ -273,30 +326,32 @@ impl Writer {
             "insert into log ({COLUMNS}, body, answer, steps, diff, bytes)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
         );
-        let numbers: Vec<i64> =
-            entries.iter().map(|entry| if entry.seq == 0 { self.next_log_seq() } else { entry.seq }).collect();
-        let rows: Vec<_> = entries.iter().zip(numbers).map(|(entry, seq)| entry.row(seq)).collect();
+        let rows: Vec<_> = entries.iter().map(LogEntry::row).collect();
         self.execute_many(&sql, &rows)?;
         Ok(())
     }
 
-    fn log_grow(&mut self, tenant: TenantId, bytes: i64) -> Result<()> {
+    pub(crate) fn log_grow(&mut self, tenant: TenantId, bytes: i64) -> Result<()> {
         let sql = "insert into log_size (tenant, bytes) values (?1, ?2)
                    on conflict (tenant) do update set bytes = log_size.bytes + excluded.bytes";
         self.execute(sql, (tenant.0, bytes))?;
         Ok(())
     }
 
-    /// Removes the oldest entries that are over the limits, 2 000 at most; call it again while the answer
+    /// Removes the oldest entries that are over the limits, 2 000 rows or blocks at most; call it again while the answer
     /// is that many. The newest entry stays, so that numbers never start over.
     pub fn log_prune(&mut self, tenant: TenantId, limits: &LogLimits, now: i64) -> Result<u64> {
         let oldest_at = now.saturating_sub(i64::from(limits.keep_days).saturating_mul(DAY));
         let over = self.log_bytes(tenant)?.saturating_sub(limits.bytes_max);
         let mut over = i64::try_from(over).unwrap_or(i64::MAX);
-        let sql = "select seq, at, bytes from log where tenant = ?1 and seq < (select max(seq) from log)
+        let sql = "select seq, at, bytes from (
+                       select seq, at, bytes from log where tenant = ?1 and seq < ?3
+                       union all select first, last_at, bytes from log_block where tenant = ?1 and last < ?3) as entry
                    order by seq limit ?2";
-        let oldest: Vec<(i64, i64, i64)> =
-            self.all(sql, (tenant.0, PRUNED_MAX), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let newest = self.last_log(tenant)?;
+        let oldest: Vec<(i64, i64, i64)> = self.all(sql, (tenant.0, LOG_PRUNED_MAX.cast_signed(), newest), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
         let (mut last, mut freed, mut count) = (None, 0_i64, 0);
         for (seq, at, bytes) in oldest {
             if at >= oldest_at && over <= 0 {
@@ -310,6 +365,10 @@ impl Writer {
         self.log_counts_prune(tenant, oldest_at)?;
         if let Some(last) = last {
             self.execute("delete from log where tenant = ?1 and seq <= ?2", (tenant.0, last))?;
+            self.execute(
+                "delete from log_block where tenant = ?1 and first <= ?2 and last < ?3",
+                (tenant.0, last, newest),
+            )?;
             self.log_grow(tenant, -freed)?;
         }
         Ok(count)

@@ -1,7 +1,6 @@
 //! How many requests there were, and how long they took: counted when an entry is written, by slots of five minutes.
 
-use crate::db::{Reader, Writer};
-use crate::log::LogEntry;
+use crate::db::{Reader, Value, Writer};
 use crate::{Result, TenantId};
 use std::collections::BTreeMap;
 
@@ -98,19 +97,26 @@ impl Reader {
     }
 }
 
+/// Requests to be counted: how many of each slot, class and bucket.
+#[derive(Debug, Default)]
+pub(crate) struct Counts(BTreeMap<(i64, i64, i64), i64>);
+
+impl Counts {
+    pub(crate) fn add(&mut self, at: i64, status: u16, took_us: i64) {
+        *self.0.entry((at.div_euclid(SLOT), class(status), bucket(took_us))).or_default() += 1;
+    }
+}
+
 impl Writer {
-    /// Counts entries of one tenant.
-    pub(crate) fn log_counted(&mut self, tenant: TenantId, entries: &[LogEntry]) -> Result<()> {
-        let mut counts: BTreeMap<(i64, i64, i64), i64> = BTreeMap::new();
-        for entry in entries {
-            let key = (entry.at.div_euclid(SLOT), class(entry.status), bucket(entry.took_us));
-            *counts.entry(key).or_default() += 1;
-        }
+    /// Counts requests of one tenant.
+    pub(crate) fn log_count(&mut self, tenant: TenantId, counts: Counts) -> Result<()> {
         let sql = "insert into log_count (tenant, slot, class, bucket, count) values (?1, ?2, ?3, ?4, ?5)
                    on conflict (tenant, slot, class, bucket) do update set count = log_count.count + excluded.count";
-        for ((slot, class, bucket), count) in counts {
-            self.execute(sql, (tenant.0, slot, class, bucket, count))?;
-        }
+        let rows = counts.0.into_iter();
+        let rows: Vec<_> = rows
+            .map(|((slot, class, bucket), count)| [tenant.0, slot, class, bucket, count].map(Value::from))
+            .collect();
+        self.execute_many(sql, &rows)?;
         Ok(())
     }
 

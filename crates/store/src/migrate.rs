@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_claims.sql"),
     include_str!("../migrations/0005_saml.sql"),
     include_str!("../migrations/0006_outbound.sql"),
+    include_str!("../migrations/0007_log_blocks.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -375,7 +375,7 @@ impl Writer {
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.tell_nodes();
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 38] = [
+        const TABLES: [&str; 39] = [
             "resource_count",
             "unique_value",
             "attribute_value",
@@ -386,6 +386,7 @@ impl Writer {
             "change_seq",
             "change",
             "log",
+            "log_block",
             "log_size",
             "log_count",
             "dismissal",

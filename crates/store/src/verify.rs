@@ -174,6 +174,7 @@ const CHECKS: [(&str, &str); 9] = [
     (
         "bytes of the log counted wrongly",
         "select (select coalesce(max(bytes), 0) from log_size where tenant = ?1)
-         - (select coalesce(cast(sum(bytes) as bigint), 0) from log where tenant = ?1)",
+         - (select coalesce(cast(sum(bytes) as bigint), 0) from log where tenant = ?1)
+         - (select coalesce(cast(sum(bytes) as bigint), 0) from log_block where tenant = ?1)",
     ),
 ];

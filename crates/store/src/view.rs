@@ -5,7 +5,7 @@ use crate::db::{Reader, Row, Value as Sent};
 use crate::render::{Comma, Overlay, manager_attribute, object};
 use crate::{Error, Result, TenantId};
 use bytes::Bytes;
-use scim::{Resource, ResourceType, meta};
+use scim::{Meta, Resource, ResourceType};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -177,30 +177,43 @@ impl View {
             let groups = self.groups.iter().map(|group| group.to_json(&endpoint)).collect();
             document.insert("groups".into(), Value::Array(groups));
         }
-        document.insert("meta".into(), self.meta(base, resource_type));
+        let location = self.location(base, resource_type);
+        document.insert("meta".into(), serde_json::to_value(self.meta(&location, resource_type))?);
         Ok(document)
     }
 
-    /// The `meta` attribute.
-    pub fn meta(&self, base: &str, resource_type: &ResourceType) -> Value {
-        json!({
-            "resourceType": resource_type.name,
-            "created": meta::rfc3339(self.created_at),
-            "lastModified": meta::rfc3339(self.modified_at),
-            "location": format!("{base}{}/{}", resource_type.endpoint, self.id),
-            "version": meta::etag(self.version),
-        })
+    /// Its address in the service at `base`.
+    pub fn location(&self, base: &str, resource_type: &ResourceType) -> String {
+        format!("{base}{}/{}", resource_type.endpoint, self.id)
+    }
+
+    /// The `meta` attribute of what lies at this address.
+    pub fn meta<'a>(&self, location: &'a str, resource_type: &'a ResourceType) -> Meta<'a> {
+        Meta {
+            resource_type: &resource_type.name,
+            created_at: self.created_at,
+            modified_at: self.modified_at,
+            location,
+            version: self.version,
+        }
     }
 }
 
 /// Members that are read at once.
 const MEMBERS_PAGE: u32 = 1_000;
 
-const VIEW: &str = "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked, \
-                    d.manager_at, d.manager_comma, l.raw, m.id, m.display \
-                    from resource r join document d on d.rid = r.rid \
-                    left join manager_link l on l.rid = r.rid \
-                    left join resource m on m.rid = l.manager_rid";
+macro_rules! views {
+    ($which:literal) => {
+        concat!(
+            "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked,
+             d.manager_at, d.manager_comma, l.raw, m.id, m.display
+             from resource r join document d on d.rid = r.rid
+             left join manager_link l on l.rid = r.rid
+             left join resource m on m.rid = l.manager_rid where ",
+            $which
+        )
+    };
+}
 
 fn view(row: &Row<'_>) -> Result<View> {
     let at: Option<i64> = row.get(8)?;
@@ -235,8 +248,8 @@ impl Reader {
         id: &str,
         want_groups: bool,
     ) -> Result<Option<View>> {
-        let sql = format!("{VIEW} where r.tenant = ?1 and r.id = ?2 and r.kind = ?3");
-        let mut found = self.first(&sql, (tenant.0, id, &resource_type.name), view)?;
+        let sql = views!("r.tenant = ?1 and r.id = ?2 and r.kind = ?3");
+        let mut found = self.first(sql, (tenant.0, id, &resource_type.name), view)?;
         if let Some(found) = &mut found
             && want_groups
             && resource_type.is_user()
@@ -254,10 +267,10 @@ impl Reader {
         rids: &[i64],
         want_groups: bool,
     ) -> Result<Vec<View>> {
-        let sql = format!("{VIEW} where r.rid = ?1");
+        let sql = views!("r.rid = ?1");
         let sets: Vec<[Sent<'_>; 1]> = rids.iter().map(|rid| [(*rid).into()]).collect();
         let mut views = Vec::with_capacity(rids.len());
-        for found in self.first_of(&sql, &sets, view)? {
+        for found in self.first_of(sql, &sets, view)? {
             let mut found = found.ok_or_else(|| Error::broken("a listed row without a resource"))?;
             if want_groups && resource_type.is_user() {
                 found.groups = self.groups_of(tenant, found.rid)?;

@@ -134,6 +134,18 @@ fn forms_are_refused_with_the_number_of_the_operation() {
 }
 
 #[test]
+fn a_strict_tenant_wants_a_bulk_id() {
+    let dialect = Dialect { bulk_id_optional: false, ..Dialect::LENIENT };
+    let operation = |bulk_id| json!({"method": "POST", "path": "/Users", "bulkId": bulk_id, "data": {}});
+    let parse = |bulk_id| BulkRequest::parse(json!({"Operations": [operation(bulk_id)]}), &dialect, &LIMITS);
+    assert!(parse(json!("a")).is_ok());
+    for missing in [json!(null), json!("")] {
+        let error = parse(missing).unwrap_err();
+        assert_eq!(error.detail, "operation 1 of the bulk request: a POST needs a bulkId");
+    }
+}
+
+#[test]
 fn small_liberties() {
     let body = json!({"failonerrors": 2, "operations": [
         {"METHOD": "post", "path": "Users", "data": {}},

@@ -66,7 +66,7 @@ pub(crate) async fn revoke(app: &App, actor: &Actor, tenant: &str, id: &str) -> 
 
 /// The link of a secret, if it opens the page now; notes that it was opened.
 pub(crate) async fn open(app: &App, secret: &str, from: &str) -> Result<Option<SetupLink>> {
-    let (hash, now, from) = (token::hash(secret), app.clock().now(), crate::redact::cut(from, 64));
+    let (hash, now, from) = (token::hash(secret), app.clock().now(), crate::redact::cut(from, 64).into_owned());
     let found: Option<SetupLink> = app.store().read(move |r| r.setup_link(&hash)).await?;
     let Some(link) = found.filter(|link| link.is_open(now)) else { return Ok(None) };
     let id = link.id.clone();
@@ -84,7 +84,7 @@ pub(crate) async fn token(app: &App, tenant: &str, link: &SetupLink) -> Result<t
         return Err(taken());
     }
     let actor = Actor { label: format!("setup link: {}", link.label), ..Actor::local() };
-    let label = crate::redact::cut(&link.label, tokens::LABEL_CHARS_MAX);
+    let label = crate::redact::cut(&link.label, tokens::LABEL_CHARS_MAX).into_owned();
     let wanted = tokens::NewToken { label, scope: None, expires_in: None };
     let made = tokens::create(app, &actor, tenant, wanted).await?;
     let (id, token_id) = (link.id.clone(), made.token.id.clone());

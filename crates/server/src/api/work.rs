@@ -213,7 +213,7 @@ pub(super) async fn rehearse(
             "code": acted.answer.code.map(|code| code.to_string()),
             "answer": answer,
             "steps": acted.trace.told(),
-            "diff": acted.trace.diff,
+            "diff": acted.trace.diff.values(),
         }),
     )
 }

@@ -339,7 +339,7 @@ pub(super) fn browser(agent: &str) -> String {
         (Some(name), Some(system)) => format!("{name} on {system}"),
         (Some(name), None) => name.to_owned(),
         _ if agent.is_empty() => "Unknown browser".to_owned(),
-        _ => crate::redact::cut(agent, 40),
+        _ => crate::redact::cut(agent, 40).into_owned(),
     }
 }
 

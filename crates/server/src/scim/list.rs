@@ -1,14 +1,16 @@
 //! Lists and searches (RFC 7644 §3.4.2 and §3.4.3, RFC 9865): `GET /{endpoint}`, `POST …/.search`, and the same over all types.
 
-use super::stream::{self, Sink, Written};
+use super::stream::{self, Rows, Sink, Written};
 use super::{Cx, cursor, json, render};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::{Error, Result};
 use crate::query;
 use crate::record::Trace;
+use scim::filter::{CompareOp, Filter};
 use scim::list_response::ListResponse;
-use scim::{Code, Projection, ResourceType, SearchRequest};
+use scim::{Code, Projection, ResourceType, SearchRequest, Uniqueness};
+use serde_json::Value;
 use std::sync::Arc;
 use store::{Query, Reader, Sort, Start, View};
 
@@ -31,8 +33,16 @@ async fn run(cx: &Cx, rt: Arc<ResourceType>, search: SearchRequest, trace: &mut 
         filter.check(&rt)?;
         filter.check_names(&rt, cx.dialect())?;
     }
-    let within = cx.clone();
-    stream::answer(cx, trace, move |r, out| page(r, &within, &rt, &search, out)).await
+    let (within, rows) = (cx.clone(), rows(&search, &rt));
+    stream::answer(cx, trace, rows, move |r, out| page(r, &within, &rt, &search, out)).await
+}
+
+/// A search for the one resource that has this id or name, as identity providers make before each push, reads few rows.
+fn rows(search: &SearchRequest, rt: &ResourceType) -> Rows {
+    let Some(Filter::Compare(path, CompareOp::Eq, Value::String(_))) = &search.filter else { return Rows::Many };
+    let leaf = rt.resolve(path).and_then(|target| target.leaf());
+    let is_unique = leaf.is_some_and(|leaf| leaf.uniqueness != Uniqueness::None);
+    if is_unique && !rt.has_members() { Rows::Few } else { Rows::Many }
 }
 
 fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest, out: &mut Sink) -> Result<Written> {
@@ -124,7 +134,7 @@ async fn run_root(cx: &Cx, search: SearchRequest, trace: &mut Trace) -> Result<A
         types.iter().try_for_each(|rt| filter.check(rt))?;
     }
     let within = cx.clone();
-    stream::answer(cx, trace, move |r, out| root_page(r, &within, &types, &search, out)).await
+    stream::answer(cx, trace, Rows::Many, move |r, out| root_page(r, &within, &types, &search, out)).await
 }
 
 fn root_page(

@@ -1,6 +1,6 @@
 //! `GET /{endpoint}/{id}` (RFC 7644 §3.4.1), and the answer to a write of a group that is too large for memory.
 
-use super::stream::{self, Sink, Written};
+use super::stream::{self, Rows, Sink, Written};
 use super::{Cx, no_such, render};
 use crate::answer::Answer;
 use crate::auth::Operation;
@@ -19,7 +19,8 @@ pub(super) async fn read(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace) -
     let known = cx.header(header::IF_NONE_MATCH).map(EntityTags::parse);
     trace.resource(&rt, id);
     let (id, within) = (id.to_owned(), cx.clone());
-    stream::answer(cx, trace, move |r, out| show(r, &within, &rt, &id, &projection, known.as_ref(), out)).await
+    let rows = if render::Wanted::new(&rt, &projection).members { Rows::Many } else { Rows::Few };
+    stream::answer(cx, trace, rows, move |r, out| show(r, &within, &rt, &id, &projection, known.as_ref(), out)).await
 }
 
 fn show(
@@ -59,7 +60,8 @@ pub(super) async fn behind(
     let id = trace.resource.as_ref().map(|(_, id)| id.clone());
     let (true, false, Some(id)) = (written.large, cx.rehearsal, id) else { return Ok(written) };
     let (within, rt) = (cx.clone(), Arc::clone(rt));
-    let shown = stream::answer(cx, trace, move |r, out| show(r, &within, &rt, &id, &projection, None, out)).await;
+    let shown =
+        stream::answer(cx, trace, Rows::Many, move |r, out| show(r, &within, &rt, &id, &projection, None, out)).await;
     Ok(match shown {
         Ok(mut shown) => {
             shown.status = written.status;

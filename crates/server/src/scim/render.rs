@@ -4,6 +4,7 @@
 use super::stream::Sink;
 use crate::error::Result;
 use scim::{Projection, ResourceType};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use store::{Reader, TenantId, View};
 
@@ -128,15 +129,15 @@ fn spliced(
         })?;
         out.bytes().push(b']');
     }
-    let bytes = out.bytes();
+    let (bytes, location) = (out.bytes(), view.location(base, rt));
     bytes.extend_from_slice(b",\"meta\":");
-    write(bytes, &view.meta(base, rt));
+    write(bytes, &view.meta(&location, rt));
     bytes.push(b'}');
     Ok(())
 }
 
-fn write(out: &mut Vec<u8>, value: &Value) {
-    // Writing a `Value` into memory cannot fail.
+fn write(out: &mut Vec<u8>, value: &impl Serialize) {
+    // Writing what has strings for keys into memory cannot fail.
     let _ = serde_json::to_writer(&mut *out, value);
 }
 

@@ -145,8 +145,16 @@ impl Drop for Sink {
     }
 }
 
+/// How much a work reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// A few rows by their keys: on the thread that serves the request.
+    Few,
+    Many,
+}
+
 /// Answers by what the work writes; it may run twice.
-pub(super) async fn answer<F>(cx: &Cx, trace: &mut Trace, work: F) -> Result<Answer>
+pub(super) async fn answer<F>(cx: &Cx, trace: &mut Trace, rows: Rows, work: F) -> Result<Answer>
 where
     F: Fn(&Reader, &mut Sink) -> Result<Written> + Send + Sync + 'static,
 {
@@ -159,7 +167,8 @@ where
             Written::Large => Ok(None),
         }
     };
-    if let Some((answer, step)) = store.read(read).await? {
+    let written = if rows == Rows::Few { store.read_short(read).await? } else { store.read(read).await? };
+    if let Some((answer, step)) = written {
         step.into_iter().for_each(|step| trace.step(step));
         return Ok(answer);
     }

@@ -136,14 +136,24 @@ where
     E: From<Error>,
 {
     Box::new(move |reader| {
-        let read = || {
-            reader.connection.begin_read()?;
-            closure(reader)
-        };
-        let result = catch_unwind(AssertUnwindSafe(read));
-        let result = result.unwrap_or_else(|_| Err(Error::broken("a read panicked").into()));
+        let result = within(reader, closure);
         reader.connection.end_read(|| reply(result));
     })
+}
+
+/// Reads on this thread.
+pub(super) fn now<T, E: From<Error>>(reader: &Reader, closure: impl FnOnce(&Reader) -> Result<T, E>) -> Result<T, E> {
+    let result = within(reader, closure);
+    reader.connection.end_read(|| ());
+    result
+}
+
+fn within<T, E: From<Error>>(reader: &Reader, closure: impl FnOnce(&Reader) -> Result<T, E>) -> Result<T, E> {
+    let read = || {
+        reader.connection.begin_read()?;
+        closure(reader)
+    };
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(Error::broken("a read panicked").into()))
 }
 
 pub(super) fn run(reader: &Reader, queue: &Queue<Job>, counters: &Counters) {

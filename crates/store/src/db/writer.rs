@@ -6,6 +6,7 @@
 use super::connection::{Connection, Part};
 use super::lanes::Lanes;
 use super::{Counters, Reader};
+use crate::log::LogEntry;
 use crate::{Error, Result, TenantId};
 use std::cell::Cell;
 use std::ops::Deref;
@@ -17,6 +18,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub struct Writer {
     reader: Reader,
     numbers: Numbers,
+    /// Entries of the log, to be written with the commit.
+    pub(crate) log_waiting: Vec<LogEntry>,
     /// Whether something changed that nodes keep in memory.
     shared_changed: bool,
     /// Whether this write has made rows whose numbers the reader remembers.
@@ -41,23 +44,30 @@ impl Deref for Writer {
 
 impl Writer {
     pub(super) fn new(connection: Connection, numbers: Numbers) -> Self {
-        Self { reader: Reader::new(connection), numbers, shared_changed: false, interned: false }
+        let (reader, log_waiting) = (Reader::new(connection), Vec::new());
+        Self { reader, numbers, log_waiting, shared_changed: false, interned: false }
     }
 
     /// The next number of the provisioning log.
     pub fn next_log_seq(&self) -> i64 {
+        self.next_log_seqs(1)
+    }
+
+    /// The first of so many numbers of the provisioning log behind each other; 1 000 at the most.
+    pub(crate) fn next_log_seqs(&self, count: usize) -> i64 {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
         match (&self.numbers, &self.reader.connection) {
-            (Numbers::Process(last), _) => last.fetch_add(1, Ordering::Relaxed) + 1,
+            (Numbers::Process(last), _) => last.fetch_add(count, Ordering::Relaxed) + 1,
             (Numbers::Transaction { next, end }, Connection::Postgres(postgres)) => {
-                if next.get() >= end.get() {
+                if next.get() + count > end.get() {
                     // Without an answer there is no session, and what is written with this number will fail.
                     let (first, behind) = postgres.more_log_numbers().unwrap_or_default();
                     next.set(first);
                     end.set(behind);
                 }
-                next.replace(next.get() + 1)
+                next.replace(next.get() + count)
             }
-            (Numbers::Transaction { next, .. }, Connection::Sqlite(_)) => next.replace(next.get() + 1),
+            (Numbers::Transaction { next, .. }, Connection::Sqlite(_)) => next.replace(next.get() + count),
         }
     }
 
@@ -77,6 +87,7 @@ impl Writer {
 
     fn begin(&mut self, lane: Option<TenantId>) -> Result<()> {
         self.shared_changed = false;
+        self.log_waiting.clear();
         self.reader.connection.begin_write(lane)?;
         if let (Numbers::Transaction { next, end }, Connection::Postgres(postgres)) =
             (&self.numbers, &self.reader.connection)
@@ -89,6 +100,7 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<()> {
+        self.log_write()?;
         if self.shared_changed && !self.is_sqlite() {
             // Behind everything else: nobody waits for this row longer than for a commit.
             self.execute("update meta set value = value + 1 where name = 'generation'", ())?;
@@ -111,9 +123,11 @@ impl Writer {
     /// Runs a part of a write in a savepoint of its own: an `Err` undoes that part alone.
     pub fn nested<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.connection.savepoint(Part::Nested)?;
+        let mark = self.log_waiting.len();
         let result = part(self);
         self.connection.release(Part::Nested, result.is_ok())?;
         if result.is_err() {
+            self.log_waiting.truncate(mark);
             // `interned` stays as it is: the write around this part, or a panic, may have to undo rows as well.
             self.reader.forget_attributes();
         }
@@ -228,9 +242,11 @@ fn batch(
 fn in_savepoint(writer: &mut Writer, job: &mut dyn Job) -> Result<bool> {
     writer.connection.savepoint(Part::One)?;
     writer.interned = false;
+    let mark = writer.log_waiting.len();
     let stays = job.run(writer);
     writer.connection.release(Part::One, stays)?;
     if !stays {
+        writer.log_waiting.truncate(mark);
         writer.undone();
     }
     Ok(stays)

@@ -1,13 +1,9 @@
 //! What is written beside the resources: changes, the log, tokens, tenants.
 
-use super::POSTGRES;
 use super::support::World;
 use serde_json::json;
 use std::thread;
-use store::{
-    Access, Change, ChangeKind, Definitions, Error, LogEntry, LogLimits, LogQuery, Scope, Settings, TenantId, Token,
-    TokenUse,
-};
+use store::{Access, Change, ChangeKind, Definitions, Error, Scope, Settings, TenantId, Token, TokenUse};
 
 fn change(tenant: TenantId, id: &str) -> Change {
     Change {
@@ -48,87 +44,6 @@ fn the_change_feed_has_no_gaps_whoever_fails() {
     assert_eq!(world.read(move |r| r.last_change(tenant)), 8 * 33);
     let page = world.read(move |r| r.changes(tenant, 100, 2));
     assert_eq!(page.iter().map(|change| change.seq).collect::<Vec<_>>(), [101, 102]);
-}
-
-fn entry(world: &World, at: i64) -> LogEntry {
-    LogEntry {
-        tenant: world.tenant,
-        seq: world.store.next_log_seq(),
-        at,
-        method: "GET".into(),
-        path: "/Users".into(),
-        status: 200,
-        actor: "token".into(),
-        request_id: format!("r{at}"),
-        ..LogEntry::default()
-    }
-}
-
-#[test]
-fn the_log_keeps_its_order_and_is_searched() {
-    let world = World::new();
-    let mut entries: Vec<LogEntry> = (0..10).map(|at| entry(&world, at)).collect();
-    entries[3] =
-        LogEntry { status: 409, method: "POST".into(), body: Some("{\"x\":\"Needle\"}".into()), ..entries[3].clone() };
-    entries[5].resource_id = Some("u1".into());
-    // The second half is written first.
-    let (first, second) = (entries[..5].to_vec(), entries[5..].to_vec());
-    // With several nodes numbers are given when entries are written.
-    let (earlier, later) = if POSTGRES { (first, second) } else { (second, first) };
-    world.write(move |w| w.log_many(&earlier)).unwrap();
-    world.write(move |w| later.iter().try_for_each(|entry| w.log(entry))).unwrap();
-    let tenant = world.tenant;
-    if POSTGRES {
-        let written = world.read(move |r| r.log(tenant, &LogQuery { limit: 100, ..LogQuery::default() }));
-        entries.iter_mut().zip(written.iter().rev()).for_each(|(entry, written)| entry.seq = written.seq);
-    }
-    let list = |query: LogQuery| -> Vec<i64> {
-        let query = LogQuery { limit: 100, ..query };
-        world.read(move |r| r.log(tenant, &query)).into_iter().map(|entry| entry.at).collect()
-    };
-    let all = LogQuery::default();
-    assert_eq!(list(all.clone()), [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
-    assert_eq!(list(LogQuery { after: Some(entries[6].seq), ..all.clone() }), [7, 8, 9]);
-    assert_eq!(list(LogQuery { before: Some(entries[2].seq), ..all.clone() }), [1, 0]);
-    assert_eq!(list(LogQuery { failed: Some(true), ..all.clone() }), [3]);
-    assert_eq!(list(LogQuery { failed: Some(false), since_at: Some(8), ..all.clone() }), [9, 8]);
-    assert_eq!(list(LogQuery { status_min: Some(400), ..all.clone() }), [3]);
-    assert_eq!(list(LogQuery { method: Some("post".into()), ..all.clone() }), [3]);
-    assert_eq!(list(LogQuery { text: Some("nEEdle".into()), ..all.clone() }), [3]);
-    assert_eq!(list(LogQuery { resource_id: Some("u1".into()), ..all }), [5]);
-    let seq = entries[3].seq;
-    let whole = world.read(move |r| r.log_entry(tenant, seq)).unwrap();
-    assert_eq!(whole, entries[3]);
-    assert_eq!(world.read(move |r| r.log_entry(TenantId(99), seq)), None);
-    world.verify();
-}
-
-#[test]
-fn the_log_is_pruned_by_age_and_by_size_in_slices() {
-    const DAY: i64 = 86_400_000_000;
-    let world = World::new();
-    let tenant = world.tenant;
-    let entries: Vec<LogEntry> = (0..5_000)
-        .map(|number| LogEntry {
-            body: Some("x".repeat(100)),
-            ..entry(&world, if number < 3_000 { 0 } else { 40 * DAY })
-        })
-        .collect();
-    world.write(move |w| w.log_many(&entries)).unwrap();
-    let newest = world.read(move |r| r.last_log(tenant));
-    let limits = LogLimits { keep_days: 30, ..LogLimits::default() };
-    let prune = |limits: LogLimits| world.write(move |w| w.log_prune(tenant, &limits, 41 * DAY)).unwrap();
-    assert_eq!((prune(limits), prune(limits), prune(limits)), (2_000, 1_000, 0));
-    world.verify();
-    let small = LogLimits { bytes_max: 50_000, ..limits };
-    while prune(small) > 0 {}
-    let bytes = world.read(move |r| r.log_bytes(tenant));
-    assert!(bytes <= 50_000 && bytes > 49_000, "{bytes}");
-    let nothing = LogLimits { bytes_max: 0, keep_days: 0, ..limits };
-    while prune(nothing) > 0 {}
-    let left = world.read(move |r| r.log(tenant, &LogQuery { limit: 10, ..LogQuery::default() }));
-    assert_eq!(left.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [newest], "numbers go on from here");
-    world.verify();
 }
 
 fn token(id: &str, tenant: Option<TenantId>, hash: u8) -> Token {

@@ -27,7 +27,7 @@ fn add_member(store: &Store, tenant: TenantId, group_id: &str, member: String) -
         w.members_apply(tenant, &group, &stored, &add, "", false)?;
         w.touch(tenant, &stored, 1)?;
         let seq = w.next_log_seq();
-        w.log(&LogEntry { seq, tenant, method: "PATCH".into(), ..LogEntry::default() })?;
+        w.log(LogEntry { seq, tenant, method: "PATCH".into(), ..LogEntry::default() });
         w.change(&Change {
             tenant,
             seq: 0,
@@ -202,7 +202,7 @@ fn the_one_character_that_its_texts_cannot_hold_is_exchanged() {
     let world = World::new();
     let tenant = world.tenant;
     let entry = LogEntry { tenant, path: "/Users/a\0b".into(), ..LogEntry::default() };
-    world.write(move |w| w.log(&entry)).unwrap();
+    world.log([entry]);
     let log = world.read(move |r| r.log(tenant, &LogQuery { limit: 1, ..LogQuery::default() }));
     assert_eq!(log[0].path, "/Users/a\u{FFFD}b");
 }

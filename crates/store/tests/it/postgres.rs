@@ -11,6 +11,8 @@ mod crash;
 mod feeds;
 #[path = "filters.rs"]
 mod filters;
+#[path = "log.rs"]
+mod log;
 #[path = "members.rs"]
 mod members;
 #[path = "nodes.rs"]

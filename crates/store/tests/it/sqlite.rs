@@ -13,6 +13,8 @@ mod feeds;
 mod filters;
 #[path = "folder.rs"]
 mod folder;
+#[path = "log.rs"]
+mod log;
 #[path = "members.rs"]
 mod members;
 #[path = "operators.rs"]

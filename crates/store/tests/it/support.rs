@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
-use store::{Definitions, Error, ManagerMatch, Options, Policy, Settings, Store, Stored, TenantId, Writer};
+use store::{Definitions, Error, LogEntry, ManagerMatch, Options, Policy, Settings, Store, Stored, TenantId, Writer};
 
 pub const BASE: &str = "https://Scim.example/scim/v2";
 pub const ORDER: &[ManagerMatch] = &ManagerMatch::ALL;
@@ -116,6 +116,14 @@ impl World {
         closure: impl FnOnce(&mut Writer) -> store::Result<T> + Send + 'static,
     ) -> store::Result<T> {
         write(&self.store, closure)
+    }
+
+    pub fn log(&self, entries: impl IntoIterator<Item = LogEntry> + Send + 'static) {
+        self.write(move |w| {
+            entries.into_iter().for_each(|entry| w.log(entry));
+            Ok(())
+        })
+        .unwrap();
     }
 
     pub fn read<T: Send + 'static>(

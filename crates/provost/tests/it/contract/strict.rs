@@ -3,7 +3,7 @@
 use crate::harness::{ENTERPRISE, Server, Tenant, USER, id};
 use serde_json::{Value, json};
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "op_any_case",
     "boolean_strings",
     "numbers_for_strings",
@@ -20,6 +20,7 @@ const NAMES: [&str; 17] = [
     "unknown_members_dropped",
     "bare_extension_names",
     "message_schema_optional",
+    "bulk_id_optional",
     "bare_token",
 ];
 

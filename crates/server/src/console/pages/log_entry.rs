@@ -296,7 +296,7 @@ fn rehearsed(entry: &LogEntry, acted: &Acted) -> Markup {
         html! {
             p { "The same request now would be answered with " (status(answer.status, answer.code.map(|code| code.to_string()).as_deref()))
                 ". Nothing was changed and nothing was logged." }
-            @if !acted.trace.diff.is_empty() { (difference(&acted.trace.diff)) }
+            @if !acted.trace.diff.is_empty() { (difference(&acted.trace.diff.values())) }
             @else if answer.status < 400 { p { "Nothing would be different." } }
             @if !told.is_empty() { ol .decisions { @for step in &told { li { (visible(step)) } } } }
             @if !answer.body.is_empty() {
