@@ -105,9 +105,7 @@ mod tests {
         queue.push(LogEntry::default());
         queue.ready().await;
         assert_eq!(queue.take().count, 1);
-        let mut seq = 0;
-        for _ in 0..=limits::LOG_QUEUE_MAX {
-            seq += 1;
+        for seq in 1..=limits::LOG_QUEUE_MAX as i64 + 1 {
             queue.push_read(TenantId(1), || seq, &LogLine::default());
         }
         let is_ready = tokio::select! {

@@ -20,7 +20,7 @@ use store::{LogEntry, LogLevel, LogLine, MembersChanged, Writer};
 /// Most decision steps of an entry, and most attributes and members of its difference.
 const STEPS_MAX: usize = 100;
 /// Bytes that are kept of the answer to a successful read: it says nothing that the database does not.
-const READ_ANSWER_BYTES_MAX: usize = 96;
+const READ_ANSWER_BYTES_MAX: usize = 160;
 /// Longest value in a difference.
 const VALUE_BYTES_MAX: usize = 1_024;
 
