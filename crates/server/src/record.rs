@@ -189,27 +189,42 @@ pub(crate) async fn write<F>(cx: &Cx, trace: &mut Trace, work: F) -> Result<Answ
 where
     F: FnOnce(&mut Writer, &Cx, &mut Trace) -> Result<Answer> + Send + 'static,
 {
+    write_as(false, cx, trace, work).await
+}
+
+/// The same for a use case that does many things, each in a `Writer::nested` of its own and nothing beside them.
+pub(crate) async fn write_parts<F>(cx: &Cx, trace: &mut Trace, work: F) -> Result<Answer>
+where
+    F: FnOnce(&mut Writer, &Cx, &mut Trace) -> Result<Answer> + Send + 'static,
+{
+    // A rehearsal is undone as a whole.
+    write_as(!cx.rehearsal, cx, trace, work).await
+}
+
+async fn write_as<F>(in_parts: bool, cx: &Cx, trace: &mut Trace, work: F) -> Result<Answer>
+where
+    F: FnOnce(&mut Writer, &Cx, &mut Trace) -> Result<Answer> + Send + 'static,
+{
     let mut inner = std::mem::take(trace);
     let cx = cx.clone();
     let store = cx.app.store().clone();
     let tenant = cx.tenant.tenant.id;
-    let done = store
-        .write_in(tenant, move |w| -> std::result::Result<(Answer, Trace), Box<Undone>> {
-            current(w, &cx)?;
-            let outcome = work(w, &cx, &mut inner).and_then(|answer| {
-                write_now(w, &cx, &mut inner, &answer)?;
-                Ok(answer)
-            });
-            match outcome {
-                Ok(answer) if cx.rehearsal => Err(Box::new(Undone { why: Why::Rehearsed(answer), trace: inner })),
-                Ok(answer) => Ok((answer, inner)),
-                Err(error) => {
-                    inner.written = false;
-                    Err(Box::new(Undone { why: Why::Failed(error), trace: inner }))
-                }
+    let job = move |w: &mut Writer| -> std::result::Result<(Answer, Trace), Box<Undone>> {
+        current(w, &cx)?;
+        let outcome = work(w, &cx, &mut inner).and_then(|answer| {
+            write_now(w, &cx, &mut inner, &answer)?;
+            Ok(answer)
+        });
+        match outcome {
+            Ok(answer) if cx.rehearsal => Err(Box::new(Undone { why: Why::Rehearsed(answer), trace: inner })),
+            Ok(answer) => Ok((answer, inner)),
+            Err(error) => {
+                inner.written = false;
+                Err(Box::new(Undone { why: Why::Failed(error), trace: inner }))
             }
-        })
-        .await;
+        }
+    };
+    let done = if in_parts { store.write_parts_in(tenant, job).await } else { store.write_in(tenant, job).await };
     match done {
         Ok((answer, told)) => {
             *trace = told;

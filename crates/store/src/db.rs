@@ -297,7 +297,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.write_lane(None, closure).await
+        self.write_lane(None, false, closure).await
     }
 
     /// As `write`, for a closure that changes nothing but rows of this tenant's resources, changes and log: with
@@ -309,17 +309,28 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         // One writer of one file: a lane more would only part what can share a commit.
-        self.write_lane(self.inner.monitor.as_ref().map(|_| tenant), closure).await
+        self.write_lane(self.inner.monitor.as_ref().map(|_| tenant), false, closure).await
     }
 
-    async fn write_lane<T, E, F>(&self, lane: Option<TenantId>, closure: F) -> Result<T, E>
+    /// As `write_in`, for a closure that does many things, each in a `Writer::nested` of its own and nothing beside them:
+    /// an `Err` or a panic undoes the part that it comes from, and an `Err` of the closure undoes none.
+    pub async fn write_parts_in<T, E, F>(&self, tenant: TenantId, closure: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.write_lane(self.inner.monitor.as_ref().map(|_| tenant), true, closure).await
+    }
+
+    async fn write_lane<T, E, F>(&self, lane: Option<TenantId>, in_parts: bool, closure: F) -> Result<T, E>
     where
         F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = writer::job(closure, move |result| {
+        let job = writer::job(in_parts, closure, move |result| {
             reply.send(result).ok();
         });
         self.inner.writes.push(lane, job).map_err(|_| E::from(Error::Unavailable))?;
@@ -334,7 +345,7 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let (reply, answer) = std::sync::mpsc::channel();
-        let job = writer::job(closure, move |result| {
+        let job = writer::job(false, closure, move |result| {
             reply.send(result).ok();
         });
         self.inner.writes.push(None, job).map_err(|_| E::from(Error::Unavailable))?;

@@ -50,7 +50,7 @@ pub(super) async fn bulk(cx: &Cx, trace: &mut Trace) -> Result<Answer> {
         let store = cx.app.store().clone();
         let tenant = cx.tenant.tenant.id;
         work = store
-            .write_in(tenant, move |w| -> Result<Work> {
+            .write_parts_in(tenant, move |w| -> Result<Work> {
                 crate::record::current(w, &cx)?;
                 Ok(turn(w, &cx, work))
             })

@@ -106,7 +106,7 @@ pub(crate) async fn import(
     let mut trace = Trace::default();
     let told = Arc::new(std::sync::Mutex::new(imported));
     let result = Arc::clone(&told);
-    record::write(&cx, &mut trace, move |w, cx, trace| {
+    record::write_parts(&cx, &mut trace, move |w, cx, trace| {
         let mut imported = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for one in ready {
             let line = one.line;

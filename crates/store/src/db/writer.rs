@@ -120,11 +120,12 @@ impl Writer {
         self.attribute(tenant, kind, path)?.ok_or_else(|| Error::broken("an attribute has no number"))
     }
 
-    /// Runs a part of a write in a savepoint of its own: an `Err` undoes that part alone.
+    /// Runs a part of a write in a savepoint of its own: an `Err`, or a panic, undoes that part alone.
     pub fn nested<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.connection.savepoint(Part::Nested)?;
         let mark = self.log_waiting.len();
-        let result = part(self);
+        let result = catch_unwind(AssertUnwindSafe(|| part(self)));
+        let result = result.unwrap_or_else(|_| Err(Error::broken("a part of a write panicked").into()));
         self.connection.release(Part::Nested, result.is_ok())?;
         if result.is_err() {
             self.log_waiting.truncate(mark);
@@ -143,6 +144,8 @@ impl Writer {
 
 /// One write: it runs, and when it is clear what became of the commit, it answers.
 pub(super) trait Job: Send {
+    /// Whether it changes something within its own parts alone.
+    fn in_parts(&self) -> bool;
     /// Runs the closure; whether its changes should stay.
     fn run(&mut self, writer: &mut Writer) -> bool;
     /// Answers with the closure's result, or with the failure of the commit.
@@ -150,19 +153,20 @@ pub(super) trait Job: Send {
 }
 
 struct Write<F, T, E, R> {
+    in_parts: bool,
     closure: Option<F>,
     result: Option<Result<T, E>>,
     reply: R,
 }
 
-pub(super) fn job<T, E, F, R>(closure: F, reply: R) -> Box<dyn Job>
+pub(super) fn job<T, E, F, R>(in_parts: bool, closure: F, reply: R) -> Box<dyn Job>
 where
     F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
     R: FnOnce(Result<T, E>) + Send + 'static,
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    Box::new(Write { closure: Some(closure), result: None, reply })
+    Box::new(Write { in_parts, closure: Some(closure), result: None, reply })
 }
 
 impl<F, T, E, R> Job for Write<F, T, E, R>
@@ -172,6 +176,10 @@ where
     T: Send,
     E: From<Error> + Send,
 {
+    fn in_parts(&self) -> bool {
+        self.in_parts
+    }
+
     fn run(&mut self, writer: &mut Writer) -> bool {
         let Some(closure) = self.closure.take() else { return false };
         let result = catch_unwind(AssertUnwindSafe(|| closure(writer)))
@@ -239,11 +247,19 @@ fn batch(
     writer.commit()
 }
 
+/// One that works in parts needs no savepoint around them: it would keep a copy of every page that any of them touches,
+/// and the end of each part would look through all of these.
 fn in_savepoint(writer: &mut Writer, job: &mut dyn Job) -> Result<bool> {
-    writer.connection.savepoint(Part::One)?;
+    let in_parts = job.in_parts();
+    if !in_parts {
+        writer.connection.savepoint(Part::One)?;
+    }
     writer.interned = false;
     let mark = writer.log_waiting.len();
     let stays = job.run(writer);
+    if in_parts {
+        return Ok(stays);
+    }
     writer.connection.release(Part::One, stays)?;
     if !stays {
         writer.log_waiting.truncate(mark);

@@ -114,6 +114,31 @@ fn a_part_of_a_write_is_undone_alone_and_with_the_write() {
     other.verify();
 }
 
+#[tokio::test]
+async fn work_in_parts_keeps_every_part_that_went_well() {
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    let named = |name: &str| resource(&user, json!({"userName": name, "title": "x"}));
+    let (bodies, of_user) = ([named("a"), named("b"), named("c")], Arc::clone(&user));
+    let failed = world
+        .store
+        .write_parts_in(tenant, move |w| -> Result<(), Error> {
+            w.nested(|w| w.insert(tenant, &of_user, None, &bodies[0], 1, POLICY))?;
+            let undone: Result<(), Error> = w.nested(|w| {
+                w.insert(tenant, &of_user, None, &bodies[1], 1, POLICY)?;
+                panic!("a defect in a part")
+            });
+            assert!(matches!(undone, Err(Error::Broken(_))));
+            w.nested(|w| w.insert(tenant, &of_user, None, &bodies[2], 1, POLICY))?;
+            Err(Error::Stale)
+        })
+        .await;
+    assert!(matches!(failed, Err(Error::Stale)));
+    assert_eq!(world.read(move |r| r.count(tenant, "User")), 2);
+    world.insert(&world.user, json!({"userName": "b"}));
+    world.verify();
+}
+
 #[test]
 fn a_full_queue_refuses() {
     let folder = Folder::new();
