@@ -23,7 +23,7 @@ impl Connection {
     /// Runs one statement once for each set of parameters; answers how many rows each changed.
     pub(super) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {
         match self {
-            Self::Sqlite(sqlite) => sets.iter().map(|set| sqlite.execute(sql, set)).collect(),
+            Self::Sqlite(sqlite) => sqlite.execute_many(sql, sets),
             Self::Postgres(postgres) => {
                 let sets: Vec<&[Value<'_>]> = sets.iter().map(<[_; N]>::as_slice).collect();
                 postgres.many(sql, &sets, &mut |_, _| Ok(()))
