@@ -58,7 +58,7 @@ pub struct Options {
     pub queue_max: usize,
     /// Threads for answers that are read while they are sent: a slow client holds one of these, and no reader.
     pub streams: usize,
-    /// Page cache of each connection in bytes, besides the mapped file; SQLite.
+    /// Page cache of each connection in bytes; SQLite.
     pub cache_bytes: i64,
     /// Writer threads, each with a connection; PostgreSQL. The writes of one tenant are done by one at a time.
     pub writers: usize,
@@ -74,7 +74,7 @@ impl Default for Options {
             batch_max: 256,
             queue_max: 8192,
             streams: 4,
-            cache_bytes: 32 << 20,
+            cache_bytes: 24 << 20,
             writers: 4,
             pooled: false,
         }
@@ -451,8 +451,6 @@ impl Inner {
         for _ in 0..options.streams.max(1) {
             let small = Options { cache_bytes: STREAM_CACHE_BYTES, ..options.clone() };
             let connection = sqlite::open(database, &small)?;
-            // What is mapped counts for each connection again.
-            connection.pragma_update(None, "mmap_size", 0)?;
             self.reader(&self.streams, Reader::new(Connection::Sqlite(Sqlite::new(connection))))?;
         }
         self.short = Some(Short::new((0..count).map(|_| reader()).collect::<Result<_>>()?));
