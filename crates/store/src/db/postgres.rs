@@ -10,6 +10,7 @@
 mod dialect;
 mod monitor;
 mod session;
+mod tls;
 
 pub(super) use monitor::Monitor;
 pub(super) use session::cell;
@@ -22,10 +23,10 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tls::Tls;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Config, Connection, Socket};
 
 /// Longest time that connecting may take, unless the address says otherwise.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -51,6 +52,7 @@ const BEGIN_WRITE: &str = "begin; set local idle_in_transaction_session_timeout 
 /// What all sessions of a store share.
 pub(super) struct Shared {
     config: Config,
+    tls: Tls,
     /// Whether statements may have names; a pooler that hands out sessions by the transaction may not know them.
     named: bool,
     /// Whether connecting makes sense; the monitor finds out.
@@ -61,13 +63,11 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(url: &str, pooled: bool) -> Result<Self> {
+        let (url, wanted) = tls::parse(url)?;
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             Error::Database(format!("its address cannot be read: {}", told(&error)))
         })?;
-        if config.get_ssl_mode() != SslMode::Disable && config.get_ssl_mode() != SslMode::Prefer {
-            return Err(Error::Database("this release speaks to it without TLS only".into()));
-        }
-        config.ssl_mode(SslMode::Disable);
+        config.ssl_mode(wanted.mode);
         if config.get_application_name().is_none() {
             config.application_name("provost");
         }
@@ -77,7 +77,7 @@ impl Shared {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(SILENCE_MAX);
         }
-        Ok(Self { config, named: !pooled, up: AtomicBool::new(true), look: Notify::new() })
+        Ok(Self { config, tls: Tls::new(&wanted)?, named: !pooled, up: AtomicBool::new(true), look: Notify::new() })
     }
 
     /// By another name than that of a server, by which they are told apart.
@@ -86,8 +86,14 @@ impl Shared {
         self
     }
 
+    async fn open(
+        &self,
+    ) -> std::result::Result<(Client, Connection<Socket, tls::Stream<Socket>>), tokio_postgres::Error> {
+        self.config.connect(self.tls.clone()).await
+    }
+
     async fn connect(&self) -> std::result::Result<Session, tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(NoTls).await?;
+        let (client, connection) = self.open().await?;
         tokio::spawn(async move {
             // Whoever uses the session next is told.
             let _ = connection.await;

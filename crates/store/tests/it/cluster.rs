@@ -39,24 +39,31 @@ fn programs() -> PathBuf {
 /// A running server.
 pub struct Cluster {
     folder: PathBuf,
-    /// Whether what it commits is on the disk, and it has as much memory as one would give it.
-    durable: bool,
+    /// How it is started, behind what every one is started with.
+    settings: Vec<String>,
+    port: u16,
     running: Mutex<Option<Child>>,
 }
 
 impl Cluster {
     /// A fresh one.
     pub fn start() -> Self {
-        Self::fresh(false)
+        Self::with(QUICK)
     }
 
     /// A fresh one that is as careful as in earnest: for measuring.
     #[allow(dead_code, reason = "only the benchmark measures")]
     pub fn durable() -> Self {
-        Self::fresh(true)
+        Self::with(DURABLE)
     }
 
-    fn fresh(durable: bool) -> Self {
+    fn with(settings: &[&str]) -> Self {
+        let cluster = Self::made(settings);
+        cluster.run();
+        cluster
+    }
+
+    fn made(settings: &[&str]) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         // A socket's path is short.
         let name = format!("pv-pg-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -64,7 +71,12 @@ impl Cluster {
         fs::remove_dir_all(&folder).ok();
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-        let cluster = Self { folder, durable, running: Mutex::default() };
+        let cluster = Self {
+            folder,
+            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
+            port: 5432,
+            running: Mutex::default(),
+        };
         if cluster.is_root() {
             chown(&cluster.folder, Some(NOBODY), Some(NOBODY)).unwrap();
         }
@@ -78,8 +90,28 @@ impl Cluster {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        cluster.run();
         cluster
+    }
+
+    /// One that speaks TLS over TCP with this certificate and key; and the port.
+    #[allow(dead_code, reason = "only the store's tests speak TLS to it")]
+    pub fn with_tls(certificate: &str, key: &str) -> (Self, u16) {
+        let mut cluster = Self::made(QUICK);
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = cluster.folder.join("data").join(name);
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            if cluster.is_root() {
+                chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = ["-c".to_owned(), "listen_addresses=127.0.0.1".into(), "-c".into(), format!("port={port}")];
+        cluster.settings.extend(address);
+        cluster.settings.extend(["-c".into(), "ssl=on".into()]);
+        cluster.port = port;
+        cluster.run();
+        (cluster, port)
     }
 
     fn is_root(&self) -> bool {
@@ -109,7 +141,7 @@ impl Cluster {
             .arg("-c")
             .arg(format!("unix_socket_directories={}", self.folder.display()))
             // A process that is killed takes nothing out of the system's cache, and these tests kill no machines.
-            .args(if self.durable { DURABLE } else { QUICK })
+            .args(&self.settings)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -149,7 +181,18 @@ impl Cluster {
 
     fn try_sql(&self, database: &str, sql: &str) -> Result<String, String> {
         let mut psql = Command::new(programs().join("psql"))
-            .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-h"])
+            .args([
+                "-XqAt",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-U",
+                "postgres",
+                "-d",
+                database,
+                "-p",
+                &self.port.to_string(),
+                "-h",
+            ])
             .arg(&self.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -27,3 +27,5 @@ mod people;
 mod resources;
 #[path = "support.rs"]
 pub mod support;
+#[path = "tls.rs"]
+mod tls;

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
-use tokio_postgres::{AsyncMessage, NoTls};
+use tokio_postgres::AsyncMessage;
 
 /// How often the number is read without a nudge.
 const TICK: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ async fn run(shared: &Shared, seen: &watch::Sender<i64>, mut stop: watch::Receiv
 
 /// Connects and stays; answers why it could not stay.
 async fn watch_over(shared: &Shared, seen: &watch::Sender<i64>, pause: &mut Duration) -> String {
-    let (client, mut connection) = match shared.config.connect(NoTls).await {
+    let (client, mut connection) = match shared.open().await {
         Ok(connected) => connected,
         Err(error) => return told(&error),
     };

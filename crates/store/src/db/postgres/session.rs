@@ -61,7 +61,7 @@ impl Failure {
 pub(super) fn told(error: &tokio_postgres::Error) -> String {
     error.as_db_error().map_or_else(
         || match std::error::Error::source(error) {
-            Some(source) => format!("{error}: {source}"),
+            Some(source) => super::tls::told(error).unwrap_or_else(|| format!("{error}: {source}")),
             None => error.to_string(),
         },
         |told| format!("{} ({})", told.message(), told.code().code()),
