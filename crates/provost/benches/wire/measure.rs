@@ -37,14 +37,15 @@ pub(crate) fn measure(options: &Options, database: Database) -> Report {
     // One thread for the load: it leaves the other processors to whoever is measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let bench = Bench { options, database, runtime, floor: Floor::start() };
-    let mut worlds: Vec<World> = options.users.iter().map(|users| World::make(database, *users, &[GROUP])).collect();
+    let mut worlds: Vec<World> =
+        options.users(database).iter().map(|users| World::make(database, *users, &[GROUP])).collect();
     let people = bench.people(&worlds);
     let log = if options.log { bench.log(&worlds[bench.main(&worlds)]) } else { Vec::new() };
     worlds.iter_mut().for_each(World::look);
     let made = worlds.iter().map(|world| (world.users, world.made.clone())).collect();
     drop(worlds);
-    let largest = options.members.last().copied().unwrap_or(GROUP);
-    let world = World::make(database, largest, &options.members);
+    let largest = options.members().last().copied().unwrap_or(GROUP);
+    let world = World::make(database, largest, options.members());
     let members = bench.members(&world);
     Report { database: database.name(), people, members, log, made }
 }

@@ -24,10 +24,9 @@ impl Database {
 
 pub(crate) struct Options {
     pub(crate) databases: Vec<Database>,
-    /// Sizes of the directories, the smallest first.
-    pub(crate) users: Vec<usize>,
-    /// Sizes of the groups, the smallest first.
-    pub(crate) members: Vec<usize>,
+    users: Vec<usize>,
+    users_are_told: bool,
+    members: Vec<usize>,
     pub(crate) connections: Vec<usize>,
     /// For each measurement, all its turns together.
     pub(crate) lasting: Duration,
@@ -53,15 +52,15 @@ impl Options {
             Some("both") => vec![Database::Sqlite, Database::Postgres],
             Some(other) => panic!("--database {other}: sqlite, postgres or both"),
         };
-        let (users, members): (&[usize], &[usize]) = match (quick, databases.as_slice()) {
-            (true, _) => (&[1_000, 10_000], &[10, 1_000]),
-            // A million people on PostgreSQL take longer to make than to measure: ask for them with --users.
-            (_, [Database::Postgres]) => (&[1_000, 100_000], &[10, 1_000, 100_000]),
-            _ => (&[1_000, 100_000, 1_000_000], &[10, 1_000, 10_000, 100_000]),
+        let (users, members): (&[usize], &[usize]) = if quick {
+            (&[1_000, 10_000], &[10, 1_000])
+        } else {
+            (&[1_000, 100_000, 1_000_000], &[10, 1_000, 10_000, 100_000])
         };
         let seconds = given("--seconds").map_or(if quick { 0.4 } else { 0.9 }, |text| text.parse().expect("seconds"));
         Self {
             users: numbers("--users", users),
+            users_are_told: has("--users"),
             members: numbers("--members", members),
             connections: numbers("--connections", &CONNECTIONS),
             databases,
@@ -70,5 +69,17 @@ impl Options {
             write: has("--write"),
             log: !quick,
         }
+    }
+
+    /// Sizes of the directories, the smallest first. A million people take longer to bring to PostgreSQL than everything
+    /// else, so they are there only if they are asked for.
+    pub(crate) fn users(&self, database: Database) -> Vec<usize> {
+        let most = if database == Database::Postgres && !self.users_are_told { 100_000 } else { usize::MAX };
+        self.users.iter().copied().filter(|users| *users <= most).collect()
+    }
+
+    /// Sizes of the groups, the smallest first.
+    pub(crate) fn members(&self) -> &[usize] {
+        &self.members
     }
 }

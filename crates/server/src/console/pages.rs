@@ -98,6 +98,7 @@ pub(super) fn public() -> Router<App> {
         .route("/docs", get(docs::index))
         .route("/docs/{slug}", get(docs::show))
         .route("/docs/errors/{code}", get(docs::error))
+        .route("/docs/images/{name}", get(docs::picture))
         .route("/api/v1/openapi.json", get(docs::openapi))
         .route("/share/{secret}", get(share::show))
         .route("/share/{secret}/token", post(share::token))

@@ -17,6 +17,7 @@ const OPEN: &[&str] = &[
     "/docs",
     "/docs/{slug}",
     "/docs/errors/{code}",
+    "/docs/images/{name}",
     "/api/v1/openapi.json",
     "/share/{secret}",
     "/share/{secret}/token",

@@ -35,6 +35,14 @@ static GUIDE: &[(&str, &[Guide])] = &[
     ("Look up", &guide!["performance", "limits"]),
 ];
 
+/// Pictures of the guide, which the benchmark draws.
+static PICTURES: &[(&str, &str)] = &[
+    ("performance-users-sqlite.svg", include_str!("../../../../../docs/images/performance-users-sqlite.svg")),
+    ("performance-members-sqlite.svg", include_str!("../../../../../docs/images/performance-members-sqlite.svg")),
+    ("performance-users-postgres.svg", include_str!("../../../../../docs/images/performance-users-postgres.svg")),
+    ("performance-members-postgres.svg", include_str!("../../../../../docs/images/performance-members-postgres.svg")),
+];
+
 fn find(slug: &str) -> Option<&'static Guide> {
     GUIDE.iter().flat_map(|(_, pages)| pages.iter()).find(|guide| guide.slug == slug)
 }
@@ -131,6 +139,16 @@ pub(super) async fn show(State(app): State<App>, Path(slug): Path<String>, parts
     }
 }
 
+/// `GET /docs/images/{name}`.
+pub(super) async fn picture(Path(name): Path<String>) -> Shown {
+    let found = PICTURES.iter().find(|(known, _)| *known == name);
+    let (_, text) = found.ok_or_else(|| Fault::missing("the guide has no such picture"))?;
+    let mut response = Response::new((*text).into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
 /// The reader's own addresses in the place of the examples.
 fn with_values(text: &str, cx: Option<&Desk>) -> String {
     match cx {
@@ -179,6 +197,12 @@ fn rendered(text: &str) -> String {
             }
             (Event::Start(Tag::Link { link_type, dest_url, title, id }), _) => {
                 events.push(Event::Start(Tag::Link { link_type, dest_url: inside(&dest_url), title, id }));
+            }
+            (Event::Start(Tag::Image { link_type, dest_url, title, id }), _) => {
+                let dest_url = dest_url
+                    .strip_prefix("../images/")
+                    .map_or(dest_url.clone(), |name| format!("/docs/images/{name}").into());
+                events.push(Event::Start(Tag::Image { link_type, dest_url, title, id }));
             }
             // The guide is Markdown; whatever looks like HTML in it is meant as text.
             (Event::Html(html) | Event::InlineHtml(html), None) => events.push(Event::Text(html)),
