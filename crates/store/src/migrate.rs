@@ -44,6 +44,10 @@ pub(crate) fn postgres(database: &Postgres) -> Result<()> {
     if found > known {
         return Err(Error::NewerDatabase { found, known });
     }
+    if found < known {
+        // Old nodes may be at work: a transaction of theirs and this one could each wait for a table of the other.
+        database.take_everything()?;
+    }
     for (number, sql) in (1_i64..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
         database.define(sql)?;
         if number == 1 {

@@ -1,6 +1,9 @@
 //! Three nodes on one PostgreSQL: one is killed and PostgreSQL dies and comes back, under load. What was acknowledged is
 //! there, nothing was done twice, and nobody was told of a defect.
 
+mod pooler;
+mod upgrade;
+
 use crate::client::{Answer, Request};
 use crate::cluster::Cluster;
 use crate::harness::{Folder, GROUP, Server, Tenant, USER, encode, id, run};
@@ -14,25 +17,34 @@ const NODES: usize = 3;
 const WORKING: Duration = Duration::from_secs(8);
 
 struct World {
+    // First, so that they go before their database.
+    nodes: Vec<Server>,
     cluster: Cluster,
     folder: Folder,
-    nodes: Vec<Server>,
 }
 
 impl World {
     fn start() -> Self {
-        let (cluster, folder) = (Cluster::start(), Folder::new());
+        let cluster = Cluster::start();
+        let address = cluster.database();
+        Self::with(cluster, NODES, &address, &[])
+    }
+
+    /// So many nodes that find their database by this address.
+    fn with(cluster: Cluster, count: usize, database: &str, more: &[&str]) -> Self {
+        let folder = Folder::new();
         let address = folder.join("database");
-        fs::write(&address, cluster.database()).unwrap();
+        fs::write(&address, database).unwrap();
         let mut world = Self { cluster, folder, nodes: Vec::new() };
-        for number in 0..NODES {
+        for number in 0..count {
             let data = world.folder.join(&format!("node{number}"));
             if number > 0 {
                 // As the guide says: every node has the first one's key.
                 fs::create_dir(&data).unwrap();
                 fs::copy(world.folder.join("node0/secret.key"), format!("{data}/secret.key")).unwrap();
             }
-            world.nodes.push(Server::start_with(&data, &["--database-file", &address]));
+            let arguments: Vec<&str> = ["--database-file", &address].into_iter().chain(more.iter().copied()).collect();
+            world.nodes.push(Server::start_with(&data, &arguments));
         }
         world
     }
@@ -112,30 +124,46 @@ fn work(nodes: &[Server], tenant: &Tenant<'_>, group: &str, client: usize, until
     known
 }
 
-#[test]
-fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
-    let world = World::start();
+/// Clients work for a while, and something happens meanwhile.
+fn under_load(
+    world: &World,
+    tenant: &Tenant<'_>,
+    group: &str,
+    lasting: Duration,
+    happens: impl FnOnce(),
+) -> Vec<Known> {
+    let until = Instant::now() + lasting;
+    std::thread::scope(|scope| {
+        let nodes = &world.nodes;
+        let running: Vec<_> =
+            (0..CLIENTS).map(|client| scope.spawn(move || work(nodes, tenant, group, client, until))).collect();
+        happens();
+        running.into_iter().map(|thread| thread.join().expect("no client failed")).collect()
+    })
+}
+
+/// A tenant that all nodes know, and an empty group in it.
+fn begin(world: &World) -> (Tenant<'_>, String) {
     let tenant = world.nodes[0].tenant();
     let group = tenant.post("/Groups", &json!({ "schemas": [GROUP], "displayName": "Everybody" })).expect(201).json();
-    let group = id(&group).to_owned();
     for node in &world.nodes {
         known_there(node, &tenant);
     }
-    let until = Instant::now() + WORKING;
-    let known: Vec<Known> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                let (nodes, tenant, group) = (&world.nodes, &tenant, &group);
-                scope.spawn(move || work(nodes, tenant, group, client, until))
-            })
-            .collect();
+    let group = id(&group).to_owned();
+    (tenant, group)
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
+    let world = World::start();
+    let (tenant, group) = begin(&world);
+    let known = under_load(&world, &tenant, &group, WORKING, || {
         std::thread::sleep(Duration::from_secs(2));
         world.nodes[NODES - 1].kill();
         std::thread::sleep(Duration::from_secs(2));
         world.cluster.kill();
         std::thread::sleep(Duration::from_millis(500));
         world.cluster.run();
-        running.into_iter().map(|thread| thread.join().expect("no client failed")).collect()
     });
     let refused: usize = known.iter().map(|known| known.refused).sum();
     let cut_off: usize = known.iter().map(|known| known.cut_off).sum();

@@ -175,7 +175,8 @@ impl Side {
         if self.is_sqlite() {
             return Ok(());
         }
-        let sql = "select setval('log_seq', (select coalesce(max(seq), 0) + 1 from log), false)";
+        let sql = "select setval('log_seq', coalesce(max(number), 0) + 1, false)
+                   from (select max(seq) as number from log union all select max(last) from log_block) as numbers";
         self.number(sql, ()).map(|_| ())
     }
 }

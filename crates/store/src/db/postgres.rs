@@ -420,6 +420,11 @@ impl Postgres {
         done
     }
 
+    /// Within `alone`: waits until nobody writes, and keeps everybody from it until the end.
+    pub(crate) fn take_everything(&self) -> Result<()> {
+        self.batch(&format!("select pg_advisory_xact_lock({LOCKS}, {LOCK_ALL});"))
+    }
+
     /// Makes tables and indexes from the text that SQLite takes.
     pub(crate) fn define(&self, sql: &str) -> Result<()> {
         self.batch(&dialect::definition(sql))

@@ -118,13 +118,20 @@ impl Cluster {
         fs::metadata("/proc/self").unwrap().uid() == 0
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// A program that runs as the server does.
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if self.is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
         command.current_dir(&self.folder);
         command
+    }
+
+    /// The folder that it and its socket are in.
+    #[allow(dead_code, reason = "only the tests of a pooler put something there")]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Starts the server and waits until it answers.
