@@ -37,12 +37,14 @@ const STREAM_TIME: Duration = Duration::from_secs(24 * 3_600);
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 /// A way to the API.
+#[derive(Clone)]
 pub struct Client {
     way: Way,
     /// What it speaks to, for people.
     pub target: String,
 }
 
+#[derive(Clone)]
 enum Way {
     Http { client: reqwest::Client, base: String, token: Option<String> },
     InProcess(Router),

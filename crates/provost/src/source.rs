@@ -5,7 +5,9 @@
 mod ldif;
 
 use crate::column::{Attributes, Column};
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -44,7 +46,32 @@ pub struct Record {
     /// The line that it begins on; the first is 1.
     pub line: u64,
     /// The resource, or what is wrong.
-    pub resource: Result<Value, String>,
+    pub resource: Result<Content, String>,
+}
+
+/// What a record holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// JSON that was read.
+    Value(Value),
+    /// A user's line as it stands there, which is JSON, and by what the user is found.
+    Line {
+        /// The line.
+        text: String,
+        /// The userName.
+        user_name: String,
+        /// The externalId.
+        external_id: Option<String>,
+    },
+}
+
+/// As much of a line as has to be known here: the server reads the rest.
+#[derive(Deserialize)]
+struct Found<'t> {
+    #[serde(borrow, rename = "userName")]
+    user_name: Cow<'t, str>,
+    #[serde(borrow, rename = "externalId", default)]
+    external_id: Option<Cow<'t, str>>,
 }
 
 /// A file that is read.
@@ -165,12 +192,25 @@ fn next_line(lines: &mut Lines, line: &mut u64) -> io::Result<Option<Record>> {
         if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let resource = match serde_json::from_slice::<Value>(text) {
-            Ok(value) if value.is_object() => Ok(value),
-            Ok(_) => Err("the line is no JSON object".to_owned()),
-            Err(error) => Err(format!("the line is not JSON: column {}", error.column())),
-        };
-        return Ok(Some(Record { line: *line, resource }));
+        return Ok(Some(Record { line: *line, resource: content(text) }));
+    }
+}
+
+/// What a line holds; a user's is only looked through.
+fn content(text: &[u8]) -> Result<Content, String> {
+    let plain = std::str::from_utf8(text).ok().filter(|text| !text.contains("\"members\""));
+    let found = plain.and_then(|text| Some((text, serde_json::from_str::<Found<'_>>(text).ok()?)));
+    if let Some((text, found)) = found.filter(|(text, _)| text.trim_start().starts_with('{')) {
+        return Ok(Content::Line {
+            text: text.to_owned(),
+            user_name: found.user_name.into_owned(),
+            external_id: found.external_id.map(Cow::into_owned),
+        });
+    }
+    match serde_json::from_slice::<Value>(text) {
+        Ok(value) if value.is_object() => Ok(Content::Value(value)),
+        Ok(_) => Err("the line is no JSON object".to_owned()),
+        Err(error) => Err(format!("the line is not JSON: column {}", error.column())),
     }
 }
 
@@ -205,6 +245,6 @@ fn next_row(
         for (column, cell) in columns.iter().zip(row.iter()) {
             column.put(cell, &mut resource);
         }
-        return Ok(Some(Record { line, resource: Ok(resource.into()) }));
+        return Ok(Some(Record { line, resource: Ok(Content::Value(resource.into())) }));
     }
 }

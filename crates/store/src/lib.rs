@@ -25,6 +25,7 @@ mod migrate;
 mod operators;
 mod outbound;
 mod people;
+mod prepared;
 mod queue;
 mod render;
 mod resources;
@@ -54,6 +55,7 @@ pub use outbound::{
     Standing, TaskRow, Wanted, Work,
 };
 pub use people::{PersonSession, SamlSession};
+pub use prepared::Prepared;
 pub use render::Comma;
 pub use resources::{Deleted, Policy, Stored};
 pub use saml::{

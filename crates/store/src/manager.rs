@@ -4,15 +4,17 @@
 //! fitting identifier arrives, changes or leaves, and then the links are found by the folded text: the
 //! cost is the number of links that speak of this user.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Value, Writer};
 use crate::tenants::ManagerMatch;
 use crate::{Result, TenantId};
 use scim::schema::fold;
 use scim::{Resource, ResourceType};
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 const EMPLOYEE_NUMBER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
+
+/// Identifiers that one statement asks for.
+const KEYS_MAX: usize = 32;
 
 impl ManagerMatch {
     fn path(self) -> &'static str {
@@ -33,7 +35,7 @@ pub(crate) fn identifiers(resource: &Resource, resource_type: &ResourceType, id:
     {
         found.extend(resource.text(resource_type, path).map(fold));
     }
-    let emails = resource.attributes.get("emails").and_then(Value::as_array);
+    let emails = resource.attributes.get("emails").and_then(serde_json::Value::as_array);
     let values = emails.into_iter().flatten().filter_map(|email| email.get("value")?.as_str());
     found.extend(values.map(fold));
     found.remove("");
@@ -88,9 +90,16 @@ impl Writer {
         identifiers: impl IntoIterator<Item = &'a String>,
         order: &[ManagerMatch],
     ) -> Result<()> {
-        for key in identifiers {
-            let sql = "select distinct raw from manager_link where tenant = ?1 and raw_key = ?2";
-            let texts: Vec<String> = self.all(sql, (tenant.0, key), |row| row.get(0))?;
+        let keys: Vec<&String> = identifiers.into_iter().collect();
+        for some in keys.chunks(KEYS_MAX) {
+            let marks: Vec<String> = (2..some.len() + 2).map(|number| format!("?{number}")).collect();
+            let sql = format!(
+                "select distinct raw from manager_link where tenant = ?1 and raw_key in ({})",
+                marks.join(", ")
+            );
+            let params: Vec<Value<'_>> =
+                [Value::Int(tenant.0)].into_iter().chain(some.iter().map(|key| Value::Text(key))).collect();
+            let texts: Vec<String> = self.all(&sql, params.as_slice(), |row| row.get(0))?;
             self.relink_texts(tenant, users, &texts, order)?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 use crate::db::{Reader, Row, Value as Sent, Writer, params};
 use crate::index::{self, IndexRow, is_unique};
 use crate::manager::identifiers;
+use crate::prepared::Prepared;
 use crate::render::{self, Rendered, visible};
 use crate::tenants::ManagerMatch;
 use crate::{Error, Result, TenantId};
@@ -170,31 +171,61 @@ impl Writer {
         now: i64,
         policy: Policy<'_>,
     ) -> Result<Stored> {
-        let (id, version) = self.new_id(tenant, resource_type, id, resource, policy)?;
+        let prepared = Prepared::new(resource, resource_type, id)?;
+        self.insert_prepared(tenant, resource_type, resource, &prepared, now, policy)
+    }
+
+    /// As `insert`, of a resource for which everything is ready.
+    pub fn insert_prepared(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        resource: &Resource,
+        prepared: &Prepared,
+        now: i64,
+        policy: Policy<'_>,
+    ) -> Result<Stored> {
+        let (id, version) = self.new_id(tenant, resource_type, prepared, resource, policy)?;
+        if id != prepared.id {
+            let again = Prepared::new(resource, resource_type, Some(&id))?;
+            return self.insert_as(tenant, resource_type, resource, &again, version, now, policy);
+        }
+        self.insert_as(tenant, resource_type, resource, prepared, version, now, policy)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the second half of one function")]
+    fn insert_as(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        resource: &Resource,
+        prepared: &Prepared,
+        version: i64,
+        now: i64,
+        policy: Policy<'_>,
+    ) -> Result<Stored> {
         let kind = resource_type.name.as_str();
-        let display = index::display(resource, resource_type);
+        let Prepared { id, display, rendered, .. } = prepared;
         let sql = "insert into resource (tenant, kind, id, version, created_at, modified_at, display, display_key,
                    member_count) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, 0) on conflict do nothing returning rid";
         let key = display.as_deref().map(fold);
         let rid = self
-            .first(sql, (tenant.0, kind, &id, version, now, &display, key), |row| row.get(0))?
+            .first(sql, (tenant.0, kind, id, version, now, display, key), |row| row.get(0))?
             .ok_or_else(|| Error::Conflict { attribute: "id".into() })?;
-        let rendered = render::render(resource, resource_type, &id)?;
-        self.store_document(rid, &rendered)?;
-        let rows = index::rows(&visible(resource, resource_type), resource_type);
-        self.index(tenant, resource_type, rid, &BTreeSet::new(), &rows)?;
+        self.store_document(rid, rendered)?;
+        self.index_rows_added(tenant, resource_type, rid, &prepared.rows)?;
         let sql = "insert into resource_count (tenant, kind, count) values (?1, ?2, 1)
                    on conflict (tenant, kind) do update set count = resource_count.count + 1";
         self.execute(sql, (tenant.0, kind))?;
+        let raw = rendered.manager.as_ref().map(|(raw, ..)| raw.clone());
         if resource_type.is_user() {
-            self.relink(tenant, resource_type, &identifiers(resource, resource_type, &id), policy.manager_match)?;
-            if let Some((raw, ..)) = &rendered.manager {
+            self.relink(tenant, resource_type, &prepared.identifiers, policy.manager_match)?;
+            if let Some(raw) = &raw {
                 self.link_manager(tenant, resource_type, rid, Some(raw), policy.manager_match)?;
             }
         }
-        let raw = rendered.manager.map(|(raw, ..)| raw);
         let resource = kept(resource, resource_type, raw);
-        Ok(Stored { rid, id, version, created_at: now, modified_at: now, member_count: 0, resource })
+        Ok(Stored { rid, id: id.clone(), version, created_at: now, modified_at: now, member_count: 0, resource })
     }
 
     /// Stores a new state of a resource that was read in this write; the version goes up by one. `Stale` if
@@ -319,19 +350,16 @@ impl Writer {
         &mut self,
         tenant: TenantId,
         resource_type: &ResourceType,
-        id: Option<&str>,
+        prepared: &Prepared,
         resource: &Resource,
         policy: Policy<'_>,
     ) -> Result<(String, i64)> {
-        let dead: Option<(String, i64)> = match (id, resource.text(resource_type, "externalId")) {
-            (Some(id), _) => {
-                if id.is_empty() || !id.chars().all(|c| c.is_ascii_graphic() && !c.is_ascii_uppercase()) {
-                    return Err(Error::broken("an id is printable lower-case ASCII without spaces"));
-                }
+        let dead: Option<(String, i64)> = match (prepared.given, resource.text(resource_type, "externalId")) {
+            (true, _) => {
                 let sql = "delete from tombstone where tenant = ?1 and id = ?2 returning id, version";
-                self.first(sql, (tenant.0, id), |row| Ok((row.get(0)?, row.get(1)?)))?
+                self.first(sql, (tenant.0, &prepared.id), |row| Ok((row.get(0)?, row.get(1)?)))?
             }
-            (None, Some(external_id)) if policy.return_same_id && !external_id.is_empty() => {
+            (false, Some(external_id)) if policy.return_same_id && !external_id.is_empty() => {
                 let sql = "delete from tombstone where tenant = ?1 and id = (select id from tombstone
                            where tenant = ?1 and kind = ?2 and external_id = ?3 order by deleted_at desc limit 1)
                            returning id, version";
@@ -340,11 +368,7 @@ impl Writer {
             }
             _ => None,
         };
-        Ok(match (dead, id) {
-            (Some((id, version)), _) => (id, version + 1),
-            (None, Some(id)) => (id.to_owned(), 1),
-            (None, None) => (uuid::Uuid::now_v7().to_string(), 1),
-        })
+        Ok(dead.map_or_else(|| (prepared.id.clone(), 1), |(id, version)| (id, version + 1)))
     }
 
     fn store_document(&mut self, rid: i64, rendered: &Rendered) -> Result<()> {

@@ -1,38 +1,32 @@
 //! `provost import`: a file in batches, each acknowledged before the next; what was done is remembered beside the file.
 //!
-//! How it works: a thread reads and puts batches together while the server works on the one before. Invariant: the state
-//! file names a line only when everything up to it has been answered; running again changes nothing twice, because each
-//! record is brought to what the file says.
+//! How it works: a thread reads and puts batches together while the server works on those before; the server has several
+//! at once where their order does not matter (`batch`). Invariant: the state file names a line only when everything up to it
+//! has been answered; running again changes nothing twice, because each record is brought to what the file says.
+
+mod batch;
 
 use super::{Cx, rows};
 use crate::cli::{Import, Match};
 use crate::failure::{Exit, Failure, Result};
 use crate::progress::{Progress, Unit};
-use crate::source::{Form, Record, Source};
+use crate::source::{Form, Source};
+use batch::Batch;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
-/// Records of one batch.
-const RECORDS: usize = 500;
-/// Bytes of one batch, after which it is full.
-const BATCH_BYTES: usize = 4 << 20;
 /// Batches that wait while the server works.
 const WAITING: usize = 2;
-
-/// What is left of a batch when it has been read.
-struct Batch {
-    body: Vec<u8>,
-    records: usize,
-    last_line: u64,
-    unreadable: Vec<Value>,
-    read: u64,
-}
+/// Batches that the server has at once: it reads one while another is being written.
+const AT_ONCE: usize = 3;
 
 /// What was done, and of which file; kept beside it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,34 +57,29 @@ pub(super) async fn run(cx: &Cx, arguments: &Import) -> Result<()> {
     let (batches, mut ready) = mpsc::channel(WAITING);
     let reader = std::thread::Builder::new()
         .name("import".into())
-        .spawn(move || read(source, form, behind, &options, &batches))
+        .spawn(move || batch::read(source, form, behind, &options, &batches))
         .map_err(|error| Failure::new(Exit::Failed, format!("no thread could be started: {error}"), ""))?;
     let mut errors = Errors { path: errors_path(arguments), file: None, append: behind > 0 };
     let mut progress = Progress::new(cx.out, "import", Some(meta.len()), Unit::Bytes);
-    let path = cx.path("/import");
-    while let Some(batch) = ready.recv().await {
-        let batch: Batch = batch;
-        let mut failed = batch.unreadable;
-        if batch.records > 0 {
-            let answer = cx
-                .client
-                .call_bytes(Method::POST, &path, batch.body)
-                .await
-                .map_err(|failure| stopped(failure, &state))?;
-            let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
-            state.created += count("created");
-            state.updated += count("updated");
-            state.unchanged += count("unchanged");
-            failed.extend(answer.get("failed").and_then(Value::as_array).cloned().unwrap_or_default());
+    let mut turns = Turns { cx, beside: may_go_beside(cx, &attributes).await?, under_way: VecDeque::new() };
+    let mut next: Option<Batch> = None;
+    loop {
+        if next.is_none() {
+            next = ready.recv().await;
         }
-        failed.sort_by_key(|failure| failure.get("line").and_then(Value::as_u64));
-        state.failed += failed.len() as u64;
-        errors.add(&failed)?;
-        state.line = batch.last_line;
-        if !arguments.dry_run {
-            keep(&state_path(file), &state)?;
+        match next.take() {
+            Some(batch) if turns.takes(&batch) => turns.start(batch),
+            other => {
+                next = other;
+                let Some((batch, answer)) = turns.finish().await else { break };
+                let answer = answer.map_err(|failure| stopped(failure, &state))?;
+                errors.add(&state.take(batch.unreadable, batch.last_line, &answer))?;
+                if !arguments.dry_run {
+                    keep(&state_path(file), &state)?;
+                }
+                progress.at(batch.read.min(meta.len()));
+            }
         }
-        progress.at(batch.read.min(meta.len()));
     }
     drop(progress);
     let read = reader.join().map_err(|_| Failure::new(Exit::Failed, "the file could not be read", ""))?;
@@ -99,6 +88,65 @@ pub(super) async fn run(cx: &Cx, arguments: &Import) -> Result<()> {
         fs::remove_file(state_path(file)).ok();
     }
     done(cx, arguments, &state, &errors.path)
+}
+
+impl State {
+    /// Counts a batch that is done; gives what was refused.
+    fn take(&mut self, unreadable: Vec<Value>, last_line: u64, answer: &Value) -> Vec<Value> {
+        let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
+        self.created += count("created");
+        self.updated += count("updated");
+        self.unchanged += count("unchanged");
+        let mut failed = unreadable;
+        failed.extend(answer.get("failed").and_then(Value::as_array).cloned().unwrap_or_default());
+        failed.sort_by_key(|failure| failure.get("line").and_then(Value::as_u64));
+        self.failed += failed.len() as u64;
+        self.line = last_line;
+        failed
+    }
+}
+
+/// Whether the order of two batches of different people can matter to nobody: not if a person could take over somebody
+/// else's account by an address, or a value that only one may have.
+async fn may_go_beside(cx: &Cx, attributes: &[Value]) -> Result<bool> {
+    let tenant = cx.client.get(&cx.path("")).await?;
+    let adopts = tenant.pointer("/settings/adoption").and_then(Value::as_str) == Some("verifiedEmail");
+    let unique = attributes.iter().any(|row| {
+        row.get("custom") == Some(&Value::Bool(true))
+            && row.get("uniqueness").is_some_and(|uniqueness| uniqueness != "none")
+    });
+    Ok(!adopts && !unique)
+}
+
+/// The batches that the server has.
+struct Turns<'c> {
+    cx: &'c Cx,
+    beside: bool,
+    under_way: VecDeque<(Batch, JoinHandle<Result<Value>>)>,
+}
+
+impl Turns<'_> {
+    /// Whether this one may be sent before the others are answered.
+    fn takes(&self, batch: &Batch) -> bool {
+        let free = self.under_way.iter().all(|(other, _)| self.beside && batch.may_go_beside(other));
+        self.under_way.len() < AT_ONCE && free
+    }
+
+    fn start(&mut self, mut batch: Batch) {
+        let (client, path) = (self.cx.client.clone(), self.cx.path("/import"));
+        let (body, empty) = (std::mem::take(&mut batch.body), batch.records == 0);
+        let task = tokio::spawn(async move {
+            if empty { Ok(Value::Null) } else { client.call_bytes(Method::POST, &path, body).await }
+        });
+        self.under_way.push_back((batch, task));
+    }
+
+    /// The oldest one, when it is answered.
+    async fn finish(&mut self) -> Option<(Batch, Result<Value>)> {
+        let (batch, task) = self.under_way.pop_front()?;
+        let broken = |error| Failure::new(Exit::Failed, format!("the work was broken off: {error}"), "");
+        Some((batch, task.await.map_err(broken).and_then(|answer| answer)))
+    }
 }
 
 fn by(by: Match) -> &'static str {
@@ -219,105 +267,5 @@ impl Errors {
         }
         let text: String = failed.iter().map(|failure| format!("{failure}\n")).collect();
         self.file.as_mut().map_or(Ok(()), |file| file.write_all(text.as_bytes())).map_err(broken)
-    }
-}
-
-/// Reads the file to its end and hands batches on.
-fn read(
-    mut source: Source,
-    form: Form,
-    behind: u64,
-    options: &Value,
-    batches: &mpsc::Sender<Batch>,
-) -> std::io::Result<()> {
-    let mut batch = Gathering::new(options);
-    while let Some(record) = source.next_record()? {
-        if record.line <= behind {
-            continue;
-        }
-        batch.take(record, form);
-        if (batch.records >= RECORDS || batch.body.len() >= BATCH_BYTES || batch.unreadable.len() >= RECORDS)
-            && batches.blocking_send(batch.full(source.read_so_far())).is_err()
-        {
-            return Ok(());
-        }
-        if batch.records == 0 && batch.unreadable.is_empty() {
-            batch = Gathering::new(options);
-        }
-    }
-    let last = batch.full(source.read_so_far());
-    if last.records > 0 || !last.unreadable.is_empty() {
-        batches.blocking_send(last).ok();
-    }
-    Ok(())
-}
-
-/// A batch while it grows; its body is written as it will be sent.
-struct Gathering {
-    body: Vec<u8>,
-    records: usize,
-    last_line: u64,
-    unreadable: Vec<Value>,
-}
-
-impl Gathering {
-    fn new(options: &Value) -> Self {
-        let mut body = options.to_string().into_bytes();
-        body.pop();
-        body.extend_from_slice(b",\"records\":[");
-        Self { body, records: 0, last_line: 0, unreadable: Vec::new() }
-    }
-
-    fn take(&mut self, record: Record, form: Form) {
-        self.last_line = record.line;
-        match record.resource {
-            Err(what) => {
-                self.unreadable.push(json!({"line": record.line, "code": "PRV-4002", "status": 400, "message": what}));
-            }
-            Ok(mut resource) => {
-                if form != Form::Jsonl {
-                    name_schemas(&mut resource);
-                }
-                slim(&mut resource);
-                if self.records > 0 {
-                    self.body.push(b',');
-                }
-                self.records += 1;
-                // Writing into memory cannot fail.
-                let _ = write!(self.body, "{{\"line\":{},\"resource\":", record.line);
-                let _ = serde_json::to_writer(&mut self.body, &resource);
-                self.body.push(b'}');
-            }
-        }
-    }
-
-    /// Takes what there is, and leaves nothing.
-    fn full(&mut self, read: u64) -> Batch {
-        self.body.extend_from_slice(b"]}");
-        Batch {
-            body: std::mem::take(&mut self.body),
-            records: std::mem::take(&mut self.records),
-            last_line: self.last_line,
-            unreadable: std::mem::take(&mut self.unreadable),
-            read,
-        }
-    }
-}
-
-/// A row has no place to say which schemas it uses.
-fn name_schemas(resource: &mut Value) {
-    let Some(map) = resource.as_object_mut() else { return };
-    let mut schemas = vec![Value::from("urn:ietf:params:scim:schemas:core:2.0:User")];
-    schemas.extend(map.keys().filter(|name| name.starts_with("urn:")).map(|name| Value::from(name.as_str())));
-    map.insert("schemas".to_owned(), schemas.into());
-}
-
-/// Of a member only its value counts; a group of 100 000 would otherwise be three times as long.
-fn slim(resource: &mut Value) {
-    let Some(members) = resource.get_mut("members").and_then(Value::as_array_mut) else { return };
-    for member in members.iter_mut().filter_map(Value::as_object_mut) {
-        if member.contains_key("value") {
-            member.retain(|name, _| name == "value");
-        }
     }
 }

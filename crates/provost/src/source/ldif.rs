@@ -1,6 +1,6 @@
 //! LDIF (RFC 2849): entries of people (RFC 2798) as SCIM users.
 
-use super::{LINE_BYTES_MAX, Lines, Record, read_line};
+use super::{Content, LINE_BYTES_MAX, Lines, Record, read_line};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ impl Entries {
             let Some((line, lines)) = self.entry()? else { return Ok(None) };
             match lines.and_then(|lines| attributes(&lines)).and_then(|entry| user(&entry)) {
                 Ok(None) => {}
-                Ok(Some(user)) => return Ok(Some(Record { line, resource: Ok(user) })),
+                Ok(Some(user)) => return Ok(Some(Record { line, resource: Ok(Content::Value(user)) })),
                 Err(what) => return Ok(Some(Record { line, resource: Err(what) })),
             }
         }

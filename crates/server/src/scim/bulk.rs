@@ -19,7 +19,7 @@ use scim::{Code, PatchOp, Projection, ResourceType};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::Writer;
+use store::{Prepared, Writer};
 
 /// The bounds of a bulk request.
 pub(super) const LIMITS: BulkLimits =
@@ -152,7 +152,8 @@ fn run(
         BulkMethod::Post => {
             cx.may(&rt, Operation::Create)?;
             let draft = draft(cx, &rt, data, trace)?;
-            let answer = create::insert(w, cx, trace, &rt, draft)?;
+            let prepared = Prepared::new(&draft.resource, &rt, None)?;
+            let answer = create::insert(w, cx, trace, &rt, draft, &prepared)?;
             if let (Some(name), Some((_, id))) = (&operation.bulk_id, &trace.resource) {
                 work.ids.insert(name.clone(), id.clone());
             }

@@ -11,14 +11,15 @@ use scim::resource::MemberRef;
 use scim::{Projection, Resource, ResourceType};
 use serde_json::{Value, json as object};
 use std::sync::Arc;
-use store::{Adoption, Policy, Stored, Writer};
+use store::{Adoption, Policy, Prepared, Stored, Writer};
 
 pub(super) async fn create(cx: &Cx, endpoint: &str, trace: &mut Trace) -> Result<Answer> {
     let rt = cx.resource_type(endpoint)?;
     cx.may(&rt, Operation::Create)?;
     let draft = draft(cx, &rt, json(&cx.asked.body)?, trace).await?;
+    let prepared = Prepared::new(&draft.resource, &rt, None)?;
     let (of, projection) = (Arc::clone(&rt), draft.projection.clone());
-    let made = record::write(cx, trace, move |w, cx, trace| insert(w, cx, trace, &of, draft)).await?;
+    let made = record::write(cx, trace, move |w, cx, trace| insert(w, cx, trace, &of, draft, &prepared)).await?;
     read::behind(cx, trace, &rt, projection, made).await
 }
 
@@ -43,31 +44,38 @@ pub(super) fn parse(
 }
 
 /// The part inside the writer; a bulk operation enters here.
-pub(super) fn insert(w: &mut Writer, cx: &Cx, trace: &mut Trace, rt: &ResourceType, draft: Draft) -> Result<Answer> {
+pub(super) fn insert(
+    w: &mut Writer,
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &ResourceType,
+    draft: Draft,
+    prepared: &Prepared,
+) -> Result<Answer> {
     if let Some(existing) = adoptable(w, cx, trace, rt, &draft.resource)? {
         return adopt(w, cx, trace, rt, existing, draft);
     }
-    let stored = put(w, cx, trace, rt, None, draft.resource, draft.members)?;
+    let stored = put(w, cx, trace, rt, &draft.resource, prepared, draft.members)?;
     let mut answer = save::answer(w, cx, rt, &stored, &draft.projection, 201)?;
     answer.set("location", save::location(cx, rt, &stored.id));
     Ok(answer)
 }
 
-/// Stores a new resource with its members and its change rows; `id` is chosen if there is none.
+/// Stores a new resource with its members and its change rows.
 pub(super) fn put(
     w: &mut Writer,
     cx: &Cx,
     trace: &mut Trace,
     rt: &ResourceType,
-    id: Option<&str>,
-    resource: Resource,
+    resource: &Resource,
+    prepared: &Prepared,
     members: Option<Vec<MemberRef>>,
 ) -> Result<Stored> {
     let settings = &cx.tenant.tenant.settings;
     let policy = Policy { return_same_id: settings.return_same_id, manager_match: &settings.manager_match };
-    let stored = w.insert(cx.tenant.tenant.id, rt, id, &resource, cx.now, policy)?;
+    let stored = w.insert_prepared(cx.tenant.tenant.id, rt, resource, prepared, cx.now, policy)?;
     trace.resource(rt, &stored.id);
-    trace.created(&resource, rt, &cx.tenant.secrets);
+    trace.created(resource, rt, &cx.tenant.secrets);
     let members = members.map(|members| vec![MemberOp::Add(members)]).unwrap_or_default();
     let joined = save::apply_members(w, cx, trace, rt, &stored, &members)?;
     save::change(w, cx, rt, &stored.id, store::ChangeKind::Created, object!({"active": stored.is_active()}))?;

@@ -1,5 +1,6 @@
 //! Many resources in one turn of the writer: the admin API's import. Each is created, or laid over the one that is there,
-//! by the functions of POST and PUT, in a savepoint of its own; the batch shares a transaction and a log entry.
+//! by the functions of POST and PUT; one that is refused undoes nothing but itself. The batch shares a transaction and a
+//! log entry.
 
 use super::save::{self, Draft};
 use super::{Asked, Cx, create, passwords};
@@ -17,10 +18,11 @@ use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use scim::{Code, Projection, Resource, ResourceType};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Stored, Writer};
+use store::{Prepared, Stored, Writer};
 
 /// By what a resource that is there already is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -54,7 +56,8 @@ pub(crate) struct Batch {
 pub(crate) struct Entry {
     #[serde(default)]
     pub(crate) line: u64,
-    pub(crate) resource: Value,
+    /// Read by itself, so that one that cannot be read refuses nothing but itself.
+    pub(crate) resource: Box<RawValue>,
 }
 
 /// What became of a batch.
@@ -70,14 +73,24 @@ pub(crate) struct Imported {
 struct Ready {
     line: u64,
     rt: Arc<ResourceType>,
-    id: Option<String>,
     draft: Draft,
+    prepared: Prepared,
 }
 
 enum Became {
     Created,
     Updated,
     Unchanged,
+}
+
+impl Imported {
+    fn count(&mut self, became: &Became) {
+        match became {
+            Became::Created => self.created += 1,
+            Became::Updated => self.updated += 1,
+            Became::Unchanged => self.unchanged += 1,
+        }
+    }
 }
 
 /// Imports a batch. A resource that is refused undoes nothing but itself.
@@ -108,13 +121,16 @@ pub(crate) async fn import(
     let result = Arc::clone(&told);
     record::write_parts(&cx, &mut trace, move |w, cx, trace| {
         let mut imported = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for one in ready {
-            let line = one.line;
-            match w.nested(|w| bring(w, cx, by, one)) {
-                Ok(Became::Created) => imported.created += 1,
-                Ok(Became::Updated) => imported.updated += 1,
-                Ok(Became::Unchanged) => imported.unchanged += 1,
-                Err(error) => imported.failed.push(failure(cx, line, &error)),
+        // A savepoint for each would keep a copy of every page that each of them changes, for the few that are refused.
+        match w.nested(|w| ready.iter().map(|one| bring(w, cx, by, one)).collect::<Result<Vec<_>>>()) {
+            Ok(all) => all.iter().for_each(|became| imported.count(became)),
+            Err(_) => {
+                for one in &ready {
+                    match w.nested(|w| bring(w, cx, by, one)) {
+                        Ok(became) => imported.count(&became),
+                        Err(error) => imported.failed.push(failure(cx, one.line, &error)),
+                    }
+                }
             }
         }
         let counts = (imported.created, imported.updated, imported.unchanged, imported.failed.len());
@@ -168,7 +184,10 @@ fn failure(cx: &Cx, line: u64, error: &Error) -> Value {
 type LeftOut = BTreeMap<(String, &'static str), u64>;
 
 async fn draft(cx: &Cx, entry: Entry, keep_ids: bool, ignored: &mut LeftOut) -> Result<Ready> {
-    let Entry { line, mut resource } = entry;
+    let line = entry.line;
+    let mut resource: Value = serde_json::from_str(entry.resource.get()).map_err(|error| {
+        scim::Error::invalid_syntax(format!("the record cannot be read: column {}", error.column()))
+    })?;
     let rt = type_of(cx, &resource)?;
     let id = resource.get("id").and_then(Value::as_str).filter(|_| keep_ids).map(str::to_ascii_lowercase);
     if id.as_ref().is_some_and(|id| id.is_empty() || !id.chars().all(|c| c.is_ascii_graphic())) {
@@ -184,7 +203,8 @@ async fn draft(cx: &Cx, entry: Entry, keep_ids: bool, ignored: &mut LeftOut) -> 
     for left_out in trace.ignored {
         *ignored.entry((left_out.path, left_out.reason)).or_default() += 1;
     }
-    Ok(Ready { line, rt, id, draft })
+    let prepared = Prepared::new(&draft.resource, &rt, id.as_deref())?;
+    Ok(Ready { line, rt, draft, prepared })
 }
 
 /// By `meta.resourceType`, or the schema, or what only one of them has.
@@ -206,26 +226,27 @@ fn type_of(cx: &Cx, resource: &Value) -> Result<Arc<ResourceType>> {
     found.cloned().ok_or_else(|| Error::new(Code::INVALID_VALUE, "an import takes users and groups, and nothing else"))
 }
 
-fn bring(w: &mut Writer, cx: &Cx, by: Match, one: Ready) -> Result<Became> {
-    let Ready { rt, id, mut draft, .. } = one;
+fn bring(w: &mut Writer, cx: &Cx, by: Match, one: &Ready) -> Result<Became> {
+    let Ready { rt, draft, prepared, .. } = one;
     let mut trace = Trace { quiet: true, ..Trace::default() };
-    if let Some(members) = &mut draft.members {
+    let mut members = draft.members.clone();
+    if let Some(members) = &mut members {
         name_members(w, cx, members)?;
     }
-    if let Some(existing) = existing(w, cx, &rt, by, &draft.resource)? {
-        cx.may(&rt, Operation::Update)?;
+    if let Some(existing) = existing(w, cx, rt, by, &draft.resource)? {
+        cx.may(rt, Operation::Update)?;
         let version = existing.version;
-        let members = draft.members.take().map(|members| vec![MemberOp::Replace(members)]).unwrap_or_default();
-        let stored = create::lay_over(w, cx, &mut trace, &rt, existing, &draft.resource, &members)?;
+        let members = members.map(|members| vec![MemberOp::Replace(members)]).unwrap_or_default();
+        let stored = create::lay_over(w, cx, &mut trace, rt, existing, &draft.resource, &members)?;
         return Ok(if stored.version == version { Became::Unchanged } else { Became::Updated });
     }
-    cx.may(&rt, Operation::Create)?;
-    if let Some(adopted) = create::adoptable(w, cx, &mut trace, &rt, &draft.resource)? {
+    cx.may(rt, Operation::Create)?;
+    if let Some(adopted) = create::adoptable(w, cx, &mut trace, rt, &draft.resource)? {
         let version = adopted.version;
-        let stored = create::lay_over(w, cx, &mut trace, &rt, adopted, &draft.resource, &[])?;
+        let stored = create::lay_over(w, cx, &mut trace, rt, adopted, &draft.resource, &[])?;
         return Ok(if stored.version == version { Became::Unchanged } else { Became::Updated });
     }
-    create::put(w, cx, &mut trace, &rt, id.as_deref(), draft.resource, draft.members)?;
+    create::put(w, cx, &mut trace, rt, &draft.resource, prepared, members)?;
     Ok(Became::Created)
 }
 
