@@ -164,7 +164,7 @@ fn targets(out: &mut String, report: &Report) {
         .map_or((0, 0), |row| (row.cells.first().map_or(0, |cell| cell.0), row.cells.last().map_or(0, |cell| cell.0)));
     let against = format!("p50 at {} people : at {}", count(most), count(least));
     let mut line = |what: &str, at_least: bool, wanted: f64, unit: &str, reached: Option<f64>| {
-        let Some(reached) = reached else { return };
+        let Some(reached) = reached.filter(|reached| reached.is_normal()) else { return };
         let good = if at_least { reached >= wanted } else { reached <= wanted };
         let number = |number: f64| if number < 100.0 { format!("{number:.2}") } else { count(number as usize) };
         let sign = if at_least { "≥" } else { "≤" };

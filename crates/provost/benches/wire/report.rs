@@ -67,7 +67,7 @@ impl Row {
 
     fn of(&self, floor: &[f64]) -> Option<f64> {
         let own = &self.main()?.rates;
-        middle(own.iter().zip(floor).map(|(own, floor)| own / floor).collect())
+        middle(own.iter().zip(floor).map(|(own, floor)| own / floor).collect()).filter(|ratio| ratio.is_finite())
     }
 
     pub(crate) fn of_axum(&self) -> Option<f64> {
@@ -81,7 +81,9 @@ impl Row {
     /// p50 at the largest size against p50 at the smallest.
     pub(crate) fn growth(&self) -> Option<f64> {
         let ((_, first), (_, last)) = (self.cells.first()?, self.cells.last()?);
-        (self.cells.len() > 1).then(|| last.p50().as_secs_f64() / first.p50().as_secs_f64())
+        let growth = last.p50().as_secs_f64() / first.p50().as_secs_f64();
+        // Nothing was answered in time where it is not.
+        Some(growth).filter(|growth| self.cells.len() > 1 && growth.is_normal())
     }
 }
 
