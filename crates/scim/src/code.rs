@@ -116,6 +116,10 @@ catalogue! {
         "Wait for the seconds in Retry-After, then try once, slowly. A passkey is not held up by this.";
     STREAMS = 3008, 429, None, "Too many live pages are open",
         "Close some tabs of the console; pages work without being live.";
+    NOT_HTTP = 3009, 400, None, "The request is not HTTP",
+        "Percent-encode what stands in an address: a space is %20, a quotation mark %22. Most often it is a filter.";
+    HEAD_TOO_LARGE = 3010, 431, None, "The headers of the request are too many or too long",
+        "Send fewer headers; cookies of other applications are often the reason.";
     INTERNAL = 5001, 500, None, "Something is broken inside the server",
         "Give the request id to whoever runs the server; its log has the cause.";
     UNAVAILABLE = 5002, 503, None, "The database does not answer",

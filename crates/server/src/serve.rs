@@ -1,5 +1,7 @@
 //! The server's life: open, bind, serve, and end without cutting anybody off.
 
+mod plain_words;
+
 use crate::app::App;
 use crate::config::Config;
 use crate::{limits, operators, routes, worker};
@@ -10,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use plain_words::PlainWords;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -211,7 +214,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(PlainWords::new(stream)), service);
     let watched = graceful.watch(connection);
     tokio::spawn(async move {
         // A client that goes away is no event of ours.

@@ -6,6 +6,7 @@ mod attributes;
 mod bulk;
 mod discovery;
 mod filters;
+mod framing;
 mod groups;
 mod isolation;
 mod limits;

@@ -2,7 +2,7 @@
 //!
 //! A link opens one page, until it ends or is revoked, and lets one token be made. Only a hash of its secret is kept.
 
-use super::{audited, tenant_of, tokens};
+use super::{audited, missing, tenant_of, tokens};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
@@ -61,7 +61,11 @@ pub(crate) async fn list(app: &App, tenant: &str) -> Result<Vec<SetupLink>> {
 pub(crate) async fn revoke(app: &App, actor: &Actor, tenant: &str, id: &str) -> Result<()> {
     let (tenant_id, id, now) = (tenant_of(app, tenant)?.tenant.id, id.to_owned(), app.clock().now());
     let line = ("link.revoke", format!("{tenant}/link/{id}"), json!({}));
-    audited(app, actor, line, move |w| Ok(w.setup_link_revoke(tenant_id, &id, now).map(|_| ())?)).await
+    audited(app, actor, line, move |w| match w.setup_link_revoke(tenant_id, &id, now)? {
+        true => Ok(()),
+        false => Err(missing("there is no setup link with this id that is still open")),
+    })
+    .await
 }
 
 /// The link of a secret, if it opens the page now; notes that it was opened.

@@ -2,8 +2,8 @@
 
 use crate::browser::{Browser, EMAIL, PASSWORD};
 use crate::desk::Desk;
+use crate::routes::{Route, console};
 use serde_json::json;
-use std::path::Path;
 
 /// What anybody may see; a change there has to come from a page of this server all the same.
 const OPEN: &[&str] = &[
@@ -26,49 +26,6 @@ const OPEN: &[&str] = &[
 /// What is one's own, whatever the role.
 const OWN: &[&str] = &["/account", "/logout", "/console/"];
 
-struct Route {
-    path: String,
-    gets: bool,
-    posts: bool,
-}
-
-/// The routes of `console/*.rs` and `console/pages/*.rs`.
-fn routes() -> Vec<Route> {
-    let mut files = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console.rs"));
-    let mut all = Vec::new();
-    for file in files {
-        let text = std::fs::read_to_string(file).unwrap();
-        for call in text.split(".route(").skip(1) {
-            let (path, rest) = call.trim_start().split_once(',').unwrap();
-            let path = match path.trim().strip_prefix('"') {
-                Some(path) => path.trim_end_matches('"').to_owned(),
-                None => constant(&text, path.trim()),
-            };
-            let end = rest.find(".route(").unwrap_or(rest.len());
-            let handlers = rest[..end].split(['\n', ';']).next().unwrap();
-            let any = handlers.contains("any(");
-            let (gets, posts) = (any || handlers.contains("get("), any || handlers.contains("post("));
-            assert!(gets || posts, "{path}: {handlers}");
-            all.push(Route { path, gets, posts });
-        }
-    }
-    assert!(all.len() > 60, "only {} routes were found", all.len());
-    all
-}
-
-fn constant(text: &str, name: &str) -> String {
-    let (_, rest) = text.split_once(&format!("const {name}: &str = \"")).unwrap_or_else(|| panic!("{name}"));
-    rest.split_once('"').unwrap().0.to_owned()
-}
-
 /// With something in place of what varies.
 fn filled(path: &str) -> String {
     let parts = path.split('/').map(|part| if part.starts_with('{') { "1" } else { part });
@@ -76,7 +33,7 @@ fn filled(path: &str) -> String {
 }
 
 fn guarded() -> impl Iterator<Item = Route> {
-    routes().into_iter().filter(|route| !OPEN.contains(&route.path.as_str()))
+    console().into_iter().filter(|route| !OPEN.contains(&route.path.as_str()))
 }
 
 #[tokio::test]
@@ -123,7 +80,7 @@ async fn no_change_from_another_site() {
     let desk = Desk::new();
     let mut owner = Browser::owner(&desk).await;
     owner.site = "cross-site";
-    for route in routes().into_iter().filter(|route| route.posts) {
+    for route in console().into_iter().filter(|route| route.posts) {
         let path = filled(&route.path);
         assert_eq!(owner.post(&path, &[]).await.status, 403, "{path}");
     }
@@ -214,7 +171,7 @@ async fn every_page_keeps_to_the_policy() {
     let desk = Desk::new();
     let user = desk.user("adam").await;
     let mut owner = Browser::owner(&desk).await;
-    let mut pages: Vec<String> = routes().iter().filter(|route| route.gets).map(|route| filled(&route.path)).collect();
+    let mut pages: Vec<String> = console().iter().filter(|route| route.gets).map(|route| filled(&route.path)).collect();
     pages.retain(|path| path != "/console/events");
     pages.extend([format!("/app/users/{user}"), "/nothing".into(), "/app/nothing".into()]);
     let mut seen = 0;

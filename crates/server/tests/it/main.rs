@@ -19,5 +19,7 @@ mod egress;
 mod pages_content;
 mod pages_forms;
 mod pages_lists;
+mod routes;
 mod secrets;
+mod tenants;
 mod who;
