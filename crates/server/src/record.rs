@@ -7,7 +7,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
-use crate::redact::{self, REDACTED, Secrets};
+use crate::redact::{self, REDACTED, Secrets, without_tokens};
 use crate::scim::{Asked, Cx};
 use crate::tenants::TenantState;
 use axum::http::Method;
@@ -299,7 +299,7 @@ fn entry(
 ) -> LogEntry {
     LogEntry {
         code: answer.code.map(|code| code.to_string()),
-        diff: trace.diff.text(),
+        diff: trace.diff.text().map(|text| without_tokens(text.into()).into_owned()),
         ..line(tenant, asked, actor, trace, answer, now).into_entry(tenant.tenant.id, seq)
     }
 }
@@ -325,16 +325,16 @@ fn line<'a>(
         at: now,
         took_us: asked.started.micros(),
         method: asked.method.as_str().into(),
-        path,
+        path: without_tokens(path),
         status: answer.status,
         actor: actor.map_or("", |actor| &actor.label).into(),
         remote: redact::cut(&asked.origin.address, 64),
-        user_agent: redact::cut(&asked.origin.agent, 256),
+        user_agent: without_tokens(redact::cut(&asked.origin.agent, 256)),
         request_id: (&*asked.request_id).into(),
         resource_type: resource_type.into(),
-        resource_id: resource_id.into(),
-        body: tenant.secrets.body(&asked.body, bytes_max).into(),
-        answer: redact::cut_bytes(&answer.body, answer_max).into(),
+        resource_id: without_tokens(resource_id.into()),
+        body: without_tokens(tenant.secrets.body(&asked.body, bytes_max).into()),
+        answer: without_tokens(redact::cut_bytes(&answer.body, answer_max).into()),
         steps: trace.steps_text().unwrap_or_default().into(),
     }
 }

@@ -63,8 +63,15 @@ impl Secrets {
             Value::Object(map) => {
                 let names_secret = |path: &Value| path.as_str().is_some_and(|path| self.names(path));
                 let at_secret = map.iter().any(|(key, path)| key.eq_ignore_ascii_case("path") && names_secret(path));
+                // A comparison with a secret holds one: a filter, or one in a path.
+                let compares = |key: &str, part: &Value| {
+                    let in_path =
+                        key.eq_ignore_ascii_case("path") && part.as_str().is_some_and(|text| text.contains('['));
+                    (in_path || key.eq_ignore_ascii_case("filter")) && names_secret(part)
+                };
                 for (key, part) in map.iter_mut() {
-                    if (self.names(key) && !part.is_null()) || (at_secret && key.eq_ignore_ascii_case("value")) {
+                    let is_secret = (self.names(key) && !part.is_null()) || compares(key, part);
+                    if is_secret || (at_secret && key.eq_ignore_ascii_case("value")) {
                         *part = REDACTED.into();
                     } else {
                         self.clean(part);
@@ -81,6 +88,30 @@ impl Secrets {
         memmem::find(&folded, b"\\u").is_some()
             || self.0.iter().any(|name| memmem::find(&folded, name.as_bytes()).is_some())
     }
+}
+
+/// A text without tokens of this server, wherever somebody put one by mistake: into an address, a name, a body.
+pub(crate) fn without_tokens(text: Cow<'_, str>) -> Cow<'_, str> {
+    /// Shorter than any token, longer than any word.
+    const CHARS_MIN: usize = 20;
+    if memmem::find(text.as_bytes(), b"pv").is_none() {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some(at) = rest.find("pv") {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let prefix = ["pv_", "pva_", "pvl_"].into_iter().find(|prefix| from.starts_with(prefix));
+        let length = from.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(from.len());
+        let (word, behind) = from.split_at(length.max("pv".len()));
+        match prefix {
+            Some(prefix) if word.len() >= CHARS_MIN => out.extend([prefix, REDACTED]),
+            _ => out.push_str(word),
+        }
+        rest = behind;
+    }
+    (out + rest).into()
 }
 
 fn decode(query: &str) -> String {
@@ -129,9 +160,29 @@ mod tests {
             r#"{"Operations":[{"op":"replace","value":{"urn:x:2.0:User":{"apiKey":"hunter2"}}}]}"#,
             r#"{"urn:x:2.0:User:apiKey":"hunter2"}"#,
             r#"{"password":"hunter2""#,
+            r#"{"Filter":"userName eq \"a\" and password eq \"hunter2\""}"#,
+            r#"{"Operations":[{"op":"remove","path":"apiKey[value eq \"hunter2\"]"}]}"#,
         ] {
             let kept = secrets().body(body.as_bytes(), 10_000);
             assert!(!kept.contains("hunter2"), "{kept}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_taken_out_wherever_they_stand() {
+        let token = crate::token::make("pva_").unwrap().text;
+        for (text, kept) in [
+            (format!("/Users/{token}"), "/Users/pva_[redacted]".to_owned()),
+            (token.clone(), "pva_[redacted]".to_owned()),
+            (
+                format!("{{\"a\":\"{token}\",\"b\":\"{token}"),
+                "{\"a\":\"pva_[redacted]\",\"b\":\"pva_[redacted]".to_owned(),
+            ),
+            (format!("x{}", &token[..30]), "xpva_[redacted]".to_owned()),
+            ("pv pv_ pv_short mpv_x épvé".to_owned(), "pv pv_ pv_short mpv_x épvé".to_owned()),
+            (String::new(), String::new()),
+        ] {
+            assert_eq!(without_tokens((&*text).into()), kept, "{text}");
         }
     }
 

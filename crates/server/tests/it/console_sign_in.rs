@@ -126,7 +126,7 @@ async fn a_new_password_and_a_disabled_account_end_the_others() {
     assert_eq!(bea.sign_in("bea@example.com", PASSWORD).await.status, 303);
 }
 
-fn code(secret: &str, now: i64) -> String {
+pub fn code(secret: &str, now: i64) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
     let builder = totp_rs::Builder::new().with_secret(secret).with_account_name("x").with_issuer(Some("Provost"));
     builder.build().unwrap().generate(u64::try_from(now / SECOND).unwrap()).to_string()

@@ -162,8 +162,7 @@ async fn no_page_of_the_console_shows_or_changes_another_tenants_things() {
             let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let page = owner.post(&path, &fields).await;
             // A form may lead back to the page of the thing, which says what went wrong: there is none.
-            let status =
-                if page.status == 303 { owner.get(&page.location().to_owned()).await.status } else { page.status };
+            let status = if page.status == 303 { owner.get(page.location()).await.status } else { page.status };
             assert_eq!(status, 404, "POST {path}: {} {}", page.status, page.location());
             tried += 1;
         }
