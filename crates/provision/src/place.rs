@@ -133,7 +133,13 @@ impl Place {
                         document.shift_remove(&name);
                     }
                 }
-                document.shift_remove(&self.path());
+                match self.pasted {
+                    Pasted::Split | Pasted::WholeKey => drop(document.shift_remove(&self.path())),
+                    Pasted::Dots => {
+                        let keys = self.path();
+                        clear(document, &keys.split('.').map(|key| Step::Key(key.to_owned())).collect::<Vec<_>>());
+                    }
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use provision::app::{Adoption, Leave, OnMissing, Policy};
 use provision::expression::{Expression, Facts, Language};
 use provision::link::{Knowledge, Link};
 use provision::outcome::{Answer, Body, Lost, Response, settle};
+use provision::place::Pasted;
 use provision::plan::{Action, Desired, Lookup, Rules, next};
 use provision::{Kind, Target};
 use serde_json::{Map, Value, json};
@@ -274,8 +275,9 @@ proptest! {
         name in proptest::sample::select(vec!["a", "a.b", "a[t eq \"x\"].v", "a.^[p==true].v", "urn:x:y:2.0:Z:a", "urn:x:y:2.0:Z:a.b"]),
         before in proptest::sample::select(vec![json!({}), json!({"a": 1}), json!({"a": null}), json!({"a": [1, {"t": "y"}]}),
             json!({"a": {"t": "x"}}), json!({"A": {"b": []}}), json!({"urn:x:y:2.0:Z": 5}), json!({"other": {"v": 1}})]),
+        pasted in proptest::sample::select(vec![Pasted::Split, Pasted::WholeKey, Pasted::Dots]),
     ) {
-        let place = provision::place::Place::parse(name, None, Default::default()).unwrap();
+        let place = provision::place::Place::parse(name, None, pasted).unwrap();
         let mut document: Map<String, Value> = before.as_object().unwrap().clone();
         place.write(&mut document, json!("value"));
         prop_assert_eq!(place.read(&document), Some(&json!("value")));

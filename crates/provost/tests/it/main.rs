@@ -15,6 +15,7 @@ mod cluster;
 mod concurrency;
 mod contract;
 mod crash;
+mod fuzz;
 mod harness;
 mod large;
 mod nodes;

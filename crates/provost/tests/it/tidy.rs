@@ -2,6 +2,7 @@
 
 mod documents;
 mod limits;
+mod security;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +34,7 @@ pub(super) fn files(fits: impl Fn(&str) -> bool) -> Vec<Text> {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
             let kind = fs::symlink_metadata(&path).unwrap().file_type();
-            if kind.is_dir() && !matches!(name.as_str(), ".git" | ".venv" | "target" | "provost-data") {
+            if kind.is_dir() && !matches!(name.as_str(), ".git" | ".venv" | "target" | "fuzz/target" | "provost-data") {
                 folders.push(path);
             } else if kind.is_file() && name != ".git" && fits(&name) {
                 // Not text, or gone since the folder was read: nothing to look at.
@@ -48,7 +49,7 @@ pub(super) fn files(fits: impl Fn(&str) -> bool) -> Vec<Text> {
     found
 }
 
-fn rust() -> Vec<Text> {
+pub(super) fn rust() -> Vec<Text> {
     files(|name| name.ends_with(".rs"))
 }
 
@@ -58,11 +59,11 @@ pub(super) fn none(findings: Vec<String>, rule: &str) {
 }
 
 /// The part of a source file that is shipped: without its tests at the end.
-fn shipped(text: &str) -> &str {
+pub(super) fn shipped(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
 }
 
-fn is_test(path: &str) -> bool {
+pub(super) fn is_test(path: &str) -> bool {
     path.contains("/tests/") || path.contains("/benches/")
 }
 

@@ -54,6 +54,41 @@ fn a_body_that_is_too_large() {
     assert!(matches!(answer.status, 201 | 400), "{} {}", answer.status, answer.text());
 }
 
+/// Bodies that cost parsers their stack, or that two parsers read differently.
+#[test]
+fn json_is_bounded() {
+    let tenant = Server::shared().tenant();
+    let deep = |open: &str, close: &str, times: usize| format!("{}1{}", open.repeat(times), close.repeat(times));
+    let bodies: Vec<Vec<u8>> = vec![
+        deep("[", "]", 200).into(),
+        "[".repeat(900_000).into(),
+        deep("{\"a\":", "}", 200).into(),
+        format!("{{\"userName\":\"deep\",\"name\":{}}}", deep("{\"a\":", "}", 150_000 / 6)).into(),
+        br#"{"userName":"a"} x"#.to_vec(),
+        br#"{"userName":"a"}{"userName":"b"}"#.to_vec(),
+        br#"{"userName":"a",}"#.to_vec(),
+        br#"{'userName':'a'}"#.to_vec(),
+        br#"{"userName":"\ud800"}"#.to_vec(),
+        b"{\"userName\":\"\xff\"}".to_vec(),
+        b"\xef\xbb\xbf{\"userName\":\"a\"}".to_vec(),
+        "{\"userName\":\"a\"}".encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        br#"{"userName":NaN}"#.to_vec(),
+        br#"{"userName":1e999}"#.to_vec(),
+    ];
+    for body in bodies {
+        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        for path in ["/Users", "/Bulk", "/.search"] {
+            let request = tenant.request("POST", path).header("Content-Type", "application/json").body(body.clone());
+            let error = tenant.send(&request).expect_error(400);
+            assert!(
+                ["invalidSyntax", "invalidValue"].contains(&error["scimType"].as_str().unwrap()),
+                "{shown}: {error}"
+            );
+        }
+    }
+    assert_eq!(tenant.read("/Users")["totalResults"], 0);
+}
+
 #[test]
 fn a_filter_that_is_too_long_or_too_deep() {
     let tenant = Server::shared().tenant();

@@ -1,0 +1,60 @@
+//! What SECURITY.md promises: each promise has its test, and what the source alone can show is shown here.
+
+use super::{is_test, none, root, rust, shipped};
+use std::collections::BTreeSet;
+use std::fs;
+
+/// The last word in front of a comparison, or the first behind one, without what is called on it.
+fn word(text: &str, last: bool) -> String {
+    let named = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut words = text.split(|c: char| !named(c) && !matches!(c, '.' | '*' | '&')).filter(|word| !word.is_empty());
+    let whole = if last { words.next_back() } else { words.next() }.unwrap_or_default();
+    whole.trim_matches(['*', '&', '.']).rsplit('.').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn secrets_are_compared_in_constant_time() {
+    let secrets = ["mac", "csrf", "secret", "password", "ticket", "cookie", "signature"];
+    let is_secret = |text: &str, last: bool| {
+        let word = word(text, last);
+        secrets.iter().any(|secret| word == *secret || word.ends_with(&format!("_{secret}")))
+    };
+    assert!(is_secret("if have.mac ", true) && is_secret(" &form.csrf {", false) && !is_secret("secret.len() ", true));
+    let mut findings = Vec::new();
+    let served = |path: &str| path.starts_with("crates/server/src/") || path.starts_with("crates/store/src/");
+    for file in rust().into_iter().filter(|file| served(&file.path) && !is_test(&file.path)) {
+        for (number, line) in shipped(&file.text).lines().enumerate() {
+            let mut parts = line.split(" == ").flat_map(|part| part.split(" != ")).peekable();
+            while let (Some(left), Some(right)) = (parts.next(), parts.peek()) {
+                if is_secret(left, true) || is_secret(right, false) {
+                    findings.push(format!("{}:{}: {}", file.path, number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    none(findings, "secrets are compared with `session::same` or `mac_matches`, in a time that says nothing");
+}
+
+#[test]
+fn no_banned_dependency_is_in_the_tree() {
+    let table = |name: &str| fs::read_to_string(root().join(name)).unwrap().parse::<toml::Table>().unwrap();
+    let deny = table("deny.toml");
+    let banned: BTreeSet<&str> =
+        deny["bans"]["deny"].as_array().unwrap().iter().filter_map(|entry| entry["crate"].as_str()).collect();
+    assert!(banned.len() >= 4);
+    let lock = table("Cargo.lock");
+    let names = lock["package"].as_array().unwrap().iter().filter_map(|package| package["name"].as_str());
+    none(names.filter(|name| banned.contains(name)).map(str::to_owned).collect(), "deny.toml bans it");
+}
+
+#[test]
+fn what_security_md_promises_is_tested() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let (_, held) = text.split_once("## How it is held").expect("the table of promises");
+    let held = held.split("\n## ").next().unwrap();
+    let sources: String = rust().into_iter().filter(|file| is_test(&file.path)).map(|file| file.text).collect();
+    let promised: Vec<&str> = held.split('`').skip(1).step_by(2).filter(|name| !name.contains(['/', '.'])).collect();
+    assert!(promised.len() > 40, "{}", promised.len());
+    let missing = promised.into_iter().filter(|name| !sources.contains(&format!("fn {name}(")));
+    none(missing.map(str::to_owned).collect(), "a promise without its test");
+}
