@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod table;
+
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// A tenant with this many users, all in one group that is within another.
+/// A tenant with this many users, all in one group that is within another; the first 15 and the first 150 are a group each.
 struct World {
     store: Store,
     folder: PathBuf,
@@ -26,6 +28,12 @@ impl Drop for World {
         self.store.close();
         std::fs::remove_dir_all(&self.folder).ok();
     }
+}
+
+/// Where a page starts.
+enum From {
+    Index(u64),
+    After(Position),
 }
 
 fn user(number: usize) -> Value {
@@ -58,10 +66,13 @@ impl World {
                 }
                 let mut groups = Vec::new();
                 let mut members = users.clone();
-                for name in ["inner", "outer"] {
+                let first = |count: usize| users.iter().take(count).cloned().collect::<Vec<String>>();
+                for (name, and_then) in
+                    [("inner", None), ("outer", Some(first(15))), ("few", Some(first(150))), ("many", None)]
+                {
                     let group =
                         w.insert(tenant, &of_group, None, &parse(&of_group, json!({"displayName": name})), 1, policy)?;
-                    let members = std::mem::replace(&mut members, vec![group.id.clone()]);
+                    let members = std::mem::replace(&mut members, and_then.unwrap_or_else(|| vec![group.id.clone()]));
                     let add = MemberOp::Add(members.into_iter().map(|value| MemberRef { value }).collect());
                     w.members_apply(tenant, &of_group, &group, &[add], "", false)?;
                     groups.push(group.id);
@@ -84,6 +95,12 @@ impl World {
     }
 
     fn search(&self, groups: bool, filter: &str, sort: Option<&'static str>, start: Option<Position>) -> i64 {
+        let start = start.map_or(From::Index(0), From::After);
+        self.search_from(groups, filter, sort.map(|path| (path, false)), start)
+    }
+
+    /// Sorted by a path, maybe descending, from some place on.
+    fn search_from(&self, groups: bool, filter: &str, sort: Option<(&'static str, bool)>, start: From) -> i64 {
         let filter = filter
             .replace("USER", &self.users[self.users.len() / 2])
             .replace("GROUP", &self.groups[0])
@@ -91,13 +108,17 @@ impl World {
         let filter = (!filter.is_empty()).then(|| Filter::parse(&filter).unwrap());
         let of = Arc::new(if groups { ResourceType::group() } else { ResourceType::user() });
         self.steps(move |r, tenant| {
-            let path = sort.map(|path| AttrPath::parse(path).unwrap());
+            let path = sort.map(|(path, _)| AttrPath::parse(path).unwrap());
+            let descending = sort.is_some_and(|(_, descending)| descending);
             let query = Query {
                 filter: filter.as_ref(),
-                sort: path.as_ref().map(|path| Sort { path, descending: false }),
-                start: start.as_ref().map_or(Start::Index(0), Start::After),
+                sort: path.as_ref().map(|path| Sort { path, descending }),
+                start: match &start {
+                    From::Index(skip) => Start::Index(*skip),
+                    From::After(position) => Start::After(position),
+                },
                 count: 10,
-                want_total: start.is_none(),
+                want_total: matches!(start, From::Index(_)),
                 want_groups: false,
                 base: "http://x/scim/v2",
             };
@@ -147,6 +168,26 @@ fn what_is_looked_up_costs_the_same_among_more() {
     for path in ["userName", "emails", "meta.created", "meta.lastModified"] {
         compare(path, &|world| world.search(false, "", Some(path), None));
     }
+    for path in ["userName", "displayName", "externalId", "name.familyName", "meta.created"] {
+        let from = || From::Index(0);
+        compare(&format!("{path} descending"), &|world| world.search_from(false, "", Some((path, true)), from()));
+    }
+    compare("where those without a value begin", &|world| {
+        let key = Some(format!("e{:06}", world.users.len() - 5));
+        let rid = i64::try_from(world.users.len()).unwrap() - 4;
+        world.search_from(false, "", Some(("externalId", false)), From::After(Position { key, rid }))
+    });
+    for (path, descending) in [("displayName", false), ("externalId", true), ("title", true), ("emails", false)] {
+        for filter in ["userName sw \"user00007\"", "id eq \"USER\"", "employeeNumber eq \"n77\" and active eq true"] {
+            let from = || From::Index(0);
+            compare(&format!("{filter} by {path}"), &|world| {
+                world.search_from(false, filter, Some((path, descending)), from())
+            });
+        }
+    }
+    compare("the last page by index", &|world| {
+        world.search_from(false, "", None, From::Index(world.users.len() as u64 - 5))
+    });
     let middle = |world: &World| world.users.len() / 2;
     compare("a page by cursor", &|world| {
         world.search(false, "", None, Some(Position { key: None, rid: i64::try_from(middle(world)).unwrap() }))

@@ -15,7 +15,7 @@ mod related;
 mod sort;
 mod term;
 
-pub(crate) use sort::SortBy;
+pub(crate) use sort::{SortBy, Unkeyed};
 
 use crate::db::{Reader, Sql};
 use crate::{Result, TenantId};

@@ -35,6 +35,16 @@ pub(crate) fn empty_path(extension: Option<&Schema>, attribute: &Attribute) -> S
     path
 }
 
+/// What lists of users and groups are sorted by, as a rule. Who has no value of these has a row that says so: the end of
+/// such a list is found through the index too. Whoever is provisioned by an identity provider has most of them, so there
+/// are few rows.
+const SORTED: [&str; 5] = ["displayName", "externalId", "name.familyName", "name.givenName", "emails.value"];
+
+/// Under this name stand the resources that have no value at this path to be sorted by.
+pub(crate) fn absent_path(path: &str) -> String {
+    format!("{path}#none")
+}
+
 /// The path of an attribute or a part, as `Target::index_path` writes it, but without adding `.value`.
 pub(crate) fn path(extension: Option<&Schema>, attribute: &Attribute, sub: Option<&Attribute>) -> String {
     if sub.is_some() || !attribute.is_complex() {
@@ -84,7 +94,38 @@ pub(crate) fn rows(visible: &Resource, resource_type: &ResourceType) -> BTreeSet
             }
         }
     }
+    for path in sorted_paths(resource_type) {
+        if sort_key(&rows, &path).is_none() {
+            let path = absent_path(&path);
+            rows.insert(IndexRow { unique: false, path, value: String::new(), element: 0 });
+        }
+    }
     rows
+}
+
+/// The index paths of which a type keeps who has no value.
+pub(crate) fn sorted_paths(resource_type: &ResourceType) -> impl Iterator<Item = String> {
+    let names: &[&str] = if resource_type.is_user() || resource_type.has_members() { &SORTED } else { &[] };
+    names.iter().filter_map(|name| sorted_path(resource_type, name))
+}
+
+fn sorted_path(resource_type: &ResourceType, name: &str) -> Option<String> {
+    let target = resource_type.resolve_text(name)?;
+    let Target::Attribute { extension: None, attribute, .. } = target else { return None };
+    // Who lacks what is required is refused.
+    (!is_required(attribute)).then(|| target.index_path())
+}
+
+/// Whether every resource has a value of it.
+pub(crate) fn is_required(attribute: &Attribute) -> bool {
+    attribute.required && !attribute.is_complex() && !attribute.multi_valued
+}
+
+/// What a resource with these rows is sorted by at a path: the value of the primary element, the least if that has
+/// several. Nothing without a value, or with one that compares with nothing.
+pub(crate) fn sort_key<'a>(rows: &'a BTreeSet<IndexRow>, path: &str) -> Option<&'a str> {
+    let of_path = |row: &&IndexRow| row.path == path && row.element == 0 && !row.value.is_empty();
+    rows.iter().filter(of_path).map(|row| row.value.as_str()).min()
 }
 
 /// The position of the primary element; the first one if none is marked.

@@ -5,6 +5,7 @@
 
 mod audit;
 pub mod backup;
+mod blocks;
 mod browse;
 mod changes;
 pub mod copy;

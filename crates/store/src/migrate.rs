@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_saml.sql"),
     include_str!("../migrations/0006_outbound.sql"),
     include_str!("../migrations/0007_log_blocks.sql"),
+    include_str!("../migrations/0008_blocks.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.
@@ -128,6 +129,39 @@ mod tests {
         assert!(!schema(&connection).iter().any(|sql| sql.contains("table b")));
         run(&connection, &["create table a (x)", "create table b (x)"]).unwrap();
         assert_eq!(version(&connection).unwrap(), 2);
+    }
+
+    #[test]
+    fn what_is_there_is_counted_in_blocks_and_who_lacks_what_is_sorted_by_is_noted() {
+        let connection = Connection::open_in_memory().unwrap();
+        let before = MIGRATIONS.iter().position(|sql| sql.contains("create table resource_block")).unwrap();
+        run(&connection, &MIGRATIONS[..before]).unwrap();
+        let old = "insert into resource_count (tenant, kind, count) values (1, 'User', 700), (2, 'Thing', 1);
+            insert into resource (rid, tenant, kind, id, version, created_at, modified_at, member_count)
+            with recursive n(n) as (select 1 union all select n + 1 from n where n < 700)
+            select 2 * n, 1, 'User', 'u' || n, 1, 1, 1, 0 from n
+            union all select 3, 2, 'Thing', 't', 1, 1, 1, 0;
+            insert into attribute (id, tenant, kind, path) values (7, 1, 'User', 'displayname'), (8, 1, 'User', 'emails.value');
+            insert into attribute_value (tenant, attribute, value, rid, element)
+            select 1, 7, 'x', rid, 0 from resource where rid % 3 <> 0
+            union all select 1, 8, 'x', rid, rid % 2 from resource where tenant = 1;";
+        connection.execute_batch(old).unwrap();
+        run(&connection, MIGRATIONS).unwrap();
+        let ask = |sql: &str| -> String { connection.query_row(sql, [], |row| row.get(0)).unwrap() };
+        let blocks =
+            "select group_concat(tenant || ' ' || level || ' ' || first_rid || ' ' || end_rid || ' ' || count, ', ')
+                      from (select * from resource_block order by tenant, level, first_rid)";
+        let want = "1 1 2 513 256, 1 1 514 1025 256, 1 1 1026 1401 188, 1 2 2 1401 700, 2 1 3 4 1, 2 2 3 4 1";
+        assert_eq!(ask(blocks), want);
+        let open =
+            "select group_concat(open_first || ' ' || open_count || ' ' || wide_first || ' ' || wide_blocks, ', ')
+                    from (select * from resource_count order by tenant)";
+        assert_eq!(ask(open), "1401 0 1401 0, 4 0 4 0");
+        let none = "select group_concat(path || ' ' || rows, ', ') from (select path, count(*) as rows from attribute a
+                    join attribute_value v on v.tenant = a.tenant and v.attribute = a.id
+                    where path like '%#none' group by path order by path)";
+        let want = "displayname#none 233, externalid#none 700, name.familyname#none 700, name.givenname#none 700";
+        assert_eq!(ask(none), want);
     }
 
     #[test]

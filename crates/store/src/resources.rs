@@ -123,6 +123,16 @@ impl Reader {
         rids.into_iter().map(|rid| self.stored(resource_type, rid)).collect()
     }
 
+    /// The resources of these rows, in this order.
+    pub(crate) fn stored_of(&self, resource_type: &ResourceType, rids: &[i64]) -> Result<Vec<Stored>> {
+        let sets: Vec<[Sent<'_>; 1]> = rids.iter().map(|rid| [(*rid).into()]).collect();
+        let found = self.first_of(&format!("{STORED} where r.rid = ?1"), &sets, loaded)?;
+        let whole = |found: Option<Loaded>| {
+            found.ok_or_else(|| Error::broken("an index row without a resource"))?.into_stored(resource_type)
+        };
+        found.into_iter().map(whole).collect()
+    }
+
     pub(crate) fn stored(&self, resource_type: &ResourceType, rid: i64) -> Result<Stored> {
         let found = self.first(&format!("{STORED} where r.rid = ?1"), [rid], loaded)?;
         found.ok_or_else(|| Error::broken("an index row without a resource"))?.into_stored(resource_type)
@@ -214,9 +224,7 @@ impl Writer {
             .ok_or_else(|| Error::Conflict { attribute: "id".into() })?;
         self.store_document(rid, rendered)?;
         self.index_rows_added(tenant, resource_type, rid, &prepared.rows)?;
-        let sql = "insert into resource_count (tenant, kind, count) values (?1, ?2, 1)
-                   on conflict (tenant, kind) do update set count = resource_count.count + 1";
-        self.execute(sql, (tenant.0, kind))?;
+        self.count_in(tenant, kind, rid)?;
         let raw = rendered.manager.as_ref().map(|(raw, ..)| raw.clone());
         if resource_type.is_user() {
             self.relink(tenant, resource_type, &prepared.identifiers, policy.manager_match)?;
@@ -307,8 +315,7 @@ impl Writer {
             self.execute("delete from manager_link where rid = ?1", [stored.rid])?;
             self.relink_of(tenant, resource_type, stored.rid, manager_match)?;
         }
-        let sql = "update resource_count set count = count - 1 where tenant = ?1 and kind = ?2";
-        self.execute(sql, (tenant.0, kind))?;
+        self.count_out(tenant, kind, stored.rid)?;
         let sql = "insert into tombstone (tenant, kind, id, external_id, version, deleted_at)
                    values (?1, ?2, ?3, ?4, ?5, ?6)
                    on conflict (tenant, id) do update set kind = excluded.kind, external_id = excluded.external_id,

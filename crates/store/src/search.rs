@@ -5,14 +5,18 @@
 //! value behind them; ties in the order of the rows. Descending is exactly the reverse, so those without a
 //! value come first (RFC 7644 §3.4.2.3).
 //!
-//! Cost: a page by `Start::After` reads the page, wherever it is; one by `Start::Index` skips row by row
-//! through a narrow index what is before it. `total` is a kept counter without a filter, and a count of the
-//! matches with one. Sorting reads the attribute's index in order until the page is full, steps over the values
-//! of other elements of a list, and tests the filter on each row; the page in which the resources without a
-//! value begin costs a look at the whole index.
+//! Cost: a page by `Start::After` reads the page, wherever it is. One by `Start::Index` finds its place through the blocks
+//! of rows where there is neither a filter nor an order, and skips row by row through a narrow index otherwise. `total` is
+//! a kept counter without a filter, and a count of the matches with one. Sorting reads the attribute's index in order
+//! until the page is full; where a filter leaves few (`FEW_MAX`), these are read and sorted instead. Who has no value
+//! is found through rows of their own for what is sorted by as a rule, and by a look at the whole index otherwise.
+//!
+//! Not here: the few that are sorted in memory (`search/few.rs`).
+
+mod few;
 
 use crate::db::{Reader, Sql};
-use crate::filter_sql::{Compiler, SortBy};
+use crate::filter_sql::{Compiler, SortBy, Unkeyed};
 use crate::view::View;
 use crate::{Result, TenantId};
 use scim::{AttrPath, Filter, ResourceType};
@@ -106,13 +110,40 @@ impl Reader {
         }
         // One more than the page tells whether there is another one.
         let wanted = i64::try_from(query.count).unwrap_or(i64::MAX - 1).min(i64::MAX - 1) + 1;
-        let mut found = Search::new(self, tenant, resource_type, query)?.page(wanted)?;
+        let mut found = self.page(tenant, resource_type, query, wanted)?;
         let has_more = found.len() as u64 > query.count;
         found.truncate(usize::try_from(query.count).unwrap_or(usize::MAX));
         let rids: Vec<i64> = found.iter().map(|one| one.rid).collect();
         let views = self.views(tenant, resource_type, &rids, query.want_groups)?;
         let last = found.pop().filter(|_| has_more);
         Ok(Page { total, views, next: last.map(|last| Position { key: last.key, rid: last.rid }) })
+    }
+
+    fn page(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        query: &Query<'_>,
+        wanted: i64,
+    ) -> Result<Vec<Found>> {
+        if let (Some(filter), Some(sort)) = (query.filter, query.sort)
+            && let Some(few) = self.few(tenant, resource_type, query, filter, sort, wanted)?
+        {
+            return Ok(few);
+        }
+        let search = Search::new(self, tenant, resource_type, query)?;
+        match query.start {
+            Start::After(position) => search.page(wanted, 0, Some(position)),
+            Start::Index(skip) => {
+                let skip = i64::try_from(skip).unwrap_or(i64::MAX);
+                if query.filter.is_some() || query.sort.is_some() {
+                    return search.page(wanted, skip, None);
+                }
+                let fence = self.fence(tenant, &resource_type.name, skip)?;
+                let before = Position { key: None, rid: fence.rid - 1 };
+                search.page(wanted, fence.skip, Some(&before))
+            }
+        }
     }
 }
 
@@ -125,9 +156,10 @@ struct Search<'a> {
     distinct: &'static str,
     /// What has to hold of `r`.
     condition: String,
+    /// Whether that is all resources of the type.
+    is_all: bool,
     sort: Option<SortBy>,
     descending: bool,
-    start: Start<'a>,
 }
 
 impl<'a> Search<'a> {
@@ -146,25 +178,22 @@ impl<'a> Search<'a> {
             None => None,
         };
         let descending = query.sort.is_some_and(|sort| sort.descending);
-        Ok(Self { reader, compiler, from, distinct, condition, sort, descending, start: query.start })
+        let is_all = query.filter.is_none();
+        Ok(Self { reader, compiler, from, distinct, condition, is_all, sort, descending })
     }
 
     fn runs(&self) -> &'static [Run] {
         match (&self.sort, self.descending) {
             (None, _) => &[Run::Rows],
-            (Some(SortBy::Column(_)), _) => &[Run::Keyed],
+            (Some(SortBy::Column(_) | SortBy::Rows { unkeyed: Unkeyed::Nobody, .. }), _) => &[Run::Keyed],
             (Some(SortBy::Rows { .. }), false) => &[Run::Keyed, Run::Unkeyed],
             (Some(SortBy::Rows { .. }), true) => &[Run::Unkeyed, Run::Keyed],
         }
     }
 
-    /// At most this many, from the start on.
-    fn page(mut self, wanted: i64) -> Result<Vec<Found>> {
+    /// At most this many, behind a place and so many more.
+    fn page(mut self, wanted: i64, mut skip: i64, after: Option<&Position>) -> Result<Vec<Found>> {
         let mut found: Vec<Found> = Vec::new();
-        let (mut skip, after) = match self.start {
-            Start::Index(skip) => (i64::try_from(skip).unwrap_or(i64::MAX), None),
-            Start::After(position) => (0, Some(position)),
-        };
         let runs = self.runs();
         for (index, run) in runs.iter().enumerate() {
             let left = wanted - i64::try_from(found.len()).unwrap_or(i64::MAX);
@@ -195,84 +224,79 @@ impl<'a> Search<'a> {
     }
 
     fn count(&self, run: Run) -> Result<u64> {
-        let condition = &self.condition;
-        let sql = match (run, &self.sort) {
-            (Run::Keyed, Some(SortBy::Rows { source })) => format!(
-                "select count(*) from {source} s cross join resource r on r.rid = s.rid
-                 where {condition}"
-            ),
-            (Run::Unkeyed, Some(SortBy::Rows { source })) => format!(
-                "select count(*) from resource r where {condition}
-                 and r.rid not in (select s.rid from {source} s)"
-            ),
-            _ => format!(
-                "select count(*) from (select {} r.rid from {} where {condition}) as x",
-                self.distinct, self.from
-            ),
-        };
-        let values = self.compiler.values();
-        let count: Option<i64> = self.reader.first(&sql, values, |row| row.get(0))?;
+        let (distinct, Rows { from, rid, condition }) = (self.distinct, self.rows(run));
+        let mut values: Vec<Sql> = self.compiler.values().to_vec();
+        values.push(i64::MAX.into());
+        // The bound is the last parameter: the ones before may belong to another run.
+        let sql = format!(
+            "select count(*) from (select {distinct} {rid} from {from} where {condition} limit ?{}) as x",
+            values.len()
+        );
+        let count: Option<i64> = self.reader.first(&sql, &values[..], |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
+    }
+
+    /// Where the resources of a run come from; in the order of an index where one has it.
+    fn rows(&self, run: Run) -> Rows {
+        let condition = self.condition.clone();
+        let index = match (run, &self.sort) {
+            (Run::Keyed, Some(SortBy::Rows { source, .. })) => source,
+            (Run::Unkeyed, Some(SortBy::Rows { unkeyed: Unkeyed::Rows(rows), .. })) => rows,
+            (Run::Unkeyed, Some(SortBy::Rows { source, .. })) => {
+                let condition = format!("{condition} and r.rid not in (select s.rid from {source} s)");
+                return Rows { from: self.from.clone(), rid: "r.rid", condition };
+            }
+            _ => return Rows { from: self.from.clone(), rid: "r.rid", condition },
+        };
+        // The rows of an index are of one tenant and type already.
+        if self.is_all {
+            return Rows { from: format!("{index} s"), rid: "s.rid", condition: "true".into() };
+        }
+        Rows { from: format!("{index} s cross join resource r on r.rid = s.rid"), rid: "s.rid", condition }
     }
 
     fn run(&mut self, run: Run, after: Option<&Position>, limit: i64, skip: i64) -> Result<Vec<Found>> {
         let (way, further) = if self.descending { ("desc", "<") } else { ("asc", ">") };
-        let condition = &self.condition;
+        let Rows { from, rid, condition } = self.rows(run);
         let mut values: Vec<Sql> = self.compiler.values().to_vec();
         let mut bind = |value: Sql| {
             values.push(value);
             format!("?{}", values.len())
         };
-        let mut place = String::from("true");
-        let sql = match (run, &self.sort) {
-            (Run::Keyed, Some(SortBy::Column(column))) => {
-                if let Some(Position { key: Some(key), rid }) = after {
-                    let number = (*column != "r.id").then(|| key.parse::<i64>().ok()).flatten();
-                    let key = number.map_or_else(|| Sql::from(key.clone()), Sql::from);
-                    place = format!("({column}, r.rid) {further} ({}, {})", bind(key), bind((*rid).into()));
-                }
-                format!(
-                    "select r.rid, cast({column} as text) from resource r
-                     where {condition} and {place}
-                     order by {column} {way}, r.rid {way} limit {} offset {}",
-                    bind(limit.into()),
-                    bind(skip.into())
-                )
-            }
-            (Run::Keyed, Some(SortBy::Rows { source })) => {
-                if let Some(Position { key: Some(key), rid }) = after {
-                    place =
-                        format!("(s.value, s.rid) {further} ({}, {})", bind(key.clone().into()), bind((*rid).into()));
-                }
-                format!(
-                    "select s.rid, s.value from {source} s cross join resource r on r.rid = s.rid
-                     where {condition} and {place}
-                     order by s.value {way}, s.rid {way} limit {} offset {}",
-                    bind(limit.into()),
-                    bind(skip.into())
-                )
-            }
-            (run, sort) => {
-                if let Some(position) = after {
-                    place = format!("r.rid {further} {}", bind(position.rid.into()));
-                }
-                let unkeyed = match (run, sort) {
-                    (Run::Unkeyed, Some(SortBy::Rows { source })) => {
-                        format!("and r.rid not in (select s.rid from {source} s)")
-                    }
-                    _ => String::new(),
-                };
-                format!(
-                    "select {} r.rid, null from {}
-                     where {condition} and {place} {unkeyed}
-                     order by r.rid {way} limit {} offset {}",
-                    self.distinct,
-                    self.from,
-                    bind(limit.into()),
-                    bind(skip.into())
-                )
+        let key = match (run, &self.sort) {
+            (Run::Keyed, Some(SortBy::Column(column))) => Some((*column, format!("cast({column} as text)"))),
+            (Run::Keyed, Some(SortBy::Rows { .. })) => Some(("s.value", "s.value".to_owned())),
+            _ => None,
+        };
+        let place = match (after, &key) {
+            (None, _) => "true".to_owned(),
+            (Some(position), None) => format!("{rid} {further} {}", bind(position.rid.into())),
+            (Some(Position { key: None, .. }), Some(_)) => "true".to_owned(),
+            (Some(Position { key: Some(value), rid: last }), Some((column, _))) => {
+                let is_number = matches!(*column, "r.created_at" | "r.modified_at" | "r.version");
+                let number = is_number.then(|| value.parse::<i64>().ok()).flatten();
+                let value = number.map_or_else(|| Sql::from(value.clone()), Sql::from);
+                format!("({column}, {rid}) {further} ({}, {})", bind(value), bind((*last).into()))
             }
         };
+        let (shown, order) = match key {
+            Some((column, shown)) => (shown, format!("{column} {way}, {rid} {way}")),
+            None => ("null".to_owned(), format!("{rid} {way}")),
+        };
+        let sql = format!(
+            "select {} {rid}, {shown} from {from} where {condition} and {place} order by {order} limit {} offset {}",
+            self.distinct,
+            bind(limit.into()),
+            bind(skip.into())
+        );
         self.reader.all(&sql, &values[..], |row| Ok(Found { rid: row.get(0)?, key: row.get(1)? }))
     }
+}
+
+/// A run in SQL.
+struct Rows {
+    from: String,
+    /// The column that says which resource.
+    rid: &'static str,
+    condition: String,
 }

@@ -326,13 +326,6 @@ impl Reader {
     pub fn tenant(&self, name: &str) -> Result<Option<Tenant>> {
         self.first(&format!("select {COLUMNS} from tenant where name = ?1"), [name], parts)?.map(tenant).transpose()
     }
-
-    /// How many resources of a type there are: a kept counter.
-    pub fn count(&self, tenant: TenantId, kind: &str) -> Result<u64> {
-        let sql = "select count from resource_count where tenant = ?1 and kind = ?2";
-        let count: Option<i64> = self.first(sql, (tenant.0, kind), |row| row.get(0))?;
-        Ok(count.unwrap_or(0).cast_unsigned())
-    }
 }
 
 impl Writer {
@@ -375,8 +368,9 @@ impl Writer {
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.tell_nodes();
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 39] = [
+        const TABLES: [&str; 40] = [
             "resource_count",
+            "resource_block",
             "unique_value",
             "attribute_value",
             "attribute",

@@ -132,7 +132,7 @@ impl Reader {
 }
 
 /// Things of which there should be none.
-const CHECKS: [(&str, &str); 9] = [
+const CHECKS: [(&str, &str); 12] = [
     (
         "resources without a document",
         "select count(*) from resource r where r.tenant = ?1 and not exists (select 1 from document d where d.rid = r.rid)",
@@ -165,6 +165,23 @@ const CHECKS: [(&str, &str); 9] = [
         "tombstones of somebody who is there",
         "select count(*) from tombstone t where t.tenant = ?1
          and exists (select 1 from resource r where r.tenant = ?1 and r.id = t.id)",
+    ),
+    (
+        "blocks of resources counted wrongly",
+        "select count(*) from resource_block b where b.tenant = ?1 and b.count <> (
+             select count(*) from resource r
+             where r.tenant = b.tenant and r.kind = b.kind and r.rid >= b.first_rid and r.rid < b.end_rid)",
+    ),
+    (
+        "open blocks of resources counted wrongly",
+        "select count(*) from resource_count c where c.tenant = ?1 and c.open_count <> (
+             select count(*) from resource r where r.tenant = c.tenant and r.kind = c.kind and r.rid >= c.open_first)",
+    ),
+    (
+        "types whose blocks leave somebody out",
+        "select count(*) from resource_count c where c.tenant = ?1 and c.count <> c.open_count + (
+             select coalesce(cast(sum(b.count) as bigint), 0) from resource_block b
+             where b.tenant = c.tenant and b.kind = c.kind and b.level = 1)",
     ),
     (
         "numbers missing in the change feed",

@@ -107,6 +107,15 @@ impl Reader {
         }
     }
 
+    /// How many rows statements have written so far, on this connection.
+    #[cfg(test)]
+    pub(crate) fn rows_written(&self) -> u64 {
+        match &self.connection {
+            Connection::Sqlite(sqlite) => sqlite.connection.total_changes(),
+            Connection::Postgres(_) => panic!("PostgreSQL does not count what a session writes"),
+        }
+    }
+
     /// The number of an indexed attribute; nothing if no resource ever had it.
     pub(crate) fn attribute(&self, tenant: TenantId, kind: &str, path: &str) -> Result<Option<i64>> {
         let known = self.attributes.borrow();

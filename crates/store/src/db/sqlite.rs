@@ -69,7 +69,10 @@ impl Sqlite {
     }
 
     pub(super) fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize> {
-        Ok(self.connection.prepare_cached(sql)?.execute(rusqlite::params_from_iter(params))?)
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let changed = statement.execute(rusqlite::params_from_iter(params))?;
+        self.count_steps(&statement);
+        Ok(changed)
     }
 
     /// The same statement with one set of parameters after the other; it is looked up once.
