@@ -114,7 +114,7 @@ impl Writer {
         let what = serde_json::to_string(&change.what)?;
         let kind = change.kind.as_str();
         let (resource_type, id) = (&change.resource_type, &change.id);
-        self.execute(sql, (change.tenant.0, seq, kind, resource_type, id, change.at, &change.actor, what))?;
+        self.later(sql, (change.tenant.0, seq, kind, resource_type, id, change.at, &change.actor, what))?;
         Ok(seq)
     }
 }

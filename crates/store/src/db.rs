@@ -100,6 +100,8 @@ pub struct Stats {
     pub writes_waiting: usize,
     /// Reads that wait now.
     pub reads_waiting: usize,
+    /// Ways to PostgreSQL and back that somebody waited for.
+    pub ways: u64,
     /// Why the last commit failed.
     pub last_failure: Option<String>,
 }
@@ -394,6 +396,7 @@ impl Store {
             largest_batch: count(&counters.largest_batch),
             reads: count(&counters.reads),
             checkpoints: count(&counters.checkpoints),
+            ways: self.inner.monitor.as_ref().map_or(0, Monitor::ways),
             writes_waiting: self.inner.writes.len(),
             reads_waiting: self.inner.reads.len(),
             last_failure: counters.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -78,8 +78,7 @@ impl Writer {
         let sql = "insert into manager_link (rid, tenant, raw, raw_key, manager_rid) values (?1, ?2, ?3, ?4, ?5)
                    on conflict (rid) do update set raw = excluded.raw, raw_key = excluded.raw_key,
                    manager_rid = excluded.manager_rid";
-        self.execute(sql, (rid, tenant.0, raw, fold(raw), manager))?;
-        Ok(())
+        self.later(sql, (rid, tenant.0, raw, fold(raw), manager))
     }
 
     /// Looks again at the links that speak of these identifiers.

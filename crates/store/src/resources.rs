@@ -386,8 +386,7 @@ impl Writer {
                    manager_comma = excluded.manager_comma";
         let at = rendered.manager.as_ref().and_then(|(_, at, _)| i64::try_from(*at).ok());
         let comma = rendered.manager.as_ref().map(|(.., comma)| comma.number());
-        self.execute(sql, params![rid, rendered.head, rendered.asked, rendered.hidden, at, comma])?;
-        Ok(())
+        self.later(sql, params![rid, rendered.head, rendered.asked, rendered.hidden, at, comma])
     }
 
     /// Makes the index rows those of the new state; touches only what differs.
@@ -421,11 +420,10 @@ impl Writer {
             }
         }
         let sql = "delete from unique_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4";
-        self.execute_many(sql, &unique)?;
+        unique.iter().try_for_each(|row| self.later(sql, &row[..]))?;
         let sql = "delete from attribute_value
                    where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
-        self.execute_many(sql, &common)?;
-        Ok(())
+        common.iter().try_for_each(|row| self.later(sql, &row[..]))
     }
 
     fn index_rows_added<'a>(
@@ -454,8 +452,7 @@ impl Writer {
         }
         let sql = "insert into attribute_value (tenant, attribute, value, rid, element)
                    values (?1, ?2, ?3, ?4, ?5)";
-        self.execute_many(sql, &common)?;
-        Ok(())
+        self.insert_later(sql, &common)
     }
 }
 

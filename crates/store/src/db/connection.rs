@@ -5,6 +5,9 @@ use super::sqlite::Sqlite;
 use super::value::{Kind, Params, Row, Value};
 use crate::{Result, TenantId};
 
+/// Most rows of one statement that adds several.
+const ROWS_MAX: usize = 32;
+
 /// One connection, used by one thread.
 pub(crate) enum Connection {
     Sqlite(Sqlite),
@@ -20,10 +23,44 @@ impl Connection {
         }
     }
 
+    /// Runs a statement that changes rows, before the next one or at the end of its part.
+    pub(super) fn later(&self, sql: &str, params: impl Params) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => params.lend(|params| sqlite.execute(sql, params).map(|_| ())),
+            Self::Postgres(postgres) => params.lend(|params| postgres.later(sql, params)),
+        }
+    }
+
+    /// The same for several sets of parameters of an `insert … values (…)`, in few statements where each costs.
+    pub(super) fn insert_later<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sets.iter().try_for_each(|set| sqlite.execute(sql, set).map(|_| ())),
+            Self::Postgres(postgres) => {
+                let (head, _) = sql.split_once("values").unwrap_or((sql, ""));
+                sets.chunks(ROWS_MAX).try_for_each(|some| {
+                    let row = |number: usize| {
+                        let marks: Vec<String> = (1..=N).map(|column| format!("?{}", number * N + column)).collect();
+                        format!("({})", marks.join(", "))
+                    };
+                    let rows: Vec<String> = (0..some.len()).map(row).collect();
+                    postgres.later(&format!("{head}values {}", rows.join(", ")), some.as_flattened())
+                })
+            }
+        }
+    }
+
+    /// Waits for what was to be done later.
+    pub(super) fn flush(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.flush(),
+        }
+    }
+
     /// Runs one statement once for each set of parameters; answers how many rows each changed.
     pub(super) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.execute_many(sql, sets),
+            Self::Sqlite(sqlite) => sets.iter().map(|set| sqlite.execute(sql, set)).collect(),
             Self::Postgres(postgres) => {
                 let sets: Vec<&[Value<'_>]> = sets.iter().map(<[_; N]>::as_slice).collect();
                 postgres.many(sql, &sets, &mut |_, _| Ok(()))

@@ -5,7 +5,8 @@
 //! statement of it can meet a deadlock or a conflict between transactions, and the numbers of the change feed have no
 //! gaps. Turns are taken in one order (everything, then the tenant), by all nodes alike.
 //!
-//! Beginnings, savepoints and their ends are sent along with the next statement: they cost no way there and back.
+//! Beginnings, savepoints and their ends are sent along with the next statement, and so are statements whose answer nobody
+//! needs: they cost no way there and back.
 
 mod dialect;
 mod monitor;
@@ -16,12 +17,12 @@ pub(super) use monitor::Monitor;
 pub(super) use session::cell;
 
 use super::connection::Part;
-use super::value::{Kind, Row, Value};
+use super::value::{Kept, Kind, Row, Value};
 use crate::{Error, Result, TenantId};
-use session::{Failure, Session, told};
+use session::{Ahead, Failure, Later, Session, told};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tls::Tls;
 use tokio::runtime::{Builder, Runtime};
@@ -46,6 +47,9 @@ const LOCK_TABLES: i64 = -2;
 /// Numbers of the log that a transaction takes at once; what it does not use is skipped.
 const LOG_NUMBERS: i64 = 1_000;
 
+/// Most statements that wait for the next one.
+const LATER_MAX: usize = 28;
+
 /// How a transaction that writes begins. A node that stands still with its turn in its hand loses it.
 const BEGIN_WRITE: &str = "begin; set local idle_in_transaction_session_timeout = 15000;";
 
@@ -59,6 +63,8 @@ pub(super) struct Shared {
     up: AtomicBool,
     /// Wakes the monitor.
     look: Notify,
+    /// Ways there and back that somebody waited for.
+    pub(super) ways: AtomicU64,
 }
 
 impl Shared {
@@ -77,7 +83,8 @@ impl Shared {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(SILENCE_MAX);
         }
-        Ok(Self { config, tls: Tls::new(&wanted)?, named: !pooled, up: AtomicBool::new(true), look: Notify::new() })
+        let (tls, up, ways) = (Tls::new(&wanted)?, AtomicBool::new(true), AtomicU64::new(0));
+        Ok(Self { config, tls, named: !pooled, up, look: Notify::new(), ways })
     }
 
     /// By another name than that of a server, by which they are told apart.
@@ -119,7 +126,7 @@ pub(crate) struct Postgres {
     runtime: Runtime,
     session: RefCell<Option<Session>>,
     /// What is sent along with the next statement.
-    before: RefCell<String>,
+    ahead: RefCell<Ahead>,
     /// Whether the server has taken a statement of this transaction: then it cannot go on in another session.
     begun: Cell<bool>,
     /// Whether a statement has failed since the last savepoint: then nothing but its undoing is possible.
@@ -135,7 +142,7 @@ impl Postgres {
             shared,
             runtime,
             session: RefCell::default(),
-            before: RefCell::default(),
+            ahead: RefCell::default(),
             begun: Cell::new(false),
             failed: Cell::new(false),
             turn: RefCell::default(),
@@ -161,7 +168,7 @@ impl Postgres {
     }
 
     fn reset(&self) {
-        self.before.borrow_mut().clear();
+        *self.ahead.borrow_mut() = Ahead::default();
         self.begun.set(false);
         self.failed.set(false);
     }
@@ -191,19 +198,20 @@ impl Postgres {
 
     /// Asks the session for something; once more in a new one, if the old one turned out to be over before the
     /// transaction had begun.
-    fn ask<T>(&self, mut work: impl AsyncFnMut(&Session, &str) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn ask<T>(&self, mut work: impl AsyncFnMut(&Session, &Ahead) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut again = true;
         loop {
             self.ensure()?;
             let session = self.session.borrow();
             let Some(open) = session.as_ref() else { return Err(Failure::Lost(String::new())) };
-            let before = self.before.borrow();
-            let limited = async { tokio::time::timeout(STATEMENT_MAX, work(open, &before)).await };
+            let ahead = self.ahead.borrow();
+            self.shared.ways.fetch_add(1, Ordering::Relaxed);
+            let limited = async { tokio::time::timeout(STATEMENT_MAX, work(open, &ahead)).await };
             let outcome = self
                 .runtime
                 .block_on(limited)
                 .unwrap_or_else(|_| Err(Failure::Lost("a statement took too long".into())));
-            drop((session, before));
+            drop((session, ahead));
             match outcome {
                 Err(Failure::Lost(_)) if again && !self.begun.get() => {
                     self.session.borrow_mut().take();
@@ -216,13 +224,13 @@ impl Postgres {
                     return Err(Failure::Lost(why));
                 }
                 Err(failure) => {
-                    self.before.borrow_mut().clear();
+                    *self.ahead.borrow_mut() = Ahead::default();
                     self.begun.set(true);
                     self.failed.set(matches!(failure, Failure::Refused(_)) || self.failed.get());
                     return Err(failure);
                 }
                 Ok(answer) => {
-                    self.before.borrow_mut().clear();
+                    *self.ahead.borrow_mut() = Ahead::default();
                     self.begun.set(true);
                     return Ok(answer);
                 }
@@ -231,8 +239,24 @@ impl Postgres {
     }
 
     pub(crate) fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize> {
-        let changed = self.ask(async |session, before| session.run(before, sql, params, &mut |_| Ok(true)).await);
+        let changed = self.ask(async |session, ahead| session.run(ahead, sql, params, &mut |_| Ok(true)).await);
         changed.map(|count| usize::try_from(count).unwrap_or(usize::MAX)).map_err(Failure::into_error)
+    }
+
+    /// Runs a statement with the next one, or at the end of its part of the transaction: it takes no way of its own.
+    pub(super) fn later(&self, sql: &str, params: &[Value<'_>]) -> Result<()> {
+        let later = Later { sql: sql.into(), params: params.iter().map(|value| Kept::of(*value)).collect() };
+        let waiting = {
+            let mut ahead = self.ahead.borrow_mut();
+            ahead.later.push(later);
+            ahead.later.len()
+        };
+        if waiting < LATER_MAX { Ok(()) } else { self.flush() }
+    }
+
+    /// Runs what waits for the next statement, so that a failure is that of the part that it belongs to.
+    pub(super) fn flush(&self) -> Result<()> {
+        if self.ahead.borrow().later.is_empty() { Ok(()) } else { self.batch("") }
     }
 
     pub(super) fn many(
@@ -244,7 +268,7 @@ impl Postgres {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask(async |session, before| session.many(before, sql, sets, row).await).map_err(Failure::into_error)
+        self.ask(async |session, ahead| session.many(ahead, sql, sets, row).await).map_err(Failure::into_error)
     }
 
     pub(crate) fn each(
@@ -253,24 +277,24 @@ impl Postgres {
         params: &[Value<'_>],
         row: &mut dyn FnMut(&Row<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let done = self.ask(async |session, before| session.run(before, sql, params, row).await);
+        let done = self.ask(async |session, ahead| session.run(ahead, sql, params, row).await);
         done.map(|_| ()).map_err(Failure::into_error)
     }
 
     /// Statements without parameters and rows.
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
-        let done = self.ask(async |session, before| session.batch(&format!("{before}{sql}")).await);
+        let done = self.ask(async |session, ahead| session.batch_behind(ahead, sql).await);
         done.map_err(Failure::into_error)
     }
 
     /// Adds rows by the statement `copy … from stdin binary`.
     pub(super) fn load(&self, sql: &str, kinds: &[Kind], rows: &[Vec<Value<'_>>]) -> Result<()> {
-        self.ask(async |session, before| session.load(before, sql, kinds, rows).await).map_err(Failure::into_error)
+        self.ask(async |session, ahead| session.load(&ahead.sql, sql, kinds, rows).await).map_err(Failure::into_error)
     }
 
     pub(super) fn begin_read(&self) {
         self.reset();
-        self.before.borrow_mut().push_str("begin isolation level repeatable read read only;");
+        self.ahead.borrow_mut().sql.push_str("begin isolation level repeatable read read only;");
     }
 
     pub(super) fn end_read(&self) {
@@ -283,7 +307,7 @@ impl Postgres {
     /// Begins a transaction and waits for its turn.
     pub(super) fn begin_write(&self, lane: Option<TenantId>) -> Result<()> {
         self.reset();
-        self.before.borrow_mut().push_str(BEGIN_WRITE);
+        self.ahead.borrow_mut().sql.push_str(BEGIN_WRITE);
         let lock = match lane {
             Some(_) => {
                 "select pg_advisory_xact_lock_shared(cast(?1 as integer), cast(?2 as integer)),
@@ -339,7 +363,7 @@ impl Postgres {
         if self.failed.get() || self.session.borrow().is_none() {
             return Err(Error::Unavailable);
         }
-        let done = self.ask(async |session, before| session.batch(&format!("{before}commit")).await);
+        let done = self.ask(async |session, ahead| session.batch_behind(ahead, "commit").await);
         let outcome = match done {
             Ok(()) => Ok(()),
             Err(Failure::Lost(why)) => self.outcome(&why),
@@ -378,7 +402,7 @@ impl Postgres {
 
     pub(super) fn rollback(&self) {
         if self.begun.get() && self.session.borrow().is_some() {
-            self.before.borrow_mut().clear();
+            *self.ahead.borrow_mut() = Ahead::default();
             if self.batch("rollback").is_err() {
                 self.session.borrow_mut().take();
             }
@@ -387,9 +411,9 @@ impl Postgres {
     }
 
     pub(super) fn savepoint(&self, part: Part) {
-        let mut before = self.before.borrow_mut();
-        before.push_str(part.begin());
-        before.push(';');
+        let mut ahead = self.ahead.borrow_mut();
+        ahead.sql.push_str(part.begin());
+        ahead.sql.push(';');
     }
 
     pub(super) fn release(&self, part: Part, stays: bool) -> Result<()> {
@@ -400,10 +424,12 @@ impl Postgres {
             return Err(Error::broken("a write went on after a statement of it had failed"));
         }
         self.failed.set(false);
-        let mut before = self.before.borrow_mut();
+        let mut ahead = self.ahead.borrow_mut();
+        // What was not sent has not happened.
+        ahead.later.clear();
         for sql in [(!stays).then(|| part.undo()), Some(part.end())].into_iter().flatten() {
-            before.push_str(sql);
-            before.push(';');
+            ahead.sql.push_str(sql);
+            ahead.sql.push(';');
         }
         Ok(())
     }

@@ -33,6 +33,17 @@ impl Reader {
         self.connection.execute(sql, params)
     }
 
+    /// Runs a statement that changes rows and whose answer is not needed: it takes no way of its own where there is one.
+    /// A failure may show only in the next statement, or at the end of the write.
+    pub(crate) fn later(&self, sql: &str, params: impl Params) -> Result<()> {
+        self.connection.later(sql, params)
+    }
+
+    /// The same for the sets of an `insert … values (…)`.
+    pub(crate) fn insert_later<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<()> {
+        self.connection.insert_later(sql, sets)
+    }
+
     /// Runs one statement once for each set of parameters, on one way there and back where there is a way; answers
     /// how many rows each changed.
     pub(crate) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {

@@ -75,15 +75,6 @@ impl Sqlite {
         Ok(changed)
     }
 
-    /// The same statement with one set of parameters after the other; it is looked up once.
-    pub(super) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {
-        if sets.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut statement = self.connection.prepare_cached(sql)?;
-        sets.iter().map(|set| Ok(statement.execute(rusqlite::params_from_iter(set))?)).collect()
-    }
-
     /// Hands out rows until there are no more, or the answer is that it is enough.
     pub(super) fn each(
         &self,

@@ -26,6 +26,35 @@ impl From<i64> for Value<'_> {
     }
 }
 
+/// A parameter that outlives whoever gave it.
+#[derive(Clone, Debug)]
+pub(crate) enum Kept {
+    Null(Kind),
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Kept {
+    pub(crate) fn of(value: Value<'_>) -> Self {
+        match value {
+            Value::Null(kind) => Self::Null(kind),
+            Value::Int(number) => Self::Int(number),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+
+    pub(crate) fn lend(&self) -> Value<'_> {
+        match self {
+            Self::Null(kind) => Value::Null(*kind),
+            Self::Int(number) => Value::Int(*number),
+            Self::Text(text) => Value::Text(text),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+}
+
 /// A parameter that was made while a statement was put together.
 #[derive(Clone, Debug)]
 pub(crate) enum Sql {

@@ -124,7 +124,7 @@ impl Writer {
     pub fn nested<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.connection.savepoint(Part::Nested)?;
         let mark = self.log_waiting.len();
-        let result = catch_unwind(AssertUnwindSafe(|| part(self)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.whole(part)));
         let result = result.unwrap_or_else(|_| Err(Error::broken("a part of a write panicked").into()));
         self.connection.release(Part::Nested, result.is_ok())?;
         if result.is_err() {
@@ -133,6 +133,13 @@ impl Writer {
             self.reader.forget_attributes();
         }
         result
+    }
+
+    /// Runs a part to its end, with what it left for later: that its failure is its own.
+    fn whole<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let done = part(self)?;
+        self.connection.flush()?;
+        Ok(done)
     }
 
     fn undone(&mut self) {
@@ -182,7 +189,7 @@ where
 
     fn run(&mut self, writer: &mut Writer) -> bool {
         let Some(closure) = self.closure.take() else { return false };
-        let result = catch_unwind(AssertUnwindSafe(|| closure(writer)))
+        let result = catch_unwind(AssertUnwindSafe(|| writer.whole(closure)))
             .unwrap_or_else(|_| Err(Error::broken("a write panicked").into()));
         let stays = result.is_ok();
         self.result = Some(result);

@@ -213,6 +213,51 @@ fn create(store: &Store, tenant: TenantId, name: String) -> store::Result<()> {
     write(store, move |w| w.insert(tenant, &user, None, &body, 1, POLICY)).map(|_| ())
 }
 
+/// A user as identity providers make them, with what belongs to it: its change and its log entry.
+fn provisioned(store: &Store, tenant: TenantId, number: usize) -> store::Result<()> {
+    let user = ResourceType::user();
+    let body = json!({
+        "userName": format!("user{number}@example.com"), "externalId": format!("00u{number}"), "active": true,
+        "displayName": format!("User {number}"), "title": "Engineer",
+        "name": {"givenName": "User", "familyName": format!("No. {number}"), "formatted": format!("User {number}")},
+        "emails": [{"value": format!("user{number}@example.com"), "type": "work", "primary": true}],
+        "phoneNumbers": [{"value": format!("+1 555 {number}"), "type": "mobile"}],
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
+            {"department": "R&D", "employeeNumber": format!("n{number}"), "costCenter": "4130"},
+    });
+    let body = resource(&user, body);
+    write(store, move |w| {
+        let id = w.insert(tenant, &user, None, &body, 1, POLICY)?.id;
+        let (kind, resource_type) = (ChangeKind::Created, "User".to_owned());
+        w.change(&Change {
+            tenant,
+            seq: 0,
+            kind,
+            resource_type,
+            id: id.clone(),
+            at: 1,
+            actor: "test".into(),
+            what: json!({}),
+        })?;
+        assert!(w.view(tenant, &user, &id, false)?.is_some());
+        let seq = w.next_log_seq();
+        w.log(LogEntry { seq, tenant, method: "POST".into(), resource_id: Some(id), ..LogEntry::default() });
+        Ok(())
+    })
+}
+
+/// What a create costs is the ways there and back that the one writer of a tenant waits for.
+#[test]
+fn a_create_takes_few_ways_to_the_database() {
+    let world = World::new();
+    (0..3).for_each(|number| provisioned(&world.store, world.tenant, number).unwrap());
+    let before = world.store.stats().ways;
+    (3..13).for_each(|number| provisioned(&world.store, world.tenant, number).unwrap());
+    let each = (world.store.stats().ways - before) / 10;
+    // One by one: of these, begin, log and commit are shared by all that write at the same time.
+    assert!(each <= 13, "{each} ways for a create");
+}
+
 /// The database goes away in the middle of writing and comes back: what was answered is there, everything else was
 /// refused at once, and nobody has to start anything again.
 #[test]

@@ -4,7 +4,7 @@
 //! A notification is a nudge; the number that it is about is read from the database, and is read every second anyway.
 
 use super::Shared;
-use super::session::{Session, told};
+use super::session::{Ahead, Session, told};
 use crate::db::value::Row;
 use crate::{Error, Result};
 use std::future::poll_fn;
@@ -24,6 +24,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// The running thread.
 pub(in crate::db) struct Monitor {
+    shared: Arc<Shared>,
     generation: watch::Receiver<i64>,
     stop: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -35,13 +36,19 @@ impl Monitor {
         let (stop, stopping) = watch::channel(false);
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| Error::Broken(Box::new(error)))?;
-        let thread = crate::db::spawn("store-monitor", move || runtime.block_on(run(&shared, &seen, stopping)))?;
-        Ok(Self { generation: heard, stop, thread: Mutex::new(Some(thread)) })
+        let watched = Arc::clone(&shared);
+        let thread = crate::db::spawn("store-monitor", move || runtime.block_on(run(&watched, &seen, stopping)))?;
+        Ok(Self { shared, generation: heard, stop, thread: Mutex::new(Some(thread)) })
     }
 
     /// The number that goes up when something changes that nodes keep in memory.
     pub(in crate::db) fn generation(&self) -> watch::Receiver<i64> {
         self.generation.clone()
+    }
+
+    /// Ways there and back that somebody waited for.
+    pub(in crate::db) fn ways(&self) -> u64 {
+        self.shared.ways.load(Ordering::Relaxed)
     }
 
     pub(in crate::db) fn close(&self) {
@@ -95,7 +102,8 @@ async fn watch_over(shared: &Shared, seen: &watch::Sender<i64>, pause: &mut Dura
             generation = Some(row.get(0)?);
             Ok(true)
         };
-        let read = session.run("", sql, &[], &mut row);
+        let ahead = Ahead::default();
+        let read = session.run(&ahead, sql, &[], &mut row);
         match tokio::time::timeout(super::STATEMENT_MAX, read).await {
             Ok(Ok(_)) => {}
             Ok(Err(failure)) => return failure.into_error().to_string(),

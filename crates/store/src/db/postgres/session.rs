@@ -2,7 +2,7 @@
 
 use super::dialect;
 use crate::db::STATEMENTS_MAX;
-use crate::db::value::{Kind, Row, Value};
+use crate::db::value::{Kept, Kind, Row, Value};
 use crate::{Error, Result};
 use bytes::BytesMut;
 use futures_util::TryStreamExt;
@@ -76,6 +76,28 @@ struct Known {
     statement: Option<Statement>,
 }
 
+/// What is sent in front of the next statement, on the same way.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// Statements without parameters.
+    pub(super) sql: String,
+    /// Those with parameters behind them, of which nobody wants to know anything but that they did not fail.
+    pub(super) later: Vec<Later>,
+}
+
+/// A statement that can wait for the next one.
+#[derive(Debug)]
+pub(super) struct Later {
+    pub(super) sql: Box<str>,
+    pub(super) params: Vec<Kept>,
+}
+
+/// The same, ready to be sent.
+struct Prepared<'a> {
+    before: &'a str,
+    later: Vec<(Known, Vec<Value<'a>>)>,
+}
+
 pub(super) struct Session {
     client: Client,
     named: bool,
@@ -99,18 +121,49 @@ impl Session {
         self.client.batch_execute(sql).await.map_err(Failure::of)
     }
 
+    /// The same, behind others on one way there and back.
+    pub(super) async fn batch_behind(&self, ahead: &Ahead, sql: &str) -> Result<(), Failure> {
+        if ahead.later.is_empty() {
+            return self.batch(&format!("{}{sql}", ahead.sql)).await;
+        }
+        let prepared = self.prepared(ahead).await?;
+        let (begun, done) = tokio::join!(biased; self.ahead(&prepared), self.batch(sql));
+        begun?;
+        done
+    }
+
+    async fn prepared<'a>(&self, ahead: &'a Ahead) -> Result<Prepared<'a>, Failure> {
+        let (mut before, mut later) = (ahead.sql.as_str(), Vec::with_capacity(ahead.later.len()));
+        for one in &ahead.later {
+            let params: Vec<Value<'a>> = one.params.iter().map(Kept::lend).collect();
+            let (rest, known) = self.known(before, &one.sql, &params).await?;
+            before = rest;
+            later.push((known, params));
+        }
+        Ok(Prepared { before, later })
+    }
+
+    /// Sends what goes ahead, in its order, and waits for the answers. What is polled behind it is sent behind it.
+    async fn ahead(&self, prepared: &Prepared<'_>) -> Result<(), Failure> {
+        let later = try_join_all(prepared.later.iter().map(|(known, params)| self.collect(known, params)));
+        let (begun, done) = tokio::join!(biased; self.batch(prepared.before), later);
+        begun?;
+        done.map(|_| ())
+    }
+
     /// Runs a statement behind others, on one way there and back; hands out rows until it is enough. Answers how
     /// many rows it changed.
     pub(super) async fn run(
         &self,
-        before: &str,
+        ahead: &Ahead,
         sql: &str,
         params: &[Value<'_>],
         row: &mut dyn FnMut(&Row<'_>) -> Result<bool>,
     ) -> Result<u64, Failure> {
-        let known = self.known(before, sql, params).await?;
-        let (before, known) = known;
-        let (begun, stream) = tokio::join!(biased; self.batch(before), self.start(&known, params));
+        let mut prepared = self.prepared(ahead).await?;
+        let (before, known) = self.known(prepared.before, sql, params).await?;
+        prepared.before = before;
+        let (begun, stream) = tokio::join!(biased; self.ahead(&prepared), self.start(&known, params));
         begun?;
         let mut stream = pin!(stream?);
         while let Some(found) = stream.try_next().await.map_err(Failure::of)? {
@@ -125,19 +178,21 @@ impl Session {
     /// their order. Answers how many rows each changed.
     pub(super) async fn many(
         &self,
-        before: &str,
+        ahead: &Ahead,
         sql: &str,
         sets: &[&[Value<'_>]],
         row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
     ) -> Result<Vec<usize>, Failure> {
         let Some(first) = sets.first() else { return Ok(Vec::new()) };
-        let (mut before, known) = self.known(before, sql, first).await?;
+        let mut prepared = self.prepared(ahead).await?;
+        let (before, known) = self.known(prepared.before, sql, first).await?;
+        prepared.before = before;
         let mut changed = Vec::with_capacity(sets.len());
         for some in sets.chunks(PIPELINED_MAX) {
             let all = try_join_all(some.iter().map(|params| self.collect(&known, params)));
-            let (begun, answers) = tokio::join!(biased; self.batch(before), all);
+            let (begun, answers) = tokio::join!(biased; self.ahead(&prepared), all);
             begun?;
-            before = "";
+            prepared = Prepared { before: "", later: Vec::new() };
             for (rows, count) in answers? {
                 for found in &rows {
                     row(changed.len(), &Row::Postgres(found)).map_err(Failure::Row)?;
