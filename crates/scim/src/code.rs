@@ -100,6 +100,10 @@ catalogue! {
         "Auditors look and change nothing; operators and administrators' keys are the owner's. An owner can change a role in Settings.";
     LINK_USED = 2009, 410, None, "The link was used, has ended, or was never made",
         "Ask an owner for a new one; for the first owner: provost operator setup-link.";
+    SAML_REFUSED = 2010, 403, None, "A sign-in with SAML was refused",
+        "Look at the steps of this entry: the last one names the reason and what to do. The browser was told none of it.";
+    SAML_SETTINGS = 2011, 400, None, "A SAML connection cannot be like this",
+        "The detail says what is missing or wrong; compare with the identity provider's metadata.";
     BODY_TOO_LARGE = 3001, 413, None, "The body is larger than allowed",
         "Send less at once: split bulk requests and membership changes.";
     RATE_LIMITED = 3002, 429, None, "Too many requests with this token",

@@ -217,6 +217,7 @@
     for (const button of $$("[data-download], [data-pause]")) button.hidden = false;
     times();
     passkeys();
+    $("form[data-auto]")?.submit();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
 })();

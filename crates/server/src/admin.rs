@@ -12,6 +12,7 @@ pub(crate) mod jobs;
 pub(crate) mod links;
 pub(crate) mod log;
 pub(crate) mod resource_types;
+pub(crate) mod saml;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
 

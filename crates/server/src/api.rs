@@ -7,6 +7,7 @@ mod attributes;
 pub(crate) mod feeds;
 mod operators;
 mod resource_types;
+mod saml;
 mod tenants;
 mod tokens;
 mod transfer;
@@ -69,6 +70,12 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/jobs/{id}", get(work::job).delete(work::cancel_job))
         .route("/tenants/{tenant}/setup-links", get(work::list_links).post(work::make_link))
         .route("/tenants/{tenant}/setup-links/{id}", delete(work::revoke_link))
+        .route("/tenants/{tenant}/saml/connections", get(saml::list).post(saml::create))
+        .route("/tenants/{tenant}/saml/connections/{id}", get(saml::read).patch(saml::change).delete(saml::delete))
+        .route("/tenants/{tenant}/saml/metadata", post(saml::preview))
+        .route("/tenants/{tenant}/saml/keys", get(saml::keys).post(saml::new_key))
+        .route("/tenants/{tenant}/saml/keys/{id}", delete(saml::remove_key))
+        .route("/tenants/{tenant}/saml/keys/{id}/promote", post(saml::promote_key))
         .fallback(|| async { ApiError::from(Error::new(Code::NOT_FOUND, "the admin API has no such address")) })
         .method_not_allowed_fallback(|| async {
             ApiError::from(Error::new(Code::METHOD, "the admin API does not take this method here"))

@@ -39,6 +39,7 @@ struct Inner {
     gate: Semaphore,
     events: Events,
     desks: Desks,
+    saml_tests: crate::saml::Tests,
     egress: Egress,
     outbound: Signal,
     log: LogQueue,
@@ -68,6 +69,7 @@ impl App {
             events: Events::default(),
             desks: Desks::default(),
             log: LogQueue::default(),
+            saml_tests: crate::saml::Tests::default(),
         };
         let app = Self(Arc::new(inner));
         let mut tenants: Vec<store::Tenant> = app.store().read_blocking(|r| r.tenants())?;
@@ -148,6 +150,11 @@ impl App {
     /// Log entries that the worker writes in batches.
     pub(crate) fn log(&self) -> &LogQueue {
         &self.0.log
+    }
+
+    /// The last test sign-ins.
+    pub(crate) fn saml_tests(&self) -> &crate::saml::Tests {
+        &self.0.saml_tests
     }
 
     /// Log entries of reads that found the queue full.

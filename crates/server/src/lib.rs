@@ -24,6 +24,7 @@ mod query;
 mod record;
 mod redact;
 mod routes;
+mod saml;
 mod scim;
 mod serve;
 mod session;

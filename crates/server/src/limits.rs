@@ -64,6 +64,16 @@ pub const SESSION_LIFE: i64 = 7 * 86_400 * 1_000_000;
 pub const PERSON_SESSION_LIFE: i64 = 24 * 3_600 * 1_000_000;
 /// How often a person's open page looks whether their session is still there.
 pub const PERSON_LOOK: Duration = Duration::from_millis(500);
+/// Largest form that is posted to a SAML endpoint, in bytes.
+pub const SAML_FORM_BYTES_MAX: usize = 512 << 10;
+/// Microseconds that a sign-in with SAML may be under way.
+pub const SAML_REQUEST_LIFE: i64 = 600 * 1_000_000;
+/// Results of test sign-ins that are kept, in memory; the oldest goes first.
+pub const SAML_TESTS_MAX: usize = 32;
+/// Most SAML connections of a tenant.
+pub const SAML_CONNECTIONS_MAX: usize = 50;
+/// Most of our own SAML keys of a tenant.
+pub const SAML_KEYS_MAX: usize = 4;
 /// Shortest password of an operator in characters.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Longest password of an operator in bytes; hashing more would only cost time.

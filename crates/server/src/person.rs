@@ -35,7 +35,8 @@ pub(crate) struct Visit {
     pub(crate) headers: HeaderMap,
     pub(crate) origin: Origin,
     pub(crate) theme: Theme,
-    #[allow(dead_code, reason = "read by the pages that sign somebody in")]
+    /// Of the request, behind what names the tenant.
+    pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) now: i64,
 }
@@ -45,8 +46,11 @@ impl FromRequestParts<App> for Visit {
 
     /// The tenant is the one that the path names: `/t/{tenant}/…`, or else the default.
     async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Fault> {
-        let mut segments = parts.uri.path().split('/').skip(1);
-        let name = if segments.next() == Some("t") { segments.next().unwrap_or_default() } else { DEFAULT };
+        let path = parts.uri.path();
+        let (name, rest) = match path.strip_prefix("/t/") {
+            Some(named) => named.split_once('/').unwrap_or((named, "")),
+            None => (DEFAULT, path.trim_start_matches('/')),
+        };
         let tenant = app.tenants().find(name).ok_or_else(|| Fault::missing("there is no such tenant"))?;
         Ok(Self {
             app: app.clone(),
@@ -54,6 +58,7 @@ impl FromRequestParts<App> for Visit {
             headers: parts.headers.clone(),
             origin: origin_of(parts),
             theme: Theme::of(&parts.headers),
+            path: format!("/{rest}"),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             now: app.clock().now(),
         })
@@ -100,7 +105,6 @@ impl Person {
 }
 
 /// How somebody has just proved who they are.
-#[allow(dead_code, reason = "made by what signs somebody in")]
 #[derive(Clone, Debug)]
 pub(crate) struct Proof {
     /// Id of the person's resource.
@@ -144,7 +148,6 @@ pub(crate) async fn find(
 }
 
 /// A new session, to be kept by the caller in the transaction of what led to it, and its cookie.
-#[allow(dead_code, reason = "called by what signs somebody in")]
 pub(crate) fn begin(
     app: &App,
     tenant: &TenantState,

@@ -21,6 +21,8 @@ mod replace;
 mod save;
 mod stream;
 
+pub(crate) use create::join;
+
 use crate::answer::Answer;
 use crate::app::App;
 use crate::auth::{Actor, Operation, Origin};

@@ -41,19 +41,22 @@ pub struct PersonSession {
 pub struct SamlSession {
     /// Which connection.
     pub connection: String,
-    /// What the identity provider calls the person: JSON, compared as text.
+    /// What the identity provider calls the person.
     pub name_id: String,
+    /// Format and qualifiers of that, as JSON.
+    pub name_id_about: String,
     /// What it calls the session.
     pub session_index: Option<String>,
 }
 
 const COLUMNS: &str = "hash, id, tenant, person, created_at, authenticated_at, expires_at, method, address, agent, \
-                       connection, name_id, session_index";
+                       connection, name_id, session_index, name_id_about";
 
 fn session(row: &Row<'_>) -> Result<PersonSession> {
     let connection: Option<String> = row.get(10)?;
     let name_id: Option<String> = row.get(11)?;
     let session_index = row.get(12)?;
+    let name_id_about: Option<String> = row.get(13)?;
     let names = connection.zip(name_id);
     Ok(PersonSession {
         hash: row.get(0)?,
@@ -66,7 +69,12 @@ fn session(row: &Row<'_>) -> Result<PersonSession> {
         method: row.get(7)?,
         address: row.get(8)?,
         agent: row.get(9)?,
-        saml: names.map(|(connection, name_id)| SamlSession { connection, name_id, session_index }),
+        saml: names.map(|(connection, name_id)| SamlSession {
+            connection,
+            name_id,
+            name_id_about: name_id_about.unwrap_or_default(),
+            session_index,
+        }),
     })
 }
 
@@ -104,7 +112,7 @@ impl Writer {
         }
         let sql = format!(
             "insert into person_session ({COLUMNS})
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         );
         let saml = new.saml.as_ref();
         self.execute(
@@ -122,7 +130,8 @@ impl Writer {
                 new.agent,
                 saml.map(|saml| saml.connection.as_str()),
                 saml.map(|saml| saml.name_id.as_str()),
-                saml.and_then(|saml| saml.session_index.as_deref())
+                saml.and_then(|saml| saml.session_index.as_deref()),
+                saml.map(|saml| saml.name_id_about.as_str())
             ],
         )?;
         Ok(true)

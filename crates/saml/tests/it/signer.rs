@@ -8,7 +8,8 @@ use saml::{Certificate, DigestAlgorithm, PrivateKey, SignatureAlgorithm, Signing
 use std::{collections::HashMap, ops::Range, path::PathBuf};
 
 pub fn file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+    // The server's tests use these files as well.
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../saml/tests").join(name)
 }
 
 pub fn read(name: &str) -> String {

@@ -10,10 +10,10 @@ use crate::console::{Fault, Form, Icon, Shown, bare, event_stream, initials, see
 use crate::error::Error;
 use crate::limits;
 use crate::record::{self, Trace};
+use crate::saml::Addresses;
 use crate::scim::Asked;
 use axum::Router;
-use axum::body::Body;
-use axum::http::{Method, Response, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use maud::{Markup, html};
@@ -40,20 +40,29 @@ pub(crate) fn router() -> Router<App> {
 
 /// `GET /me`.
 async fn me(visit: Visit) -> Shown {
-    let Some(person) = visit.person().await? else { return Ok(nobody(&visit)) };
+    let Some(person) = visit.person().await? else { return nobody(&visit).await };
     let base = visit.app.base_url(&visit.tenant, &visit.headers)?;
     let found = directory::find(&visit.app, &visit.tenant, &base, "User", &person.user.id).await?;
     Ok(bare(visit.theme, &found.name(), profile(&visit, &person, &found)))
 }
 
-fn nobody(visit: &Visit) -> Response<Body> {
+async fn nobody(visit: &Visit) -> Shown {
+    let tenant = visit.tenant.tenant.id;
+    let connections = visit.app.store().read(move |r| r.saml_connections(tenant)).await?;
+    let ways: Vec<_> = connections.iter().filter(|connection| connection.settings.enabled).collect();
     let body = html! {
         h1 { "You are not signed in" }
         p .lead { "Your session has ended, or there was none." }
+        @if ways.is_empty() { p { "Whoever administers this application has not set up a sign-in yet." } }
+        @for (place, way) in ways.iter().enumerate() {
+            @let label = if way.settings.label.is_empty() { "single sign-on" } else { &way.settings.label };
+            @let to = Addresses::below(&visit.tenant.root(), &way.id).login;
+            a .button.wide.main[place == 0] href=(to) { "Sign in with " (label) }
+        }
     };
     let mut page = bare(visit.theme, "You are not signed in", body);
     *page.status_mut() = StatusCode::UNAUTHORIZED;
-    page
+    Ok(page)
 }
 
 fn profile(visit: &Visit, person: &Person, found: &Found) -> Markup {
@@ -131,7 +140,8 @@ async fn sign_out(visit: Visit, Form(form): Form<SignOut>) -> Shown {
     }
     let cookie = end(&visit.app, &person).await?;
     note(&visit, &person, "signed out");
-    let mut response = see_other(&home);
+    let elsewhere = crate::saml::leave(&visit, &person).await?;
+    let mut response = elsewhere.unwrap_or_else(|| see_other(&home));
     cookie.into_iter().for_each(|cookie| {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     });

@@ -83,6 +83,18 @@ pub(super) fn put(
     Ok(stored)
 }
 
+/// Somebody new who does not come by SCIM: stored, told and logged as if they did. No account that is there is taken over.
+pub(crate) fn join(
+    w: &mut Writer,
+    cx: &Cx,
+    trace: &mut Trace,
+    rt: &ResourceType,
+    mut resource: Resource,
+) -> Result<Stored> {
+    passwords::discard(cx, rt, &mut resource, trace);
+    put(w, cx, trace, rt, None, resource, None)
+}
+
 /// An account that was there before provisioning and that the tenant's policy lets this create take over.
 pub(super) fn adoptable(
     w: &mut Writer,

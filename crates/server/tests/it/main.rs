@@ -19,7 +19,15 @@ mod egress;
 mod pages_content;
 mod pages_forms;
 mod pages_lists;
+#[path = "../../../saml/tests/it/recipe.rs"]
+#[allow(dead_code)]
+mod recipe;
 mod routes;
+mod saml_bad;
+mod saml_sign_in;
 mod secrets;
+#[path = "../../../saml/tests/it/signer.rs"]
+#[allow(dead_code)]
+mod signer;
 mod tenants;
 mod who;

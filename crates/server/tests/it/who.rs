@@ -55,6 +55,16 @@ const API: &[(&str, &str)] = &[
     ("GET", "/tenants/default/setup-links"),
     ("POST", "/tenants/default/setup-links"),
     ("DELETE", "/tenants/default/setup-links/x"),
+    ("GET", "/tenants/default/saml/connections"),
+    ("POST", "/tenants/default/saml/connections"),
+    ("GET", "/tenants/default/saml/connections/x"),
+    ("PATCH", "/tenants/default/saml/connections/x"),
+    ("DELETE", "/tenants/default/saml/connections/x"),
+    ("POST", "/tenants/default/saml/metadata"),
+    ("GET", "/tenants/default/saml/keys"),
+    ("POST", "/tenants/default/saml/keys"),
+    ("DELETE", "/tenants/default/saml/keys/x"),
+    ("POST", "/tenants/default/saml/keys/x/promote"),
 ];
 
 /// Every SCIM route with every method, for the ids of one user and one group.

@@ -19,6 +19,7 @@ fn begin(world: &World, person: &str, number: u8) -> bool {
         saml: Some(SamlSession {
             connection: "default".into(),
             name_id: person.into(),
+            name_id_about: "{}".into(),
             session_index: Some(format!("s{number}")),
         }),
         ..PersonSession::default()
