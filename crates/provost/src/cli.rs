@@ -99,6 +99,9 @@ pub enum Command {
     /// Tenants and their settings
     #[command(subcommand)]
     Tenant(Tenant),
+    /// Signing in with SAML: identity providers and our keys
+    #[command(subcommand)]
+    Saml(Saml),
     /// Which operations an identity provider may use
     #[command(subcommand)]
     Switch(Switch),
@@ -296,6 +299,87 @@ Examples:
         /// The tenant
         name: String,
     },
+}
+
+/// `provost saml …`
+#[derive(Debug, Subcommand)]
+pub enum Saml {
+    /// List the identity providers that people sign in with
+    List,
+    /// Show what goes into the identity provider, and what is known of it
+    Show {
+        /// The connection
+        #[arg(default_value = "default")]
+        id: String,
+    },
+    /// Connect an identity provider by its metadata
+    #[command(after_help = "\
+Examples:
+  provost saml add --metadata okta.xml
+  provost saml add --metadata-url https://idp.example.com/metadata --label Okta")]
+    Add {
+        /// A word of the addresses; default has the short ones
+        #[arg(default_value = "default")]
+        id: String,
+        /// Where its metadata is
+        #[command(flatten)]
+        from: MetadataSource,
+        /// A name for people
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// Change settings of a connection
+    #[command(after_help = "\
+Examples:
+  provost saml set default idpInitiated=true
+  provost saml set default autoCreate=true domains='[\"example.com\"]'")]
+    Set {
+        /// The connection
+        id: String,
+        /// Settings; values are JSON or plain text
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        settings: Vec<Setting>,
+    },
+    /// Take over new metadata of the identity provider, such as new certificates
+    Metadata {
+        /// The connection
+        #[arg(default_value = "default")]
+        id: String,
+        /// Where its metadata is
+        #[command(flatten)]
+        from: MetadataSource,
+    },
+    /// Delete a connection; who came by it is signed out
+    Remove {
+        /// The connection
+        id: String,
+    },
+    /// List our own keys
+    Keys,
+    /// Make our next key, which is published at once
+    NewKey,
+    /// Have the next key sign from now on
+    PromoteKey {
+        /// The key
+        key: String,
+    },
+    /// Delete a key that does not sign
+    RemoveKey {
+        /// The key
+        key: String,
+    },
+}
+
+/// Where the other side's metadata is.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct MetadataSource {
+    /// File with the metadata; `-` reads it from standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub metadata: Option<PathBuf>,
+    /// Address of the metadata; the server fetches it once
+    #[arg(long, value_name = "URL")]
+    pub metadata_url: Option<String>,
 }
 
 /// `provost switch …`

@@ -10,6 +10,7 @@ mod export;
 mod feed;
 mod import;
 mod operator;
+mod saml;
 mod status;
 mod switch;
 mod tenant;
@@ -70,6 +71,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Group(command) => directory::group(&cx, command).await,
         Command::Log(command) => feed::log(&cx, command).await,
         Command::Changes(command) => feed::changes(&cx, command).await,
+        Command::Saml(command) => saml::run(&cx, command).await,
         Command::Operator(command) => operator::run(&cx, command).await,
         Command::Audit(command) => audit::run(&cx, command).await,
         Command::Check(command) => check::run(&cx, command).await,

@@ -218,6 +218,13 @@
     times();
     passkeys();
     $("form[data-auto]")?.submit();
+    for (const file of $$("input[type=file][data-into]")) {
+      file.addEventListener("change", async () => {
+        const into = document.getElementById(file.dataset.into);
+        if (into && file.files[0]) into.value = await file.files[0].text();
+      });
+    }
+    for (const field of $$("[data-with-script]")) field.hidden = false;
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
 })();

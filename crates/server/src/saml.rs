@@ -21,10 +21,8 @@ mod test;
 pub(crate) use address::{Addresses, is_connection_id};
 pub(crate) use keys::{Ours, make as make_key, ours};
 pub(crate) use logout::leave;
-#[allow(unused_imports, reason = "for the page that starts a test")]
 pub(crate) use start::{Start, begin as start};
-#[allow(unused_imports, reason = "for the page that shows a test")]
-pub(crate) use test::{Check, Outcome, Tests, checks};
+pub(crate) use test::{Outcome, Tests, checks};
 
 use crate::app::App;
 use crate::person::Visit;

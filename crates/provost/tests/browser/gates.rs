@@ -71,6 +71,8 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
         named("tokens", "/app/scim/tokens"),
         ("token", of_token),
         named("attributes", "/app/scim/attributes"),
+        named("saml", "/app/saml"),
+        named("saml-new", "/app/saml/new"),
         named("users", "/app/users"),
         named("users-none", "/app/users?q=nobody"),
         named("user-new", "/app/users/new"),

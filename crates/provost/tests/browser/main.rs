@@ -13,6 +13,8 @@
 mod chromium;
 mod gates;
 mod load;
+#[path = "saml.rs"]
+mod saml_sign_in;
 mod story;
 mod visit;
 mod walks;

@@ -123,9 +123,15 @@ pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str, id: &str) -> 
     let state = tenant_of(app, tenant)?;
     let (tenant_id, name) = (state.tenant.id, id.to_owned());
     let line = ("saml.delete", format!("{tenant}/saml/{id}"), json!({}));
-    let was_there = audited(app, actor, line, move |w| Ok(w.saml_connection_delete(tenant_id, &name)?)).await?;
+    audited(app, actor, line, move |w| {
+        if w.saml_connection_delete(tenant_id, &name)? {
+            return Ok(());
+        }
+        Err(missing("there is no SAML connection of this id; see: provost saml list"))
+    })
+    .await?;
     app.events().publish(tenant_id, crate::events::Topic::Settings);
-    if was_there { Ok(()) } else { Err(missing("there is no SAML connection of this id; see: provost saml list")) }
+    Ok(())
 }
 
 /// The settings as they may be kept. Without a usable key there is no connection.

@@ -10,6 +10,9 @@ mod jobs;
 mod log;
 mod log_entry;
 mod overview;
+mod saml;
+mod saml_connect;
+mod saml_connection;
 mod scim;
 mod scim_test;
 mod search;
@@ -53,6 +56,19 @@ pub(super) fn router() -> Router<App> {
         .route("/app/scim/tokens/{id}/rotate", post(tokens::rotate))
         .route("/app/scim/tokens/{id}/revoke", post(tokens::revoke))
         .route("/app/scim/attributes", get(attributes::show))
+        .route("/app/saml", get(saml::show))
+        .route("/app/saml/new", get(saml_connect::show))
+        .route("/app/saml/preview", post(saml_connect::preview))
+        .route("/app/saml/by-hand", post(saml_connect::save_typed))
+        .route("/app/saml/keys", post(saml::new_key))
+        .route("/app/saml/keys/{id}/promote", post(saml::promote_key))
+        .route("/app/saml/keys/{id}/remove", post(saml::remove_key))
+        .route("/app/saml/connections", post(saml_connect::save))
+        .route("/app/saml/connections/{id}", get(saml_connection::show).post(saml_connection::save))
+        .route("/app/saml/connections/{id}/switch", post(saml_connection::turn))
+        .route("/app/saml/connections/{id}/delete", post(saml_connection::delete))
+        .route("/app/saml/connections/{id}/test", get(saml_connection::test))
+        .route("/app/saml/connections/{id}/tests/{test}", get(saml_connection::tested))
         .route("/app/users", get(users::list).post(users::create))
         .route("/app/users/new", get(users::form_new))
         .route("/app/users/bulk", post(users::bulk))

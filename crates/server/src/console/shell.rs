@@ -18,6 +18,7 @@ pub(crate) enum Nav {
     Setup,
     Overview,
     Scim,
+    Saml,
     Users,
     Groups,
     Fields,
@@ -31,10 +32,11 @@ pub(crate) enum Nav {
 }
 
 impl Nav {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Setup,
         Self::Overview,
         Self::Scim,
+        Self::Saml,
         Self::Users,
         Self::Groups,
         Self::Fields,
@@ -48,6 +50,7 @@ impl Nav {
             Self::Setup => ("/app/setup", "Setup", Icon::Setup),
             Self::Overview => ("/app", "Overview", Icon::Overview),
             Self::Scim => ("/app/scim", "SCIM configuration", Icon::Scim),
+            Self::Saml => ("/app/saml", "SAML sign-in", Icon::Key),
             Self::Users => ("/app/users", "Users", Icon::Users),
             Self::Groups => ("/app/groups", "Groups", Icon::Groups),
             Self::Fields => ("/app/fields", "Custom fields", Icon::Fields),
@@ -237,6 +240,7 @@ fn key(nav: Nav) -> &'static str {
         Nav::Setup => "a",
         Nav::Overview => "o",
         Nav::Scim => "s",
+        Nav::Saml => "i",
         Nav::Users => "u",
         Nav::Groups => "g",
         Nav::Fields => "f",
@@ -316,7 +320,10 @@ pub(crate) fn initials(name: &str) -> String {
 fn shortcuts() -> Markup {
     let keys = [
         ("/", "Search"),
-        ("g then o, s, u, g, f, l, c, e", "Go to overview, SCIM, users, groups, fields, log, conflicts, settings"),
+        (
+            "g then o, s, i, u, g, f, l, c, e",
+            "Go to overview, SCIM, sign-in, users, groups, fields, log, conflicts, settings",
+        ),
         ("j and k", "Next and previous row"),
         ("Enter", "Open the row"),
         ("p", "Pause and go on with what is live"),

@@ -29,7 +29,6 @@ pub(super) async fn secured(State(app): State<App>, response: Response<Body>) ->
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         }
     }
-    // The pages are reached from other sites: the opener's window is none of theirs to be kept from.
     response
 }
 

@@ -22,11 +22,21 @@ use store::{SamlBinding, SamlConnection, SamlPurpose, SamlRequest};
 
 /// What a request is made for.
 #[derive(Clone, Debug)]
-pub(crate) struct Start {
-    /// `sign_in` or `test`.
-    pub(crate) purpose: &'static str,
-    /// A path of ours to go on to.
-    pub(crate) target: String,
+pub(crate) enum Start {
+    /// Somebody signs in, and goes on to this path.
+    SignIn(String),
+    /// An operator tries the connection out.
+    Test,
+}
+
+impl Start {
+    /// The purpose, and where its end is shown.
+    fn parts(self, connection: &str, request: &str) -> (&'static str, String) {
+        match self {
+            Self::SignIn(next) => ("sign_in", next),
+            Self::Test => ("test", format!("/app/saml/connections/{connection}/tests/{request}")),
+        }
+    }
 }
 
 /// `GET /saml/login`. `next` is a path of ours to go on to.
@@ -37,7 +47,7 @@ pub(super) async fn login(visit: Visit) -> Shown {
     };
     let home = format!("{}/me", visit.tenant.root());
     let next = query::value(&visit.query, "next").filter(|next| is_inside(next)).unwrap_or(home);
-    begin(&visit, &connection, Start { purpose: "sign_in", target: next }).await
+    begin(&visit, &connection, Start::SignIn(next)).await
 }
 
 /// Only a path of this server: `//host` and `https:` would lead away from it.
@@ -49,14 +59,16 @@ fn is_inside(next: &str) -> bool {
 pub(crate) async fn begin(visit: &Visit, connection: &SamlConnection, start: Start) -> Shown {
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, named_or(visit, &connection.id))?;
     let (browser, cookie) = browser(&visit.app, &visit.headers)?;
+    let id = fresh_id().map_err(page::unusable)?;
+    let (purpose, target) = start.parts(&connection.id, &id);
     let request = SamlRequest {
         tenant: visit.tenant.tenant.id,
-        id: fresh_id().map_err(page::unusable)?,
+        id,
         connection: connection.id.clone(),
-        purpose: start.purpose.to_owned(),
+        purpose: purpose.to_owned(),
         browser: token::hash(&browser),
         relay: random_text()?,
-        target: start.target,
+        target,
         created_at: visit.now,
         expires_at: visit.now.saturating_add(limits::SAML_REQUEST_LIFE),
     };

@@ -2,8 +2,6 @@
 //!
 //! What came is personal data, so it is kept in memory alone, a few at a time, until it is looked at or pushed out.
 
-#![allow(dead_code, reason = "shown by the console's page")]
-
 use super::denied::Denied;
 use crate::limits;
 use ::saml::{Refused, VerifiedAssertion};

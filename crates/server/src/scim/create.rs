@@ -92,7 +92,8 @@ pub(crate) fn join(
     mut resource: Resource,
 ) -> Result<Stored> {
     passwords::discard(cx, rt, &mut resource, trace);
-    put(w, cx, trace, rt, None, resource, None)
+    let prepared = Prepared::new(&resource, rt, None)?;
+    put(w, cx, trace, rt, &resource, &prepared, None)
 }
 
 /// An account that was there before provisioning and that the tenant's policy lets this create take over.

@@ -25,6 +25,7 @@ mod recipe;
 mod routes;
 mod saml_bad;
 mod saml_sign_in;
+mod saml_strangers;
 mod secrets;
 #[path = "../../../saml/tests/it/signer.rs"]
 #[allow(dead_code)]

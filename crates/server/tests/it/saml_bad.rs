@@ -9,7 +9,7 @@ use axum::http::Request;
 use std::collections::BTreeMap;
 use store::{KeyState, LogQuery, SamlConnection, SamlKey, SamlPurpose, SamlRequest, SamlSettings, TenantId};
 
-const COOKIE: &str = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB";
+pub const COOKIE: &str = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB";
 
 pub fn sha256(text: &str) -> [u8; 32] {
     aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref().try_into().unwrap()

@@ -34,6 +34,10 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
     let attribute = made(format!("{api}/attributes"), field, "value").await;
     let kind = json!({"offered": "okta-role"});
     let kind = made(format!("{api}/resource-types"), kind, "name").await;
+    let connection = json!({"id": "theirs", "label": MARKER, "metadata": crate::saml_sign_in::metadata(&["idp"])});
+    let connection = made(format!("{api}/saml/connections"), connection, "id").await;
+    let keys = desk.local("GET", &format!("{api}/saml/keys"), Value::Null).await;
+    let key = keys.body["data"][0]["id"].as_str().unwrap().to_owned();
     // A conflict, and an entry of the log.
     let taken = desk.local("POST", &format!("{scim}/Users"), json!({"userName": login})).await;
     assert_eq!(taken.status, 409);
@@ -46,6 +50,9 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
         ("jobs", job),
         ("attributes", attribute),
         ("resource-types", kind),
+        ("connections", connection),
+        ("keys", key.clone()),
+        ("tests", key),
         // The newest entry of the whole server, so there is none of that number in a tenant without entries.
         ("log", newest(desk, &api).await),
     ])

@@ -11,12 +11,13 @@ use serde_json::Value;
 const FOUND_MAX: u64 = 8;
 
 /// Pages by the words that people look for them with.
-const PAGES: [(&str, &str, &str); 16] = [
+const PAGES: [(&str, &str, &str); 17] = [
     ("Setup", "/app/setup", "setup assistant begin okta entra connect link"),
     ("Overview", "/app", "overview charts requests latency errors"),
     ("SCIM configuration", "/app/scim", "scim endpoint url configuration base"),
     ("Operation switches", "/app/scim#operations", "create read update delete switches operations allowed"),
     ("Matching and rate", "/app/scim#rules", "matching adoption rate limit duplicate"),
+    ("SAML sign-in", "/app/saml", "sso single sign-on acs entity id metadata certificate identity provider"),
     ("Tokens", "/app/scim/tokens", "token bearer secret rotate revoke expiry"),
     ("Attributes", "/app/scim/attributes", "attributes manager urn namespace schema mapping"),
     ("Users", "/app/users", "users people accounts deactivate"),

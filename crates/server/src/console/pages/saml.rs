@@ -1,0 +1,197 @@
+//! A5, SAML sign-in: what the identity provider asks for, who is connected, and our keys.
+
+use crate::admin::saml as admin;
+use crate::console::parts::{
+    Column, Row, Table, Tone, badge, card, card_with, confirm, copy_box, definitions, empty, form, link, note, table,
+    time,
+};
+use crate::console::{Desk, Flash, Icon, Nav, Page, Shown, page};
+use crate::saml::{Addresses, DEFAULT, certificates};
+use ::saml::Certificate;
+use axum::extract::Path;
+use maud::{Markup, html};
+use store::{KeyState, SamlConnection, SamlKey};
+
+/// A certificate that ends within this is worth a word, in microseconds.
+const SOON: i64 = 30 * 86_400 * 1_000_000;
+
+/// Our side of a connection, as this browser reaches it.
+pub(super) fn addresses(cx: &Desk, connection: &str) -> Addresses {
+    Addresses::below(cx.endpoint.strip_suffix("/scim/v2").unwrap_or(&cx.endpoint), connection)
+}
+
+/// `GET /app/saml`.
+pub(super) async fn show(cx: Desk) -> Shown {
+    let tenant = &cx.tenant.tenant.name;
+    let (connections, keys) = (admin::list(&cx.app, tenant).await?, admin::keys(&cx.app, tenant).await?);
+    let body = html! {
+        (address_note(&cx))
+        (details(&cx, DEFAULT, &keys))
+        (connected(&cx, &connections))
+        @if !connections.is_empty() { (our_keys(&cx, &keys)) }
+    };
+    let about = Page::new("SAML sign-in", Nav::Saml)
+        .purpose("The people of the directory sign in with their identity provider, and only they.")
+        .help("sign-in-with-saml");
+    Ok(page(&cx, about, body))
+}
+
+/// Messages are taken over https only, but for trying out.
+fn address_note(cx: &Desk) -> Markup {
+    html! {
+        @if !cx.endpoint.starts_with("https://") {
+            (note(Tone::Warn, "These addresses work on this machine only", html! {
+                p { "SAML is taken over https. Put a proxy with a certificate in front, then start the server with the address that browsers use: "
+                    code { "--base-url" } "." }
+            }))
+        }
+    }
+}
+
+/// What goes into the identity provider.
+pub(super) fn details(cx: &Desk, id: &str, keys: &[SamlKey]) -> Markup {
+    let at = addresses(cx, id);
+    let current = keys.iter().find(|key| key.state == KeyState::Current);
+    let certificate = current.and_then(|key| Certificate::from_der(&key.certificate).ok());
+    card(
+        "IDP details",
+        html! {
+            p .hint { "Copy these into the identity provider, or have it read the metadata." }
+            (copy_box("acs", "Single sign on URL (ACS)", &at.acs))
+            (copy_box("entity-id", "Audience URI (SP Entity ID)", &at.entity_id))
+            (copy_box("metadata", "Metadata URL", &at.entity_id))
+            (copy_box("slo", "Single logout URL", &at.logout))
+            (copy_box("login", "Where people start", &at.login))
+            @if let Some(certificate) = certificate {
+                details {
+                    summary { "Our certificate" }
+                    (crate::console::parts::code("Certificate", &certificate.pem()))
+                    p .hint { "SHA-256 " code .wrap { (certificate.fingerprint()) } ", until " (time(certificate.not_after_at())) }
+                }
+            }
+            div .actions { a .button href=(at.entity_id) download="sp-metadata.xml" { "Download metadata" } }
+        },
+    )
+}
+
+fn connected(cx: &Desk, connections: &[SamlConnection]) -> Markup {
+    const COLUMNS: [Column<'static>; 4] = [
+        Column::new("Connection"),
+        Column::new("Identity provider"),
+        Column::new("State"),
+        Column::new("Certificate").minor(),
+    ];
+    let rows = connections.iter().map(|connection| {
+        let settings = &connection.settings;
+        let name = if settings.label.is_empty() { &connection.id } else { &settings.label };
+        let state = if settings.enabled { badge(Tone::Good, "Enabled") } else { badge(Tone::Warn, "Off") };
+        let until = certificates(settings).unwrap_or_default().iter().map(Certificate::not_after_at).max();
+        Row {
+            cells: vec![
+                html! { a href={ "/app/saml/connections/" (connection.id) } { (name) } },
+                html! { code .wrap { (settings.entity_id) } },
+                state,
+                html! { @if let Some(until) = until { (good_until(until, cx.now)) } },
+            ],
+            ..Row::default()
+        }
+    });
+    let rows: Vec<Row> = rows.collect();
+    let action =
+        html! { @if cx.may_change() { (link("/app/saml/new", "Connect an identity provider", rows.is_empty())) } };
+    card_with(
+        "Identity providers",
+        html! { @if !rows.is_empty() { (action) } },
+        html! {
+            @if rows.is_empty() {
+                (empty(Icon::Key, "SSO is off; SCIM works without it.",
+                    html! { "Bring the identity provider's metadata to switch it on." }, Some(action.clone())))
+            } @else {
+                (table(&Table { caption: "Identity providers", columns: &COLUMNS, rows, body_id: None }))
+            }
+        },
+    )
+}
+
+/// Until when a certificate is good, with a word where that is soon or over. The key is pinned, so sign-in goes on.
+pub(super) fn good_until(until: i64, now: i64) -> Markup {
+    let (tone, word) = match until {
+        until if until <= now => (Tone::Bad, "expired"),
+        until if until - now < SOON => (Tone::Warn, "ends soon"),
+        _ => (Tone::Good, "valid"),
+    };
+    html! { (badge(tone, word)) " " span .quiet { "until " (time(until)) } }
+}
+
+/// Certificates of the other side, with what people compare.
+pub(super) fn certificate_list(all: &[Certificate], now: i64) -> Markup {
+    html! {
+        @for certificate in all {
+            (definitions(&[
+                ("Certificate", html! { (certificate.subject()) " " (good_until(certificate.not_after_at(), now)) }),
+                ("SHA-256", html! { code .wrap { (certificate.fingerprint()) } }),
+            ]))
+        }
+    }
+}
+
+fn our_keys(cx: &Desk, keys: &[SamlKey]) -> Markup {
+    let word = |state: KeyState| match state {
+        KeyState::Next => badge(Tone::Info, "Next: published"),
+        KeyState::Current => badge(Tone::Good, "Signs"),
+        KeyState::Old => badge(Tone::Quiet, "Old: still decrypts"),
+    };
+    const COLUMNS: [Column<'static>; 3] = [Column::new("Made"), Column::new("State"), Column::new("")];
+    let rows = keys.iter().map(|key| {
+        let at = format!("/app/saml/keys/{}", key.id);
+        let step = html! {
+            @if cx.may_change() {
+                @match key.state {
+                    KeyState::Next => (confirm(cx, &format!("{at}/promote"), "Have it sign", html! {
+                        p { "First have the identity provider read our metadata again: it has to know the key." }
+                    }, None, html! {})),
+                    KeyState::Old => (confirm(cx, &format!("{at}/remove"), "Remove", html! {
+                        p { "What is still encrypted to it can no longer be read." }
+                    }, None, html! {})),
+                    KeyState::Current => "",
+                }
+            }
+        };
+        Row { cells: vec![time(key.created_at), word(key.state), step], ..Row::default() }
+    });
+    let rows: Vec<Row> = rows.collect();
+    let has_next = keys.iter().any(|key| key.state == KeyState::Next);
+    card(
+        "Our keys",
+        html! {
+            p .hint { "They sign requests and logout, and decrypt assertions. A key is replaced in three steps, so that nobody is locked out." }
+            (table(&Table { caption: "Our keys", columns: &COLUMNS, rows, body_id: None }))
+            @if cx.may_change() && !has_next {
+                (form(cx, "/app/saml/keys", html! { div .actions { button type="submit" { (Icon::Key.svg()) span { "Make the next key" } } } }))
+            }
+        },
+    )
+}
+
+/// `POST /app/saml/keys`.
+pub(super) async fn new_key(cx: Desk) -> Shown {
+    admin::new_key(&cx.app, &cx.actor(), &cx.tenant.tenant.name).await?;
+    cx.done("/app/saml", Flash::good("The next key is published in our metadata. Have the identity provider read it."))
+}
+
+/// `POST /app/saml/keys/{id}/promote`.
+pub(super) async fn promote_key(cx: Desk, Path(id): Path<String>) -> Shown {
+    admin::promote_key(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id).await?;
+    cx.done("/app/saml", Flash::good("The new key signs from now on."))
+}
+
+/// `POST /app/saml/keys/{id}/remove`.
+pub(super) async fn remove_key(cx: Desk, Path(id): Path<String>) -> Shown {
+    admin::remove_key(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id).await?;
+    cx.done("/app/saml", Flash::good("The key is gone."))
+}
+
+/// A box about something that was not saved.
+pub(super) fn not_saved(said: Option<&str>) -> Markup {
+    html! { @if let Some(said) = said { (note(Tone::Bad, "Not saved", html! { p { (said) } })) } }
+}
