@@ -93,7 +93,7 @@ pub enum When {
 pub enum Command {
     /// Run the server
     Serve(Serve),
-    /// Bearer tokens: make, list, rotate, revoke
+    /// Bearer tokens: make, list, rotate, switch off, revoke
     #[command(subcommand)]
     Token(Token),
     /// Tenants and their settings
@@ -120,6 +120,9 @@ pub enum Command {
     /// The provisioning log
     #[command(subcommand)]
     Log(Log),
+    /// What was refused and waits for somebody
+    #[command(subcommand)]
+    Conflict(Conflict),
     /// The feed of changes
     #[command(subcommand)]
     Changes(Changes),
@@ -222,6 +225,23 @@ Examples:
         /// Where the secret goes.
         #[command(flatten)]
         output: SecretOutput,
+    },
+    /// Switch a token off for a while: whoever uses it is refused
+    #[command(after_help = "Example:\n  provost token disable 0190c2\n  provost token enable 0190c2")]
+    Disable {
+        /// The token's id, as `token list` shows it; its beginning is enough
+        id: String,
+        /// It is an administrator's token
+        #[arg(long)]
+        admin: bool,
+    },
+    /// Switch a token on again
+    Enable {
+        /// The token's id, as `token list` shows it; its beginning is enough
+        id: String,
+        /// It is an administrator's token
+        #[arg(long)]
+        admin: bool,
     },
     /// End a token now
     Revoke {
@@ -524,6 +544,12 @@ Examples:
   provost log list --method POST --limit 20
   provost log list --resource 0190c2b4-6ca1-7d2e-a5c8-3f7be1c2d3e4")]
     List(LogList),
+    /// A report for whoever helps: what was refused lately, without anybody's data
+    #[command(after_help = "Example:\n  provost log report 4711 >report.json")]
+    Report {
+        /// About this entry, with what its token asked before
+        seq: Option<u64>,
+    },
     /// Show one entry: request, answer, decision steps, difference
     Show {
         /// Its number

@@ -4,6 +4,7 @@ mod attribute;
 mod audit;
 mod backup;
 mod check;
+mod conflict;
 mod database;
 mod directory;
 mod export;
@@ -70,6 +71,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::User(command) => directory::user(&cx, command).await,
         Command::Group(command) => directory::group(&cx, command).await,
         Command::Log(command) => feed::log(&cx, command).await,
+        Command::Conflict(command) => conflict::run(&cx, command).await,
         Command::Changes(command) => feed::changes(&cx, command).await,
         Command::Saml(command) => saml::run(&cx, command).await,
         Command::Operator(command) => operator::run(&cx, command).await,

@@ -104,6 +104,8 @@ catalogue! {
         "Look at the steps of this entry: the last one names the reason and what to do. The browser was told none of it.";
     SAML_SETTINGS = 2011, 400, None, "A SAML connection cannot be like this",
         "The detail says what is missing or wrong; compare with the identity provider's metadata.";
+    TOKEN_DISABLED = 2012, 401, None, "The token is switched off for the time being",
+        "An administrator can switch it on again: provost token enable, or the page of the token in the console.";
     BODY_TOO_LARGE = 3001, 413, None, "The body is larger than allowed",
         "Send less at once: split bulk requests and membership changes.";
     RATE_LIMITED = 3002, 429, None, "Too many requests with this token",

@@ -11,10 +11,12 @@ pub(crate) mod directory;
 pub(crate) mod jobs;
 pub(crate) mod links;
 pub(crate) mod log;
+pub(crate) mod report;
 pub(crate) mod resource_types;
 pub(crate) mod saml;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
+pub(crate) mod waiting;
 
 use crate::app::App;
 use crate::audit;

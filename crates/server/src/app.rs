@@ -1,5 +1,6 @@
 //! What all requests share: the database, the tenants, the tokens in use, the limits.
 
+use crate::admin::waiting::Known;
 use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
@@ -40,6 +41,7 @@ struct Inner {
     events: Events,
     desks: Desks,
     saml_tests: crate::saml::Tests,
+    waiting: Known,
     egress: Egress,
     outbound: Signal,
     log: LogQueue,
@@ -68,6 +70,7 @@ impl App {
             gate: Semaphore::new(limits::REQUESTS_MAX),
             events: Events::default(),
             desks: Desks::default(),
+            waiting: Known::default(),
             log: LogQueue::default(),
             saml_tests: crate::saml::Tests::default(),
         };
@@ -124,6 +127,11 @@ impl App {
     /// What happens, for who listens.
     pub(crate) fn events(&self) -> &Events {
         &self.0.events
+    }
+
+    /// What waits for somebody, as it was counted lately.
+    pub(crate) fn waiting(&self) -> &Known {
+        &self.0.waiting
     }
 
     /// What signing in needs between requests.

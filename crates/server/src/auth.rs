@@ -234,6 +234,10 @@ fn check_alive(token: &Token, now: i64) -> Result<()> {
     if over(token.expires_at) {
         return Err(Error::new(Code::TOKEN_EXPIRED, "the token has expired; put a new one into the identity provider"));
     }
+    if over(token.disabled_at) {
+        let detail = "the token is switched off for the time being; an administrator can switch it on again";
+        return Err(Error::new(Code::TOKEN_DISABLED, detail));
+    }
     Ok(())
 }
 

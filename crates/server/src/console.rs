@@ -22,6 +22,7 @@ mod packed;
 mod pages;
 pub(crate) mod parts;
 mod passkeys;
+mod remedy;
 mod shell;
 mod trail;
 

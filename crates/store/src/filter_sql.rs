@@ -94,6 +94,59 @@ impl<'a> Compiler<'a> {
         self.compare_set(Scope::Resource, path, *op, literal)
     }
 
+    /// The rows in which matches are found, if an index says that they are few: more than `few` are too many, and so is
+    /// a filter that no index knows. They still have to be held against the filter.
+    pub(crate) fn candidates(&self, filter: &'a Filter, few: usize) -> Result<Option<Vec<i64>>> {
+        let mut rows = self.few_of((Scope::Resource, filter), few)?;
+        if let Some(rows) = &mut rows {
+            rows.sort_unstable();
+            rows.dedup();
+        }
+        Ok(rows)
+    }
+
+    fn few_of(&self, part: Part<'a>, few: usize) -> Result<Option<Vec<i64>>> {
+        match part {
+            (_, Filter::And(..)) => {
+                let mut parts = Vec::new();
+                conjuncts(part, &mut parts);
+                let mut ranked = Vec::new();
+                for part in parts {
+                    ranked.extend(self.rank(part)?.map(|rank| (rank, part)));
+                }
+                ranked.sort_by_key(|(rank, _)| *rank);
+                for (_, part) in ranked {
+                    if let Some(rows) = self.few_of(part, few)? {
+                        return Ok(Some(rows));
+                    }
+                }
+                Ok(None)
+            }
+            (scope, Filter::Or(a, b)) => {
+                let Some(mut rows) = self.few_of((scope, a), few)? else { return Ok(None) };
+                let Some(more) = self.few_of((scope, b), few)? else { return Ok(None) };
+                rows.extend(more);
+                Ok(Some(rows).filter(|rows| rows.len() <= few))
+            }
+            part => self.few_in_set(part, few),
+        }
+    }
+
+    fn few_in_set(&self, part: Part<'a>, few: usize) -> Result<Option<Vec<i64>>> {
+        let mut fresh = Self::new(self.reader, self.tenant, self.resource_type, self.base);
+        let Some(set) = fresh.set(part)? else { return Ok(None) };
+        let limit = fresh.bind(i64::try_from(few).unwrap_or(i64::MAX - 1) + 1);
+        let sql = format!(
+            "select s.rid, case when r.tenant = ?1 and r.kind = ?2 then 1 else 0 end
+             from (select rid from ({set}) as x limit {limit}) as s join resource r on r.rid = s.rid"
+        );
+        let rows: Vec<(i64, i64)> = self.reader.all(&sql, fresh.values(), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if rows.len() > few {
+            return Ok(None);
+        }
+        Ok(Some(rows.into_iter().filter(|(_, ours)| *ours == 1).map(|(rid, _)| rid).collect()))
+    }
+
     /// The rows of the members of a group that the filter matches; its paths are relative to the member.
     /// Nothing if the type has no members.
     pub(crate) fn members_matching(&mut self, filter: &'a Filter, group: i64) -> Result<Option<String>> {

@@ -39,6 +39,7 @@ mod tenants;
 mod tokens;
 mod verify;
 mod view;
+mod walk;
 
 pub use audit::{Audit, Broken, hex};
 pub use changes::{Change, ChangeKind};
@@ -72,6 +73,7 @@ pub use tenants::{
 };
 pub use tokens::{Access, Scope, Token, TokenUse};
 pub use view::{GroupView, ManagerView, MemberView, View};
+pub use walk::{Effort, Walked};
 
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

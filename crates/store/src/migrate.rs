@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_log_blocks.sql"),
     include_str!("../migrations/0008_blocks.sql"),
     include_str!("../migrations/0009_name_ids.sql"),
+    include_str!("../migrations/0010_token_disabled.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -1,6 +1,6 @@
 //! Operators: the people at the console, and what they sign in with. Not here: `User`, the SCIM resource.
 
-use crate::db::{Reader, Row, Writer, params};
+use crate::db::{Reader, Row, ToValue, Value, Writer};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,23 @@ fn operator(row: &Row<'_>) -> Result<Operator> {
     })
 }
 
+/// The values of `COLUMNS`.
+fn row<'a>(operator: &'a Operator, email: &'a str, recovery: &'a str) -> [Value<'a>; 11] {
+    [
+        Value::Text(&operator.id),
+        Value::Text(email),
+        Value::Text(&operator.name),
+        Value::Text(operator.role.as_str()),
+        operator.password.value(),
+        operator.totp.value(),
+        operator.totp_step.into(),
+        Value::Text(recovery),
+        operator.created_at.into(),
+        operator.disabled_at.value(),
+        operator.seen_at.value(),
+    ]
+}
+
 fn passkey(row: &Row<'_>) -> Result<Passkey> {
     Ok(Passkey {
         id: row.get(0)?,
@@ -196,22 +213,9 @@ impl Writer {
             "insert into operator ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              on conflict do nothing"
         );
-        let count = self.execute(
-            &sql,
-            params![
-                new.id,
-                new.email.to_lowercase(),
-                new.name,
-                new.role.as_str(),
-                new.password,
-                new.totp,
-                new.totp_step,
-                serde_json::to_string(&new.recovery)?,
-                new.created_at,
-                new.disabled_at,
-                new.seen_at,
-            ],
-        )?;
+        let recovery = serde_json::to_string(&new.recovery)?;
+        let email = new.email.to_lowercase();
+        let count = self.execute(&sql, &row(new, &email, &recovery)[..])?;
         if count == 0 { Err(Error::Conflict { attribute: "email".into() }) } else { Ok(()) }
     }
 
@@ -219,22 +223,10 @@ impl Writer {
     pub fn operator_update(&mut self, operator: &Operator) -> Result<()> {
         let owners = self.owners()?;
         let sql = "update operator set email = ?2, name = ?3, role = ?4, password = ?5, totp = ?6, totp_step = ?7,
-                   recovery = ?8, disabled_at = ?9, seen_at = ?10 where id = ?1";
-        self.execute(
-            sql,
-            params![
-                operator.id,
-                operator.email.to_lowercase(),
-                operator.name,
-                operator.role.as_str(),
-                operator.password,
-                operator.totp,
-                operator.totp_step,
-                serde_json::to_string(&operator.recovery)?,
-                operator.disabled_at,
-                operator.seen_at,
-            ],
-        )?;
+                   recovery = ?8, created_at = ?9, disabled_at = ?10, seen_at = ?11 where id = ?1";
+        let recovery = serde_json::to_string(&operator.recovery)?;
+        let email = operator.email.to_lowercase();
+        self.execute(sql, &row(operator, &email, &recovery)[..])?;
         self.still_owned(owners)
     }
 

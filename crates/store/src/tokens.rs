@@ -25,6 +25,8 @@ pub struct Token {
     pub expires_at: Option<i64>,
     /// When it was ended.
     pub revoked_at: Option<i64>,
+    /// Since when it is switched off; it can be switched on again.
+    pub disabled_at: Option<i64>,
     /// The token that took its place.
     pub rotated_to: Option<String>,
     /// When it was last used.
@@ -96,7 +98,7 @@ pub struct TokenUse {
 }
 
 const COLUMNS: &str = "id, tenant, label, hint, scope, hash, created_at, expires_at, revoked_at, rotated_to, \
-                       last_used_at, last_used_from, last_used_agent";
+                       last_used_at, last_used_from, last_used_agent, disabled_at";
 
 fn token(row: &Row<'_>) -> Result<Token> {
     let scope: String = row.get(4)?;
@@ -115,6 +117,7 @@ fn token(row: &Row<'_>) -> Result<Token> {
         last_used_at: row.get(10)?,
         last_used_from: row.get(11)?,
         last_used_agent: row.get(12)?,
+        disabled_at: row.get(13)?,
     })
 }
 
@@ -141,7 +144,7 @@ impl Writer {
     pub fn token_insert(&mut self, token: &Token) -> Result<()> {
         self.tell_nodes();
         let sql = format!(
-            "insert into token ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+            "insert into token ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              on conflict do nothing"
         );
         let count = self.execute(
@@ -160,6 +163,7 @@ impl Writer {
                 token.last_used_at,
                 token.last_used_from,
                 token.last_used_agent,
+                token.disabled_at,
             ],
         )?;
         if count == 0 { Err(Error::Conflict { attribute: "token".into() }) } else { Ok(()) }
@@ -169,6 +173,12 @@ impl Writer {
     pub fn token_revoke(&mut self, id: &str, now: i64) -> Result<bool> {
         self.tell_nodes();
         Ok(self.execute("update token set revoked_at = ?2 where id = ?1 and revoked_at is null", (id, now))? > 0)
+    }
+
+    /// Switches a token off since an instant, or on again; whether there is such a token that was not ended.
+    pub fn token_disable(&mut self, id: &str, at: Option<i64>) -> Result<bool> {
+        self.tell_nodes();
+        Ok(self.execute("update token set disabled_at = ?2 where id = ?1 and revoked_at is null", (id, at))? > 0)
     }
 
     /// Lets a token end at an instant, never later than it would anyway, and names its successor if it has

@@ -1,4 +1,4 @@
-//! The commands about the console: its people, and the trail of what they did.
+//! The commands about the console: its people, the trail of what they did, and what waits for them.
 
 use clap::{Subcommand, ValueEnum};
 
@@ -80,4 +80,22 @@ pub enum Audit {
     },
     /// Follow the chain of hashes: whether a line was changed, taken away or put in
     Verify,
+}
+
+/// `provost conflict …`
+#[derive(Debug, Subcommand)]
+pub enum Conflict {
+    /// List what was refused and has not gone through since
+    List,
+    /// Let the account that is in the way take over what was refused
+    #[command(after_help = "Example:\n  provost conflict link adam@example.com")]
+    Link {
+        /// Whom it is about, as `conflict list` shows it
+        subject: String,
+    },
+    /// Hide one until the same is refused again
+    Dismiss {
+        /// Whom it is about, as `conflict list` shows it
+        subject: String,
+    },
 }

@@ -20,6 +20,11 @@ pub(super) async fn log(cx: &Cx, command: Log) -> Result<()> {
             let entry = cx.client.get(&cx.path(&format!("/log/{seq}"))).await?;
             cx.out.one("log.show", &entry, &serde_json::to_string_pretty(&entry).unwrap_or_default())
         }
+        Log::Report { seq } => {
+            let path = with_query(&cx.path("/report"), &[("seq", seq.map(|seq| seq.to_string()))]);
+            let report = cx.client.get(&path).await?;
+            cx.out.one("log.report", &report, &serde_json::to_string_pretty(&report).unwrap_or_default())
+        }
         Log::Tail(filter) => {
             let newest = cx.client.get(&with_query(&cx.path("/log"), &[("limit", Some("1".to_owned()))])).await?;
             let last = rows(&newest).0.iter().map(seq).max().unwrap_or(0);

@@ -14,6 +14,8 @@ pub(super) async fn run(cx: &Cx, command: Token) -> Result<()> {
         Token::Create(arguments) => create(cx, &arguments).await,
         Token::List { admin } => list(cx, admin).await,
         Token::Rotate { id, overlap, output } => rotate(cx, &id, overlap, &output).await,
+        Token::Disable { id, admin } => disable(cx, &id, admin, true).await,
+        Token::Enable { id, admin } => disable(cx, &id, admin, false).await,
         Token::Revoke { id, admin } => revoke(cx, &id, admin).await,
     }
 }
@@ -86,6 +88,17 @@ async fn list(cx: &Cx, admin: bool) -> Result<()> {
         ("STATE", &|row| text(row, "state")),
     ];
     cx.out.list("token.list", &columns, &tokens, &next)
+}
+
+async fn disable(cx: &Cx, id: &str, admin: bool, off: bool) -> Result<()> {
+    let id = whole_id(cx, id, admin).await?;
+    if off {
+        confirm(&format!("switch token {id} off: whoever uses it is refused until it is on again"), cx.yes)?;
+    }
+    let path = format!("{}/{}", tokens_path(cx, admin), encoded(&id));
+    let changed = cx.client.call(Method::PATCH, &path, Some(&json!({"disabled": off}))).await?;
+    let (schema, word) = if off { ("token.disable", "off") } else { ("token.enable", "on") };
+    cx.out.done(schema, &changed, &format!("Token {id} is switched {word}."))
 }
 
 async fn revoke(cx: &Cx, id: &str, admin: bool) -> Result<()> {

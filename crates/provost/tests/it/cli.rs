@@ -94,6 +94,10 @@ fn story(way: &Way, tenant: &str) {
     assert_eq!(json(&["token", "list"])[0]["label"], "okta");
     let rotated = way.json(&["token", "rotate", id, "--overlap", "1h", "--tenant", tenant]);
     assert_ne!(rotated["token"], made["token"]);
+    for (word, state) in [("disable", "disabled"), ("enable", "active")] {
+        let changed = way.json(&["token", word, id, "--yes", "--tenant", tenant]);
+        assert_eq!(changed["state"], state, "{changed}");
+    }
     way.json(&["token", "revoke", id, "--yes", "--tenant", tenant]);
 
     assert_eq!(json(&["switch", "set", "users.delete=off"])["users"]["delete"], false);

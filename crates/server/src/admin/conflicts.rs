@@ -3,13 +3,15 @@
 //! Nothing is kept but dismissals: groups are read from the newest refusals of the log. One is solved by itself when the
 //! same thing was asked later and went through.
 
-use super::audited;
+use super::{audited, directory, missing};
 use crate::app::App;
-use crate::auth::Actor;
+use crate::auth::{Actor, Origin};
 use crate::error::Result;
 use crate::tenants::TenantState;
+use axum::http::Method;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::Arc;
 use store::{LogEntry, LogQuery};
 
 /// Refusals that are looked at.
@@ -40,7 +42,7 @@ fn counts(entry: &LogEntry) -> bool {
     let is_read = matches!(entry.method.as_str(), "GET" | "HEAD") || entry.path.contains("/.search");
     match code {
         "PRV-2004" | "PRV-2005" => true,
-        "PRV-2001" | "PRV-2002" | "PRV-2003" | "PRV-3002" | "PRV-1010" => false,
+        "PRV-2001" | "PRV-2002" | "PRV-2003" | "PRV-2012" | "PRV-3002" | "PRV-1010" => false,
         _ => !is_read && entry.status >= 400,
     }
 }
@@ -112,19 +114,70 @@ fn grouped(refused: &[LogEntry], later: &[LogEntry], dismissed: &HashMap<String,
     (groups, hidden)
 }
 
+/// Whether the account that is in the way can take over what was refused: a create of a user.
+pub(crate) fn can_link(conflict: &Conflict) -> bool {
+    conflict.code == scim::Code::UNIQUENESS.to_string()
+        && conflict.last.method == "POST"
+        && conflict.last.path.trim_end_matches('/') == "/Users"
+        && conflict.last.body.is_some()
+}
+
+/// The user with the login that was refused becomes what the refused create asked for, as a PUT of it would have done;
+/// answers the user's id.
+pub(crate) async fn link(
+    app: &App,
+    actor: Arc<Actor>,
+    state: &Arc<TenantState>,
+    base: &str,
+    origin: &Origin,
+    name: &str,
+) -> Result<String> {
+    let (all, _) = list(app, state).await?;
+    let found = all.into_iter().find(|conflict| conflict.name == name);
+    let conflict = found.ok_or_else(|| missing("there is no such conflict, or it was solved meanwhile"))?;
+    let body: Option<Value> = conflict.last.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+    let Some(body) = body.filter(|_| can_link(&conflict)) else {
+        let detail = "only a create of a user whose body the log kept whole can be linked";
+        return Err(scim::Error::invalid_value(detail).into());
+    };
+    let login = body.get("userName").and_then(Value::as_str).unwrap_or_default();
+    let Some(id) = directory::find_by(app, state, "User", "userName", login).await? else {
+        return Err(missing("nobody here has this userName any more; ask for the create to be sent again"));
+    };
+    let change = (Method::PUT, format!("/Users/{id}"), without_secrets(body));
+    let acted = directory::change(app, state, actor, base, origin, change).await?;
+    app.waiting().forget(state.tenant.id);
+    match directory::refusal(&acted.answer) {
+        Some(said) => Err(scim::Error::invalid_value(format!("the account cannot take it over: {said}")).into()),
+        None => Ok(id),
+    }
+}
+
+/// The log keeps no secrets: what stands in their place is not sent on.
+fn without_secrets(mut body: Value) -> Value {
+    if let Some(map) = body.as_object_mut() {
+        map.retain(|name, value| !name.eq_ignore_ascii_case("password") && value.as_str() != Some("[redacted]"));
+    }
+    body
+}
+
 /// Takes a group out of the list until the same is refused again.
 pub(crate) async fn dismiss(app: &App, actor: &Actor, state: &TenantState, name: &str, seq: i64) -> Result<()> {
     let (tenant, now) = (state.tenant.id, app.clock().now());
     let (name, label) = (name.to_owned(), actor.label.clone());
     let line = ("conflict.dismiss", format!("{}/conflict", state.tenant.name), json!({"seq": seq}));
-    audited(app, actor, line, move |w| Ok(w.dismiss(tenant, &name, seq, now, &label)?)).await
+    audited(app, actor, line, move |w| Ok(w.dismiss(tenant, &name, seq, now, &label)?)).await?;
+    app.waiting().forget(tenant);
+    Ok(())
 }
 
 /// Puts it back.
 pub(crate) async fn recall(app: &App, actor: &Actor, state: &TenantState, name: &str) -> Result<()> {
     let (tenant, name) = (state.tenant.id, name.to_owned());
     let line = ("conflict.recall", format!("{}/conflict", state.tenant.name), json!({}));
-    audited(app, actor, line, move |w| Ok(w.dismiss_undo(tenant, &name).map(|_| ())?)).await
+    audited(app, actor, line, move |w| Ok(w.dismiss_undo(tenant, &name).map(|_| ())?)).await?;
+    app.waiting().forget(tenant);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use axum::http::Method;
 use scim::{AttrPath, Filter, ResourceType};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{Change, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Position, Query, Sort, Start, View};
+use store::{
+    Change, Effort, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Position, Query, Sort, Start, View,
+};
 
 /// A resource, taken apart for showing.
 #[derive(Clone, Debug)]
@@ -88,30 +90,96 @@ pub(crate) enum Sorting {
     /// The newest first.
     #[default]
     Newest,
+    /// The oldest first.
+    Oldest,
     /// What changed last first.
     Changed,
+    /// What changed last at the end.
+    Unchanged,
     /// By login or name.
     Name,
+    /// The same backwards.
+    NameDown,
 }
 
 impl Sorting {
+    /// The words in an address, and what people call them.
+    pub(crate) const WORDS: [(&'static str, &'static str); 6] = [
+        ("", "Newest"),
+        ("oldest", "Oldest"),
+        ("changed", "Last changed"),
+        ("unchanged", "Longest unchanged"),
+        ("name", "Name, A to Z"),
+        ("-name", "Name, Z to A"),
+    ];
+    const ALL: [Self; 6] = [Self::Newest, Self::Oldest, Self::Changed, Self::Unchanged, Self::Name, Self::NameDown];
+
     /// Of this word in an address.
     pub(crate) fn parse(text: &str) -> Self {
-        match text {
-            "changed" => Self::Changed,
-            "name" => Self::Name,
-            _ => Self::Newest,
+        Self::ALL.into_iter().find(|sorting| sorting.as_str() == text).unwrap_or_default()
+    }
+
+    /// Its word in an address.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "",
+            Self::Oldest => "oldest",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Name => "name",
+            Self::NameDown => "-name",
+        }
+    }
+
+    /// By what it sorts, and whether downwards.
+    pub(crate) fn by(self) -> (By, bool) {
+        match self {
+            Self::Newest => (By::Created, true),
+            Self::Oldest => (By::Created, false),
+            Self::Changed => (By::Changed, true),
+            Self::Unchanged => (By::Changed, false),
+            Self::Name => (By::Name, false),
+            Self::NameDown => (By::Name, true),
+        }
+    }
+
+    /// Whether a list stands upwards by this, if it stands by it.
+    pub(crate) fn ascending(self, by: By) -> Option<bool> {
+        let (now, descending) = self.by();
+        (now == by).then_some(!descending)
+    }
+
+    /// The order that a heading leads to: by this the usual way round, or turned if the list stands so already.
+    pub(crate) fn next(self, by: By) -> Self {
+        match (by, self) {
+            (By::Created, Self::Newest) => Self::Oldest,
+            (By::Created, _) => Self::Newest,
+            (By::Changed, Self::Changed) => Self::Unchanged,
+            (By::Changed, _) => Self::Changed,
+            (By::Name, Self::Name) => Self::NameDown,
+            (By::Name, _) => Self::Name,
         }
     }
 
     fn path(self, rt: &ResourceType) -> (&'static str, bool) {
-        match self {
-            Self::Newest => ("meta.created", true),
-            Self::Changed => ("meta.lastModified", true),
-            Self::Name if rt.is_user() => ("userName", false),
-            Self::Name => ("displayName", false),
-        }
+        let (by, descending) = self.by();
+        let path = match by {
+            By::Created => "meta.created",
+            By::Changed => "meta.lastModified",
+            By::Name if rt.is_user() => "userName",
+            By::Name => "displayName",
+        };
+        (path, descending)
     }
+}
+
+/// What a list can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Created,
+    Changed,
+    /// Login or name.
+    Name,
 }
 
 /// A page of a list.
@@ -122,6 +190,8 @@ pub(crate) struct Listed {
     pub(crate) found: Vec<Found>,
     /// Where the next page starts, for an address.
     pub(crate) next: Option<String>,
+    /// How many were looked at, if the page ends because that was enough.
+    pub(crate) stopped_after: Option<u64>,
 }
 
 /// What to list.
@@ -135,7 +205,8 @@ pub(crate) struct Listing {
     pub(crate) want_groups: bool,
 }
 
-/// Lists resources of a type. The number of all is a kept counter, so it is told only without a filter.
+/// Lists resources of a type: a page costs about the same however many there are. How many fit is told where it is known
+/// without counting.
 pub(crate) async fn list(
     app: &App,
     state: &Arc<TenantState>,
@@ -162,12 +233,13 @@ pub(crate) async fn list(
                 want_groups: ask.want_groups,
                 base: &base,
             };
-            let page = r.search(tenant, &rt, &query)?;
+            let page = r.walk(tenant, &rt, &query, Effort::default())?;
             let found = page.views.into_iter().map(|view| Found::new(view, &base, &rt));
             Ok(Listed {
                 total: page.total,
                 found: found.collect::<store::Result<_>>()?,
                 next: page.next.map(|position| format!("{}.{}", position.rid, position.key.unwrap_or_default())),
+                stopped_after: page.stopped_after,
             })
         })
         .await

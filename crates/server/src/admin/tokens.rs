@@ -64,6 +64,8 @@ pub(crate) enum State {
     Expired,
     /// Somebody ended it.
     Revoked,
+    /// Somebody switched it off; it can be switched on again.
+    Disabled,
 }
 
 impl State {
@@ -73,6 +75,7 @@ impl State {
         match token {
             token if over(token.revoked_at) => Self::Revoked,
             token if over(token.expires_at) => Self::Expired,
+            token if over(token.disabled_at) => Self::Disabled,
             _ => Self::Active,
         }
     }
@@ -83,7 +86,13 @@ impl State {
             Self::Active => "active",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::Disabled => "disabled",
         }
+    }
+
+    /// Whether it has not ended for good.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Active | Self::Disabled)
     }
 }
 
@@ -191,8 +200,16 @@ pub(crate) async fn rotate(app: &App, actor: &Actor, tenant: &str, id: &str, ove
     let state = tenant_of(app, tenant)?;
     let now = app.clock().now();
     let old = find(app, Some(state.tenant.id), id).await?;
-    if State::of(&old, now) != State::Active {
-        return Err(scim::Error::invalid_value("the token is revoked or expired; make a new one instead").into());
+    match State::of(&old, now) {
+        State::Active => {}
+        State::Disabled => {
+            return Err(
+                scim::Error::invalid_value("the token is switched off; switch it on before it is rotated").into()
+            );
+        }
+        State::Expired | State::Revoked => {
+            return Err(scim::Error::invalid_value("the token is revoked or expired; make a new one instead").into());
+        }
     }
     let end = after(now, overlap.unwrap_or(OVERLAP_SECONDS))?;
     let end = old.expires_at.map_or(end, |at| at.min(end));
@@ -227,6 +244,37 @@ async fn revoke_of(app: &App, actor: &Actor, state: Option<&TenantState>, id: &s
     let object = object(state.map(|state| state.tenant.name.as_str()), id);
     let line = ("token.revoke", object, json!({"label": token.label}));
     audited(app, actor, line, move |w| Ok(w.token_revoke(&token.id, now)?)).await?;
+    changed(app, tenant);
+    find(app, tenant, id).await
+}
+
+/// Switches a tenant's token off, or on again.
+pub(crate) async fn disable(app: &App, actor: &Actor, tenant: &str, id: &str, off: bool) -> Result<Token> {
+    let state = tenant_of(app, tenant)?;
+    disable_of(app, actor, Some(&state), id, off).await
+}
+
+/// Switches an administrator's token off, or on again.
+pub(crate) async fn disable_admin(app: &App, actor: &Actor, id: &str, off: bool) -> Result<Token> {
+    actor.at_least(Role::Owner)?;
+    disable_of(app, actor, None, id, off).await
+}
+
+async fn disable_of(app: &App, actor: &Actor, state: Option<&TenantState>, id: &str, off: bool) -> Result<Token> {
+    let tenant = state.map(|state| state.tenant.id);
+    let (token, now) = (find(app, tenant, id).await?, app.clock().now());
+    let is_now = State::of(&token, now);
+    if !is_now.is_open() {
+        let detail = format!("the token is {}: that is for good; make a new one", is_now.as_str());
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    if off == (is_now == State::Disabled) {
+        return Ok(token);
+    }
+    let action = if off { "token.disable" } else { "token.enable" };
+    let object = object(state.map(|state| state.tenant.name.as_str()), id);
+    let line = (action, object, json!({"label": token.label}));
+    audited(app, actor, line, move |w| Ok(w.token_disable(&token.id, off.then_some(now))?)).await?;
     changed(app, tenant);
     find(app, tenant, id).await
 }

@@ -19,6 +19,12 @@ struct Rotation {
     overlap_seconds: Option<u64>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    disabled: bool,
+}
+
 pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
     let tenant = tenant_of(&app, &tenant)?.tenant.id;
     list_of(&app, Some(tenant)).await
@@ -82,6 +88,29 @@ pub(super) async fn revoke_admin(
     shown(200, &show(&token, app.clock().now()))
 }
 
+pub(super) async fn change(
+    State(app): State<App>,
+    Path((tenant, id)): Path<(String, String)>,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    tenant_of(&app, &tenant)?;
+    let off = body_of::<Wanted>(request).await?.disabled;
+    let token = tokens::disable(&app, &actor, &tenant, &id, off).await?;
+    shown(200, &show(&token, app.clock().now()))
+}
+
+pub(super) async fn change_admin(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    let off = body_of::<Wanted>(request).await?.disabled;
+    let token = tokens::disable_admin(&app, &actor, &id, off).await?;
+    shown(200, &show(&token, app.clock().now()))
+}
+
 fn show_made(app: &App, made: Made) -> ApiResult {
     let mut body = show(&made.token, app.clock().now());
     if let Some(map) = body.as_object_mut() {
@@ -104,6 +133,7 @@ fn show(token: &Token, now: i64) -> Value {
         "createdAt": rfc3339(token.created_at),
         "expiresAt": token.expires_at.map(rfc3339),
         "revokedAt": token.revoked_at.map(rfc3339),
+        "disabledAt": token.disabled_at.map(rfc3339),
         "rotatedTo": token.rotated_to,
         "lastUsedAt": token.last_used_at.map(rfc3339),
         "lastUsedFrom": token.last_used_from,

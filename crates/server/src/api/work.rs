@@ -56,6 +56,26 @@ pub(super) async fn dismiss(
     shown(200, &json!({"dismissed": wanted.name}))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Linking {
+    name: String,
+}
+
+pub(super) async fn link_conflict(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    let state = tenant_of(&app, &tenant)?;
+    let wanted: Linking = body_of(request).await?;
+    let base = app.base_url(&state, &axum::http::HeaderMap::new())?;
+    let origin = Origin { address: actor.address.clone(), agent: String::new() };
+    let id = conflicts::link(&app, actor, &state, &base, &origin, &wanted.name).await?;
+    shown(200, &json!({"linked": wanted.name, "id": id}))
+}
+
 fn show_job(job: &Job) -> Value {
     json!({
         "id": job.id,
@@ -193,6 +213,18 @@ pub(super) async fn counts(State(app): State<App>, Path(tenant): Path<String>, R
         })
     };
     listed(counts.iter().map(show).collect(), None)
+}
+
+/// `?seq`: a report for whoever helps, about one entry of the log if it is named.
+pub(super) async fn report(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    Extension(actor): Extension<Arc<Actor>>,
+    RawQuery(raw): RawQuery,
+) -> ApiResult {
+    let state = tenant_of(&app, &tenant)?;
+    let seq = admin::log::number(&raw.unwrap_or_default(), "seq");
+    shown(200, &admin::report::report(&app, &actor, &state, seq).await?)
 }
 
 pub(super) async fn rehearse(

@@ -1,6 +1,7 @@
 //! Who sits at the console: the session behind every page, the token behind every form.
 
 use super::fault::{self, Fault, Shown};
+use crate::admin::waiting::{self, Waiting};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::Error;
@@ -47,6 +48,8 @@ pub(crate) struct Desk {
     pub(crate) origin: Origin,
     /// What the page before has to say, once.
     pub(crate) flash: Option<Flash>,
+    /// The numbers beside the entries of the navigation.
+    pub(crate) waiting: Waiting,
 }
 
 impl Desk {
@@ -69,6 +72,7 @@ impl Desk {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             origin,
             flash: session::cookie(headers, FLASH).and_then(|text| Flash::read(app, text)),
+            waiting: Waiting::default(),
         })
     }
 
@@ -242,6 +246,10 @@ pub(crate) async fn enter(State(app): State<App>, request: Request, next: Next) 
         Ok(cx) => cx,
         Err(error) => return Fault::from(error).into_response(),
     };
+    let cx = match counted(cx, &parts.method).await {
+        Ok(cx) => cx,
+        Err(error) => return Fault::from(error).into_response(),
+    };
     let request = match admitted(&cx, parts, body).await {
         Ok(mut request) => {
             request.extensions_mut().insert(cx.clone());
@@ -259,6 +267,14 @@ pub(crate) async fn enter(State(app): State<App>, request: Request, next: Next) 
         });
     }
     response
+}
+
+/// With the numbers of the navigation, which only whole pages have.
+async fn counted(cx: Desk, method: &Method) -> Result<Desk, Error> {
+    if cx.is_htmx || method != Method::GET {
+        return Ok(cx);
+    }
+    Ok(Desk { waiting: waiting::of(&cx.app, &cx.tenant).await?, ..cx })
 }
 
 /// Who reads a page that is open to everybody, if they are signed in.

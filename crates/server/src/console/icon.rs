@@ -29,6 +29,7 @@ pub(crate) enum Icon {
     Sun,
     Person,
     Out,
+    Up,
     Down,
     Next,
     Plus,
@@ -86,6 +87,7 @@ impl Icon {
             Self::Out => {
                 r#"<path d="M11.5 3.5H5A1.5 1.5 0 0 0 3.5 5v10A1.5 1.5 0 0 0 5 16.5h6.5M8.5 10h8.5M14 7l3 3-3 3"/>"#
             }
+            Self::Up => r#"<path d="M5 12.5l5-5 5 5"/>"#,
             Self::Down => r#"<path d="M5 8l5 5 5-5"/>"#,
             Self::Next => r#"<path d="M8 5l5 5-5 5"/>"#,
             Self::Plus => r#"<path d="M10 4v12M4 10h12"/>"#,

@@ -27,6 +27,7 @@ pub(super) fn router() -> Router<App> {
         .route(OPERATORS, get(list).post(invite))
         .route("/app/settings/operators/{id}", get(one).post(change))
         .route(KEYS, get(keys).post(make_key))
+        .route("/app/settings/keys/{id}/switch", post(switch_key))
         .route("/app/settings/keys/{id}/revoke", post(revoke_key))
 }
 
@@ -268,7 +269,12 @@ fn key_row(cx: &Desk, token: &Token) -> Row {
             html! { @match token.last_used_at { Some(at) => (parts::when(at, cx.now)), None => "never" } },
             html! { @match token.expires_at { Some(at) => (parts::when(at, cx.now)), None => "never" } },
             html! {
-                @if state == tokens::State::Active && cx.operator.role == Role::Owner {
+                @if state.is_open() && cx.operator.role == Role::Owner {
+                    @let is_off = state == tokens::State::Disabled;
+                    (parts::form(cx, &format!("{KEYS}/{}/switch", token.id), html! {
+                        input type="hidden" name="off" value=(!is_off);
+                        button .small.quiet type="submit" { @if is_off { "Switch on" } @else { "Switch off" } }
+                    }))
                     (parts::confirm(cx, &format!("{KEYS}/{}/revoke", token.id), "Revoke",
                         html! { p { "Whatever uses it is refused from now on." } }, None, html! {}))
                 }
@@ -307,6 +313,17 @@ async fn make_key(cx: Desk, Form(form): Form<NewKey>) -> Shown {
             Ok(response)
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Switched {
+    off: bool,
+}
+
+async fn switch_key(cx: Desk, Path(id): Path<String>, Form(asked): Form<Switched>) -> Shown {
+    let token = tokens::disable_admin(&cx.app, &cx.actor(), &id, asked.off).await?;
+    let word = if asked.off { "off" } else { "on" };
+    cx.done(KEYS, Flash::good(format!("{} is switched {word}.", token.label)))
 }
 
 async fn revoke_key(cx: Desk, Path(id): Path<String>) -> Shown {

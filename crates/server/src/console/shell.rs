@@ -24,6 +24,7 @@ pub(crate) enum Nav {
     Fields,
     Log,
     Conflicts,
+    Jobs,
     Settings,
     /// The operator's own page: in the menu on top, not in the navigation.
     Account,
@@ -32,7 +33,7 @@ pub(crate) enum Nav {
 }
 
 impl Nav {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Setup,
         Self::Overview,
         Self::Scim,
@@ -42,6 +43,7 @@ impl Nav {
         Self::Fields,
         Self::Log,
         Self::Conflicts,
+        Self::Jobs,
         Self::Settings,
     ];
 
@@ -56,6 +58,7 @@ impl Nav {
             Self::Fields => ("/app/fields", "Custom fields", Icon::Fields),
             Self::Log => ("/app/log", "Provisioning log", Icon::Log),
             Self::Conflicts => ("/app/conflicts", "Conflicts", Icon::Conflicts),
+            Self::Jobs => ("/app/jobs", "Jobs", Icon::Clock),
             Self::Settings => ("/app/settings", "Settings", Icon::Settings),
             Self::Account => ("/account", "Account", Icon::Person),
             Self::None => ("/app", "", Icon::Dot),
@@ -222,7 +225,7 @@ fn sidebar(cx: &Desk, current: Nav) -> Markup {
                                 @let (href, word, icon) = nav.entry();
                                 li {
                                     a href=(href) aria-current=[(nav == current).then_some("page")] data-go=(key(nav)) {
-                                        (icon.svg()) span { (word) }
+                                        (icon.svg()) span { (word) } (waits(cx, nav))
                                     }
                                 }
                             }
@@ -232,6 +235,16 @@ fn sidebar(cx: &Desk, current: Nav) -> Markup {
             }
         }
     }
+}
+
+/// How much waits there for somebody.
+fn waits(cx: &Desk, nav: Nav) -> Markup {
+    let (number, what) = match nav {
+        Nav::Conflicts => (cx.waiting.conflicts, "to solve"),
+        Nav::Jobs => (cx.waiting.jobs, "failed in part lately"),
+        _ => (0, ""),
+    };
+    html! { @if number > 0 { span .waits { (parts::count(number as u64)) span .unseen { " " (what) } } } }
 }
 
 /// The letter behind `g` that leads there.
@@ -246,6 +259,7 @@ fn key(nav: Nav) -> &'static str {
         Nav::Fields => "f",
         Nav::Log => "l",
         Nav::Conflicts => "c",
+        Nav::Jobs => "j",
         Nav::Settings => "e",
         Nav::Account | Nav::None => "",
     }
@@ -321,8 +335,8 @@ fn shortcuts() -> Markup {
     let keys = [
         ("/", "Search"),
         (
-            "g then o, s, i, u, g, f, l, c, e",
-            "Go to overview, SCIM, sign-in, users, groups, fields, log, conflicts, settings",
+            "g then o, s, i, u, g, f, l, c, j, e",
+            "Go to overview, SCIM, sign-in, users, groups, fields, log, conflicts, jobs, settings",
         ),
         ("j and k", "Next and previous row"),
         ("Enter", "Open the row"),

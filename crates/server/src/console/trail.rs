@@ -53,7 +53,7 @@ async fn trail(cx: Desk) -> Shown {
             (parts::card("", parts::empty(super::Icon::Shield, "Nothing here", html! { "No change fits." }, None)))
         } @else {
             (parts::table(&table))
-            (parts::pager(first.as_deref(), last.as_deref(), rows.len(), None))
+            (parts::pager(first.as_deref(), last.as_deref(), rows.len(), None, None))
         }
     };
     let purpose = "Everything that was changed here, by whom, from where. Rows are never changed; each holds the hash of the one before.";

@@ -40,12 +40,23 @@ async fn a_token_is_made_shown_once_rotated_and_revoked() {
     }
     let guide = owner.get(&format!("/app/scim/tokens/{id}")).await;
     assert!(guide.text.contains("Rotation") && guide.text.contains("being replaced"), "{}", guide.text);
+    let switch = |off| [("off", off)];
+    let off = owner.post(&format!("/app/scim/tokens/{id}/switch"), &switch("true")).await;
+    assert_eq!(off.status, 303);
+    let refused = desk.with(&first, "GET", "/scim/v2/Users", Value::Null).await;
+    assert_eq!((refused.status, refused.body["scimType"].clone()), (401, Value::Null));
+    assert!(refused.text.contains("PRV-2012") && refused.text.contains("switched off"), "{}", refused.text);
+    assert!(owner.get("/app/scim/tokens").await.text.contains("switched off"));
+    owner.post(&format!("/app/scim/tokens/{id}/switch"), &switch("false")).await;
+    assert_eq!(desk.with(&first, "GET", "/scim/v2/Users", Value::Null).await.status, 200);
     let revoked = owner.post(&format!("/app/scim/tokens/{id}/revoke"), &[]).await;
     assert_eq!((revoked.status, revoked.location()), (303, "/app/scim/tokens"));
     assert!(owner.get("/app/scim/tokens").await.text.contains("Token “Okta” revoked"), "the page says it once");
     assert!(!owner.get("/app/scim/tokens").await.text.contains("Token “Okta” revoked"), "and not again");
     assert_eq!(desk.with(&first, "GET", "/scim/v2/Users", Value::Null).await.status, 401);
     assert_eq!(desk.with(&second, "GET", "/scim/v2/Users", Value::Null).await.status, 200);
+    let again = owner.post(&format!("/app/scim/tokens/{id}/switch"), &switch("false")).await;
+    assert_eq!(again.status, 400, "what is revoked stays so");
 }
 
 #[tokio::test]

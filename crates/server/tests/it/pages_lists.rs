@@ -39,7 +39,7 @@ async fn every_user_is_on_exactly_one_page_in_every_order() {
     let desk = Desk::new();
     let ids = people(&desk, 120).await;
     let mut owner = Browser::owner(&desk).await;
-    for order in ["", "changed", "name"] {
+    for order in ["", "oldest", "changed", "unchanged", "name", "-name"] {
         let mut path = format!("/app/users?order={order}");
         let (mut seen, mut pages) = (Vec::new(), 0);
         loop {
@@ -53,9 +53,31 @@ async fn every_user_is_on_exactly_one_page_in_every_order() {
             }
         }
         assert_eq!((pages, seen.len()), (3, 120), "{order}");
-        let expected: Vec<String> = if order == "name" { ids.clone() } else { ids.iter().rev().cloned().collect() };
+        let is_upwards = matches!(order, "oldest" | "unchanged" | "name");
+        let expected: Vec<String> = if is_upwards { ids.clone() } else { ids.iter().rev().cloned().collect() };
         assert_eq!(seen, expected, "{order}");
     }
+}
+
+#[tokio::test]
+async fn columns_and_order_live_in_the_address() {
+    let desk = Desk::new();
+    people(&desk, 3).await;
+    let mut owner = Browser::owner(&desk).await;
+    let headings = |html: &str| {
+        let head = html.split("<thead>").nth(1).unwrap().split("</thead>").next().unwrap().to_owned();
+        head.split("<th ").skip(1).map(|th| th.split_once('>').unwrap().1.replace("</th>", "")).collect::<Vec<_>>()
+    };
+    let usual = owner.get("/app/users").await;
+    assert!(headings(&usual.text).iter().any(|th| th == "Manager"), "{:?}", headings(&usual.text));
+    let chosen = owner.get("/app/users?col=email&col=created&order=oldest&q=person").await;
+    let have = headings(&chosen.text);
+    assert_eq!(have.len(), 3, "{have:?}");
+    assert_eq!(have[1], "E-mail");
+    assert!(chosen.text.contains("aria-sort=\"ascending\""), "{have:?}");
+    // The heading turns the order round and keeps everything else, and so does the form of the filters.
+    assert!(have[2].contains("/app/users?q=person&amp;col=email&amp;col=created"), "{have:?}");
+    assert!(chosen.text.contains("type=\"hidden\" name=\"col\" value=\"created\""));
 }
 
 #[tokio::test]
@@ -146,10 +168,7 @@ async fn the_log_is_filtered_exported_and_told_apart() {
     for told in ["bea (not found)", "409 PRV-1007", "title", "Okta"] {
         assert!(all.text.contains(told), "{told}");
     }
-    assert!(
-        owner.get("/app/log/rows?result=failed").await.text.starts_with("<div class=\"scroll\""),
-        "a part, no page"
-    );
+    assert!(owner.get("/app/log/rows?result=failed").await.text.starts_with("<div class=\"scroll"), "a part, no page");
     let export = owner.get("/app/log/export?format=ndjson&op=writes").await;
     let lines: Vec<Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 3);
@@ -201,6 +220,37 @@ async fn a_rehearsal_shows_what_would_happen_and_changes_nothing() {
     assert!(shown.text.contains("something else would happen") && shown.text.contains("PRV-2005"), "{}", shown.text);
     let api = desk.local("POST", &format!("/api/v1/tenants/default/log/{first}/rehearsal"), Value::Null).await;
     assert_eq!((api.status, &api.body["status"]), (200, &json!(403)));
+}
+
+#[tokio::test]
+async fn a_conflict_is_linked_counted_and_reported_without_anybodys_data() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let old = json!({"userName": "cleo@example.com", "externalId": "old"});
+    let id = desk.with(&token, "POST", "/scim/v2/Users", old).await.body["id"].as_str().unwrap().to_owned();
+    let workers = server::start_workers(&desk.app);
+    let new = json!({"userName": "cleo@example.com", "externalId": "new", "title": "Engineer"});
+    assert_eq!(desk.with(&token, "POST", "/scim/v2/Users", new).await.status, 409);
+    workers.stop().await;
+    desk.clock.advance(6 * SECOND);
+    let page = owner.get("/app/conflicts").await;
+    assert!(page.text.contains("class=\"waits\">1<"), "the navigation counts it: {}", page.text);
+    assert!(page.text.contains("Link existing") && page.text.contains("Ask to resend"), "{}", page.text);
+    let report = owner.get("/app/report.json").await.text;
+    assert!(report.contains("PRV-1007") && report.contains("userName") && !report.contains("cleo"), "{report}");
+    let listed = desk.local("GET", "/api/v1/tenants/default/conflicts", Value::Null).await;
+    let name = listed.body["data"][0]["name"].as_str().unwrap().to_owned();
+    let linked = owner.post("/app/conflicts/link", &[("name", &name)]).await;
+    assert_eq!((linked.status, linked.location()), (303, format!("/app/users/{id}").as_str()));
+    let user = desk.with(&token, "GET", &format!("/scim/v2/Users/{id}"), Value::Null).await.body;
+    assert_eq!((&user["externalId"], &user["title"]), (&json!("new"), &json!("Engineer")));
+    let page = owner.get("/app/conflicts").await;
+    assert!(page.text.contains("Nothing to solve") && !page.text.contains("class=\"waits\""), "{}", page.text);
+    let gone = desk.local("POST", "/api/v1/tenants/default/conflicts/link", json!({"name": name})).await;
+    assert_eq!(gone.status, 404);
+    let chains = owner.get("/app/log?show=chains").await;
+    assert!(chains.text.contains("Requests that belong together"), "{}", chains.text);
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ fn token(id: &str, tenant: Option<TenantId>, hash: u8) -> Token {
         created_at: 1,
         expires_at: None,
         revoked_at: None,
+        disabled_at: None,
         rotated_to: None,
         last_used_at: None,
         last_used_from: None,

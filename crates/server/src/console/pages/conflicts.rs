@@ -2,11 +2,12 @@
 
 use crate::admin::conflicts::{self, Conflict};
 use crate::admin::directory;
-use crate::console::parts::{Tone, badge, count, empty, form, link, status, visible, when};
-use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, sentence};
+use crate::console::parts::{Tone, badge, confirm, copy_button, count, empty, form, link, status, visible, when};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, remedy, sentence};
 use maud::{Markup, html};
 use scim::code::CATALOGUE;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// `GET /app/conflicts`.
 pub(super) async fn list(cx: Desk) -> Shown {
@@ -32,6 +33,7 @@ async fn item(cx: &Desk, conflict: &Conflict) -> Result<Markup, Fault> {
     let existing = existing(cx, conflict).await?;
     let subject = named(cx, conflict).await;
     let detail = conflict.detail.strip_suffix(&format!(" ({})", conflict.code)).unwrap_or(&conflict.detail);
+    let detail = remedy::detail(detail);
     Ok(html! {
         li .card data-row {
             header {
@@ -45,18 +47,19 @@ async fn item(cx: &Desk, conflict: &Conflict) -> Result<Markup, Fault> {
                 " · last " (when(conflict.last.at, cx.now))
                 @if !conflict.last.actor.is_empty() { " · by " (conflict.last.actor) }
             }
-            @if let Some(entry) = entry { p { strong { "What to do: " } (entry.fix) } }
+            @if let Some(entry) = entry { p { strong { "What to do: " } (remedy::words(&conflict.code, entry.fix)) } }
             @if let Some((href, name)) = &existing {
                 p { (badge(Tone::Info, "Already here")) " " a href=(href) { (name) }
-                    " has this value. Rename or delete one of the two, or let a create take the account over: "
+                    " has this value. Link the two, rename or delete one of them, or let every create take accounts over: "
                     a href="/app/scim#rules" { "matching" } "." }
             }
             div .actions {
                 (link(&format!("/app/log/{}", conflict.last.seq), "Open the request", false))
-                @if conflict.code == "PRV-2005" { (link("/app/scim#operations", "Operation switches", false)) }
-                @if conflict.code == "PRV-2004" { (link("/app/scim/tokens", "Tokens", false)) }
+                @if let Some((word, href)) = remedy::of(&conflict.code).filter(|(_, href)| *href != "/app/conflicts") { (link(href, word, false)) }
                 a .button.quiet href={ "/docs/errors/" (conflict.code) } { "About " (conflict.code) }
                 @if cx.may_change() {
+                    @if existing.is_some() && conflicts::can_link(conflict) { (linking(cx, conflict)) }
+                    (asking(cx, conflict, &subject))
                     (form(cx, "/app/conflicts/dismiss", html! {
                         input type="hidden" name="name" value=(conflict.name);
                         input type="hidden" name="seq" value=(conflict.last.seq);
@@ -66,6 +69,42 @@ async fn item(cx: &Desk, conflict: &Conflict) -> Result<Markup, Fault> {
             }
         }
     })
+}
+
+/// What was refused becomes the state of the account that is there.
+fn linking(cx: &Desk, conflict: &Conflict) -> Markup {
+    let what = html! {
+        p { "The account that is there takes over what was refused: its external id, and every value that the request held. From then on the identity provider finds it." }
+        p { "Its id, groups and history stay." }
+    };
+    let name = html! { input type="hidden" name="name" value=(conflict.name); };
+    confirm(cx, "/app/conflicts/link", "Link existing", what, None, name)
+}
+
+/// Nothing here can make the other side send something: the words for whoever can.
+fn asking(cx: &Desk, conflict: &Conflict, subject: &str) -> Markup {
+    let words =
+        format!("Please provision {subject} again: it was refused with {} and should go through now.", conflict.code);
+    html! {
+        details .confirm {
+            summary .button { "Ask to resend" }
+            div .confirm-body {
+                p { "An identity provider sends again when somebody there asks it to." }
+                ul .list {
+                    li { strong { "Okta: " } "Dashboard, Tasks, choose the failed task, Retry selected." }
+                    li { strong { "Entra: " } "the application, Provisioning, Provision on demand." }
+                }
+                p { "To pass on:" }
+                p .label { (words) }
+                (copy_button("what to pass on", &words))
+                (form(cx, "/app/conflicts/dismiss", html! {
+                    input type="hidden" name="name" value=(conflict.name);
+                    input type="hidden" name="seq" value=(conflict.last.seq);
+                    button type="submit" { "I asked: hide it until it is refused again" }
+                }))
+            }
+        }
+    }
 }
 
 /// Whom a refusal is about: a request that names nobody names them by the id in its address.
@@ -109,6 +148,18 @@ pub(super) struct Which {
 pub(super) async fn dismiss(cx: Desk, Form(which): Form<Which>) -> Shown {
     conflicts::dismiss(&cx.app, &cx.actor(), &cx.tenant, &which.name, which.seq).await?;
     cx.done("/app/conflicts", Flash::good("Dismissed").undo("/app/conflicts/recall", &[("name", &which.name)]))
+}
+
+/// `POST /app/conflicts/link`.
+pub(super) async fn link_existing(cx: Desk, Form(which): Form<Which>) -> Shown {
+    let actor = Arc::new(cx.actor());
+    match conflicts::link(&cx.app, actor, &cx.tenant, &cx.endpoint, &cx.origin, &which.name).await {
+        Ok(id) => cx.done(&format!("/app/users/{id}"), Flash::good("Linked: the account has what was refused")),
+        Err(error) if error.to_scim("").status < 500 => {
+            cx.done("/app/conflicts", Flash::bad(sentence(&error.to_scim("").detail)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `POST /app/conflicts/recall`.

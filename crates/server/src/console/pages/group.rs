@@ -82,7 +82,7 @@ pub(super) async fn members(cx: Desk, Path(id): Path<String>) -> Shown {
             (empty(Icon::Users, "Nobody is in this group", html! { "Members who are not provisioned yet are left out of a push: assign them to the application first." }, None))
         } @else {
             (table(&Table { caption: "Members", columns, rows, body_id: None }))
-            (pager(first, next.as_deref(), members.len(), Some(found.member_count)))
+            (pager(first, next.as_deref(), members.len(), Some(found.member_count), None))
         }
         @if may { (changes(&cx, &found, &here)) }
     };

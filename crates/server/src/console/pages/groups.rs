@@ -1,9 +1,9 @@
 //! A8, groups.
 
-use crate::admin::directory::{self, Found, Listing, Sorting};
+use crate::admin::directory::{self, By, Found, Listing, Sorting};
 use crate::console::parts::{
-    Column, Facet, Field, Row, Table, Tone, badge, card, count, empty, facets, field, form, link, note, pager, table,
-    when,
+    Column, Facet, Field, Order, Row, Table, Tone, Turn, badge, card, count, empty, facets, field, form, link, note,
+    pager, table, when,
 };
 use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, page};
 use crate::query;
@@ -15,13 +15,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const ROWS: u64 = 50;
-
-const COLUMNS: [Column; 4] = [
-    Column::new("Name"),
-    Column::new("Members").number(),
-    Column::new("Source").minor(),
-    Column::new("Changed").minor(),
-];
 
 fn to_filter(text: &str, source: &str) -> scim::Result<Option<Filter>> {
     let quoted = Value::from(text).to_string();
@@ -53,15 +46,28 @@ pub(super) async fn list(cx: Desk) -> Shown {
         query::address("/app/groups", &[("q", &text), ("source", &source), ("order", &order), ("after", after)])
     };
     let choices = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let now = Sorting::parse(&order);
+    let turn = |by: By| {
+        let to = now.next(by).as_str();
+        let href = query::address("/app/groups", &[("q", &text), ("source", &source), ("order", to)]);
+        Turn { href, ascending: now.ascending(by) }
+    };
+    let (by_name, by_change) = (turn(By::Name), turn(By::Changed));
+    let columns = [
+        Column { order: Some(Order::of(&by_name)), ..Column::new("Name") },
+        Column::new("Members").number(),
+        Column::new("Source").minor(),
+        Column { order: Some(Order::of(&by_change)), ..Column::new("Changed").minor() },
+    ];
     let is_filtered = !(text.is_empty() && source.is_empty() && after.is_empty());
     let body = html! {
         (facets("/app/groups", Some(("q", &text)), &[
-            Facet { name: "order", label: "Order", value: &order, choices: choices(&[("", "Newest"), ("changed", "Last changed"), ("name", "Name")]) },
+            Facet { name: "order", label: "Order", value: &order, choices: choices(&Sorting::WORDS) },
         ]))
-        @if listed.found.is_empty() { (none(&cx, is_filtered)) }
+        @if listed.found.is_empty() { (none(&cx, is_filtered, listed.next.as_deref().filter(|_| listed.stopped_after.is_some()).map(address))) }
         @else {
-            (table(&Table { caption: "Groups", columns: &COLUMNS, rows: listed.found.iter().map(|found| row(found, cx.now)).collect(), body_id: None }))
-            (pager((!after.is_empty()).then(|| address("")).as_deref(), listed.next.as_deref().map(address).as_deref(), listed.found.len(), listed.total))
+            (table(&Table { caption: "Groups", columns: &columns, rows: listed.found.iter().map(|found| row(found, cx.now)).collect(), body_id: None }))
+            (pager((!after.is_empty()).then(|| address("")).as_deref(), listed.next.as_deref().map(address).as_deref(), listed.found.len(), listed.total, listed.stopped_after))
         }
     };
     let action = html! { @if cx.may_change() { a .button href="/app/groups/new" { (Icon::Plus.svg()) "New group" } } };
@@ -88,7 +94,11 @@ pub(super) fn origin(found: &Found) -> Markup {
     html! { @if external.is_empty() { span .quiet { "no external id" } } @else { (badge(Tone::Info, "Identity provider")) } }
 }
 
-fn none(cx: &Desk, is_filtered: bool) -> Markup {
+fn none(cx: &Desk, is_filtered: bool, further: Option<String>) -> Markup {
+    if let Some(further) = further {
+        let text = html! { "The list goes on: what fits may stand behind those that were looked at." };
+        return empty(Icon::Search, "No group fits so far", text, Some(link(&further, "Look further", true)));
+    }
     if is_filtered {
         let text = html! { "A search looks for the beginnings of names." };
         return empty(Icon::Search, "No group fits", text, Some(link("/app/groups", "Show all groups", false)));

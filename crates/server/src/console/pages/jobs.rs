@@ -36,11 +36,7 @@ pub(super) async fn list(cx: Desk) -> Shown {
         @if all.is_empty() { (empty(Icon::Clock, "No jobs", html! { "Work on many users at once becomes a job: choose them in the list of users." }, Some(link("/app/users", "Users", false)))) }
         @else { (table(&Table { caption: "Jobs, newest first", columns: &COLUMNS, rows: rows.collect(), body_id: None })) }
     };
-    Ok(page(
-        &cx,
-        Page::new("Jobs", Nav::Users).under("Users", "/app/users").purpose("Long work, and what became of it."),
-        body,
-    ))
+    Ok(page(&cx, Page::new("Jobs", Nav::Jobs).purpose("Long work, and what became of it."), body))
 }
 
 /// A job whose parts went wrong is never shown as if it went well.
@@ -64,9 +60,7 @@ pub(super) async fn show(cx: Desk, Path(id): Path<i64>) -> Shown {
             p .hint { "What was done stays done. You can leave this page: the job goes on, also after a restart of the server." }
         }
     };
-    let about = Page::new(format!("{} #{}", job.label, job.id), Nav::Users)
-        .under("Users", "/app/users")
-        .under("Jobs", "/app/jobs");
+    let about = Page::new(format!("{} #{}", job.label, job.id), Nav::Jobs).under("Jobs", "/app/jobs");
     Ok(page(&cx, about, body))
 }
 

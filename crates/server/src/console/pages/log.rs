@@ -1,5 +1,7 @@
 //! A11, the provisioning log: what arrives, live, with filters that live in the address.
 
+mod chains;
+
 use crate::admin;
 use crate::app::App;
 use crate::console::chart::{self, Chart};
@@ -20,6 +22,8 @@ use tokio::sync::mpsc;
 
 /// Rows of a page.
 const ROWS: u32 = 50;
+/// Entries that a page of chains is made of.
+const CHAINED_ROWS: u32 = 150;
 /// Entries that are read at once for an export.
 const EXPORT_ROWS: u32 = 500;
 
@@ -47,6 +51,8 @@ struct Asked {
     until: String,
     before: String,
     paused: bool,
+    /// By what belongs together, instead of one by one.
+    chained: bool,
 }
 
 impl Asked {
@@ -64,6 +70,7 @@ impl Asked {
             until: get("until"),
             before: get("before"),
             paused: !get("paused").is_empty(),
+            chained: get("show") == "chains",
         }
     }
 
@@ -80,6 +87,7 @@ impl Asked {
             ("until", &self.until),
             ("before", before),
             ("paused", if paused { "1" } else { "" }),
+            ("show", if self.chained { "chains" } else { "" }),
         ];
         query::address(path, &parameters)
     }
@@ -117,15 +125,16 @@ impl Asked {
     }
 
     fn is_filtered(&self) -> bool {
-        !self.address("", "", false).is_empty()
+        !Self { chained: false, ..self.clone() }.address("", "", false).is_empty()
     }
 }
 
 /// Rows and where they go on.
 async fn rows(cx: &Desk, asked: &Asked) -> Result<(Vec<LogEntry>, Option<i64>), crate::error::Error> {
-    let mut entries = admin::log::list(&cx.app, cx.tenant.tenant.id, asked.query(ROWS + 1)).await?;
-    let more = entries.len() > ROWS as usize;
-    entries.truncate(ROWS as usize);
+    let rows = if asked.chained { CHAINED_ROWS } else { ROWS };
+    let mut entries = admin::log::list(&cx.app, cx.tenant.tenant.id, asked.query(rows + 1)).await?;
+    let more = entries.len() > rows as usize;
+    entries.truncate(rows as usize);
     let next = entries.last().filter(|_| more).map(|last| last.seq);
     Ok((entries, next))
 }
@@ -218,6 +227,12 @@ fn filters(asked: &Asked, cx: &Desk, mut tokens: Vec<String>) -> Markup {
         },
         Facet { name: "type", label: "Resource", value: &asked.kind, choices: named("All", types) },
         Facet { name: "token", label: "Token", value: &asked.actor, choices: named("All", tokens) },
+        Facet {
+            name: "show",
+            label: "Show",
+            value: if asked.chained { "chains" } else { "" },
+            choices: pairs(&[("", "Each request"), ("chains", "What belongs together")]),
+        },
     ];
     let narrowed =
         [("Resource", &asked.resource), ("Code", &asked.code), ("Since", &asked.since), ("Until", &asked.until)];
@@ -242,13 +257,20 @@ fn listing(cx: &Desk, asked: &Asked, entries: &[LogEntry], next: Option<i64>) ->
     let more = next.map(|seq| asked.address("/app/log", &seq.to_string(), false));
     let first = (!asked.before.is_empty()).then(|| asked.address("/app/log", "", false));
     html! {
-        (parts::table(&Table {
+        @if asked.chained {
+            (parts::table(&Table {
+                caption: "Requests that belong together, newest first",
+                columns: &chains::COLUMNS,
+                rows: chains::chains(entries).iter().filter_map(|chain| chain.row(cx.now)).collect(),
+                body_id: None,
+            }))
+        } @else { (parts::table(&Table {
             caption: "Requests, newest first",
             columns: &COLUMNS,
             rows: entries.iter().map(|entry| row(entry, cx.now)).collect(),
             body_id: None,
-        }))
-        (pager(first.as_deref(), more.as_deref(), entries.len(), None))
+        })) }
+        (pager(first.as_deref(), more.as_deref(), entries.len(), None, None))
         p .exports {
             "Export what is filtered: "
             a href=(query_and(&asked.address("/app/log/export", "", false), "format=ndjson")) download { "NDJSON" }

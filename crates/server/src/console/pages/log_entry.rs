@@ -5,9 +5,11 @@ use crate::admin;
 use crate::console::parts::{
     self, Tone, badge, card, card_with, code, definitions, form, json, link, ms, note, status, time, visible,
 };
-use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page, sentence};
+use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page, remedy, sentence};
 use crate::scim::Acted;
+use axum::body::Body;
 use axum::extract::Path;
+use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use scim::code::CATALOGUE;
 use serde_json::Value;
@@ -81,6 +83,18 @@ async fn whole(cx: &Desk, entry: &LogEntry, replayed: Option<&Acted>) -> Shown {
     Ok(page(cx, about, body))
 }
 
+/// `GET /app/report.json?seq=…`: a file for whoever helps.
+pub(super) async fn report(cx: Desk) -> Shown {
+    let seq = cx.asked("seq").and_then(|text| text.parse().ok());
+    let report = admin::report::report(&cx.app, &cx.actor(), &cx.tenant, seq).await?;
+    let text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let name = HeaderValue::from_static("attachment; filename=\"provost-report.json\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    Ok(response)
+}
+
 fn steps_between(around: &Around) -> Markup {
     html! {
         nav .between aria-label="Errors around this one" {
@@ -95,18 +109,19 @@ fn trouble(entry: &LogEntry) -> Markup {
     let known = CATALOGUE.iter().find(|known| known.code.to_string() == code);
     let answer: Value = entry.answer.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let detail = answer.get("detail").and_then(Value::as_str).unwrap_or_default();
-    let detail = detail.strip_suffix(&format!(" ({code})")).unwrap_or(detail);
+    let detail = remedy::detail(detail.strip_suffix(&format!(" ({code})")).unwrap_or(detail));
     note(
         Tone::Bad,
         known.map_or("This was refused", |known| known.title),
         html! {
             @if !detail.is_empty() { p { (visible(&sentence(detail))) } }
             @if let Some(known) = known {
-                p { strong { "What to do: " } (known.fix) }
-                p { a href={ "/docs/errors/" (code) } { "About " (code) } }
+                p { strong { "What to do: " } (remedy::words(code, known.fix)) }
+                div .actions {
+                    @if let Some((word, href)) = remedy::of(code) { (link(href, word, false)) }
+                    a .button.quiet href={ "/docs/errors/" (code) } { "About " (code) }
+                }
             }
-            @if code == "PRV-2005" { p { (link("/app/scim#operations", "Look at the operation switches", false)) } }
-            @if code == "PRV-1007" { p { a href="/app/conflicts" { "Open conflicts" } } }
         },
     )
 }
@@ -267,6 +282,10 @@ fn again(cx: &Desk, entry: &LogEntry) -> Markup {
                 })),
                 None => p .quiet { "A rehearsal needs the role admin." },
             }
+            div .actions {
+                a .button href={ "/app/report.json?seq=" (entry.seq) } download { "Report for support" }
+            }
+            p .hint { "This request and what its token asked just before, without anybody's data: every value is replaced by its length." }
             p { "This entry as JSON: " code { "provost log show " (entry.seq) " --tenant " (cx.tenant.tenant.name) " --json" } }
         },
     )

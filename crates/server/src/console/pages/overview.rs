@@ -18,7 +18,7 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 /// Deactivated users are counted up to here.
-const COUNTED_MAX: u32 = 100_000;
+const COUNTED_MAX: u32 = 10_000;
 
 /// A span to look at, and the stretches that its charts have; 60 at the most.
 struct Range {
@@ -149,9 +149,14 @@ fn tiles(now: &Now, whole: &LogCount, range: &Range) -> Markup {
     let failed = whole.refused + whole.broken;
     let half = whole.quantile(0.5).map(|us| ms(us.cast_signed()));
     let slow = whole.quantile(0.95).map(|us| ms(us.cast_signed()));
-    let active = count(now.users.saturating_sub(now.inactive));
-    let inactive =
-        if now.inactive >= u64::from(COUNTED_MAX) { "more than 100 000".into() } else { count(now.inactive) };
+    // Counting stops somewhere: then the tile tells the number of all, which is kept.
+    let is_exact = now.inactive < u64::from(COUNTED_MAX);
+    let (people, word) = if is_exact {
+        (count(now.users.saturating_sub(now.inactive)), "Active people")
+    } else {
+        (count(now.users), "People")
+    };
+    let inactive = if is_exact { count(now.inactive) } else { format!("more than {}", count(now.inactive)) };
     html! {
         div .tiles {
             (tile(&count(whole.total()), "Requests", html! { "in the last " (range.words) }))
@@ -165,7 +170,7 @@ fn tiles(now: &Now, whole: &LogCount, range: &Range) -> Markup {
                 _ => (tile("—", "Time to answer", none)),
             }
             @if now.users == 0 { (tile("—", "People", html! { "nobody has arrived yet" })) }
-            @else { (tile(&active, "Active people", html! { a href="/app/users?active=no" { (inactive) " deactivated" } " · " a href="/app/groups" { (count(now.groups)) @if now.groups == 1 { " group" } @else { " groups" } } })) }
+            @else { (tile(&people, word, html! { a href="/app/users?active=no" { (inactive) " deactivated" } " · " a href="/app/groups" { (count(now.groups)) @if now.groups == 1 { " group" } @else { " groups" } } })) }
         }
     }
 }

@@ -200,13 +200,16 @@ fn dialect(cx: &Desk) -> Markup {
         None,
         html! {
             p { "What real identity providers send and the standard does not allow. Each is understood unless it is switched off here; what is refused then says so in the log." }
-            div .leniencies {
-                @for (name, on) in cx.tenant.tenant.settings.dialect.iter() {
-                    label .check.leniency {
-                        input type="checkbox" name=(name) value="1" checked[on] disabled[!cx.may_change()];
-                        span { strong { (name.replace('_', " ")) }
-                            @if let Some(entry) = known.get(name) {
-                                span .hint { (entry.who) " " (entry.why) "." }
+            @for (title, of_group) in leniency_groups(&cx.tenant.tenant.settings.dialect) {
+                fieldset .leniencies {
+                    legend { (title) " " span .quiet { (of_group.iter().filter(|(_, on)| *on).count()) " of " (of_group.len()) " on" } }
+                    @for (name, on) in of_group {
+                        label .check.leniency {
+                            input type="checkbox" name=(name) value="1" checked[on] disabled[!cx.may_change()];
+                            span { strong { (leniency_words(name)) }
+                                @if let Some(entry) = known.get(name) {
+                                    span .hint { (entry.who) " " (entry.why) "." }
+                                }
                             }
                         }
                     }
@@ -214,6 +217,59 @@ fn dialect(cx: &Desk) -> Markup {
             }
         },
     )
+}
+
+/// The leniencies by what they are about; a new one that stands in no group is with the others.
+const LENIENCY_GROUPS: [(&str, &[&str]); 4] = [
+    (
+        "Values in another shape",
+        &[
+            "boolean_strings",
+            "numbers_for_strings",
+            "scalar_for_complex",
+            "object_for_array",
+            "array_for_single",
+            "empty_string_unassigns",
+        ],
+    ),
+    (
+        "Names and schemas",
+        &[
+            "keys_as_paths",
+            "unknown_attributes_dropped",
+            "unknown_schemas_ignored",
+            "bare_extension_names",
+            "message_schema_optional",
+        ],
+    ),
+    (
+        "PATCH",
+        &[
+            "op_any_case",
+            "create_missing_element",
+            "remove_listed_values",
+            "read_only_ignored",
+            "unknown_members_dropped",
+        ],
+    ),
+    ("Access, and others", &[]),
+];
+
+type Leniency = (&'static str, bool);
+
+fn leniency_groups(dialect: &scim::Dialect) -> Vec<(&'static str, Vec<Leniency>)> {
+    let is_placed = |name: &str| LENIENCY_GROUPS.iter().any(|(_, names)| names.contains(&name));
+    let of_group = |names: &[&str]| -> Vec<Leniency> {
+        dialect.iter().filter(|(name, _)| names.contains(name) || names.is_empty() && !is_placed(name)).collect()
+    };
+    LENIENCY_GROUPS.iter().map(|(title, names)| (*title, of_group(names))).collect()
+}
+
+/// `op_any_case` is read as “Op any case”.
+fn leniency_words(name: &str) -> String {
+    let words = name.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
 fn passwords(cx: &Desk) -> Markup {

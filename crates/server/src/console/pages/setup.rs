@@ -218,6 +218,7 @@ pub(super) fn list(progress: &Progress, now: i64, make: Markup, base: &str) -> M
 fn wrong_token(entry: &LogEntry, now: i64, inside: bool) -> Markup {
     let why = match entry.code.as_deref() {
         Some("PRV-2002") => "with a token that was revoked or has expired",
+        Some("PRV-2012") => "with a token that is switched off",
         Some("PRV-2003") => "with a token that is cut off or mistyped",
         _ => "with a token that is not known here, or none",
     };
@@ -320,7 +321,8 @@ async fn hand_over(cx: &Desk) -> Result<Markup> {
 
 fn link_row(cx: &Desk, link: &SetupLink) -> Markup {
     html! {
-        li {
+        li .link-row {
+          p {
             strong { (link.label) } " "
             @if link.revoked_at.is_some() { (badge(Tone::Quiet, "revoked")) }
             @else if !link.is_open(cx.now) { (badge(Tone::Quiet, "ended")) }
@@ -329,8 +331,9 @@ fn link_row(cx: &Desk, link: &SetupLink) -> Markup {
                 @match link.opened_at { Some(at) => { " · last opened " (when(at, cx.now)) @if let Some(from) = &link.opened_from { " from " (from) } }, None => " · not opened yet" }
                 @if link.token.is_some() { " · token made" }
             }
+          }
             @if link.is_open(cx.now) {
-                (confirm(cx, &format!("/app/setup/links/{}/revoke", link.id), "Revoke", html! { p { "The page behind it closes at once. A token that was made through it stays." } }, None, html! {}))
+                (confirm(cx, &format!("/app/setup/links/{}/revoke", link.id), "Revoke link", html! { p { "The page behind it closes at once. A token that was made through it stays." } }, None, html! {}))
             }
         }
     }

@@ -52,7 +52,8 @@ pub(super) async fn fresh(cx: Desk) -> Shown {
 
 fn rows(cx: &Desk, all: &[Token]) -> Markup {
     let (open, over): (Vec<&Token>, Vec<&Token>) =
-        all.iter().rev().partition(|token| State::of(token, cx.now) == State::Active);
+        all.iter().rev().partition(|token| State::of(token, cx.now).is_open());
+    let is_shut = !open.iter().any(|token| State::of(token, cx.now) == State::Active);
     let shown = |tokens: Vec<&Token>, caption: &str| {
         table(&Table {
             caption,
@@ -62,9 +63,10 @@ fn rows(cx: &Desk, all: &[Token]) -> Markup {
         })
     };
     html! {
-        @if open.is_empty() {
+        @if is_shut {
             (note(Tone::Warn, "No token is active", html! { p { "Every request is refused with 401 until there is one." } }))
-        } @else { (shown(open, "Active tokens")) }
+        }
+        @if !open.is_empty() { (shown(open, "Tokens")) }
         @if !over.is_empty() {
             details .folded { summary { (plural(over.len(), "token")) " that ended" } (shown(over, "Ended tokens")) }
         }
@@ -79,6 +81,7 @@ fn state_badge(token: &Token, now: i64) -> Markup {
         State::Active => badge(Tone::Good, "active"),
         State::Expired => badge(Tone::Bad, "expired"),
         State::Revoked => badge(Tone::Quiet, "revoked"),
+        State::Disabled => badge(Tone::Warn, "switched off"),
     }
 }
 
@@ -242,6 +245,7 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
                 .expires_at
                 .map_or_else(|| html! { "never by itself" }, |at| html! { (time(at)) " · " (when(at, cx.now)) }),
         ),
+        ("Switched off", token.disabled_at.map_or_else(none, time)),
         ("Revoked", token.revoked_at.map_or_else(none, time)),
         (
             "Last used",
@@ -250,7 +254,7 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
         ("From", token.last_used_from.as_ref().map_or_else(none, |from| html! { code { (from) } })),
         ("Program", token.last_used_agent.as_ref().map_or_else(none, |agent| html! { (agent) })),
     ];
-    let is_active = State::of(&token, cx.now) == State::Active;
+    let is_now = State::of(&token, cx.now);
     let body = html! {
         (card_with("About this token", state_badge(&token, cx.now), html! {
             (definitions(&facts))
@@ -258,8 +262,9 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
         }))
         @if let Some(old) = predecessor { (cut_over(&cx, old, &token)) }
         @if let Some(next) = successor { (cut_over(&cx, &token, next)) }
-        @if cx.may_change() && is_active && successor.is_none() { (rotation(&cx, &token)) }
-        @if cx.may_change() && is_active { (revocation(&cx, &token)) }
+        @if cx.may_change() && is_now == State::Active && successor.is_none() { (rotation(&cx, &token)) }
+        @if cx.may_change() && is_now.is_open() { (switch(&cx, &token, is_now)) }
+        @if cx.may_change() && is_now.is_open() { (revocation(&cx, &token)) }
     };
     let about = Page::new(token.label.clone(), Nav::Scim)
         .under("SCIM configuration", "/app/scim")
@@ -320,6 +325,28 @@ fn rotation(cx: &Desk, token: &Token) -> Markup {
     )
 }
 
+/// Off for a while: what a revocation cannot be taken back from, this can.
+fn switch(cx: &Desk, token: &Token, is_now: State) -> Markup {
+    let is_off = is_now == State::Disabled;
+    let (title, word, what) = if is_off {
+        ("Switch on", "Switch token on", "Requests with it are accepted again at once.")
+    } else {
+        let what =
+            "Every request with it is refused with 401 until it is switched on again; the identity provider keeps it.";
+        ("Switch off", "Switch token off", what)
+    };
+    card(
+        title,
+        html! {
+            p { (what) }
+            (form(cx, &format!("/app/scim/tokens/{}/switch", token.id), html! {
+                input type="hidden" name="off" value=(!is_off);
+                div .actions { button type="submit" { (word) } }
+            }))
+        },
+    )
+}
+
 fn revocation(cx: &Desk, token: &Token) -> Markup {
     let lately = token.last_used_at.is_some_and(|at| cx.now - at < 86_400_000_000);
     let what = html! {
@@ -354,6 +381,25 @@ pub(super) async fn rotate(cx: Desk, Path(id): Path<String>, Form(asked): Form<R
     let overlap = Some(asked.hours.saturating_mul(3600));
     let made = tokens::rotate(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, overlap).await?;
     Ok(shown_once(&cx, &made, Some(&old)))
+}
+
+/// Whether it is to be off.
+#[derive(Deserialize)]
+pub(super) struct Switched {
+    off: bool,
+}
+
+/// `POST /app/scim/tokens/{id}/switch`.
+pub(super) async fn switched(cx: Desk, Path(id): Path<String>, Form(asked): Form<Switched>) -> Shown {
+    let token = tokens::disable(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, asked.off).await?;
+    let here = format!("/app/scim/tokens/{id}");
+    let back = (!asked.off).to_string();
+    let word = if asked.off { "off" } else { "on" };
+    cx.done(
+        &here,
+        Flash::good(format!("Token “{}” is switched {word}", token.label))
+            .undo(&format!("{here}/switch"), &[("off", &back)]),
+    )
 }
 
 /// The words that confirm, where they are asked for.

@@ -250,7 +250,7 @@ pub(super) fn timeline(cx: &Desk, here: &str, entries: &[LogEntry], changes: &[C
             }
         }
         @if let (Some(last), true) = (entries.last(), entries.len() >= ENTRIES as usize) {
-            (parts::pager(None, Some(&format!("{here}?before={}", last.seq)), entries.len(), None))
+            (parts::pager(None, Some(&format!("{here}?before={}", last.seq)), entries.len(), None, None))
         }
     }
 }

@@ -1,21 +1,22 @@
-//! A6, users: search, filters that live in the address, pages by keyset, and work on many at once.
+//! A6, users: search, filters and columns that live in the address, pages by keyset, and work on many at once.
 
-use crate::admin::attributes::{self, Named};
-use crate::admin::directory::{self, Found, Listing, Sorting};
-use crate::admin::jobs::{self, Bulk, Chosen};
+pub(super) mod bulk;
+mod columns;
+pub(super) mod new;
+
+use crate::admin::attributes::Named;
+use crate::admin::directory::{self, By, Found, Listing, Sorting};
 use crate::console::parts::{
-    Column, Facet, Field, Row, Table, Tone, badge, card, count, empty, facets, field, form, link, note, pager, table,
-    visible, when,
+    Column, Facet, Field, Order, Row, Table, Tone, Turn, badge, count, empty, facets_with, field, form, link, pager,
+    table, visible,
 };
-use crate::console::{Desk, Flash, Icon, Nav, Page, Shown, page};
+use crate::console::{Desk, Icon, Nav, Page, Shown, page};
 use crate::query;
-use axum::body::Bytes;
-use axum::http::Method;
+use bulk::on_many;
+use columns::Choice;
 use maud::{Markup, html};
 use scim::Filter;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use serde_json::Value;
 
 const ROWS: u64 = 50;
 
@@ -28,6 +29,8 @@ pub(super) struct Asked {
     source: String,
     order: String,
     after: String,
+    /// The columns that were chosen; the usual ones if none is named.
+    columns: Vec<String>,
 }
 
 impl Asked {
@@ -40,19 +43,32 @@ impl Asked {
             source: get("source"),
             order: get("order"),
             after: get("after"),
+            columns: query::pairs(raw).filter(|(name, _)| name == "col").map(|(_, value)| value).collect(),
         }
     }
 
-    fn address(&self, path: &str, after: &str) -> String {
+    /// What a form that changes something else has to carry on, without the place in the list.
+    fn kept(&self) -> Vec<(&'static str, &str)> {
         let all = [
             ("q", self.text.as_str()),
             ("filter", &self.filter),
             ("active", &self.active),
             ("source", &self.source),
             ("order", &self.order),
-            ("after", after),
         ];
+        all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    fn address(&self, path: &str, after: &str) -> String {
+        let mut all = self.kept();
+        all.extend(self.columns.iter().map(|column| ("col", column.as_str())));
+        all.push(("after", after));
         query::address(path, &all)
+    }
+
+    /// The list in another order, from its beginning.
+    fn ordered(&self, order: Sorting) -> String {
+        Self { order: order.as_str().to_owned(), ..self.clone() }.address("/app/users", "")
     }
 
     fn is_filtered(&self) -> bool {
@@ -98,14 +114,17 @@ pub(super) async fn list(cx: Desk) -> Shown {
         Err(error) => return Err(error.into()),
     };
     let is_bad = wrong.is_some();
+    let choices = columns::all(&cx, &asked);
     let body = html! {
         (filters(&asked))
-        (by_filter(&asked, wrong.as_deref()))
-        @if listed.found.is_empty() { (nobody(&cx, &asked)) } @else { (rows(&cx, &asked, &listed)) }
+        div .folds {
+            (by_filter(&asked, wrong.as_deref()))
+            (columns::picker(&asked, &choices))
+        }
+        @if listed.found.is_empty() { (nobody(&cx, &asked, &listed)) } @else { (rows(&cx, &asked, &listed, &choices)) }
     };
     let action = html! {
         @if cx.may_change() { a .button href="/app/users/new" { (Icon::Plus.svg()) "New user" } }
-        a .button.quiet href="/app/jobs" { "Jobs" }
     };
     let about = Page::new("Users", Nav::Users)
         .purpose("Everybody who has an account here, and where it came from.")
@@ -120,16 +139,26 @@ async fn find(cx: &Desk, asked: &Asked) -> Result<directory::Listed, crate::erro
         order: Sorting::parse(&asked.order),
         after: Some(asked.after.clone()).filter(|after| !after.is_empty()),
         count: ROWS,
-        want_groups: true,
+        want_groups: columns::all(cx, asked)
+            .iter()
+            .any(|choice| choice.shown && matches!(choice.what, columns::What::Groups)),
     };
     directory::list(&cx.app, &cx.tenant, &cx.endpoint, "User", listing).await
 }
 
 fn filters(asked: &Asked) -> Markup {
     let choices = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    facets(
+    let keep: Vec<(&str, &str)> = asked
+        .columns
+        .iter()
+        .map(|column| ("col", column.as_str()))
+        .chain([("filter", asked.filter.as_str())])
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    facets_with(
         "/app/users",
         Some(("q", &asked.text)),
+        &keep,
         &[
             Facet {
                 name: "active",
@@ -143,12 +172,7 @@ fn filters(asked: &Asked) -> Markup {
                 value: &asked.source,
                 choices: choices(&[("", "All"), ("managed", "Identity provider"), ("local", "Local")]),
             },
-            Facet {
-                name: "order",
-                label: "Order",
-                value: &asked.order,
-                choices: choices(&[("", "Newest"), ("changed", "Last changed"), ("name", "Login")]),
-            },
+            Facet { name: "order", label: "Order", value: &asked.order, choices: choices(&Sorting::WORDS) },
         ],
     )
 }
@@ -158,6 +182,7 @@ fn by_filter(asked: &Asked, wrong: Option<&str>) -> Markup {
         details .folded.by-filter open[!asked.filter.is_empty()] {
             summary { "SCIM filter" }
             form method="get" action="/app/users" {
+                @for column in &asked.columns { input type="hidden" name="col" value=(column); }
                 (field(&Field { name: "filter", label: "Filter", value: &asked.filter, mono: true, error: wrong,
                     hint: "For example: title eq \"Engineer\" and meta.created gt \"2026-01-01T00:00:00Z\"", ..Field::default() }))
                 div .actions { button type="submit" { "Apply filter" } }
@@ -166,57 +191,24 @@ fn by_filter(asked: &Asked, wrong: Option<&str>) -> Markup {
     }
 }
 
-/// Custom fields that have a column; the others are on the page of the person.
-const CUSTOM_MAX: usize = 2;
-
-fn rows(cx: &Desk, asked: &Asked, listed: &directory::Listed) -> Markup {
+fn rows(cx: &Desk, asked: &Asked, listed: &directory::Listed, choices: &[Choice]) -> Markup {
     let may = cx.may_change();
-    let customs: Vec<Named> = attributes::list(&cx.tenant)
-        .into_iter()
-        .filter(|named| named.custom && named.resource_type == "User" && !named.attribute.multi_valued)
-        .take(CUSTOM_MAX)
+    let shown: Vec<&columns::What> = choices.iter().filter(|choice| choice.shown).map(|choice| &choice.what).collect();
+    let order = Sorting::parse(&asked.order);
+    let turns: Vec<Option<Turn>> = std::iter::once(Some(By::Name))
+        .chain(shown.iter().map(|what| what.by()))
+        .map(|by| by.map(|by| Turn { href: asked.ordered(order.next(by)), ascending: order.ascending(by) }))
         .collect();
-    let mut columns = vec![
-        Column::new("Person"),
-        Column::new("State"),
-        Column::new("Source").minor(),
-        Column::new("Manager").minor(),
-        Column::new("Groups").number().minor(),
-        Column::new("Changed").minor(),
-    ];
-    let names = customs.iter().map(|named| Column::new(&named.attribute.name).minor());
-    columns.splice(4..4, names);
-    let all = listed.found.iter().map(|found| row(found, &customs, cx.now, may)).collect();
+    let named = std::iter::once(Column::new("Person")).chain(shown.iter().map(|what| what.column()));
+    let columns: Vec<Column<'_>> =
+        named.zip(&turns).map(|(column, turn)| Column { order: turn.as_ref().map(Order::of), ..column }).collect();
+    let all = listed.found.iter().map(|found| row(found, &shown, cx.now, may)).collect();
     let list = table(&Table { caption: "Users", columns: &columns, rows: all, body_id: None });
     let next = listed.next.as_ref().map(|next| asked.address("/app/users", next));
     let first = (!asked.after.is_empty()).then(|| asked.address("/app/users", ""));
     html! {
         @if may { (form(cx, "/app/users/bulk", html! { (list) (on_many(asked, listed.total)) })) } @else { (list) }
-        (pager(first.as_deref(), next.as_deref(), listed.found.len(), listed.total))
-    }
-}
-
-/// What can be done with those who are ticked, or with everybody whom the filter fits.
-fn on_many(asked: &Asked, total: Option<u64>) -> Markup {
-    let everybody = match (asked.is_filtered(), total) {
-        (true, _) => "everybody whom the filter fits".to_owned(),
-        (false, Some(total)) => format!("all {}", count(total)),
-        (false, None) => "everybody".to_owned(),
-    };
-    html! {
-        input type="hidden" name="q" value=(asked.text);
-        input type="hidden" name="filter" value=(asked.filter);
-        input type="hidden" name="active" value=(asked.active);
-        input type="hidden" name="source" value=(asked.source);
-        fieldset .bulk {
-            legend { "With those selected" }
-            label .check { input type="checkbox" name="everybody" value="1"; span { "or with " (everybody) } }
-            div .actions {
-                button .small type="submit" name="do" value="deactivate" { "Deactivate…" }
-                button .small type="submit" name="do" value="activate" { "Activate…" }
-                button .small.danger type="submit" name="do" value="delete" { "Delete…" }
-            }
-        }
+        (pager(first.as_deref(), next.as_deref(), listed.found.len(), listed.total, listed.stopped_after))
     }
 }
 
@@ -228,20 +220,13 @@ pub(super) fn activity(found: &Found) -> Markup {
     html! { @if found.is_active() { (badge(Tone::Good, "Active")) } @else { (badge(Tone::Warn, "Deactivated")) } }
 }
 
-fn row(found: &Found, customs: &[Named], now: i64, may: bool) -> Row {
+fn row(found: &Found, shown: &[&columns::What], now: i64, may: bool) -> Row {
     let (name, login) = (found.name(), found.text("userName"));
-    let mut cells = vec![
-        html! { span .pick-cell {
-            @if may { label .pick { span .unseen { "Select " (name) } input type="checkbox" name="id" value=(found.id) data-pick; } }
-            a .person href={ "/app/users/" (found.id) } { (avatar(&name)) span { strong { (name) } @if name != login { span .hint { (login) } } } }
-        } },
-        activity(found),
-        source(found),
-        manager(found),
-    ];
-    cells.extend(customs.iter().map(|named| custom(found, named)));
-    cells.push(html! { (count(found.groups.len() as u64)) });
-    cells.push(when(found.modified_at, now));
+    let mut cells = vec![html! { span .pick-cell {
+        @if may { label .pick { span .unseen { "Select " (name) } input type="checkbox" name="id" value=(found.id) data-pick; } }
+        a .person href={ "/app/users/" (found.id) } { (avatar(&name)) span { strong { (name) } @if name != login { span .hint { (login) } } } }
+    } }];
+    cells.extend(shown.iter().map(|what| what.cell(found, now)));
     Row { cells, ..Row::default() }
 }
 
@@ -254,7 +239,13 @@ fn manager(found: &Found) -> Markup {
 }
 
 fn custom(found: &Found, named: &Named) -> Markup {
-    let value = found.document.get(&named.namespace).and_then(|part| part.get(&named.attribute.name));
+    let name = &named.attribute.name;
+    let holder = if named.value == *name {
+        Some(&found.document)
+    } else {
+        found.document.get(&named.namespace).and_then(Value::as_object)
+    };
+    let value = holder.and_then(|part| part.get(name));
     html! {
         @match value {
             None | Some(Value::Null) => span .quiet { "—" },
@@ -272,7 +263,12 @@ pub(super) fn avatar(name: &str) -> Markup {
     html! { span class={ "avatar tint-" (tint) } aria-hidden="true" { (letters) } }
 }
 
-fn nobody(cx: &Desk, asked: &Asked) -> Markup {
+fn nobody(cx: &Desk, asked: &Asked, listed: &directory::Listed) -> Markup {
+    if let (Some(looked_at), Some(next)) = (listed.stopped_after, &listed.next) {
+        let title = format!("Nobody among the first {} fits", count(looked_at));
+        let text = html! { "The list goes on: whoever fits may stand behind them." };
+        return empty(Icon::Search, &title, text, Some(link(&asked.address("/app/users", next), "Look further", true)));
+    }
     if asked.is_filtered() || !asked.after.is_empty() {
         let text = html! { "A search looks for the beginnings of logins, names, e-mail addresses and external ids." };
         return empty(Icon::Search, "Nobody fits", text, Some(link("/app/users", "Show everybody", false)));
@@ -280,151 +276,6 @@ fn nobody(cx: &Desk, asked: &Asked) -> Markup {
     let text = html! { "Assign somebody to the application in your identity provider, and they appear here." };
     let action = html! { (link("/app/setup", "Set provisioning up", true)) @if cx.may_change() { (link("/app/users/new", "New local user", false)) } };
     empty(Icon::Users, "No people yet", text, Some(action))
-}
-
-/// Fields of a form that may come several times.
-fn pairs(body: &[u8]) -> Vec<(String, String)> {
-    query::pairs(&String::from_utf8_lossy(body)).collect()
-}
-
-/// `POST /app/users/bulk`: asks first, says how many, and begins a job once it is confirmed.
-pub(super) async fn bulk(cx: Desk, body: Bytes) -> Shown {
-    let fields = pairs(&body);
-    let get =
-        |name: &str| fields.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str()).unwrap_or_default();
-    let asked = Asked {
-        text: get("q").into(),
-        filter: get("filter").into(),
-        active: get("active").into(),
-        source: get("source").into(),
-        ..Asked::default()
-    };
-    let Some(what) = Bulk::parse(get("do")) else {
-        return cx.done("/app/users", Flash::bad("Nothing was done: choose what to do"));
-    };
-    let everybody = !get("everybody").is_empty();
-    let ids: Vec<String> = fields.iter().filter(|(name, _)| name == "id").map(|(_, value)| value.clone()).collect();
-    if ids.is_empty() && !everybody {
-        return cx.done(&asked.address("/app/users", ""), Flash::bad("Nobody is selected: tick the people first"));
-    }
-    let chosen = if everybody { Chosen::Filter(asked.to_filter()?) } else { Chosen::Ids(ids.clone()) };
-    if get("confirm") == what.as_str() {
-        let id = jobs::begin(&cx.app, &cx.actor(), &cx.tenant.tenant.name, what, chosen).await?;
-        return cx.done(&format!("/app/jobs/{id}"), Flash::good("The job has begun"));
-    }
-    let number = jobs::number(&cx.app, &cx.tenant, &chosen).await?;
-    let mistyped = !get("confirm").is_empty();
-    let body = confirmation(&cx, &asked, (what, number), &ids, everybody, mistyped);
-    let about = Page::new(what.title(), Nav::Users).under("Users", "/app/users");
-    Ok(page(&cx, about, body))
-}
-
-fn confirmation(
-    cx: &Desk,
-    asked: &Asked,
-    (what, number): (Bulk, u64),
-    ids: &[String],
-    everybody: bool,
-    mistyped: bool,
-) -> Markup {
-    let word = what.as_str();
-    let result = match what {
-        Bulk::Activate => "They may come in again.",
-        Bulk::Deactivate => {
-            "The door closes at once; profile and groups stay. The identity provider does not hear of it and may activate them again."
-        }
-        Bulk::Delete => {
-            "They are removed for good, with profile and memberships. The identity provider does not hear of it and may create them again."
-        }
-    };
-    html! {
-        (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &format!("This concerns {} {}", count(number), if number == 1 { "user" } else { "users" }), html! { p { (result) } }))
-        (card("Are you sure?", form(cx, "/app/users/bulk", html! {
-            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source)] {
-                input type="hidden" name=(name) value=(value);
-            }
-            @for id in ids { input type="hidden" name="id" value=(id); }
-            @if everybody { input type="hidden" name="everybody" value="1"; }
-            input type="hidden" name="do" value=(word);
-            (field(&Field { name: "confirm", label: &format!("Type “{word}” to confirm"), required: true, mono: true, autocomplete: "off",
-                error: mistyped.then_some("That is not the word"), ..Field::default() }))
-            div .actions { button .danger type="submit" { (what.title()) } (link(&asked.address("/app/users", ""), "Back", false)) }
-        })))
-    }
-}
-
-/// A local user as the form asks for one.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct New {
-    user_name: String,
-    #[serde(default)]
-    given: String,
-    #[serde(default)]
-    family: String,
-    #[serde(default)]
-    email: String,
-}
-
-/// `GET /app/users/new`.
-pub(super) async fn form_new(cx: Desk) -> Shown {
-    let body = new_form(&cx, &New::default(), None);
-    Ok(page(&cx, new_page(), body))
-}
-
-fn new_page() -> Page {
-    Page::new("New local user", Nav::Users)
-        .under("Users", "/app/users")
-        .purpose("For somebody who is not in the identity provider. One who arrives later with the same login finds this account.")
-}
-
-fn new_form(cx: &Desk, new: &New, wrong: Option<&str>) -> Markup {
-    let of = |word: &str| wrong.filter(|said| said.contains(word));
-    let other = wrong.filter(|_| of("userName").is_none() && of("emails").is_none());
-    card(
-        "Who is it?",
-        form(
-            cx,
-            "/app/users",
-            html! {
-                @if let Some(said) = other { (note(Tone::Bad, "Not created", html! { p { (said) } })) }
-                (field(&Field { name: "user_name", label: "Login (userName)", value: &new.user_name, required: true, error: of("userName"), max: Some(255), autofocus: true, autocomplete: "off", ..Field::default() }))
-                div .columns {
-                    (field(&Field { name: "given", label: "Given name", value: &new.given, max: Some(255), autocomplete: "off", ..Field::default() }))
-                    (field(&Field { name: "family", label: "Family name", value: &new.family, max: Some(255), autocomplete: "off", ..Field::default() }))
-                }
-                (field(&Field { name: "email", label: "E-mail at work", kind: "email", value: &new.email, error: of("emails"), max: Some(255), autocomplete: "off", ..Field::default() }))
-                div .actions { button .main type="submit" { "Create user" } (link("/app/users", "Back", false)) }
-            },
-        ),
-    )
-}
-
-/// `POST /app/users`.
-pub(super) async fn create(cx: Desk, crate::console::Form(new): crate::console::Form<New>) -> Shown {
-    let mut person = Map::new();
-    person.insert("schemas".into(), json!([scim::schema::USER]));
-    person.insert("userName".into(), new.user_name.trim().into());
-    let mut name = Map::new();
-    for (part, value) in [("givenName", &new.given), ("familyName", &new.family)] {
-        if !value.trim().is_empty() {
-            name.insert(part.into(), value.trim().into());
-        }
-    }
-    if !name.is_empty() {
-        person.insert("name".into(), Value::Object(name));
-    }
-    if !new.email.trim().is_empty() {
-        person.insert("emails".into(), json!([{"value": new.email.trim(), "type": "work", "primary": true}]));
-    }
-    person.insert("active".into(), true.into());
-    let change = (Method::POST, "/Users".to_owned(), Value::Object(person));
-    let acted = directory::change(&cx.app, &cx.tenant, Arc::new(cx.actor()), &cx.endpoint, &cx.origin, change).await?;
-    if let Some(said) = directory::refusal(&acted.answer) {
-        return Ok(super::unprocessable(page(&cx, new_page(), new_form(&cx, &new, Some(&said)))));
-    }
-    let made: Value = serde_json::from_slice(&acted.answer.body).unwrap_or_default();
-    let id = made.get("id").and_then(Value::as_str).unwrap_or_default();
-    cx.done(&format!("/app/users/{id}"), Flash::good("User created"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,58 @@
+//! What waits for somebody, as numbers for the navigation. They are kept for some seconds, so that a page costs the same
+//! with them as without.
+
+use super::{conflicts, jobs};
+use crate::app::App;
+use crate::error::Result;
+use crate::tenants::TenantState;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use store::TenantId;
+
+/// How long a number is good, in microseconds.
+const GOOD_FOR: i64 = 5_000_000;
+/// How long a job that failed in part is a matter of concern, in microseconds: a day.
+const LATELY: i64 = 86_400_000_000;
+
+/// The numbers of one tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// Refusals that nobody solved or dismissed.
+    pub(crate) conflicts: usize,
+    /// Jobs of the last day of which something failed.
+    pub(crate) jobs: usize,
+}
+
+/// The numbers by tenant, and since when.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Mutex<HashMap<TenantId, (i64, Waiting)>>);
+
+impl Known {
+    fn at(&self, tenant: TenantId, now: i64) -> Option<Waiting> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&tenant).filter(|(since, _)| (0..GOOD_FOR).contains(&(now - since))).map(|(_, waiting)| *waiting)
+    }
+
+    fn keep(&self, tenant: TenantId, now: i64, waiting: Waiting) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, (now, waiting));
+    }
+
+    /// The next page counts anew: somebody has just done something about it.
+    pub(crate) fn forget(&self, tenant: TenantId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+    }
+}
+
+/// What waits in a tenant; a few seconds old at the most.
+pub(crate) async fn of(app: &App, state: &TenantState) -> Result<Waiting> {
+    let (tenant, now) = (state.tenant.id, app.clock().now());
+    if let Some(waiting) = app.waiting().at(tenant, now) {
+        return Ok(waiting);
+    }
+    let (open, _) = conflicts::list(app, state).await?;
+    let all = jobs::list(app, tenant).await?;
+    let failed = all.iter().filter(|job| job.failed > 0 && now - job.created_at < LATELY).count();
+    let waiting = Waiting { conflicts: open.len(), jobs: failed };
+    app.waiting().keep(tenant, now, waiting);
+    Ok(waiting)
+}

@@ -1,0 +1,104 @@
+//! Work on many users at once: chosen one by one or by a filter, confirmed, then a job.
+
+use super::Asked;
+use crate::admin::jobs::{self, Bulk, Chosen};
+use crate::console::parts::{Field, Tone, card, count, field, form, link, note};
+use crate::console::{Desk, Flash, Nav, Page, Shown, page};
+use crate::query;
+use axum::body::Bytes;
+use maud::{Markup, html};
+
+/// What can be done with those who are ticked, or with everybody whom the filter fits.
+pub(super) fn on_many(asked: &Asked, total: Option<u64>) -> Markup {
+    let everybody = match (asked.is_filtered(), total) {
+        (true, _) => "everybody whom the filter fits".to_owned(),
+        (false, Some(total)) => format!("all {}", count(total)),
+        (false, None) => "everybody".to_owned(),
+    };
+    html! {
+        input type="hidden" name="q" value=(asked.text);
+        input type="hidden" name="filter" value=(asked.filter);
+        input type="hidden" name="active" value=(asked.active);
+        input type="hidden" name="source" value=(asked.source);
+        fieldset .bulk {
+            legend { "With those selected" }
+            label .check { input type="checkbox" name="everybody" value="1"; span { "or with " (everybody) } }
+            div .actions {
+                button .small type="submit" name="do" value="deactivate" { "Deactivate…" }
+                button .small type="submit" name="do" value="activate" { "Activate…" }
+                button .small.danger type="submit" name="do" value="delete" { "Delete…" }
+            }
+        }
+    }
+}
+
+/// Fields of a form that may come several times.
+fn pairs(body: &[u8]) -> Vec<(String, String)> {
+    query::pairs(&String::from_utf8_lossy(body)).collect()
+}
+
+/// `POST /app/users/bulk`: asks first, says how many, and begins a job once it is confirmed.
+pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
+    let fields = pairs(&body);
+    let get =
+        |name: &str| fields.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str()).unwrap_or_default();
+    let asked = Asked {
+        text: get("q").into(),
+        filter: get("filter").into(),
+        active: get("active").into(),
+        source: get("source").into(),
+        ..Asked::default()
+    };
+    let Some(what) = Bulk::parse(get("do")) else {
+        return cx.done("/app/users", Flash::bad("Nothing was done: choose what to do"));
+    };
+    let everybody = !get("everybody").is_empty();
+    let ids: Vec<String> = fields.iter().filter(|(name, _)| name == "id").map(|(_, value)| value.clone()).collect();
+    if ids.is_empty() && !everybody {
+        return cx.done(&asked.address("/app/users", ""), Flash::bad("Nobody is selected: tick the people first"));
+    }
+    let chosen = if everybody { Chosen::Filter(asked.to_filter()?) } else { Chosen::Ids(ids.clone()) };
+    if get("confirm") == what.as_str() {
+        let id = jobs::begin(&cx.app, &cx.actor(), &cx.tenant.tenant.name, what, chosen).await?;
+        return cx.done(&format!("/app/jobs/{id}"), Flash::good("The job has begun"));
+    }
+    let number = jobs::number(&cx.app, &cx.tenant, &chosen).await?;
+    let mistyped = !get("confirm").is_empty();
+    let body = confirmation(&cx, &asked, (what, number), &ids, everybody, mistyped);
+    let about = Page::new(what.title(), Nav::Users).under("Users", "/app/users");
+    Ok(page(&cx, about, body))
+}
+
+fn confirmation(
+    cx: &Desk,
+    asked: &Asked,
+    (what, number): (Bulk, u64),
+    ids: &[String],
+    everybody: bool,
+    mistyped: bool,
+) -> Markup {
+    let word = what.as_str();
+    let result = match what {
+        Bulk::Activate => "They may come in again.",
+        Bulk::Deactivate => {
+            "The door closes at once; profile and groups stay. The identity provider does not hear of it and may activate them again."
+        }
+        Bulk::Delete => {
+            "They are removed for good, with profile and memberships. The identity provider does not hear of it and may create them again."
+        }
+    };
+    html! {
+        (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &format!("This concerns {} {}", count(number), if number == 1 { "user" } else { "users" }), html! { p { (result) } }))
+        (card("Are you sure?", form(cx, "/app/users/bulk", html! {
+            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source)] {
+                input type="hidden" name=(name) value=(value);
+            }
+            @for id in ids { input type="hidden" name="id" value=(id); }
+            @if everybody { input type="hidden" name="everybody" value="1"; }
+            input type="hidden" name="do" value=(word);
+            (field(&Field { name: "confirm", label: &format!("Type “{word}” to confirm"), required: true, mono: true, autocomplete: "off",
+                error: mistyped.then_some("That is not the word"), ..Field::default() }))
+            div .actions { button .danger type="submit" { (what.title()) } (link(&asked.address("/app/users", ""), "Back", false)) }
+        })))
+    }
+}

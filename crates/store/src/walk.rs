@@ -1,0 +1,230 @@
+//! A page of a list for somebody who browses: it costs about the same however many resources there are.
+//!
+//! `search` answers the protocol: it finds every match, whatever that takes. Whoever browses wants the next fifty. So
+//! if an index gives few candidates, these are read and put in order; else the list is walked in its order and each
+//! document is held against the filter, until the page is full or enough was looked at. Then the place is told where
+//! the walk stopped, and the next page goes on from there.
+
+use crate::db::Reader;
+use crate::filter_sql::Compiler;
+use crate::index::primary;
+use crate::search::{Position, Query, Sort, Start};
+use crate::view::View;
+use crate::{Result, TenantId};
+use scim::{AttrPath, Filter, ResourceType, Target};
+use serde_json::{Map, Value};
+use std::cmp::Ordering;
+
+/// Most candidates of an index that are read and sorted to make one page; with more, the list is walked.
+const CANDIDATES_MAX: usize = 2_000;
+/// Most resources that one page of a walk looks at: then it is given as it is, and the next one goes on.
+const LOOKED_AT_MAX: usize = 3_000;
+/// Resources that a walk reads at once.
+const STRIDE: u64 = 250;
+
+/// What a page may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// As many candidates of an index are read and sorted; with more, the list is walked.
+    pub candidates_max: usize,
+    /// As many resources a walk looks at before it gives the page as it is.
+    pub looked_at_max: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self { candidates_max: CANDIDATES_MAX, looked_at_max: LOOKED_AT_MAX }
+    }
+}
+
+/// A page of a walk.
+#[derive(Clone, Debug)]
+pub struct Walked {
+    /// How many there are in all, where that is known without counting.
+    pub total: Option<u64>,
+    /// The resources.
+    pub views: Vec<View>,
+    /// Where the next page starts; nothing if this is the last one.
+    pub next: Option<Position>,
+    /// How many resources were looked at, if the page ends because they were enough.
+    pub stopped_after: Option<u64>,
+}
+
+/// A resource that fits, and its place.
+struct Fits {
+    view: View,
+    place: Position,
+}
+
+impl Reader {
+    /// Lists resources from `query.start`, which has to be a position or the beginning; see the module.
+    pub fn walk(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        query: &Query<'_>,
+        effort: Effort,
+    ) -> Result<Walked> {
+        match query.filter {
+            // What is in neither document nor candidates, and what has no filter, is for the index alone.
+            Some(filter) if !names_relations(filter) => {
+                let candidates =
+                    Compiler::new(self, tenant, resource_type, query.base).candidates(filter, effort.candidates_max)?;
+                match candidates {
+                    Some(rids) => self.walk_few(tenant, resource_type, query, filter, &rids),
+                    None => self.walk_many(tenant, resource_type, query, filter, effort.looked_at_max),
+                }
+            }
+            _ => {
+                let page = self.search(tenant, resource_type, query)?;
+                Ok(Walked { total: page.total, views: page.views, next: page.next, stopped_after: None })
+            }
+        }
+    }
+
+    /// The candidates, sorted: their number bounds the cost, and the number of those that fit is known.
+    fn walk_few(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        query: &Query<'_>,
+        filter: &Filter,
+        rids: &[i64],
+    ) -> Result<Walked> {
+        let order = Order::of(resource_type, query.sort);
+        let mut fits = Vec::new();
+        for view in self.views(tenant, resource_type, rids, false)? {
+            let document = view.document(query.base, resource_type)?;
+            if filter.matches(&document, resource_type) {
+                let place = Position { rid: view.rid, key: order.key(&view, &document) };
+                fits.push(Fits { view, place });
+            }
+        }
+        fits.sort_by(|a, b| order.compare(&a.place, &b.place));
+        let total = Some(fits.len() as u64);
+        if let Start::After(after) = query.start {
+            fits.retain(|one| order.compare(&one.place, after) == Ordering::Greater);
+        }
+        let wanted = usize::try_from(query.count).unwrap_or(usize::MAX);
+        let has_more = fits.len() > wanted;
+        fits.truncate(wanted);
+        let next = fits.last().filter(|_| has_more).map(|last| last.place.clone());
+        let views = self.with_groups(tenant, query, fits.into_iter().map(|one| one.view).collect())?;
+        Ok(Walked { total, views, next, stopped_after: None })
+    }
+
+    /// The list in its order, until the page is full and one more tells that there is another.
+    fn walk_many(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        query: &Query<'_>,
+        filter: &Filter,
+        looked_at_max: usize,
+    ) -> Result<Walked> {
+        let order = Order::of(resource_type, query.sort);
+        let wanted = usize::try_from(query.count).unwrap_or(usize::MAX);
+        let mut place = if let Start::After(after) = query.start { Some(after.clone()) } else { None };
+        let (mut found, mut full_at, mut looked_at) = (Vec::new(), None, 0_u64);
+        let (next, stopped_after) = 'walk: loop {
+            let start = place.as_ref().map_or(Start::Index(0), Start::After);
+            let count = STRIDE.min(looked_at_max as u64);
+            let stride = Query { filter: None, start, count, want_total: false, want_groups: false, ..*query };
+            let page = self.search(tenant, resource_type, &stride)?;
+            for view in page.views {
+                looked_at += 1;
+                let document = view.document(query.base, resource_type)?;
+                if !filter.matches(&document, resource_type) {
+                    continue;
+                }
+                if found.len() == wanted {
+                    break 'walk (full_at, None);
+                }
+                full_at = Some(Position { rid: view.rid, key: order.key(&view, &document) });
+                found.push(view);
+            }
+            place = page.next;
+            if place.is_none() || looked_at >= looked_at_max as u64 {
+                let stopped_after = place.is_some().then_some(looked_at);
+                break (place, stopped_after);
+            }
+        };
+        let views = self.with_groups(tenant, query, found)?;
+        Ok(Walked { total: None, views, next, stopped_after })
+    }
+
+    fn with_groups(&self, tenant: TenantId, query: &Query<'_>, mut views: Vec<View>) -> Result<Vec<View>> {
+        if query.want_groups {
+            for view in &mut views {
+                view.groups = self.groups_of(tenant, view.rid)?;
+            }
+        }
+        Ok(views)
+    }
+}
+
+/// Memberships are rows of their own and stand in no document.
+fn names_relations(filter: &Filter) -> bool {
+    let is_one = |path: &AttrPath| ["members", "groups"].iter().any(|name| path.name.eq_ignore_ascii_case(name));
+    match filter {
+        Filter::And(a, b) | Filter::Or(a, b) => names_relations(a) || names_relations(b),
+        Filter::Not(inner) => names_relations(inner),
+        Filter::Present(path) | Filter::Compare(path, ..) | Filter::Element(path, _) => is_one(path),
+    }
+}
+
+/// The order of `search`, for what is in memory.
+struct Order<'a> {
+    by: By<'a>,
+    descending: bool,
+}
+
+enum By<'a> {
+    Rows,
+    Created,
+    Modified,
+    Value(Target<'a>),
+}
+
+impl<'a> Order<'a> {
+    fn of(resource_type: &'a ResourceType, sort: Option<Sort<'_>>) -> Self {
+        let Some(sort) = sort else { return Self { by: By::Rows, descending: false } };
+        let meta = sort.path.name.eq_ignore_ascii_case("meta").then_some(sort.path.sub.as_deref()).flatten();
+        let by = match (meta.map(str::to_ascii_lowercase).as_deref(), resource_type.resolve(sort.path)) {
+            (Some("created"), _) => By::Created,
+            (Some("lastmodified"), _) => By::Modified,
+            (_, Some(target)) => By::Value(target),
+            (_, None) => By::Rows,
+        };
+        Self { by, descending: sort.descending }
+    }
+
+    /// The key that `search` has for it.
+    fn key(&self, view: &View, document: &Map<String, Value>) -> Option<String> {
+        match self.by {
+            By::Rows => None,
+            By::Created => Some(view.created_at.to_string()),
+            By::Modified => Some(view.modified_at.to_string()),
+            By::Value(target) => {
+                let (elements, leaf) = (target.elements(document), target.leaf()?);
+                let element = elements.get(primary(elements))?;
+                let held = element.as_object().map_or(Some(element), |parts| parts.get(&leaf.name))?;
+                let values = held.as_array().map_or(std::slice::from_ref(held), Vec::as_slice);
+                values.iter().filter_map(|value| leaf.key(value)).filter(|key| !key.is_empty()).min()
+            }
+        }
+    }
+
+    fn compare(&self, a: &Position, b: &Position) -> Ordering {
+        let keys = match (&a.key, &b.key) {
+            (Some(a), Some(b)) => match self.by {
+                By::Created | By::Modified => a.parse::<i64>().ok().cmp(&b.parse().ok()),
+                By::Rows | By::Value(_) => a.cmp(b),
+            },
+            // Without a value behind those with one.
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        };
+        let order = keys.then(a.rid.cmp(&b.rid));
+        if self.descending { order.reverse() } else { order }
+    }
+}
