@@ -145,7 +145,6 @@ impl App {
     }
 
     /// What wakes the outbound engine.
-    #[allow(dead_code, reason = "its callers are the use cases of apps")]
     pub(crate) fn outbound(&self) -> &Signal {
         &self.0.outbound
     }

@@ -22,7 +22,6 @@ pub(crate) enum Topic {
     /// Settings, fields or links of the tenant.
     Settings,
     /// Apps: what they are, or what became of their people.
-    #[allow(dead_code, reason = "published by the use cases of apps")]
     Apps,
 }
 

@@ -134,3 +134,47 @@ pub const APPS_MAX: usize = 1_000;
 pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;
 /// Microseconds for which an approval of held work is good.
 pub const APPROVAL_LIFE: i64 = 24 * 3_600 * 1_000_000;
+/// Longest time that an app's own setting lets an answer take.
+pub const OUTBOUND_PATIENCE_MAX: Duration = Duration::from_secs(60);
+/// How often the outbound engine looks for work when nobody wakes it.
+pub const OUTBOUND_TICK: Duration = Duration::from_secs(1);
+/// How long changes are gathered before the outbound engine looks at them.
+pub const OUTBOUND_GAP: Duration = Duration::from_millis(2);
+/// How long the outbound engine rests after the database failed it.
+pub const OUTBOUND_RETRY: Duration = Duration::from_millis(500);
+/// How long an app without work is kept at hand.
+pub const OUTBOUND_LINGER: Duration = Duration::from_secs(10);
+/// Longest time that requests to apps get to finish when the server stops; what is cut off is looked up afterwards.
+pub const OUTBOUND_END: Duration = Duration::from_secs(5);
+/// Microseconds for which a link is one node's; kept while it is worked on.
+pub const OUTBOUND_LEASE: i64 = 20 * 1_000_000;
+/// Microseconds after which what a decision is based on is read again.
+pub const OUTBOUND_INPUTS_AGE: i64 = 2 * 1_000_000;
+/// Microseconds for which changes of a pushed group's members are gathered.
+pub const OUTBOUND_GATHER: i64 = 150 * 1_000;
+/// Most requests for one link in a row; then others have their turn.
+pub const OUTBOUND_STEPS_MAX: usize = 40;
+/// Changes of the feed that are spread in one turn.
+pub const OUTBOUND_FEED_BATCH: u32 = 200;
+/// Groups whose people are looked at side by side.
+pub const OUTBOUND_FILLS: u32 = 8;
+/// People of a group that are made due in one turn.
+pub const OUTBOUND_FILL: u32 = 500;
+/// Most people that are looked at again when their manager changes.
+pub const OUTBOUND_REPORTS_MAX: u32 = 10_000;
+/// Largest part of a body that is kept as evidence.
+pub const EVIDENCE_BYTES_MAX: usize = 16 << 10;
+/// Microseconds for which evidence is kept.
+pub const EVIDENCE_LIFE: i64 = 30 * 86_400 * 1_000_000;
+/// Microseconds between two looks for evidence that is old.
+pub const EVIDENCE_PRUNE_EVERY: i64 = 3_600 * 1_000_000;
+/// Rows of old evidence that are taken away in one turn.
+pub const EVIDENCE_PRUNE_ROWS: u32 = 5_000;
+/// Microseconds for which a scan is one node's.
+pub const SCAN_LEASE: i64 = 120 * 1_000_000;
+/// Failures in a row after which a scan ends.
+pub const SCAN_FAILURES_MAX: u32 = 6;
+/// Links that a scan did not see, looked at in one turn.
+pub const SCAN_UNSEEN: u32 = 200;
+/// Most values that an import takes over for one person.
+pub const IMPORT_VALUES_MAX: usize = 200;

@@ -150,6 +150,7 @@ pub(crate) async fn serve(app: App, tenant_name: &str, rest: &str, request: Requ
     let outcome = tokio::time::timeout(limits::REQUEST_TIME, work).await.unwrap_or_else(|_| Err(too_slow()));
     let answer = outcome.unwrap_or_else(|error| error.answer(&request_id));
     if trace.written {
+        app.outbound().changed();
         app.events().publish(tenant.tenant.id, Topic::Log(trace.seq));
     } else {
         crate::record::later(&app, &tenant, &asked, actor.as_deref(), &trace, &answer, now);
@@ -259,6 +260,7 @@ pub(crate) async fn act(app: &App, tenant: &Arc<TenantState>, actor: Arc<Actor>,
         return Acted { answer, trace };
     }
     if trace.written {
+        app.outbound().changed();
         app.events().publish(tenant.tenant.id, Topic::Log(trace.seq));
     } else {
         crate::record::later(app, tenant, &asked, Some(&*actor), &trace, &answer, now);

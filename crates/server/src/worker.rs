@@ -31,6 +31,7 @@ pub fn start(app: &App) -> Workers {
         tokio::spawn(every(limits::TOKEN_USE_EVERY, app.clone(), stopping.clone(), note_tokens)),
         tokio::spawn(every(limits::PRUNE_EVERY, app.clone(), stopping.clone(), prune)),
         tokio::spawn(do_jobs(app.clone(), stopping.clone())),
+        tokio::spawn(crate::outbound::run(app.clone(), stopping.clone())),
     ];
     if let Some(generation) = app.store().generation() {
         tasks.push(tokio::spawn(follow_nodes(app.clone(), generation, stopping.clone())));

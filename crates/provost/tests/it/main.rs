@@ -19,6 +19,7 @@ mod fuzz;
 mod harness;
 mod large;
 mod nodes;
+mod outbound;
 mod serve;
 mod tester;
 mod tidy;

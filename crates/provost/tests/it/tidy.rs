@@ -34,7 +34,8 @@ pub(super) fn files(fits: impl Fn(&str) -> bool) -> Vec<Text> {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
             let kind = fs::symlink_metadata(&path).unwrap().file_type();
-            if kind.is_dir() && !matches!(name.as_str(), ".git" | ".venv" | "target" | "fuzz/target" | "provost-data") {
+            let skipped = [".git", ".venv", "target", "fuzz/target", "provost-data", "tests/scimmy/node_modules"];
+            if kind.is_dir() && !skipped.contains(&name.as_str()) {
                 folders.push(path);
             } else if kind.is_file() && name != ".git" && fits(&name) {
                 // Not text, or gone since the folder was read: nothing to look at.
@@ -63,8 +64,9 @@ pub(super) fn shipped(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
 }
 
+/// `story` is what the outbound engine's own tests are in: `#[cfg(test)] mod story;`.
 pub(super) fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.contains("/benches/")
+    path.contains("/tests/") || path.contains("/benches/") || path.contains("/outbound/story")
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 pub(crate) mod assign;
 pub(crate) mod links;
+pub(crate) mod preview;
 pub(crate) mod push_groups;
 pub(crate) mod runs;
 
@@ -200,7 +201,12 @@ pub(crate) async fn change(
         != provision::App { label: String::new(), ..changed.app.clone() };
     let (row, now) = (changed.row, app.clock().now());
     let line = ("app.change", format!("{tenant}/app/{name}"), detail);
-    let stored = audited(app, actor, line, move |w| Ok(w.app_update(&row, matters, now)?)).await?;
+    let stored = audited(app, actor, line, move |w| {
+        // Whatever was wrong with the app as a whole may be right now.
+        w.app_set_pace(row.id, None)?;
+        Ok(w.app_update(&row, matters, now)?)
+    })
+    .await?;
     told(app, &state);
     Integration::of(stored)
 }

@@ -1,11 +1,13 @@
 //! An app as the engine works with it: its row, `provision::App` in it, and the options around that.
 
 use crate::error::{Error, Result};
+use crate::limits;
 use provision::import::{Matching, OnGone, SAFEGUARD_PERCENT};
 use provision::reconcile::Reactions;
 use scim::Code;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 use store::AppRow;
 
 /// How the engine shows who it is. The secret is apart, sealed.
@@ -31,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) authentication: Authentication,
     /// Nothing is sent while this is on.
     pub(crate) paused: bool,
+    /// How long an answer may take.
+    pub(crate) timeout_seconds: u64,
     /// How often the app is scanned; nothing is only on demand.
     pub(crate) reconcile_every_hours: Option<u32>,
     /// What a scan does about what it finds.
@@ -52,6 +56,7 @@ impl Default for Options {
         Self {
             authentication: Authentication::default(),
             paused: false,
+            timeout_seconds: limits::OUTBOUND_TIME.as_secs(),
             reconcile_every_hours: None,
             reactions: Reactions::default(),
             import_every_hours: None,
@@ -60,6 +65,13 @@ impl Default for Options {
             profile_source: false,
             on_gone: OnGone::default(),
         }
+    }
+}
+
+impl Options {
+    /// How long an answer may take.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds.clamp(1, limits::OUTBOUND_PATIENCE_MAX.as_secs()))
     }
 }
 
@@ -85,6 +97,11 @@ impl Integration {
         let options: Options = serde_json::from_value(row.options.clone()).map_err(read)?;
         (app.id, app.name) = (row.id.0.to_string(), row.name.clone());
         Ok(Self { row, app, options })
+    }
+
+    /// Whether anything can be sent: there is an address.
+    pub(crate) fn is_reachable(&self) -> bool {
+        !self.app.connection.base_url.is_empty()
     }
 
     /// Everything that can be changed, as one document: that of `provision::App` without its id and name, and `options`.

@@ -119,6 +119,11 @@ impl Reader {
         Ok(self.first("select credential from app where id = ?1", [id.0], |row| row.get(0))?.flatten())
     }
 
+    /// Whether any tenant has, or had, an app.
+    pub fn has_apps(&self) -> Result<bool> {
+        Ok(self.first("select 1 from feed_cursor limit 1", (), |_| Ok(()))?.is_some())
+    }
+
     /// Apps whose scan, or import, is due.
     pub fn apps_scheduled(&self, now: i64) -> Result<Vec<AppRow>> {
         let sql = format!(

@@ -182,20 +182,24 @@ impl Reader {
         self.first(&format!("select {ITEM} from run_item where run = ?1 and id = ?2"), (run, id), item)
     }
 
-    /// Links of an app with an account that a run has not seen, behind one of them.
-    pub fn run_unseen(&self, app: AppId, kind: LinkKind, run: i64, after: i64, limit: u32) -> Result<Vec<LinkRow>> {
+    /// Links of an app with an account that a run has not seen, behind one of them. What came or changed while it went on
+    /// may have been behind it.
+    pub fn run_unseen(&self, run: &Run, kind: LinkKind, after: i64, limit: u32) -> Result<Vec<LinkRow>> {
         let sql = format!(
             "select {COLUMNS} {FROM} where l.app = ?1 and l.kind = ?2 and l.id > ?3 and l.remote_id is not null
-             and l.seen_run <> ?4 order by l.id limit ?5"
+             and l.seen_run <> ?4 and l.changed_at < ?5 order by l.id limit ?6"
         );
-        self.all(&sql, (app.0, kind.as_str(), after, run, limit), link)
+        let began = run.started_at.unwrap_or(run.created_at);
+        self.all(&sql, (run.app.0, kind.as_str(), after, run.id, began, limit), link)
     }
 
     /// How many accounts are known, and how many of them a run has not seen.
-    pub fn run_missing(&self, app: AppId, kind: LinkKind, run: i64) -> Result<(u64, u64)> {
-        let sql = "select count(*), coalesce(sum(case when seen_run = ?3 then 0 else 1 end), 0) from link
+    pub fn run_missing(&self, run: &Run, kind: LinkKind) -> Result<(u64, u64)> {
+        let sql = "select count(*), count(case when seen_run <> ?3 and changed_at < ?4 then 1 end) from link
                    where app = ?1 and kind = ?2 and remote_id is not null";
-        let found = self.first(sql, (app.0, kind.as_str(), run), |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
+        let began = run.started_at.unwrap_or(run.created_at);
+        let asked = (run.app.0, kind.as_str(), run.id, began);
+        let found = self.first(sql, asked, |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
         let (known, missing) = found.unwrap_or_default();
         Ok((known.cast_unsigned(), missing.cast_unsigned()))
     }

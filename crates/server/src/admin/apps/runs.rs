@@ -1,13 +1,16 @@
 //! Scans of an app on demand: reconciliation and import, what they found, and what somebody decides about it.
 
+use super::assign::resolved;
 use super::{told, with_tenant};
 use crate::admin::{audited, missing};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Result;
+use crate::outbound::import;
 use serde::Deserialize;
 use serde_json::json;
-use store::{Run, RunItem, RunState};
+use std::sync::Arc;
+use store::{Principal, Run, RunItem, RunState};
 
 /// Which scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -96,4 +99,75 @@ pub(crate) async fn cancel(app: &App, actor: &Actor, tenant: &str, name: &str, r
     (found.state, found.finished_at) = (RunState::Cancelled, Some(app.clock().now()));
     let line = ("app.runCancel", format!("{tenant}/app/{name}/run/{run}"), json!({}));
     audited(app, actor, line, move |w| Ok(w.run_update(&found, None).map(|_| ())?)).await
+}
+
+/// Lets a scan that the safeguard stopped go on, now that somebody has looked.
+pub(crate) async fn resume(app: &App, actor: &Actor, tenant: &str, name: &str, run: i64) -> Result<()> {
+    let state = with_tenant(app, tenant, name).await?.0;
+    let mut found = find(app, tenant, name, run).await?;
+    if found.state != RunState::Stopped {
+        return Err(scim::Error::invalid_value("this run was not stopped by its safeguard").into());
+    }
+    (found.state, found.error) = (RunState::Waiting, None);
+    if let Some(position) = found.position.as_object_mut() {
+        position.insert("agreed".into(), true.into());
+    }
+    let line = ("app.runResume", format!("{tenant}/app/{name}/run/{run}"), json!({}));
+    audited(app, actor, line, move |w| Ok(w.run_update(&found, None).map(|_| ())?)).await?;
+    told(app, &state);
+    Ok(())
+}
+
+/// What to do about a finding of an import.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) enum Decision {
+    /// The account is this person's; without one, the person's whom the rules found.
+    Confirm {
+        /// Their id or userName.
+        #[serde(default)]
+        person: Option<String>,
+    },
+    /// The account is nobody's yet: a person is made of it.
+    Create,
+    /// Nothing; it is asked again in the next run.
+    Ignore,
+}
+
+/// Decides about a finding of an import; answers whose the account is by then.
+pub(crate) async fn decide(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    name: &str,
+    (run, item): (i64, i64),
+    decision: Decision,
+) -> Result<Option<String>> {
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    let run = find(app, tenant, name, run).await?.id;
+    let found: Option<RunItem> = app.store().read(move |r| r.run_item(run, item)).await?;
+    let mut found = found.ok_or_else(|| missing("this run has no finding of this number"))?;
+    let (word, person) = match decision {
+        Decision::Ignore => ("ignored", None),
+        Decision::Create => {
+            found.resource = None;
+            ("confirmed", Some(import::confirm(app, &state, &integration, &found).await?))
+        }
+        Decision::Confirm { person } => {
+            if let Some(person) = person {
+                let known = Arc::clone(&state);
+                let resolved = app.store().read(move |r| resolved(r, &known, Principal::User, &person)).await?;
+                found.resource = Some(resolved);
+            }
+            if found.resource.is_none() {
+                return Err(scim::Error::invalid_value("say whose the account is, or have a person made of it").into());
+            }
+            ("confirmed", Some(import::confirm(app, &state, &integration, &found).await?))
+        }
+    };
+    let line = ("app.import", format!("{tenant}/app/{name}/run/{run}/{item}"), json!({"decided": word}));
+    let kept = person.clone();
+    audited(app, actor, line, move |w| Ok(w.run_item_decide(run, item, kept.as_deref(), word)?)).await?;
+    told(app, &state);
+    Ok(person)
 }

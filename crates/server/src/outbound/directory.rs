@@ -1,0 +1,114 @@
+//! The directory's profile: what `user.x` means in mappings, and where it stands in a SCIM user.
+//!
+//! Every attribute of the tenant's own schemas is there by its name; the names below are Okta's and the guide's for
+//! places in the standard's schemas.
+
+use provision::place::{Pasted, Place};
+use scim::ResourceType;
+use serde_json::{Map, Value};
+
+/// A name, and its place. Of a list without a choice, the primary element or the first is meant.
+const NAMES: [(&str, &str); 42] = [
+    ("login", "userName"),
+    ("userName", "userName"),
+    ("givenName", "name.givenName"),
+    ("firstName", "name.givenName"),
+    ("familyName", "name.familyName"),
+    ("lastName", "name.familyName"),
+    ("middleName", "name.middleName"),
+    ("honorificPrefix", "name.honorificPrefix"),
+    ("honorificSuffix", "name.honorificSuffix"),
+    ("formattedName", "name.formatted"),
+    ("primaryEmail", "emails.value"),
+    ("email", "emails.value"),
+    ("secondEmail", "emails[type eq \"home\"].value"),
+    ("primaryPhone", "phoneNumbers[type eq \"work\"].value"),
+    ("mobilePhone", "phoneNumbers[type eq \"mobile\"].value"),
+    ("streetAddress", "addresses.streetAddress"),
+    ("city", "addresses.locality"),
+    ("locality", "addresses.locality"),
+    ("state", "addresses.region"),
+    ("region", "addresses.region"),
+    ("zipCode", "addresses.postalCode"),
+    ("postalCode", "addresses.postalCode"),
+    ("countryCode", "addresses.country"),
+    ("country", "addresses.country"),
+    ("postalAddress", "addresses.formatted"),
+    ("displayName", "displayName"),
+    ("nickName", "nickName"),
+    ("profileUrl", "profileUrl"),
+    ("title", "title"),
+    ("userType", "userType"),
+    ("preferredLanguage", "preferredLanguage"),
+    ("locale", "locale"),
+    ("timezone", "timezone"),
+    ("employeeNumber", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber"),
+    ("costCenter", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter"),
+    ("organization", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:organization"),
+    ("division", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division"),
+    ("department", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"),
+    ("managerId", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value"),
+    ("managerDisplayName", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName"),
+    ("externalId", "externalId"),
+    ("roles", "roles"),
+];
+
+/// Where a value of a list without a choice is written.
+const WRITTEN: [(&str, &str); 3] = [
+    ("emails.", "emails[primary eq true]."),
+    ("phoneNumbers.", "phoneNumbers[type eq \"work\"]."),
+    ("addresses.", "addresses[type eq \"work\"]."),
+];
+
+/// The names that mappings can use, for a choice: the tenant's own attributes behind the others.
+pub(crate) fn names(users: &ResourceType) -> Vec<String> {
+    let mut names: Vec<String> = NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    for (_, attribute) in users.attributes() {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(&attribute.name)) {
+            names.push(attribute.name.clone());
+        }
+    }
+    names
+}
+
+/// A person's profile, from the resource as the API shows it.
+pub(crate) fn profile(document: &Map<String, Value>, users: &ResourceType) -> Map<String, Value> {
+    let mut profile = Map::new();
+    for (extension, attribute) in users.attributes() {
+        let holder = match extension {
+            Some(schema) => document.get(&schema.id).and_then(Value::as_object),
+            None => Some(document),
+        };
+        if let Some(value) = holder.and_then(|holder| holder.get(&attribute.name)) {
+            profile.insert(attribute.name.clone(), value.clone());
+            if let Some(schema) = extension {
+                profile.insert(format!("{}:{}", schema.id, attribute.name), value.clone());
+            }
+        }
+    }
+    for (name, path) in NAMES {
+        let found = place(path).and_then(|place| place.read(document).cloned());
+        if let Some(value) = found {
+            profile.insert(name.to_owned(), value);
+        }
+    }
+    profile
+}
+
+/// Where a name is written in a SCIM user.
+pub(crate) fn written(name: &str, users: &ResourceType) -> Option<Place> {
+    if let Some((_, path)) = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        let list = WRITTEN.iter().find_map(|(list, chosen)| Some(format!("{chosen}{}", path.strip_prefix(list)?)));
+        return place(list.as_deref().unwrap_or(path));
+    }
+    let mut attributes = users.attributes();
+    let (extension, attribute) = attributes.find(|(extension, attribute)| {
+        let full = extension.map(|schema| format!("{}:{}", schema.id, attribute.name));
+        attribute.name.eq_ignore_ascii_case(name) || full.is_some_and(|full| full.eq_ignore_ascii_case(name))
+    })?;
+    Place::parse(&attribute.name, extension.map(|schema| schema.id.as_str()), Pasted::Split).ok()
+}
+
+fn place(path: &str) -> Option<Place> {
+    Place::parse(path, None, Pasted::Split).ok()
+}

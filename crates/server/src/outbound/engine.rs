@@ -1,0 +1,211 @@
+//! The engine's round: follow the feeds, fill, begin what is scheduled, wake the apps that have something to do.
+//!
+//! A nudge and the tick come here alike, so a nudge that is lost costs a second and no truth. With nothing to do a round is
+//! a handful of lookups.
+
+use super::driver::Driver;
+use super::{follow, scan};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::tenants::TenantState;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{AppId, Fill, Run, TenantId, Work};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The engine while it runs.
+struct Engine {
+    app: App,
+    stop: watch::Receiver<bool>,
+    drivers: HashMap<AppId, (TenantId, Driver)>,
+    scan: Option<JoinHandle<()>>,
+    kept_at: i64,
+    pruned_at: i64,
+}
+
+/// Runs until the server stops.
+pub(crate) async fn run(app: App, mut stop: watch::Receiver<bool>) {
+    let node = app.node().to_owned();
+    if let Err(error) = app.store().write(move |w| w.links_release(&node)).await {
+        tracing::warn!(%error, "what the process before this one had begun waits for its time to run out");
+    }
+    let now = app.clock().now();
+    let mut engine = Engine {
+        app: app.clone(),
+        stop: stop.clone(),
+        drivers: HashMap::new(),
+        scan: None,
+        kept_at: now,
+        pruned_at: now,
+    };
+    while !*stop.borrow() {
+        let pause = match engine.round().await {
+            Ok(next_at) => engine.pause(next_at),
+            Err(error) => {
+                tracing::warn!(error = %error.to_scim(""), "the outbound engine rests for a moment");
+                limits::OUTBOUND_TICK
+            }
+        };
+        tokio::select! {
+            () = app.outbound().nudged() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+        // What comes at once is done at once.
+        tokio::time::sleep(limits::OUTBOUND_GAP).await;
+    }
+    engine.end().await;
+}
+
+impl Engine {
+    fn pause(&self, next_at: Option<i64>) -> Duration {
+        let now = self.app.clock().now();
+        let next = next_at.map(|at| Duration::from_micros(u64::try_from(at.saturating_sub(now)).unwrap_or(0)));
+        next.unwrap_or(limits::OUTBOUND_TICK).min(limits::OUTBOUND_TICK)
+    }
+
+    async fn round(&mut self) -> Result<Option<i64>> {
+        let now = self.app.clock().now();
+        self.follow().await?;
+        let filling = self.fill(now).await?;
+        self.schedule(now).await?;
+        self.scan().await?;
+        self.keep(now).await?;
+        self.prune(now).await?;
+        let wanted: bool = self.app.store().read(|r| r.has_apps()).await.map_err(lift)?;
+        self.app.outbound().wanted(wanted);
+        let work: Work = self.app.store().read(move |r| r.links_work(now)).await.map_err(lift)?;
+        self.drivers.retain(|_, (_, driver)| !driver.is_finished());
+        for (app, tenant) in work.apps {
+            let start = || (tenant, Driver::start(&self.app, app, self.stop.clone()));
+            self.drivers.entry(app).or_insert_with(start).1.nudge();
+        }
+        Ok(if filling { Some(now) } else { work.next_at })
+    }
+
+    fn tenant(&self, id: TenantId) -> Option<Arc<TenantState>> {
+        self.app.tenants().all().into_iter().find(|state| state.tenant.id == id)
+    }
+
+    async fn follow(&self) -> Result<()> {
+        let behind: Vec<TenantId> = self.app.store().read(|r| r.feeds_behind()).await.map_err(lift)?;
+        for tenant in behind {
+            let Some(state) = self.tenant(tenant) else { continue };
+            while follow::follow(&self.app, &state).await? {}
+        }
+        Ok(())
+    }
+
+    /// Does the next part of each order; whether there is more to do.
+    async fn fill(&self, now: i64) -> Result<bool> {
+        let orders: Vec<Fill> = self.app.store().read(|r| r.fills(limits::OUTBOUND_FILLS)).await.map_err(lift)?;
+        for order in &orders {
+            let id = order.id;
+            let turn = move |w: &mut store::Writer| w.fill_turn(id, limits::OUTBOUND_FILL, now);
+            self.app.store().write_in(order.tenant, turn).await.map_err(lift)?;
+        }
+        Ok(!orders.is_empty())
+    }
+
+    /// Asks for the scans whose time has come.
+    async fn schedule(&self, now: i64) -> Result<()> {
+        let due: Vec<store::AppRow> = self.app.store().read(move |r| r.apps_scheduled(now)).await.map_err(lift)?;
+        for row in due {
+            let integration = super::integration::Integration::of(row)?;
+            let row = integration.row.clone();
+            let options = &integration.options;
+            let behind = |hours: Option<u32>| hours.map(|hours| now.saturating_add(i64::from(hours) * 3_600_000_000));
+            let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
+            let next = |at: Option<i64>, every: Option<u32>| if is_due(at) { behind(every) } else { at };
+            let kinds = [("reconcile", is_due(row.reconcile_at)), ("import", is_due(row.import_at))];
+            let reconcile_at = next(row.reconcile_at, options.reconcile_every_hours);
+            let import_at = next(row.import_at, options.import_every_hours);
+            let on = integration.app.provisioning && !options.paused;
+            let work = move |w: &mut store::Writer| {
+                for (kind, _) in kinds.into_iter().filter(|(_, due)| *due && on) {
+                    w.run_insert(&Run {
+                        tenant: row.tenant,
+                        app: row.id,
+                        kind: kind.into(),
+                        mode: "full".into(),
+                        position: json!({}),
+                        created_at: now,
+                        created_by: "schedule".into(),
+                        ..Run::default()
+                    })?;
+                }
+                w.app_schedule(row.id, reconcile_at, import_at)
+            };
+            self.app.store().write_in(integration.row.tenant, work).await.map_err(lift)?;
+        }
+        Ok(())
+    }
+
+    /// One scan at a time is under way on each node.
+    async fn scan(&mut self) -> Result<()> {
+        if self.scan.as_ref().is_some_and(|scan| !scan.is_finished()) {
+            return Ok(());
+        }
+        self.scan = None;
+        let waits: bool = self.app.store().read(|r| r.run_waits()).await.map_err(lift)?;
+        if waits {
+            self.scan = Some(tokio::spawn(scan::turns(self.app.clone(), self.stop.clone())));
+        }
+        Ok(())
+    }
+
+    /// Keeps the claims of what is under way.
+    async fn keep(&mut self, now: i64) -> Result<()> {
+        if now.saturating_sub(self.kept_at) < limits::OUTBOUND_LEASE / 4 || self.drivers.is_empty() {
+            return Ok(());
+        }
+        self.kept_at = now;
+        let mut tenants: Vec<TenantId> = self.drivers.values().map(|(tenant, _)| *tenant).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        for tenant in tenants {
+            let (node, until) = (self.app.node().to_owned(), now.saturating_add(limits::OUTBOUND_LEASE));
+            self.app.store().write_in(tenant, move |w| w.links_keep(tenant, &node, until)).await.map_err(lift)?;
+        }
+        Ok(())
+    }
+
+    /// Takes old evidence away.
+    async fn prune(&mut self, now: i64) -> Result<()> {
+        if now.saturating_sub(self.pruned_at) < limits::EVIDENCE_PRUNE_EVERY {
+            return Ok(());
+        }
+        self.pruned_at = now;
+        let before = now.saturating_sub(limits::EVIDENCE_LIFE);
+        while self
+            .app
+            .store()
+            .write(move |w| w.exchanges_prune(before, limits::EVIDENCE_PRUNE_ROWS))
+            .await
+            .map_err(lift)?
+        {}
+        Ok(())
+    }
+
+    /// Lets what is under way end.
+    async fn end(self) {
+        let ended = async {
+            for (_, (_, driver)) in self.drivers {
+                driver.ended().await;
+            }
+            if let Some(scan) = self.scan {
+                let _ = scan.await;
+            }
+        };
+        // Whoever is cut off leaves a link that says what was begun.
+        let _ = tokio::time::timeout(limits::OUTBOUND_END, ended).await;
+    }
+}
+
+fn lift(error: store::Error) -> Error {
+    error.into()
+}

@@ -1,0 +1,223 @@
+//! What is decided about, as it is now: a person with groups, manager and assignments, or a pushed group with members.
+
+use super::directory;
+use super::integration::Integration;
+use crate::error::Result;
+use crate::tenants::TenantState;
+use provision::app::Policy;
+use provision::assignment::{Assignment, Principal as Whom};
+use provision::expression::{Membership, Status};
+use provision::link::Link;
+use provision::mapping::{self, Explained};
+use provision::plan::{Desired, Rules};
+use provision::push_group::{self, Candidate, LinkMode, PushGroup};
+use provision::target::GroupUpdate;
+use provision::{Facts, Person};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use store::{AssignmentRow, LinkKind, LinkRow, PersonRow, Principal, PushGroupRow, Reader};
+
+/// Everything that a decision about one link takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs {
+    /// What should be there.
+    pub(crate) desired: Desired,
+    /// What the administrator decided.
+    pub(crate) policy: Policy,
+    /// Of a person: why.
+    pub(crate) explained: Option<Explained>,
+    /// Of a person: whom it was decided about.
+    pub(crate) facts: Option<Facts>,
+}
+
+impl Inputs {
+    /// What a decision goes by.
+    pub(crate) fn rules<'a>(&'a self, integration: &'a Integration, kind: LinkKind) -> Rules<'a> {
+        Rules { kind: kind_of(kind), policy: &self.policy, target: &integration.app.target }
+    }
+
+    /// The people without whose accounts it is not complete, where somebody has to be told when they have one. Groups are
+    /// woken by their members.
+    pub(crate) fn waits(&self) -> Vec<String> {
+        match &self.desired {
+            Desired::Present(want) if want.members.is_none() => want.waits.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The kind of a link, as the rules call it.
+pub(crate) fn kind_of(kind: LinkKind) -> provision::link::Kind {
+    match kind {
+        LinkKind::User => provision::link::Kind::User,
+        LinkKind::Group => provision::link::Kind::Group,
+    }
+}
+
+/// Reads what a decision about this link takes.
+pub(crate) fn read(
+    r: &Reader,
+    state: &TenantState,
+    integration: &Integration,
+    row: &LinkRow,
+    link: &Link,
+    now: i64,
+) -> Result<Inputs> {
+    match row.kind {
+        LinkKind::User => person(r, state, integration, &row.resource, link, now),
+        LinkKind::Group => group(r, state, integration, row, now),
+    }
+}
+
+/// The inputs of a person who may have no link yet.
+pub(crate) fn person(
+    r: &Reader,
+    state: &TenantState,
+    integration: &Integration,
+    id: &str,
+    link: &Link,
+    now: i64,
+) -> Result<Inputs> {
+    let (facts, assignments) = facts(r, state, integration, id, link)?;
+    let explained = mapping::desired(&integration.app, &facts, &assignments, id, now);
+    Ok(Inputs {
+        desired: explained.desired.clone(),
+        policy: integration.app.policy,
+        explained: Some(explained),
+        facts: Some(facts),
+    })
+}
+
+fn facts(
+    r: &Reader,
+    state: &TenantState,
+    integration: &Integration,
+    id: &str,
+    link: &Link,
+) -> Result<(Facts, Vec<Assignment>)> {
+    let gone = || Person { id: id.to_owned(), status: Status::Deleted, ..Person::default() };
+    let Some(users) = state.named("User") else { return Ok((Facts { user: gone(), ..Facts::default() }, Vec::new())) };
+    let (tenant, app) = (state.tenant.id, integration.row.id);
+    let Some(found) = r.person(tenant, users, app, id)? else {
+        return Ok((Facts { user: gone(), ..Facts::default() }, Vec::new()));
+    };
+    let groups: Vec<String> = found.view.groups.iter().map(|group| group.id.clone()).collect();
+    let manager = found.view.manager.as_ref().and_then(|manager| manager.id.clone());
+    let manager = manager.map(|id| r.person(tenant, users, app, &id)).transpose()?.flatten();
+    let mut user = known(&found, users)?;
+    user.manager = manager.map(|manager| known(&manager, users)).transpose()?.map(Box::new);
+    let shown = link.document.as_ref().map(|document| mapping::app_user(&integration.app, document));
+    let facts = Facts {
+        user,
+        app_user: shown.unwrap_or_default(),
+        app: integration.app.settings.clone(),
+        org: Map::from_iter([("name".to_owned(), Value::from(state.tenant.name.as_str()))]),
+        ..Facts::default()
+    };
+    let assignments = r.assignments_about(app, id, &groups)?.into_iter().map(assignment).collect();
+    Ok((facts, assignments))
+}
+
+fn known(row: &PersonRow, users: &scim::ResourceType) -> Result<Person> {
+    let document = row.view.document("", users)?;
+    let mut profile = directory::profile(&document, users);
+    if let Some(manager) = &row.view.manager {
+        // What was sent: an id of ours would say nothing to the app.
+        profile.insert("managerId".into(), Value::from(manager.raw.as_str()));
+    }
+    let active = document.get("active") != Some(&Value::Bool(false));
+    let status = match row.status.as_deref() {
+        Some("staged") => Status::Staged,
+        Some("suspended") if active => Status::Suspended,
+        _ if active => Status::Active,
+        _ => Status::Deactivated,
+    };
+    let groups = row.view.groups.iter().map(|group| Membership {
+        id: group.id.clone(),
+        name: group.display.clone().unwrap_or_default(),
+        kind: "OKTA_GROUP".into(),
+        source: String::new(),
+    });
+    Ok(Person {
+        id: row.view.id.clone(),
+        status,
+        groups: groups.collect(),
+        profile,
+        remote_id: row.remote_id.clone(),
+        ..Person::default()
+    })
+}
+
+fn assignment(row: AssignmentRow) -> Assignment {
+    let principal = match row.principal {
+        Principal::User => Whom::Person(row.resource),
+        Principal::Group => Whom::Group(row.resource),
+    };
+    Assignment { id: row.id.to_string(), principal, priority: row.priority, profile: row.profile }
+}
+
+fn group(r: &Reader, state: &TenantState, integration: &Integration, row: &LinkRow, now: i64) -> Result<Inputs> {
+    let app = &integration.app;
+    let pushed = r.push_group(integration.row.id, &row.resource)?;
+    // A group that is gone in the directory is pushed no longer.
+    let pushed = pushed.filter(|pushed| pushed.display.is_some()).map(pushed_group);
+    let mut policy = push_group::policy(app, pushed.as_ref());
+    match row.leave.as_deref() {
+        Some("delete") => policy.delete_unlinked_groups = true,
+        Some("keep") => policy.delete_unlinked_groups = false,
+        _ => {}
+    }
+    let (members, waits) = members(r, state, integration, row, pushed.is_some(), now)?;
+    let named = provision::App { policy, ..app.clone() };
+    let name = row.name.clone().unwrap_or_default();
+    let desired = push_group::desired(&named, pushed.as_ref(), &name, members, waits, &row.resource);
+    Ok(Inputs { desired, policy, explained: None, facts: None })
+}
+
+fn pushed_group(row: PushGroupRow) -> PushGroup {
+    PushGroup {
+        group: row.resource,
+        rule: row.rule.map(|rule| rule.to_string()),
+        name: row.name,
+        mode: if row.mode == "create" { LinkMode::Create } else { LinkMode::Link },
+        active: row.active,
+    }
+}
+
+/// The difference between who should be in a group and who is known to be; nothing of a group that is not pushed.
+fn members(
+    r: &Reader,
+    state: &TenantState,
+    integration: &Integration,
+    row: &LinkRow,
+    pushed: bool,
+    now: i64,
+) -> Result<(provision::plan::Members, Vec<String>)> {
+    if !pushed {
+        return Ok(Default::default());
+    }
+    let wanted = r.push_wanted(state.tenant.id, integration.row.id, &row.resource)?;
+    let wanted: Vec<Candidate> = wanted
+        .into_iter()
+        .map(|one| Candidate { person: one.person, remote_id: one.remote_id, display: one.display })
+        .collect();
+    let (mut known, mut blocked) = (BTreeSet::new(), BTreeSet::new());
+    for member in r.push_known(row.id)? {
+        let set = if member.blocked { &mut blocked } else { &mut known };
+        set.insert(member.remote_id);
+    }
+    let whole = integration.app.target.group_update == GroupUpdate::Put;
+    let (mut members, waits) = push_group::members(&wanted, &known, &blocked, whole);
+    // A shrink in several bites is one shrink.
+    members.before += usize::try_from(shrunk(r, integration, row.id, now)?).unwrap_or(0);
+    Ok((members, waits))
+}
+
+fn shrunk(r: &Reader, integration: &Integration, link: i64, now: i64) -> Result<u64> {
+    let metric = provision::brake::Metric::MembershipShrink;
+    let limits = integration.app.brakes.iter().filter(|limit| limit.metric == metric);
+    let Some(window) = limits.map(|limit| limit.window_ms).max() else { return Ok(0) };
+    let since = now.saturating_sub(window.saturating_mul(1_000));
+    let done = r.destructions(integration.row.id, super::brakes::word(metric), since)?;
+    Ok(done.iter().filter(|done| done.link == link).map(|done| done.count).sum())
+}
