@@ -101,7 +101,7 @@ impl<'s> Visit<'s> {
 
     /// What can be read in the main part of the page.
     pub(crate) fn words(&self) -> String {
-        self.tab.text("document.querySelector('main')?.innerText ?? document.body.innerText")
+        self.tab.text("document.querySelector('main')?.innerText ?? document.body?.innerText ?? ''")
     }
 
     /// Waits until an expression is true.
@@ -118,7 +118,8 @@ impl<'s> Visit<'s> {
     #[track_caller]
     pub(crate) fn sees(&self, words: &str) {
         let wanted = json!(words);
-        let text = "(document.querySelector('main') ?? document.body).innerText.replace(/\\s+/g, ' ')";
+        // Between two pages there is no body.
+        let text = "((document.querySelector('main') ?? document.body)?.innerText ?? '').replace(/\\s+/g, ' ')";
         self.until(&format!("{text}.includes({wanted})"), &format!("“{words}”"));
     }
 

@@ -118,7 +118,8 @@ fn in_order(visit: &Visit<'_>, path: &str) {
         && !(e.closest('details:not([open])') && !e.matches('summary')))";
     visit.tab.eval(&format!("window.order = {all}; window.at = []"));
     let count = visit.tab.eval("window.order.length").as_u64().unwrap();
-    for _ in 0..count + 10 {
+    // The links of the navigation are in a `details` that only looks open; they take their turns as well.
+    for _ in 0..count + 40 {
         visit.tab.key("Tab");
         let again = visit.tab.eval(
             "(() => { const n = window.order.indexOf(document.activeElement); if (n >= 0 && window.at.includes(n)) return true; window.at.push(n); return false })()",
