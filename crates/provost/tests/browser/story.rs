@@ -169,7 +169,7 @@ fn refused(visit: &Visit<'_>, token: &str) {
     visit.sees("What to do:");
     visit.sees("The switch update of users was off");
     visit.sees("Nothing: the request was refused");
-    visit.follow("link", "Look at the operation switches");
+    visit.follow("link", "Operation switches");
     visit.at("/app/scim#operations");
     visit.follow("switch", "Update users");
     visit.sees("Update users is on");

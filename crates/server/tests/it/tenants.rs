@@ -113,6 +113,7 @@ async fn no_route_of_the_api_reaches_into_another_tenant() {
         }
         let body = match (method, path.contains("/attributes/")) {
             ("PATCH", true) => json!({"name": MARKER, "type": "string"}),
+            ("PATCH", _) if path.contains("/tokens/") => json!({"disabled": true}),
             ("GET", _) => Value::Null,
             _ => json!({}),
         };
@@ -136,10 +137,11 @@ async fn no_page_of_the_console_shows_or_changes_another_tenants_things() {
     let things = furnish(&desk, "two").await;
     let before = state(&desk, "two").await;
     let everything = |id: &str| {
-        let fields =
-            ["active", "name", "add", "remove", "ids", "confirm", "asked", "label", "hours", "seq", "kind", "do"];
+        let fields = [
+            "active", "off", "name", "add", "remove", "ids", "confirm", "asked", "label", "hours", "seq", "kind", "do",
+        ];
         fields.map(|field| match field {
-            "active" => (field, "false".to_owned()),
+            "active" | "off" => (field, "false".to_owned()),
             "add" | "remove" | "ids" => (field, id.to_owned()),
             "hours" | "seq" => (field, "1".to_owned()),
             "kind" | "do" => (field, "delete".to_owned()),
