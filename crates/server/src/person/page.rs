@@ -158,16 +158,21 @@ fn note(visit: &Visit, person: &Person, step: &str) {
     record::later(&visit.app, &visit.tenant, &asked, Some(&actor), &trace, &Answer::empty(303), visit.now);
 }
 
+/// What a page hears when its session is over.
+const ENDED: &[u8] = b"event: ended\ndata: 1\n\n";
+
 /// `GET /me/events`: says `ended` when the session does.
 async fn events(visit: Visit) -> Shown {
+    let (pieces, out) = mpsc::channel(PIECES_MAX);
     let Some(person) = visit.person().await? else {
-        return Err(Error::new(Code::SIGN_IN, "you are not signed in, or not any more").into());
+        // The session ended between the page and this request: the page that asks has to hear it, too.
+        pieces.try_send(Bytes::from_static(ENDED)).ok();
+        return Ok(event_stream(out));
     };
     let whose = format!("person {}", person.session.id);
     if !visit.app.desks().stream_open(&whose) {
         return Err(Fault::from(Error::busy(Code::STREAMS, "too many live pages are open; close some")));
     }
-    let (pieces, out) = mpsc::channel(PIECES_MAX);
     tokio::spawn(async move {
         watch(&visit, pieces).await;
         visit.app.desks().stream_close(&whose);
@@ -186,7 +191,7 @@ async fn watch(visit: &Visit, pieces: mpsc::Sender<Bytes>) {
         let told: &[u8] = tokio::select! {
             _ = look.tick() => match still_there(visit).await {
                 true => continue,
-                false => b"event: ended\ndata: 1\n\n",
+                false => ENDED,
             },
             _ = heartbeat.tick() => b"retry: 2000\n: still here\n\n",
             () = pieces.closed() => return,
