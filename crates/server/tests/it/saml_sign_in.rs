@@ -211,6 +211,8 @@ async fn adam_signs_in_and_is_out_the_moment_that_he_is_deactivated() {
         "Operations": [{"op": "replace", "path": "active", "value": false}]});
     world.scim("PATCH", &format!("/Users/{adam}"), patch).await;
     assert_eq!(world.me(&cookie).await.status, 401);
+    let late = world.desk.send(None, get("/me/events", &cookie)).await;
+    assert!(late.text.contains("event: ended"), "a page whose stream comes too late hears it: {}", late.text);
     assert_eq!(world.sign_in("adam@example.com", &[]).await, Err(403));
     assert!(world.told().await.contains("refused: person_inactive"), "{}", world.told().await);
     world.scim("DELETE", &format!("/Users/{adam}"), Value::Null).await;
