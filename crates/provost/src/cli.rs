@@ -6,11 +6,13 @@
 mod args;
 mod console;
 mod database;
+mod oidc;
 mod transfer;
 
 pub use args::*;
 pub use console::*;
 pub use database::*;
+pub use oidc::*;
 pub use transfer::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -126,6 +128,9 @@ pub enum Command {
     /// The feed of changes
     #[command(subcommand)]
     Changes(Changes),
+    /// Sign-in for applications: the OpenID Connect provider
+    #[command(subcommand)]
+    Oidc(Oidc),
     /// The people at the console
     #[command(subcommand)]
     Operator(Operator),

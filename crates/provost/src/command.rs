@@ -10,6 +10,7 @@ mod directory;
 mod export;
 mod feed;
 mod import;
+mod oidc;
 mod operator;
 mod saml;
 mod status;
@@ -74,6 +75,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Conflict(command) => conflict::run(&cx, command).await,
         Command::Changes(command) => feed::changes(&cx, command).await,
         Command::Saml(command) => saml::run(&cx, command).await,
+        Command::Oidc(command) => oidc::run(&cx, command).await,
         Command::Operator(command) => operator::run(&cx, command).await,
         Command::Audit(command) => audit::run(&cx, command).await,
         Command::Check(command) => check::run(&cx, command).await,

@@ -106,6 +106,10 @@ catalogue! {
         "The detail says what is missing or wrong; compare with the identity provider's metadata.";
     TOKEN_DISABLED = 2012, 401, None, "The token is switched off for the time being",
         "An administrator can switch it on again: provost token enable, or the page of the token in the console.";
+    OIDC_REFUSED = 2020, 400, None, "A request of an OpenID Connect client was refused",
+        "Look at the steps of this entry: the last one says what to change in the application, or in its registration here.";
+    OIDC_SETTINGS = 2021, 400, None, "An OpenID Connect client cannot be registered like this",
+        "The detail names the field and what it takes.";
     BODY_TOO_LARGE = 3001, 413, None, "The body is larger than allowed",
         "Send less at once: split bulk requests and membership changes.";
     RATE_LIMITED = 3002, 429, None, "Too many requests with this token",

@@ -11,6 +11,7 @@ pub(crate) mod directory;
 pub(crate) mod jobs;
 pub(crate) mod links;
 pub(crate) mod log;
+pub(crate) mod oidc;
 pub(crate) mod report;
 pub(crate) mod resource_types;
 pub(crate) mod saml;

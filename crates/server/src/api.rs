@@ -5,6 +5,7 @@
 
 mod attributes;
 pub(crate) mod feeds;
+mod oidc;
 mod operators;
 mod resource_types;
 mod saml;
@@ -78,6 +79,12 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/saml/keys", get(saml::keys).post(saml::new_key))
         .route("/tenants/{tenant}/saml/keys/{id}", delete(saml::remove_key))
         .route("/tenants/{tenant}/saml/keys/{id}/promote", post(saml::promote_key))
+        .route("/tenants/{tenant}/oidc/clients", get(oidc::list).post(oidc::create))
+        .route("/tenants/{tenant}/oidc/clients/{id}", get(oidc::read).patch(oidc::change).delete(oidc::delete))
+        .route("/tenants/{tenant}/oidc/clients/{id}/secret", post(oidc::rotate))
+        .route("/tenants/{tenant}/oidc/keys", get(oidc::keys).post(oidc::new_key))
+        .route("/tenants/{tenant}/oidc/keys/{id}", delete(oidc::remove_key))
+        .route("/tenants/{tenant}/oidc/keys/{id}/promote", post(oidc::promote_key))
         .fallback(|| async { ApiError::from(Error::new(Code::NOT_FOUND, "the admin API has no such address")) })
         .method_not_allowed_fallback(|| async {
             ApiError::from(Error::new(Code::METHOD, "the admin API does not take this method here"))

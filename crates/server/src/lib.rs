@@ -14,6 +14,7 @@ mod error;
 mod events;
 pub mod limits;
 mod log_queue;
+mod oidc;
 mod operators;
 #[allow(dead_code, reason = "as above: what the admin API does not reach yet")]
 mod outbound;

@@ -74,6 +74,26 @@ pub const SAML_TESTS_MAX: usize = 32;
 pub const SAML_CONNECTIONS_MAX: usize = 50;
 /// Most of our own SAML keys of a tenant.
 pub const SAML_KEYS_MAX: usize = 4;
+/// Largest form that is posted to an endpoint of OpenID Connect, in bytes.
+pub const OIDC_FORM_BYTES_MAX: usize = 64 << 10;
+/// Microseconds that somebody has to sign in after an application asked for it.
+pub const SIGN_IN_REQUEST_LIFE: i64 = 600 * 1_000_000;
+/// Microseconds that a code is good for.
+pub const OIDC_CODE_LIFE: i64 = 60 * 1_000_000;
+/// Microseconds that an access token is good for, if the session does not end before.
+pub const OIDC_TOKEN_LIFE: i64 = 600 * 1_000_000;
+/// Microseconds that an ID token says it is good for.
+pub const OIDC_ID_TOKEN_LIFE: i64 = 600 * 1_000_000;
+/// Most groups that an ID token names; with more it names none, and userinfo does.
+pub const OIDC_TOKEN_GROUPS_MAX: usize = 100;
+/// Most groups that userinfo names; with more it names none.
+pub const OIDC_USERINFO_GROUPS_MAX: usize = 10_000;
+/// Most OpenID Connect clients of a tenant.
+pub const OIDC_CLIENTS_MAX: usize = 200;
+/// Most redirect URIs of a client.
+pub const OIDC_URIS_MAX: usize = 50;
+/// Most keys of a tenant that sign ID tokens, have signed them, or will.
+pub const OIDC_KEYS_MAX: usize = 4;
 /// Shortest password of an operator in characters.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Longest password of an operator in bytes; hashing more would only cost time.

@@ -7,6 +7,7 @@
 //! Invariant: a person who is not there or not active is nobody. Deactivating or deleting them takes their sessions
 //! along, in the same transaction; `find` looks at the person besides.
 
+mod entry;
 mod page;
 
 use crate::app::App;
@@ -25,6 +26,7 @@ use scim::{Code, ResourceType};
 use std::sync::Arc;
 use store::{PersonSession, SamlSession, Scope, Stored};
 
+pub(crate) use entry::sign_in_address;
 pub(crate) use page::router;
 
 /// A request of a browser to a tenant's pages for its people, whoever sits there.

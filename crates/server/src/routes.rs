@@ -22,6 +22,7 @@ pub fn router(app: App) -> Router {
         .nest("/api/v1", api::router(&app))
         .merge(console::router(&app))
         .merge(crate::saml::router(&app))
+        .merge(crate::oidc::router(&app))
         .fallback(nothing)
         .with_state(app)
 }

@@ -23,6 +23,7 @@ mod log_count;
 mod manager;
 mod members;
 mod migrate;
+mod oidc;
 mod operators;
 mod outbound;
 mod people;
@@ -50,13 +51,14 @@ pub use log::{LOG_PRUNED_MAX, LogEntry, LogQuery};
 pub use log_block::{LOG_BLOCK_MAX, LogBlock, LogLine};
 pub use log_count::{LogCount, SLOT};
 pub use members::MembersChanged;
+pub use oidc::{LivingGrant, OidcClient, OidcGrant, OidcGroups, OidcKey, OidcSecret, OidcSettings};
 pub use operators::{EntryLink, Operator, Passkey, Role, Throttle};
 pub use outbound::{
     AppId, AppRow, Approval, AssignmentRow, Cause, Claimed, Destruction, Exchange, Fill, Found, KnownMember, LinkKind,
     LinkQuery, LinkRow, NewApp, PersonRow, Principal, PushGroupRow, PushRuleRow, Run, RunItem, RunState, Settled,
     Standing, TaskRow, Wanted, Work,
 };
-pub use people::{PersonSession, SamlSession};
+pub use people::{PersonSession, SamlSession, SignInRequest};
 pub use prepared::Prepared;
 pub use render::Comma;
 pub use resources::{Deleted, Policy, Stored};

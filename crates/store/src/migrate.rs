@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_blocks.sql"),
     include_str!("../migrations/0009_name_ids.sql"),
     include_str!("../migrations/0010_token_disabled.sql"),
+    include_str!("../migrations/0011_oidc.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -49,6 +49,23 @@ pub struct SamlSession {
     pub session_index: Option<String>,
 }
 
+/// A request of an application that waits for the person to sign in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignInRequest {
+    /// SHA-256 of what the browser comes back with.
+    pub hash: [u8; 32],
+    /// Whose.
+    pub tenant: TenantId,
+    /// Who asks: `oidc`, `saml`.
+    pub purpose: String,
+    /// What, in the words of who asks.
+    pub asked: String,
+    /// When.
+    pub created_at: i64,
+    /// From when on it is asked again.
+    pub expires_at: i64,
+}
+
 const COLUMNS: &str = "hash, id, tenant, person, created_at, authenticated_at, expires_at, method, address, agent, \
                        connection, name_id, session_index, name_id_about";
 
@@ -93,6 +110,42 @@ impl Reader {
         Ok(person.map(|person| (found, person)))
     }
 
+    /// The same by its id, for what was given in it.
+    pub fn person_session_by_id(
+        &self,
+        tenant: TenantId,
+        users: &ResourceType,
+        id: &str,
+        now: i64,
+    ) -> Result<Option<(PersonSession, Stored)>> {
+        let sql = format!("select {COLUMNS} from person_session where id = ?1 and tenant = ?2 and expires_at > ?3");
+        let Some(found) = self.first(&sql, (id, tenant.0, now), session)? else { return Ok(None) };
+        let person = self.find(tenant, users, &found.person)?.filter(Stored::is_active);
+        Ok(person.map(|person| (found, person)))
+    }
+
+    /// A request that waits, if it has not run out.
+    pub fn sign_in_request(
+        &self,
+        tenant: TenantId,
+        purpose: &str,
+        hash: &[u8; 32],
+        now: i64,
+    ) -> Result<Option<SignInRequest>> {
+        let sql = "select hash, tenant, purpose, asked, created_at, expires_at from sign_in_request
+                   where hash = ?1 and tenant = ?2 and purpose = ?3 and expires_at > ?4";
+        self.first(sql, (hash.as_slice(), tenant.0, purpose, now), |row| {
+            Ok(SignInRequest {
+                hash: row.get(0)?,
+                tenant: TenantId(row.get(1)?),
+                purpose: row.get(2)?,
+                asked: row.get(3)?,
+                created_at: row.get(4)?,
+                expires_at: row.get(5)?,
+            })
+        })
+    }
+
     /// A person's sessions that have not run out, the newest first.
     pub fn person_sessions(&self, tenant: TenantId, person: &str, now: i64) -> Result<Vec<PersonSession>> {
         let sql = format!(
@@ -104,6 +157,21 @@ impl Reader {
 }
 
 impl Writer {
+    /// Keeps a request until the person has signed in.
+    pub fn sign_in_request_insert(&mut self, new: &SignInRequest) -> Result<()> {
+        let sql = "insert into sign_in_request (hash, tenant, purpose, asked, created_at, expires_at)
+                   values (?1, ?2, ?3, ?4, ?5, ?6)";
+        let row = (new.hash.as_slice(), new.tenant.0, &new.purpose, &new.asked, new.created_at, new.expires_at);
+        self.execute(sql, row)?;
+        Ok(())
+    }
+
+    /// Takes a request that is answered now; whether it was still there.
+    pub fn sign_in_request_take(&mut self, tenant: TenantId, hash: &[u8; 32]) -> Result<bool> {
+        let sql = "delete from sign_in_request where hash = ?1 and tenant = ?2";
+        Ok(self.execute(sql, (hash.as_slice(), tenant.0))? > 0)
+    }
+
     /// Begins a session; whether the person is there and active, without which there is none.
     pub fn person_session_insert(&mut self, users: &ResourceType, new: &PersonSession) -> Result<bool> {
         let person = self.find(new.tenant, users, &new.person)?;

@@ -171,7 +171,7 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Next => "next",
             Self::Current => "current",
@@ -179,7 +179,7 @@ impl KeyState {
         }
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         match text {
             "next" => Ok(Self::Next),
             "current" => Ok(Self::Current),
@@ -219,7 +219,7 @@ pub struct SamlRequest {
     pub id: String,
     /// To which connection.
     pub connection: String,
-    /// What for: `sign_in`, `test`, `logout`.
+    /// What for: `sign_in`, `sign_in_again`, `test`, `logout`.
     pub purpose: String,
     /// SHA-256 of the cookie of the browser that made it.
     pub browser: [u8; 32],
@@ -407,7 +407,7 @@ impl Writer {
 
     /// Takes away what a tenant's sign-ins no longer need: requests, assertions and sessions that ran out.
     pub fn sign_ins_prune(&mut self, tenant: TenantId, now: i64) -> Result<()> {
-        for table in ["saml_request", "saml_replay", "person_session"] {
+        for table in ["saml_request", "saml_replay", "person_session", "sign_in_request", "oidc_grant"] {
             self.execute(&format!("delete from {table} where tenant = ?1 and expires_at <= ?2"), (tenant.0, now))?;
         }
         Ok(())

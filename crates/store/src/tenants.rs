@@ -368,7 +368,7 @@ impl Writer {
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.tell_nodes();
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 40] = [
+        const TABLES: [&str; 45] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -392,6 +392,11 @@ impl Writer {
             "saml_request",
             "saml_replay",
             "person_session",
+            "oidc_client",
+            "oidc_secret",
+            "oidc_key",
+            "sign_in_request",
+            "oidc_grant",
             "resource",
             "app",
             "assignment",

@@ -9,6 +9,7 @@ mod groups;
 mod jobs;
 mod log;
 mod log_entry;
+mod oidc;
 mod overview;
 mod saml;
 mod saml_connect;
@@ -106,6 +107,14 @@ pub(super) fn router() -> Router<App> {
         .route("/app/jobs/{id}", get(jobs::show))
         .route("/app/jobs/{id}/now", get(jobs::fresh))
         .route("/app/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/app/oidc", get(oidc::list).post(oidc::create))
+        .route("/app/oidc/{id}", get(oidc::show).post(oidc::save))
+        .route("/app/oidc/{id}/enabled", post(oidc::enable))
+        .route("/app/oidc/{id}/secret", post(oidc::rotate))
+        .route("/app/oidc/{id}/delete", post(oidc::delete))
+        .route("/app/oidc-keys", post(oidc::new_key))
+        .route("/app/oidc-keys/{id}/promote", post(oidc::promote_key))
+        .route("/app/oidc-keys/{id}/remove", post(oidc::remove_key))
         .route("/app/settings", get(settings::show))
         .route("/app/settings/export", get(settings::export))
         .route("/app/settings/general/{section}", post(settings::save))

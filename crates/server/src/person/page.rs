@@ -31,6 +31,8 @@ const GROUPS_MAX: usize = 100;
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/me", get(me))
+        .route("/sign-in", get(super::entry::show))
+        .route("/t/{tenant}/sign-in", get(super::entry::show))
         .route("/me/events", get(events))
         .route("/me/sign-out", post(sign_out))
         .route("/t/{tenant}/me", get(me))

@@ -25,6 +25,8 @@ use store::{SamlBinding, SamlConnection, SamlPurpose, SamlRequest};
 pub(crate) enum Start {
     /// Somebody signs in, and goes on to this path.
     SignIn(String),
+    /// The same, by whom proves anew who they are.
+    Again(String),
     /// An operator tries the connection out.
     Test,
 }
@@ -34,12 +36,16 @@ impl Start {
     fn parts(self, connection: &str, request: &str) -> (&'static str, String) {
         match self {
             Self::SignIn(next) => ("sign_in", next),
+            Self::Again(next) => (AGAIN, next),
             Self::Test => ("test", format!("/app/saml/connections/{connection}/tests/{request}")),
         }
     }
 }
 
-/// `GET /saml/login`. `next` is a path of ours to go on to.
+/// A sign-in that has people prove who they are anew.
+const AGAIN: &str = "sign_in_again";
+
+/// `GET /saml/login`. `next` is a path of ours to go on to; with `again` people prove anew who they are.
 pub(super) async fn login(visit: Visit) -> Shown {
     let connection = match super::connection(&visit).await? {
         Ok(connection) => connection,
@@ -47,7 +53,8 @@ pub(super) async fn login(visit: Visit) -> Shown {
     };
     let home = format!("{}/me", visit.tenant.root());
     let next = query::value(&visit.query, "next").filter(|next| is_inside(next)).unwrap_or(home);
-    begin(&visit, &connection, Start::SignIn(next)).await
+    let again = query::value(&visit.query, "again").is_some();
+    begin(&visit, &connection, if again { Start::Again(next) } else { Start::SignIn(next) }).await
 }
 
 /// Only a path of this server: `//host` and `https:` would lead away from it.
@@ -105,7 +112,7 @@ fn sent(
         destination: &destination,
         acs: &acs,
         name_id_format: settings.name_id_format.as_deref(),
-        force_authn: settings.force_authn,
+        force_authn: settings.force_authn || request.purpose == AGAIN,
         is_passive: false,
         authn_contexts: &[],
     };

@@ -35,12 +35,20 @@ impl Desk {
         Self::with_url(Some(url.to_owned()))
     }
 
+    /// With the machine's own time, for who compares with it.
+    pub fn now() -> Self {
+        Self::with_clock(None, Clock::system())
+    }
+
     fn with_url(public_url: Option<String>) -> Self {
+        Self::with_clock(public_url, Clock::manual(START))
+    }
+
+    fn with_clock(public_url: Option<String>, clock: Clock) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("provost-server-{}-{number}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
-        let clock = Clock::manual(START);
         let config =
             Config { clock: clock.clone(), public_url, ..Config::new(folder.clone(), ([127, 0, 0, 1], 8080).into()) };
         Self { app: App::open(config).unwrap(), clock, folder }

@@ -16,6 +16,7 @@ mod console_gates;
 mod console_sign_in;
 mod desk;
 mod egress;
+mod oidc;
 mod pages_content;
 mod pages_forms;
 mod pages_lists;

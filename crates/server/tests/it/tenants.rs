@@ -38,6 +38,9 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
     let connection = made(format!("{api}/saml/connections"), connection, "id").await;
     let keys = desk.local("GET", &format!("{api}/saml/keys"), Value::Null).await;
     let key = keys.body["data"][0]["id"].as_str().unwrap().to_owned();
+    let client = json!({"label": MARKER, "redirectUris": ["https://app.example/cb"]});
+    let client = made(format!("{api}/oidc/clients"), client, "id").await;
+    let signer = made(format!("{api}/oidc/keys"), Value::Null, "id").await;
     // A conflict, and an entry of the log.
     let taken = desk.local("POST", &format!("{scim}/Users"), json!({"userName": login})).await;
     assert_eq!(taken.status, 409);
@@ -53,6 +56,9 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
         ("connections", connection),
         ("keys", key.clone()),
         ("tests", key),
+        ("clients", client.clone()),
+        ("oidc", client),
+        ("oidc-keys", signer),
         // The newest entry of the whole server, so there is none of that number in a tenant without entries.
         ("log", newest(desk, &api).await),
     ])
@@ -138,10 +144,26 @@ async fn no_page_of_the_console_shows_or_changes_another_tenants_things() {
     let before = state(&desk, "two").await;
     let everything = |id: &str| {
         let fields = [
-            "active", "off", "name", "add", "remove", "ids", "confirm", "asked", "label", "hours", "seq", "kind", "do",
+            "active",
+            "off",
+            "name",
+            "add",
+            "remove",
+            "ids",
+            "confirm",
+            "asked",
+            "label",
+            "hours",
+            "seq",
+            "kind",
+            "do",
+            "redirect_uris",
+            "groups",
+            "email_verified",
+            "enabled",
         ];
         fields.map(|field| match field {
-            "active" | "off" => (field, "false".to_owned()),
+            "active" | "off" | "enabled" => (field, "false".to_owned()),
             "add" | "remove" | "ids" => (field, id.to_owned()),
             "hours" | "seq" => (field, "1".to_owned()),
             "kind" | "do" => (field, "delete".to_owned()),

@@ -69,6 +69,16 @@ const API: &[(&str, &str)] = &[
     ("POST", "/tenants/default/saml/keys"),
     ("DELETE", "/tenants/default/saml/keys/x"),
     ("POST", "/tenants/default/saml/keys/x/promote"),
+    ("GET", "/tenants/default/oidc/clients"),
+    ("POST", "/tenants/default/oidc/clients"),
+    ("GET", "/tenants/default/oidc/clients/x"),
+    ("PATCH", "/tenants/default/oidc/clients/x"),
+    ("DELETE", "/tenants/default/oidc/clients/x"),
+    ("POST", "/tenants/default/oidc/clients/x/secret"),
+    ("GET", "/tenants/default/oidc/keys"),
+    ("POST", "/tenants/default/oidc/keys"),
+    ("DELETE", "/tenants/default/oidc/keys/x"),
+    ("POST", "/tenants/default/oidc/keys/x/promote"),
 ];
 
 /// Every SCIM route with every method, for the ids of one user and one group.

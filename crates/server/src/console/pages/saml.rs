@@ -29,6 +29,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
         (details(&cx, DEFAULT, &keys))
         (connected(&cx, &connections))
         @if !connections.is_empty() { (our_keys(&cx, &keys)) }
+        (super::oidc::summary(&cx))
     };
     let about = Page::new("SAML sign-in", Nav::Saml)
         .purpose("The people of the directory sign in with their identity provider, and only they.")

@@ -11,7 +11,7 @@ use serde_json::Value;
 const FOUND_MAX: u64 = 8;
 
 /// Pages by the words that people look for them with.
-const PAGES: [(&str, &str, &str); 17] = [
+const PAGES: [(&str, &str, &str); 18] = [
     ("Setup", "/app/setup", "setup assistant begin okta entra connect link"),
     ("Overview", "/app", "overview charts requests latency errors"),
     ("SCIM configuration", "/app/scim", "scim endpoint url configuration base"),
@@ -28,6 +28,7 @@ const PAGES: [(&str, &str, &str); 17] = [
     ("Jobs", "/app/jobs", "jobs bulk progress"),
     ("Settings", "/app/settings", "settings retention leniency dialect page size manager order"),
     ("Guide", "/docs", "guide help documentation"),
+    ("OpenID Connect", "/app/oidc", "sso sign-in applications client oauth issuer redirect"),
     ("Admin API", "/docs/api", "api openapi reference scripts"),
 ];
 
