@@ -3,12 +3,14 @@
 //! Invariant: no secret is ever an argument; tokens come from a file, from standard input or from a prompt.
 //! Not here: what a command does (`command`), and how it reaches the data (`client`).
 
+mod app;
 mod args;
 mod console;
 mod database;
 mod oidc;
 mod transfer;
 
+pub use app::*;
 pub use args::*;
 pub use console::*;
 pub use database::*;
@@ -95,6 +97,8 @@ pub enum When {
 pub enum Command {
     /// Run the server
     Serve(Serve),
+    /// See both sides at work: a directory and an application in one process, with sample people
+    Demo(Demo),
     /// Bearer tokens: make, list, rotate, switch off, revoke
     #[command(subcommand)]
     Token(Token),
@@ -119,6 +123,9 @@ pub enum Command {
     /// Groups
     #[command(subcommand)]
     Group(Group),
+    /// Applications that people and groups are brought to
+    #[command(subcommand)]
+    App(App),
     /// The provisioning log
     #[command(subcommand)]
     Log(Log),

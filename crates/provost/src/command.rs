@@ -1,5 +1,6 @@
 //! The commands: each asks the API and prints what it answers.
 
+mod app;
 mod attribute;
 mod audit;
 mod backup;
@@ -22,7 +23,7 @@ use crate::cli::{Cli, Command};
 use crate::client::{Client, encoded};
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Output, write_out};
-use crate::{Environment, serve};
+use crate::{Environment, demo, serve};
 use clap::CommandFactory;
 use serde_json::{Value, json};
 
@@ -55,6 +56,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
     let global = &cli.global;
     match &cli.command {
         Command::Serve(arguments) => return serve::serve(arguments, global, environment, out).await,
+        Command::Demo(arguments) => return demo::demo(arguments, global, environment, out).await,
         Command::Restore(arguments) => return backup::restore(arguments, global, environment, out).await,
         Command::Database(command) => return database::run(command, global, environment, out).await,
         Command::Completions { shell } => return completions(*shell),
@@ -71,6 +73,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Type(command) => attribute::resource_type(&cx, command).await,
         Command::User(command) => directory::user(&cx, command).await,
         Command::Group(command) => directory::group(&cx, command).await,
+        Command::App(command) => app::run(&cx, command).await,
         Command::Log(command) => feed::log(&cx, command).await,
         Command::Conflict(command) => conflict::run(&cx, command).await,
         Command::Changes(command) => feed::changes(&cx, command).await,
@@ -84,6 +87,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Backup(arguments) => backup::backup(&cx, &arguments).await,
         Command::Status => status::run(&cx).await,
         Command::Serve(_)
+        | Command::Demo(_)
         | Command::Restore(_)
         | Command::Database(_)
         | Command::Completions { .. }

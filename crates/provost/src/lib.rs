@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod column;
 pub mod command;
+pub mod demo;
 pub mod failure;
 pub mod output;
 pub mod progress;
@@ -27,6 +28,8 @@ pub struct Environment {
     pub database: Option<String>,
     /// `PROVOST_LOG`: the level of the log.
     pub log: Option<String>,
+    /// Where temporary files are.
+    pub temporary: PathBuf,
     /// `NO_COLOR`: no colours, whatever the terminal can do.
     pub no_color: bool,
 }

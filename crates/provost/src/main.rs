@@ -51,6 +51,7 @@ fn environment() -> Environment {
         server: text("PROVOST_SERVER"),
         database: text("PROVOST_DATABASE"),
         log: text("PROVOST_LOG"),
+        temporary: std::env::temp_dir(),
         no_color: text("NO_COLOR").is_some(),
     }
 }

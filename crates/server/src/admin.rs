@@ -3,7 +3,6 @@
 //! Input in, output or `Error` out: no HTTP, no HTML. Every change is one transaction; the tenants and tokens in memory
 //! are taken in anew behind it, and who did it is told to the server's own log.
 
-#[allow(dead_code, reason = "the admin API and the console expose these as they are built")]
 pub(crate) mod apps;
 pub(crate) mod attributes;
 pub(crate) mod conflicts;

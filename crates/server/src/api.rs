@@ -3,6 +3,8 @@
 //! Who may: an administrator's token (`pva_…`), or somebody on this machine who can open the data folder and so comes
 //! through its socket. Every change is one transaction; the tenants in memory are taken in anew behind it.
 
+mod app_work;
+mod apps;
 mod attributes;
 pub(crate) mod feeds;
 mod oidc;
@@ -25,7 +27,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Response, header};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{delete, get, patch, post, put};
 use axum::{Extension, Router};
 use scim::Code;
 use serde::de::DeserializeOwned;
@@ -85,6 +87,33 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/oidc/keys", get(oidc::keys).post(oidc::new_key))
         .route("/tenants/{tenant}/oidc/keys/{id}", delete(oidc::remove_key))
         .route("/tenants/{tenant}/oidc/keys/{id}/promote", post(oidc::promote_key))
+        .route("/tenants/{tenant}/users/{user}/status", put(apps::set_status))
+        .route("/tenants/{tenant}/apps", get(apps::list).post(apps::create))
+        .route("/tenants/{tenant}/apps/{app}", get(apps::show).patch(apps::change).delete(apps::delete))
+        .route("/tenants/{tenant}/apps/{app}/credential", put(apps::credential))
+        .route("/tenants/{tenant}/apps/{app}/test", post(apps::test))
+        .route("/tenants/{tenant}/apps/{app}/preview", post(apps::look))
+        .route("/tenants/{tenant}/apps/{app}/provision", post(apps::provision))
+        .route("/tenants/{tenant}/apps/{app}/effect", post(apps::try_change))
+        .route("/tenants/{tenant}/apps/{app}/assignments", get(apps::assignments).post(apps::assign))
+        .route("/tenants/{tenant}/apps/{app}/assignments/{principal}/{resource}", delete(apps::unassign))
+        .route("/tenants/{tenant}/apps/{app}/push-groups", get(apps::push_groups).post(apps::push))
+        .route("/tenants/{tenant}/apps/{app}/push-groups/{group}", delete(apps::unpush))
+        .route("/tenants/{tenant}/apps/{app}/push-groups/{group}/push", post(apps::push_now))
+        .route("/tenants/{tenant}/apps/{app}/push-rules", post(apps::add_rule))
+        .route("/tenants/{tenant}/apps/{app}/push-rules/{rule}", delete(apps::remove_rule))
+        .route("/tenants/{tenant}/apps/{app}/links", get(apps::list_links))
+        .route("/tenants/{tenant}/apps/{app}/links/{link}", get(apps::link))
+        .route("/tenants/{tenant}/apps/{app}/tasks", get(app_work::tasks))
+        .route("/tenants/{tenant}/apps/{app}/retry", post(app_work::retry))
+        .route("/tenants/{tenant}/apps/{app}/held/approve", post(app_work::approve))
+        .route("/tenants/{tenant}/apps/{app}/held/drop", post(app_work::discard))
+        .route("/tenants/{tenant}/apps/{app}/exchanges", get(app_work::exchanges))
+        .route("/tenants/{tenant}/apps/{app}/runs", get(app_work::list_runs).post(app_work::begin_run))
+        .route("/tenants/{tenant}/apps/{app}/runs/{run}", get(app_work::run).delete(app_work::cancel_run))
+        .route("/tenants/{tenant}/apps/{app}/runs/{run}/resume", post(app_work::resume_run))
+        .route("/tenants/{tenant}/apps/{app}/runs/{run}/items", get(app_work::items))
+        .route("/tenants/{tenant}/apps/{app}/runs/{run}/items/{item}", post(app_work::decide))
         .fallback(|| async { ApiError::from(Error::new(Code::NOT_FOUND, "the admin API has no such address")) })
         .method_not_allowed_fallback(|| async {
             ApiError::from(Error::new(Code::METHOD, "the admin API does not take this method here"))

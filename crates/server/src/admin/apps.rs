@@ -11,6 +11,7 @@
 //! scans ([`runs`]).
 
 pub(crate) mod assign;
+pub(crate) mod effect;
 pub(crate) mod links;
 pub(crate) mod preview;
 pub(crate) mod push_groups;
@@ -183,19 +184,11 @@ pub(crate) async fn change(
 ) -> Result<Integration> {
     let (state, known) = with_tenant(app, tenant, name).await?;
     let renamed = change.shift_remove("name");
-    if let Some(Value::String(target)) = change.get("target") {
-        let target = json!(named_target(target)?);
-        change.insert("target".into(), target);
-    }
     let detail = json!(change.keys().collect::<Vec<_>>());
-    let mut document = Value::Object(known.document());
-    lay_over(&mut document, Value::Object(change), "")?;
-    let Value::Object(document) = document else { return Err(missing("the app cannot be read")) };
-    let mut changed = known.with_document(document)?;
+    let mut changed = candidate(app, &known, change)?;
     if let Some(Value::String(name)) = renamed {
         changed.row.name = name;
     }
-    check(app, &changed)?;
     schedule(&mut changed, app.clock().now());
     let matters = provision::App { label: String::new(), ..known.app.clone() }
         != provision::App { label: String::new(), ..changed.app.clone() };
@@ -209,6 +202,20 @@ pub(crate) async fn change(
     .await?;
     told(app, &state);
     Integration::of(stored)
+}
+
+/// An app as it would be with a change, which is looked at and not stored.
+pub(crate) fn candidate(app: &App, known: &Integration, mut change: Map<String, Value>) -> Result<Integration> {
+    if let Some(Value::String(target)) = change.get("target") {
+        let target = json!(named_target(target)?);
+        change.insert("target".into(), target);
+    }
+    let mut document = Value::Object(known.document());
+    lay_over(&mut document, Value::Object(change), "")?;
+    let Value::Object(document) = document else { return Err(missing("the app cannot be read")) };
+    let changed = known.with_document(document)?;
+    check(app, &changed)?;
+    Ok(changed)
 }
 
 /// Schedules begin when they are set; one that was set already goes on.
@@ -227,9 +234,9 @@ fn check(app: &App, integration: &Integration) -> Result<()> {
         let detail = format!("baseUrl is longer than {} bytes", limits::BASE_URL_BYTES_MAX);
         return Err(scim::Error::invalid_value(detail).into());
     }
+    // Provisioning can be on before the address is known: it is given on a page that comes with it.
     if url.is_empty() {
-        let detail = "provisioning needs connection.baseUrl: the address of the app's SCIM endpoint";
-        return if integration.app.provisioning { Err(scim::Error::invalid_value(detail).into()) } else { Ok(()) };
+        return Ok(());
     }
     app.egress().check(url).map_err(|refused| scim::Error::invalid_value(refused.to_string()).into())
 }

@@ -10,6 +10,7 @@ pub(crate) enum Icon {
     Scim,
     Users,
     Groups,
+    Apps,
     Fields,
     Log,
     Conflicts,
@@ -49,6 +50,9 @@ impl Icon {
             }
             Self::Groups => {
                 r#"<circle cx="10" cy="5.5" r="2.5"/><circle cx="4.8" cy="14" r="2.3"/><circle cx="15.2" cy="14" r="2.3"/><path d="M8.7 7.7L6 12M11.3 7.7L14 12M7.2 14h5.6"/>"#
+            }
+            Self::Apps => {
+                r#"<rect x="3" y="3" width="6" height="6" rx="1.5"/><rect x="11" y="3" width="6" height="6" rx="1.5"/><rect x="3" y="11" width="6" height="6" rx="1.5"/><path d="M14 11v6M11 14h6"/>"#
             }
             Self::Fields => {
                 r#"<rect x="3" y="3.5" width="14" height="5" rx="1.5"/><path d="M6 6h3"/><rect x="3" y="11.5" width="8" height="5" rx="1.5"/><path d="M15.5 11.5v5M13 14h5"/>"#

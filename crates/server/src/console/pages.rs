@@ -1,5 +1,6 @@
 //! The pages, one file each, and their routes.
 
+mod apps;
 mod attributes;
 mod conflicts;
 mod docs;
@@ -33,6 +34,7 @@ use axum::routing::{get, post};
 /// Behind the sign-in.
 pub(super) fn router() -> Router<App> {
     Router::new()
+        .merge(apps::router())
         .route("/app", get(overview::show))
         .route("/app/now", get(overview::fresh))
         .route("/app/latest", get(overview::fresh_latest))

@@ -21,6 +21,7 @@ pub(crate) enum Nav {
     Saml,
     Users,
     Groups,
+    Apps,
     Fields,
     Log,
     Conflicts,
@@ -33,13 +34,14 @@ pub(crate) enum Nav {
 }
 
 impl Nav {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Setup,
         Self::Overview,
         Self::Scim,
         Self::Saml,
         Self::Users,
         Self::Groups,
+        Self::Apps,
         Self::Fields,
         Self::Log,
         Self::Conflicts,
@@ -55,6 +57,7 @@ impl Nav {
             Self::Saml => ("/app/saml", "SAML sign-in", Icon::Key),
             Self::Users => ("/app/users", "Users", Icon::Users),
             Self::Groups => ("/app/groups", "Groups", Icon::Groups),
+            Self::Apps => ("/app/apps", "Applications", Icon::Apps),
             Self::Fields => ("/app/fields", "Custom fields", Icon::Fields),
             Self::Log => ("/app/log", "Provisioning log", Icon::Log),
             Self::Conflicts => ("/app/conflicts", "Conflicts", Icon::Conflicts),
@@ -256,6 +259,7 @@ fn key(nav: Nav) -> &'static str {
         Nav::Saml => "i",
         Nav::Users => "u",
         Nav::Groups => "g",
+        Nav::Apps => "p",
         Nav::Fields => "f",
         Nav::Log => "l",
         Nav::Conflicts => "c",
@@ -335,8 +339,8 @@ fn shortcuts() -> Markup {
     let keys = [
         ("/", "Search"),
         (
-            "g then o, s, i, u, g, f, l, c, j, e",
-            "Go to overview, SCIM, sign-in, users, groups, fields, log, conflicts, jobs, settings",
+            "g then o, s, i, u, g, p, f, l, c, j, e",
+            "Go to overview, SCIM, sign-in, users, groups, applications, fields, log, conflicts, jobs, settings",
         ),
         ("j and k", "Next and previous row"),
         ("Enter", "Open the row"),

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
+use server::egress::Targets;
 use server::{App, Clock, Config, Peer};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,21 +38,35 @@ impl Desk {
 
     /// With the machine's own time, for who compares with it.
     pub fn now() -> Self {
-        Self::with_clock(None, Clock::system())
+        Self::made(None, Clock::system(), Targets::default())
     }
 
     fn with_url(public_url: Option<String>) -> Self {
-        Self::with_clock(public_url, Clock::manual(START))
+        Self::made(public_url, Clock::manual(START), Targets::default())
     }
 
-    fn with_clock(public_url: Option<String>, clock: Clock) -> Self {
+    fn made(public_url: Option<String>, clock: Clock, targets: Targets) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("provost-server-{}-{number}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
-        let config =
-            Config { clock: clock.clone(), public_url, ..Config::new(folder.clone(), ([127, 0, 0, 1], 8080).into()) };
+        let config = Config {
+            clock: clock.clone(),
+            public_url,
+            targets,
+            ..Config::new(folder.clone(), ([127, 0, 0, 1], 8080).into())
+        };
         Self { app: App::open(config).unwrap(), clock, folder }
+    }
+
+    /// A server that is also reached over HTTP, may call itself, and whose clock goes; with the address to call.
+    pub async fn over_http() -> (Self, String) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let desk = Self::made(None, Clock::system(), Targets { private: true, ..Targets::default() });
+        let router = server::router(desk.app.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (desk, url)
     }
 
     pub async fn send(&self, peer: Option<Peer>, request: Request<Body>) -> Answer {

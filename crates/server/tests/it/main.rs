@@ -9,6 +9,7 @@
     unreachable_pub
 )]
 
+mod apps;
 mod browser;
 mod clock;
 mod console_assets;

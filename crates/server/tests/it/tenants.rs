@@ -41,12 +41,17 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
     let client = json!({"label": MARKER, "redirectUris": ["https://app.example/cb"]});
     let client = made(format!("{api}/oidc/clients"), client, "id").await;
     let signer = made(format!("{api}/oidc/keys"), Value::Null, "id").await;
+    let app = made(format!("{api}/apps"), json!({"name": "theirs", "label": MARKER}), "name").await;
+    made(format!("{api}/apps/theirs/assignments"), json!({"resource": user}), "id").await;
+    made(format!("{api}/apps/theirs/push-groups"), json!({"group": group}), "id").await;
+    let rule = made(format!("{api}/apps/theirs/push-rules"), json!({"name": ["equals", MARKER]}), "id").await;
+    let run = made(format!("{api}/apps/theirs/runs"), json!({"kind": "import"}), "id").await;
     // A conflict, and an entry of the log.
     let taken = desk.local("POST", &format!("{scim}/Users"), json!({"userName": login})).await;
     assert_eq!(taken.status, 409);
     BTreeMap::from([
-        ("users", user),
-        ("groups", group),
+        ("users", user.clone()),
+        ("groups", group.clone()),
         ("tokens", token),
         ("setup-links", link.clone()),
         ("links", link),
@@ -59,6 +64,14 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
         ("clients", client.clone()),
         ("oidc", client),
         ("oidc-keys", signer),
+        ("apps", app),
+        ("assignments", "user".to_owned()),
+        ("{principal}", user.clone()),
+        ("push-groups", group.clone()),
+        ("push-rules", rule),
+        ("runs", run.clone()),
+        ("import", run.clone()),
+        ("items", run),
         // The newest entry of the whole server, so there is none of that number in a tenant without entries.
         ("log", newest(desk, &api).await),
     ])

@@ -42,6 +42,18 @@ fn a_start_that_fails_says_so_in_json() {
 }
 
 #[test]
+fn the_demo_tells_its_story_and_leaves_nothing() {
+    let output = run(&["demo", "--once", "--pause", "0", "--listen", "127.0.0.1:0"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    for chapter in
+        ["manager Bea Cruz", "Head of Sales", "longer than 8 characters", "Adam has left", "/app/apps", "/setup?code="]
+    {
+        assert!(told.contains(chapter), "{chapter}: {told}");
+    }
+}
+
+#[test]
 fn a_folder_without_data_is_not_made() {
     let folder = Folder::new();
     let data = folder.path().join("nothing");

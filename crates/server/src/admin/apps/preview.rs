@@ -5,6 +5,7 @@ use super::{told, with_tenant};
 use crate::admin::missing;
 use crate::app::App;
 use crate::error::Result;
+use crate::outbound::integration::Integration;
 use crate::outbound::send::{Secret, Sent, send};
 use crate::outbound::{brakes, inputs};
 use crate::tenants::TenantState;
@@ -43,9 +44,20 @@ pub(crate) async fn test_connection(app: &App, tenant: &str, name: &str, steps: 
         .into());
     }
     let secret = Secret::of(app, &integration).await?;
+    Ok(test(app, &state, &integration, &secret, steps).await)
+}
+
+/// The same of an integration that need not be stored, with a secret that need not be.
+pub(crate) async fn test(
+    app: &App,
+    state: &TenantState,
+    integration: &Integration,
+    secret: &Secret,
+    steps: mpsc::Sender<Tested>,
+) -> bool {
     let mut fine = true;
     for (about, request) in wire::test_connection(&integration.app) {
-        let Sent { answer, exchange } = send(app, &state, &integration, &secret, "test", &request).await;
+        let Sent { answer, exchange } = send(app, state, integration, secret, "test", &request).await;
         let (good, said) = judge(about, &answer, &exchange);
         fine &= good;
         let tested = Tested { about: about.to_owned(), fine: good, said, exchange };
@@ -53,7 +65,7 @@ pub(crate) async fn test_connection(app: &App, tenant: &str, name: &str, steps: 
             break;
         }
     }
-    Ok(fine)
+    fine
 }
 
 fn judge(about: &str, answer: &Answer, exchange: &Exchange) -> (bool, String) {
@@ -116,6 +128,11 @@ pub(crate) struct Preview {
 /// Decides about one person, by id or userName, as the worker would right now; nothing is sent or stored.
 pub(crate) async fn preview(app: &App, tenant: &str, name: &str, person: &str) -> Result<Preview> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
+    of(app, state, integration, person).await
+}
+
+/// The same with an integration that need not be stored.
+pub(crate) async fn of(app: &App, state: Arc<TenantState>, integration: Integration, person: &str) -> Result<Preview> {
     let (now, person) = (app.clock().now(), person.to_owned());
     app.store()
         .read(move |r| -> Result<Preview> {

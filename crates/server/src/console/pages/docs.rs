@@ -29,7 +29,18 @@ macro_rules! guide {
 }
 
 static GUIDE: &[(&str, &[Guide])] = &[
-    ("Begin", &guide!["first-run", "console", "connect-okta", "connect-entra", "sign-in-with-saml", "openid-connect"]),
+    (
+        "Begin",
+        &guide![
+            "first-run",
+            "console",
+            "connect-okta",
+            "connect-entra",
+            "sign-in-with-saml",
+            "openid-connect",
+            "provision-an-application"
+        ],
+    ),
     ("Use", &guide!["manager-and-custom-fields", "tokens", "operation-switches", "provisioning-log", "cli"]),
     ("Run", &guide!["operate", "backup", "import-export", "scale-out", "move-to-postgresql", "outbound"]),
     ("Look up", &guide!["performance", "limits"]),

@@ -1,0 +1,280 @@
+//! `provost app …`: what the console's Applications do, for scripts.
+
+use super::{Cx, rows};
+use crate::cli::{App, AppSet, merged};
+use crate::client::{encoded, with_query};
+use crate::failure::{Exit, Failure, Result};
+use crate::output::{Column, instant, text, yes};
+use crate::secret::{confirm, read_token};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use std::io::Read;
+use std::path::Path;
+
+pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
+    match command {
+        App::List => list(cx).await,
+        App::Create { name, label, target } => {
+            let made = cx
+                .client
+                .call(Method::POST, &cx.path("/apps"), Some(&json!({"name": name, "label": label, "target": target})))
+                .await?;
+            cx.out.done("app.create", &made, &format!("The app {name} is there; nothing is sent yet."))?;
+            cx.out.hint(&format!("provost app set {name} connection.baseUrl=URL{}", cx.again()));
+            Ok(())
+        }
+        App::Show { name } => {
+            let app = cx.client.get(&at(cx, &name, "")).await?;
+            cx.out.one("app.show", &app, &pretty(&app))
+        }
+        App::Set(arguments) => set(cx, &arguments).await,
+        App::Credential { name, file } => credential(cx, &name, &file).await,
+        App::Test { name } => test(cx, &name).await,
+        App::Preview { name, person } => {
+            let shown =
+                cx.client.call(Method::POST, &at(cx, &name, "/preview"), Some(&json!({"person": person}))).await?;
+            cx.out.one("app.preview", &shown, &pretty(&shown))
+        }
+        App::Provision { name, person } => {
+            let link =
+                cx.client.call(Method::POST, &at(cx, &name, "/provision"), Some(&json!({"person": person}))).await?;
+            cx.out.done("app.provision", &link, &format!("{person} is looked at now; see: provost app log {name}"))
+        }
+        App::Assign { name, who, group, priority, values } => {
+            let body = json!({"principal": principal(group), "resource": who, "priority": priority, "profile": merged(&values)});
+            let made = cx.client.call(Method::POST, &at(cx, &name, "/assignments"), Some(&body)).await?;
+            cx.out.done("app.assign", &made, &format!("{who} is assigned to {name}."))
+        }
+        App::Unassign { name, who, group } => {
+            confirm(&format!("take {name} away from {who}"), cx.yes)?;
+            let path = at(cx, &name, &format!("/assignments/{}/{}", principal(group), encoded(&who)));
+            let answer = cx.client.call(Method::DELETE, &path, None).await?;
+            cx.out.done("app.unassign", &answer, &format!("{who} is not assigned to {name} any more."))
+        }
+        App::Assignments { name, group } => assignments(cx, &name, group).await,
+        App::Push { name, group, called } => {
+            let body = json!({"group": group, "name": called});
+            let made = cx.client.call(Method::POST, &at(cx, &name, "/push-groups"), Some(&body)).await?;
+            cx.out.done("app.push", &made, &format!("The group {group} is pushed to {name}."))
+        }
+        App::Unpush { name, group, delete } => {
+            confirm(&format!("push the group {group} to {name} no longer"), cx.yes)?;
+            let leave = Some(if delete { "delete" } else { "keep" }.to_owned());
+            let path = with_query(&at(cx, &name, &format!("/push-groups/{}", encoded(&group))), &[("leave", leave)]);
+            let answer = cx.client.call(Method::DELETE, &path, None).await?;
+            cx.out.done("app.unpush", &answer, &format!("The group {group} is pushed to {name} no longer."))
+        }
+        App::Groups { name } => groups(cx, &name).await,
+        App::Links { name, group, standing } => links(cx, &name, group, standing).await,
+        other => work(cx, other).await,
+    }
+}
+
+/// The commands about what waits for somebody.
+async fn work(cx: &Cx, command: App) -> Result<()> {
+    match command {
+        App::Tasks { name } => tasks(cx, &name).await,
+        App::Retry { name, cause, link } => {
+            let what = match (cause, link) {
+                (Some(cause), _) => json!({"cause": cause}),
+                (None, Some(link)) => json!({"link": link}),
+                (None, None) => json!("everything"),
+            };
+            let answer = cx.client.call(Method::POST, &at(cx, &name, "/retry"), Some(&what)).await?;
+            cx.out.done("app.retry", &answer, &format!("{} are tried again.", text(&answer, "links")))
+        }
+        App::Approve { name, links } => {
+            let answer =
+                cx.client.call(Method::POST, &at(cx, &name, "/held/approve"), Some(&json!({"links": links}))).await?;
+            cx.out.done("app.approve", &answer, &format!("{} go on.", text(&answer, "approved")))
+        }
+        App::Drop { name, links } => {
+            let answer =
+                cx.client.call(Method::POST, &at(cx, &name, "/held/drop"), Some(&json!({"links": links}))).await?;
+            cx.out.done("app.drop", &answer, &format!("{} are dropped.", text(&answer, "dropped")))
+        }
+        App::Reconcile { name } => begin(cx, &name, json!({"kind": "reconcile"})).await,
+        App::Import { name, changed } => begin(cx, &name, json!({"kind": "import", "incremental": changed})).await,
+        App::Runs { name, imports } => runs(cx, &name, imports).await,
+        App::Log { name } => log(cx, &name).await,
+        App::Delete { name } => {
+            confirm(&format!("delete the app {name}: everybody keeps their account there"), cx.yes)?;
+            let answer = cx.client.call(Method::DELETE, &at(cx, &name, ""), None).await?;
+            cx.out.done("app.delete", &answer, &format!("The app {name} is gone."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The address of something of an app.
+fn at(cx: &Cx, name: &str, rest: &str) -> String {
+    cx.path(&format!("/apps/{}{rest}", encoded(name)))
+}
+
+fn principal(group: bool) -> &'static str {
+    if group { "group" } else { "user" }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+async fn list(cx: &Cx) -> Result<()> {
+    let (apps, next) = rows(&cx.client.get(&cx.path("/apps")).await?);
+    let url = |row: &Value| row.get("connection").map(|connection| text(connection, "baseUrl")).unwrap_or_default();
+    let columns: [Column<'_>; 5] = [
+        ("NAME", &|row| text(row, "name")),
+        ("LABEL", &|row| text(row, "label")),
+        ("PROVISIONING", &|row| yes(row, "provisioning")),
+        ("CREDENTIAL", &|row| yes(row, "hasCredential")),
+        ("URL", &url),
+    ];
+    cx.out.list("app.list", &columns, &apps, &next)
+}
+
+/// The part of the document that changes.
+fn change(arguments: &AppSet) -> Result<Value> {
+    let Some(file) = &arguments.file else { return Ok(merged(&arguments.settings)) };
+    let mut held = String::new();
+    let done = if file == Path::new("-") {
+        std::io::stdin().lock().read_to_string(&mut held).map(|_| ())
+    } else {
+        std::fs::read_to_string(file).map(|read| held = read)
+    };
+    done.map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display()), "name a file of JSON"))?;
+    serde_json::from_str::<Map<String, Value>>(&held).map(Value::Object).map_err(|error| {
+        Failure::usage(format!("{} is not an object of JSON: {error}", file.display()), "see: provost app show --json")
+    })
+}
+
+async fn set(cx: &Cx, arguments: &AppSet) -> Result<()> {
+    let (name, change) = (&arguments.name, change(arguments)?);
+    if arguments.dry_run {
+        let effect = cx.client.call(Method::POST, &at(cx, name, "/effect"), Some(&json!({"change": change}))).await?;
+        let number = |key: &str| text(&effect, key);
+        let said = format!(
+            "Of {} people {} would change and {} could not be pushed; nothing is stored.",
+            number("lookedAt"),
+            number("change"),
+            number("fail")
+        );
+        return cx.out.one("app.effect", &effect, &said);
+    }
+    let changed = cx.client.call(Method::PATCH, &at(cx, name, ""), Some(&change)).await?;
+    cx.out.done("app.set", &changed, &format!("The app {name} is changed."))
+}
+
+async fn credential(cx: &Cx, name: &str, file: &Path) -> Result<()> {
+    let secret = read_token(Some(file))?;
+    let answer = cx.client.call(Method::PUT, &at(cx, name, "/credential"), Some(&json!({"secret": secret}))).await?;
+    cx.out.done("app.credential", &answer, "The credential is stored, sealed; it is not shown again.")?;
+    cx.out.hint(&format!("provost app test {name}{}", cx.again()));
+    Ok(())
+}
+
+/// Prints each step as it is done; a step that went wrong is a finding.
+async fn test(cx: &Cx, name: &str) -> Result<()> {
+    let mut answer = cx.client.stream(Method::POST, &at(cx, name, "/test")).await?;
+    let (mut held, mut fine) = (Vec::new(), false);
+    while let Some(piece) = answer.next().await? {
+        held.extend_from_slice(&piece);
+        while let Some(end) = held.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = held.drain(..=end).collect();
+            let step: Value = serde_json::from_slice(&line).unwrap_or_default();
+            fine = step.get("fine") == Some(&Value::Bool(true));
+            let word = if fine { "fine " } else { "WRONG" };
+            let said = match step.get("step") {
+                Some(_) => format!("{word} {}: {}", text(&step, "step"), text(&step, "said")),
+                None if fine => "Connector configured successfully.".to_owned(),
+                None => format!("The connector does not work yet. {}", text(&step, "said")).trim_end().to_owned(),
+            };
+            cx.out.line(&step, &said)?;
+        }
+    }
+    if fine {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Findings, "the connection does not work yet", "what is marked WRONG says what to do"))
+}
+
+async fn assignments(cx: &Cx, name: &str, group: bool) -> Result<()> {
+    let path = with_query(&at(cx, name, "/assignments"), &[("principal", Some(principal(group).to_owned()))]);
+    let (found, _) = rows(&cx.client.get(&path).await?);
+    let columns: [Column<'_>; 4] = [
+        ("ID", &|row| text(row, "resource")),
+        ("NAME", &|row| text(row, "display")),
+        ("PRIORITY", &|row| text(row, "priority")),
+        ("SINCE", &|row| instant(row, "createdAt")),
+    ];
+    cx.out.list("app.assignments", &columns, &found, &Value::Null)
+}
+
+async fn groups(cx: &Cx, name: &str) -> Result<()> {
+    let (found, _) = rows(&cx.client.get(&at(cx, name, "/push-groups")).await?);
+    let columns: [Column<'_>; 4] = [
+        ("ID", &|row| text(row, "group")),
+        ("NAME", &|row| text(row, "display")),
+        ("AT THE APP", &|row| text(row, "name")),
+        ("ACTIVE", &|row| yes(row, "active")),
+    ];
+    cx.out.list("app.groups", &columns, &found, &Value::Null)
+}
+
+async fn links(cx: &Cx, name: &str, group: bool, standing: Option<String>) -> Result<()> {
+    let path =
+        with_query(&at(cx, name, "/links"), &[("kind", Some(principal(group).to_owned())), ("standing", standing)]);
+    let (found, _) = rows(&cx.client.get(&path).await?);
+    let why = |row: &Value| row.pointer("/cause/detail/title").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let columns: [Column<'_>; 6] = [
+        ("LINK", &|row| text(row, "id")),
+        ("NAME", &|row| text(row, "name")),
+        ("STANDING", &|row| text(row, "standing")),
+        ("IN USE", &|row| yes(row, "active")),
+        ("AT THE APP", &|row| text(row, "remoteId")),
+        ("WHY", &why),
+    ];
+    cx.out.list("app.links", &columns, &found, &Value::Null)
+}
+
+async fn tasks(cx: &Cx, name: &str) -> Result<()> {
+    let (found, next) = rows(&cx.client.get(&at(cx, name, "/tasks")).await?);
+    let detail = |row: &Value, key: &str| row.get("detail").map(|detail| text(detail, key)).unwrap_or_default();
+    let (title, fix) = (|row: &Value| detail(row, "title"), |row: &Value| detail(row, "fix"));
+    let columns: [Column<'_>; 4] =
+        [("COUNT", &|row| text(row, "count")), ("CAUSE", &|row| text(row, "cause")), ("WHAT", &title), ("DO", &fix)];
+    cx.out.list("app.tasks", &columns, &found, &next)
+}
+
+async fn begin(cx: &Cx, name: &str, body: Value) -> Result<()> {
+    let run = cx.client.call(Method::POST, &at(cx, name, "/runs"), Some(&body)).await?;
+    cx.out.done("app.run", &run, &format!("Run {} is begun; see: provost app runs {name}", text(&run, "id")))
+}
+
+async fn runs(cx: &Cx, name: &str, imports: bool) -> Result<()> {
+    let kind = if imports { "import" } else { "reconcile" };
+    let path = with_query(&at(cx, name, "/runs"), &[("kind", Some(kind.to_owned()))]);
+    let (found, next) = rows(&cx.client.get(&path).await?);
+    let counts =
+        |row: &Value| row.get("counts").filter(|counts| !counts.is_null()).map(Value::to_string).unwrap_or_default();
+    let columns: [Column<'_>; 5] = [
+        ("RUN", &|row| text(row, "id")),
+        ("STATE", &|row| text(row, "state")),
+        ("BEGUN", &|row| instant(row, "createdAt")),
+        ("FOUND", &counts),
+        ("ERROR", &|row| text(row, "error")),
+    ];
+    cx.out.list("app.runs", &columns, &found, &next)
+}
+
+async fn log(cx: &Cx, name: &str) -> Result<()> {
+    let (found, _) = rows(&cx.client.get(&at(cx, name, "/exchanges")).await?);
+    let columns: [Column<'_>; 6] = [
+        ("WHEN", &|row| instant(row, "at")),
+        ("FOR", &|row| text(row, "action")),
+        ("METHOD", &|row| text(row, "method")),
+        ("PATH", &|row| text(row, "path")),
+        ("STATUS", &|row| text(row, "status")),
+        ("THEN", &|row| text(row, "outcome")),
+    ];
+    cx.out.list("app.log", &columns, &found, &Value::Null)
+}

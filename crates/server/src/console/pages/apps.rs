@@ -1,0 +1,245 @@
+//! B2, applications: what people are brought to. The frame that every page of one app has, and their routes.
+
+mod assign;
+mod assignments;
+mod exchanges;
+mod general;
+mod import;
+mod integration;
+mod mappings;
+mod on_demand;
+mod profile;
+mod push_groups;
+mod tasks;
+mod to_app;
+mod to_directory;
+mod wizard;
+
+use crate::admin::apps::{self, Numbers};
+use crate::app::App;
+use crate::console::parts::{self, Column, Row, Table, Tone, badge, count, empty, link, note, table};
+use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
+use crate::outbound::integration::Integration;
+use axum::Router;
+use axum::body::Body;
+use axum::http::Response;
+use axum::routing::{get, post};
+use maud::{Markup, html};
+use store::Standing;
+
+/// Everything below `/app/apps`, and the wizard.
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/app/apps", get(list))
+        .route("/app/create-app", get(wizard::method).post(wizard::create))
+        .route("/app/create-app/general", get(wizard::general))
+        .route("/app/create-app/saml", get(wizard::saml))
+        .route("/app/create-app/feedback", get(wizard::feedback))
+        .route("/app/apps/{name}", get(general::show))
+        .route("/app/apps/{name}/general", post(general::save))
+        .route("/app/apps/{name}/delete", post(general::delete))
+        .route("/app/apps/{name}/provisioning/integration", get(integration::show).post(integration::act))
+        .route("/app/apps/{name}/provisioning/to-app", get(to_app::show).post(to_app::save))
+        .route("/app/apps/{name}/provisioning/to-app/force", post(to_app::force))
+        .route("/app/apps/{name}/provisioning/to-directory", get(to_directory::show).post(to_directory::save))
+        .route("/app/apps/{name}/profile", get(profile::list).post(profile::save))
+        .route("/app/apps/{name}/profile/new", get(profile::form_new))
+        .route("/app/apps/{name}/profile/edit", get(profile::form_edit))
+        .route("/app/apps/{name}/profile/preview", post(profile::fresh))
+        .route("/app/apps/{name}/profile/remove", post(profile::remove))
+        .route("/app/apps/{name}/profile/pasted", post(profile::pasted))
+        .route("/app/apps/{name}/mappings", get(mappings::show).post(mappings::act))
+        .route("/app/apps/{name}/mappings/preview", post(mappings::fresh))
+        .route("/app/apps/{name}/mappings/apply", post(mappings::apply))
+        .route("/app/apps/{name}/assignments", get(assignments::show))
+        .route("/app/apps/{name}/assignments/rows", get(assignments::fresh))
+        .route("/app/apps/{name}/assignments/unassign", post(assignments::unassign))
+        .route("/app/apps/{name}/assign", get(assign::choose).post(assign::save))
+        .route("/app/apps/{name}/assign/one", get(assign::one))
+        .route("/app/apps/{name}/push-groups", get(push_groups::show).post(push_groups::act))
+        .route("/app/apps/{name}/import", get(import::show).post(import::begin))
+        .route("/app/apps/{name}/import/{run}", get(import::run).post(import::decide))
+        .route("/app/apps/{name}/tasks", get(tasks::show).post(tasks::act))
+        .route("/app/apps/{name}/on-demand", get(on_demand::show).post(on_demand::provision))
+        .route("/app/apps/{name}/log", get(exchanges::show))
+}
+
+/// The pages of one app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tab {
+    General,
+    Provisioning,
+    Import,
+    Assignments,
+    PushGroups,
+    Tasks,
+    OnDemand,
+    Log,
+}
+
+impl Tab {
+    const ALL: [(Self, &'static str, &'static str); 8] = [
+        (Self::General, "General", ""),
+        (Self::Provisioning, "Provisioning", "/provisioning/integration"),
+        (Self::Import, "Import", "/import"),
+        (Self::Assignments, "Assignments", "/assignments"),
+        (Self::PushGroups, "Push Groups", "/push-groups"),
+        (Self::Tasks, "Tasks", "/tasks"),
+        (Self::OnDemand, "Provision on demand", "/on-demand"),
+        (Self::Log, "Log", "/log"),
+    ];
+
+    /// Whether there is anything behind it yet: what is sent needs provisioning.
+    fn is_there(self, integration: &Integration) -> bool {
+        match self {
+            Self::General | Self::Assignments => true,
+            _ => integration.app.provisioning,
+        }
+    }
+}
+
+/// The name of the tenant that the operator looks at.
+fn tenant(cx: &Desk) -> &str {
+    &cx.tenant.tenant.name
+}
+
+async fn find(cx: &Desk, name: &str) -> Result<Integration, Fault> {
+    Ok(apps::find(&cx.app, tenant(cx), name).await?)
+}
+
+/// The address of a page of an app.
+fn at(integration: &Integration, rest: &str) -> String {
+    format!("/app/apps/{}{rest}", integration.row.name)
+}
+
+/// Whether the connection was tested and saved.
+fn is_connected(integration: &Integration) -> bool {
+    !integration.app.connection.base_url.is_empty()
+}
+
+/// A page of an app: its tabs above what it says.
+fn framed(cx: &Desk, integration: &Integration, tab: Tab, body: Markup) -> Response<Body> {
+    let tabs: Vec<_> = Tab::ALL
+        .iter()
+        .filter(|(tab, ..)| tab.is_there(integration))
+        .map(|(known, word, rest)| (*word, at(integration, rest), *known == tab))
+        .collect();
+    let inner = html! {
+        (parts::tabs("App", &tabs))
+        @if let Some(pace) = &integration.row.pace { (trouble(pace)) }
+        (body)
+    };
+    let about = Page::new(integration.app.label.clone(), Nav::Apps)
+        .under("Applications", "/app/apps")
+        .purpose(html! { (state(integration)) " · " code { (integration.row.name) } })
+        .help("provision-an-application");
+    page(cx, about, inner)
+}
+
+/// What is wrong with the app as a whole.
+fn trouble(pace: &serde_json::Value) -> Markup {
+    let why = pace.get("why").or_else(|| pace.get("reason")).and_then(serde_json::Value::as_str);
+    note(
+        Tone::Warn,
+        "Requests to this app wait",
+        html! { p { (why.unwrap_or("The app does not answer as it should; it is tried again by itself.")) } },
+    )
+}
+
+/// The pages below Provisioning; *To App* and *To Directory* come with a saved connection.
+fn provisioning(cx: &Desk, integration: &Integration, current: &str, body: Markup) -> Response<Body> {
+    let all = [
+        ("Integration", "/provisioning/integration", true),
+        ("To App", "/provisioning/to-app", is_connected(integration)),
+        ("To Directory", "/provisioning/to-directory", is_connected(integration)),
+        ("Profile Editor", "/profile", true),
+        ("Mappings", "/mappings", true),
+    ];
+    let tabs: Vec<_> = all
+        .iter()
+        .filter(|(.., there)| *there)
+        .map(|(word, rest, _)| (*word, at(integration, rest), *rest == current))
+        .collect();
+    framed(cx, integration, Tab::Provisioning, html! { (parts::tabs("Provisioning", &tabs)) (body) })
+}
+
+/// How provisioning stands, in a word.
+fn state(integration: &Integration) -> Markup {
+    match (integration.app.provisioning, is_connected(integration), integration.options.paused) {
+        (false, ..) => badge(Tone::Quiet, "Provisioning off"),
+        (_, false, _) => badge(Tone::Warn, "Not connected"),
+        (_, _, true) => badge(Tone::Warn, "Paused"),
+        _ if integration.row.pace.is_some() => badge(Tone::Warn, "Waiting"),
+        _ => badge(Tone::Good, "Provisioning on"),
+    }
+}
+
+/// Where somebody's account stands.
+fn standing(standing: Standing, active: bool) -> Markup {
+    let (tone, word) = match (standing, active) {
+        (Standing::Linked, true) => (Tone::Good, "Provisioned"),
+        (Standing::Linked, false) => (Tone::Quiet, "Deactivated"),
+        (Standing::New, _) => (Tone::Info, "Queued"),
+        (Standing::Waiting, _) => (Tone::Info, "Waiting"),
+        (Standing::Held, _) => (Tone::Warn, "Held"),
+        (Standing::Parked, _) => (Tone::Bad, "Error"),
+        _ => (Tone::Quiet, "Dropped"),
+    };
+    badge(tone, word)
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::new("Application"),
+    Column::new("Provisioning"),
+    Column::new("People").number(),
+    Column::new("Groups").number().minor(),
+    Column::new("Tasks"),
+];
+
+/// `GET /app/apps`.
+async fn list(cx: Desk) -> Shown {
+    let all = apps::list(&cx.app, tenant(&cx)).await?;
+    let mut rows = Vec::new();
+    for integration in &all {
+        rows.push(row(integration, &apps::numbers(&cx.app, integration).await?));
+    }
+    let new = html! { a .button.main href="/app/create-app" { (Icon::Plus.svg()) "Create App Integration" } };
+    let body = html! {
+        @if all.is_empty() {
+            (empty(Icon::Apps, "No applications yet", html! { "An app integration brings the people and groups of this directory to an application, and keeps them right there." },
+                cx.may_change().then(|| new.clone())))
+        } @else { (table(&Table { caption: "Applications", columns: &COLUMNS, rows, body_id: None })) }
+    };
+    let action = html! { @if cx.may_change() && !all.is_empty() { (new) } };
+    let about = Page::new("Applications", Nav::Apps)
+        .purpose("Where the people of this directory have accounts.")
+        .action(action)
+        .help("provision-an-application");
+    Ok(page(&cx, about, body))
+}
+
+fn row(integration: &Integration, numbers: &Numbers) -> Row {
+    let there = |of: &[(Standing, bool, u64)]| {
+        let linked = of.iter().filter(|(standing, active, _)| *standing == Standing::Linked && *active);
+        linked.map(|(.., count)| *count).sum::<u64>()
+    };
+    let tasks = html! {
+        @if numbers.tasks == 0 { (badge(Tone::Good, "None")) }
+        @else { a href=(at(integration, "/tasks")) { (badge(Tone::Bad, &count(numbers.tasks))) } }
+    };
+    Row {
+        cells: vec![
+            html! { a href=(at(integration, "")) { (integration.app.label) } p .hint { (integration.row.name) } },
+            state(integration),
+            html! { (count(there(&numbers.people))) },
+            html! { (count(there(&numbers.groups))) },
+            tasks,
+        ],
+        ..Row::default()
+    }
+}
+
+/// A link back to where the reader came from.
+fn back(integration: &Integration, rest: &str, words: &str) -> Markup {
+    link(&at(integration, rest), words, false)
+}

@@ -1,0 +1,213 @@
+//! B10, *Assign to People* and *Assign to Groups*: choose, look at the values, *Save and Go Back*, *Done*.
+
+use super::{at, find, tenant};
+use crate::admin::apps::assign::{self, NewAssignment};
+use crate::admin::apps::preview;
+use crate::admin::directory::{self, Found, Listing, Sorting};
+use crate::console::parts::{Column, Field, Row, Table, Tone, badge, card, empty, field, form, link, note, table};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page};
+use crate::outbound::integration::Integration;
+use crate::query;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::Response;
+use maud::{Markup, html};
+use provision::profile::{Attribute, Scope};
+use scim::Filter;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use store::{AssignmentRow, Principal};
+
+fn principal(word: &str) -> Principal {
+    if word == "groups" { Principal::Group } else { Principal::User }
+}
+
+fn word(principal: Principal) -> &'static str {
+    if principal == Principal::Group { "groups" } else { "people" }
+}
+
+fn title(principal: Principal) -> &'static str {
+    if principal == Principal::Group { "Assign to Groups" } else { "Assign to People" }
+}
+
+/// The assignments of the app.
+fn list_at(integration: &Integration, principal: Principal) -> String {
+    at(integration, if principal == Principal::Group { "/assignments?of=groups" } else { "/assignments" })
+}
+
+fn framed(cx: &Desk, integration: &Integration, principal: Principal, body: Markup) -> Response<Body> {
+    let about = Page::new(title(principal), Nav::Apps)
+        .under("Applications", "/app/apps")
+        .under(integration.app.label.clone(), at(integration, ""))
+        .under("Assignments", list_at(integration, principal))
+        .help("provision-an-application");
+    page(cx, about, body)
+}
+
+async fn held(cx: &Desk, integration: &Integration, principal: Principal) -> Result<Vec<AssignmentRow>, Fault> {
+    let limit = crate::limits::API_PAGE_MAX;
+    Ok(assign::list(&cx.app, tenant(cx), &integration.row.name, principal, 0, limit).await?)
+}
+
+/// People, or groups, whose name or login begins so.
+async fn found(cx: &Desk, principal: Principal, text: &str) -> Result<Vec<Found>, Fault> {
+    let quoted = Value::from(text).to_string();
+    let (kind, filter) = match principal {
+        Principal::User => (
+            "User",
+            format!(
+                "userName sw {quoted} or displayName sw {quoted} or name.givenName sw {quoted} or name.familyName sw {quoted}"
+            ),
+        ),
+        Principal::Group => ("Group", format!("displayName sw {quoted}")),
+    };
+    let filter = if text.is_empty() { None } else { Some(Filter::parse(&filter)?) };
+    let listing = Listing { filter, order: Sorting::parse("name"), after: None, count: SHOWN, want_groups: false };
+    Ok(directory::list(&cx.app, &cx.tenant, &cx.endpoint, kind, listing).await?.found)
+}
+
+/// People of one search.
+const SHOWN: u64 = 50;
+const COLUMNS: [Column; 2] = [Column::new("Name"), Column::new("")];
+
+/// `GET /app/apps/{name}/assign?to=people|groups&q=…`.
+pub(super) async fn choose(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let principal = principal(&cx.asked("to").unwrap_or_default());
+    let text = cx.asked("q").unwrap_or_default();
+    let found = found(&cx, principal, &text).await?;
+    let held = held(&cx, &integration, principal).await?;
+    let rows = found.iter().map(|one| {
+        let (id, name) = (&one.id, one.name());
+        let login = one.text("userName");
+        let is_held = held.iter().any(|assignment| assignment.resource == *id);
+        let one = query::address(&at(&integration, "/assign/one"), &[("to", word(principal)), ("resource", id)]);
+        let act = html! {
+            @if is_held { (badge(Tone::Good, "Assigned")) }
+            @else { a .button.small href=(one) aria-label={ "Assign " (name) " " (login) } { "Assign" } }
+        };
+        let who = html! { (name) @if !login.is_empty() && login != name { p .hint { (login) } } };
+        Row { cells: vec![who, act], ..Row::default() }
+    });
+    let action = at(&integration, "/assign");
+    let body = html! {
+        form .facets method="get" action=(action) role="search" aria-label="Search" {
+            input type="hidden" name="to" value=(word(principal));
+            label .facet.search-field { span .unseen { "Search" } (Icon::Search.svg())
+                input type="search" name="q" value=(text) placeholder="Search"; }
+            button type="submit" { "Search" }
+        }
+        @if found.is_empty() { (empty(Icon::Search, "Nobody fits", html! { "Try a part of the name." }, None)) }
+        @else { (table(&Table { caption: title(principal), columns: &COLUMNS, rows: rows.collect(), body_id: None })) }
+        @if found.len() as u64 >= SHOWN { p .hint { "These are the first 50; search for others." } }
+        div .actions { (link(&list_at(&integration, principal), "Done", true)) }
+    };
+    Ok(framed(&cx, &integration, principal, body))
+}
+
+/// The attributes that an assignment can give.
+fn given(integration: &Integration, principal: Principal) -> impl Iterator<Item = &Attribute> {
+    let fits = move |attribute: &&Attribute| principal == Principal::User || attribute.scope != Scope::UserPersonal;
+    integration.app.profile.attributes.iter().filter(fits)
+}
+
+/// `GET /app/apps/{name}/assign/one?to=…&resource=…`.
+pub(super) async fn one(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let principal = principal(&cx.asked("to").unwrap_or_default());
+    let resource = cx.asked("resource").unwrap_or_default();
+    let known = held(&cx, &integration, principal).await?.into_iter().find(|held| held.resource == resource);
+    let body = editor(&cx, &integration, principal, &resource, known.as_ref(), None).await?;
+    Ok(framed(&cx, &integration, principal, body))
+}
+
+async fn editor(
+    cx: &Desk,
+    integration: &Integration,
+    principal: Principal,
+    resource: &str,
+    known: Option<&AssignmentRow>,
+    wrong: Option<&str>,
+) -> Result<Markup, Fault> {
+    let state = std::sync::Arc::clone(&cx.tenant);
+    let mapped = match principal {
+        Principal::User => preview::of(&cx.app, state, integration.clone(), resource).await.ok(),
+        Principal::Group => None,
+    };
+    let user = mapped.as_ref().map(|preview| &preview.facts.user.profile);
+    let name = user.and_then(|profile| profile.get("userName")).and_then(Value::as_str);
+    let name = name.or(known.and_then(|known| known.display.as_deref())).unwrap_or(resource);
+    let value = |variable: &str| preview::line(known.and_then(|known| known.profile.get(variable)));
+    let priority = known.map_or(0, |known| known.priority).to_string();
+    let attribute = |attribute: &Attribute| {
+        let variable = attribute.variable_name.as_str();
+        let label = if attribute.display_name.is_empty() { variable } else { &attribute.display_name };
+        field(&Field {
+            name: &format!("value.{variable}"),
+            label,
+            value: &value(variable),
+            autocomplete: "off",
+            ..Field::default()
+        })
+    };
+    let body = html! {
+        @if let Some(said) = wrong { (note(Tone::Bad, "Not assigned", html! { p { (said) } })) }
+        input type="hidden" name="to" value=(word(principal));
+        input type="hidden" name="resource" value=(resource);
+        @if principal == Principal::Group {
+            (field(&Field { name: "priority", label: "Priority", kind: "number", value: &priority, required: true,
+                hint: "Of several groups that give a value, the lowest number wins.", ..Field::default() }))
+        }
+        details .folded {
+            summary { "Values of this assignment" }
+            div .stack {
+                p .hint { "They go before the mappings. Empty is what the mappings say." }
+                @for one in given(integration, principal) { (attribute(one)) }
+            }
+        }
+        div .actions { button .main type="submit" { "Save and Go Back" } a .button href=(at(integration, &format!("/assign?to={}", word(principal)))) { "Cancel" } }
+    };
+    Ok(card(&format!("Assign {name}"), form(cx, &at(integration, "/assign"), body)))
+}
+
+/// A text as a value of the attribute; it is checked when somebody is pushed.
+fn typed(attribute: &Attribute, text: &str) -> Value {
+    if attribute.data_type.is_list() {
+        return text.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect();
+    }
+    attribute.fit(text.into()).unwrap_or_else(|_| serde_json::from_str(text).unwrap_or_else(|_| text.into()))
+}
+
+/// `POST /app/apps/{name}/assign`.
+pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Vec<(String, String)>>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let fields: BTreeMap<String, String> = pairs.into_iter().collect();
+    let get = |name: &str| fields.get(name).map(|text| text.trim()).unwrap_or_default();
+    let principal = principal(get("to"));
+    let mut profile = Map::new();
+    for attribute in given(&integration, principal) {
+        let text = get(&format!("value.{}", attribute.variable_name));
+        if !text.is_empty() {
+            profile.insert(attribute.variable_name.clone(), typed(attribute, text));
+        }
+    }
+    let resource = get("resource").to_owned();
+    let wanted = NewAssignment {
+        principal,
+        resource: resource.clone(),
+        priority: get("priority").parse().unwrap_or(0),
+        profile,
+    };
+    match assign::assign(&cx.app, &cx.actor(), tenant(&cx), &name, wanted).await {
+        Ok(made) => {
+            let who = made.display.unwrap_or(made.resource);
+            let to = at(&integration, &format!("/assign?to={}", word(principal)));
+            cx.done(&to, Flash::good(format!("{who} assigned")))
+        }
+        Err(error) => {
+            let said = Fault::from(error).refused()?;
+            let body = editor(&cx, &integration, principal, &resource, None, Some(&said)).await?;
+            Ok(super::super::unprocessable(framed(&cx, &integration, principal, body)))
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! B4, general: what the app is called, and whether SCIM provisioning is on.
+
+use super::wizard::saml_of;
+use super::{Tab, at, back, find, framed, tenant};
+use crate::admin::apps;
+use crate::console::parts::{
+    Field, Tone, badge, card, card_with, choice, confirm, definitions, field, form, link, note,
+};
+use crate::console::{Desk, Flash, Form, Shown};
+use crate::outbound::integration::Integration;
+use axum::extract::Path;
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::{Map, json};
+
+/// `GET /app/apps/{name}`.
+pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let edits = cx.asked("edit").is_some() && cx.may_change();
+    let body = html! {
+        @if edits { (editor(&cx, &integration)) } @else { (plain(&cx, &integration)) }
+        (saml(&integration))
+        @if cx.may_change() { (removal(&cx, &integration)) }
+    };
+    Ok(framed(&cx, &integration, Tab::General, body))
+}
+
+fn plain(cx: &Desk, integration: &Integration) -> Markup {
+    let app = &integration.app;
+    let edit = html! { @if cx.may_change() { (link(&at(integration, "?edit=1"), "Edit", false)) } };
+    let on = if app.provisioning { badge(Tone::Good, "SCIM enabled") } else { badge(Tone::Quiet, "Off") };
+    card_with(
+        "App settings",
+        edit,
+        definitions(&[
+            ("Application label", html! { (app.label) }),
+            ("Name in addresses and expressions", html! { code { (integration.row.name) } }),
+            ("Speaks SCIM like", html! { (app.target.label) }),
+            ("SCIM provisioning", on),
+            ("Sending", html! { @if integration.options.paused { "Paused" } @else { "Going on" } }),
+        ]),
+    )
+}
+
+fn editor(cx: &Desk, integration: &Integration) -> Markup {
+    let app = &integration.app;
+    let targets = apps::targets();
+    let choices: Vec<(&str, &str)> = targets.iter().map(|(name, label)| (*name, label.as_str())).collect();
+    card(
+        "App settings",
+        form(
+            cx,
+            &at(integration, "/general"),
+            html! {
+                (field(&Field { name: "label", label: "Application label", value: &app.label, required: true, max: Some(100), autocomplete: "off", ..Field::default() }))
+                (choice(&Field { name: "target", label: "Speaks SCIM like", value: &app.target.name, hint: &app.target.source, ..Field::default() }, &choices))
+                fieldset .checks-field {
+                    legend { "Provisioning" }
+                    label .check { input type="checkbox" name="scim" value="1" checked[app.provisioning]; span { "Enable SCIM provisioning" } }
+                    label .check { input type="checkbox" name="paused" value="1" checked[integration.options.paused]; span { "Pause: nothing is sent, and nothing is forgotten" } }
+                }
+                div .actions { button .main type="submit" { "Save" } (back(integration, "", "Cancel")) }
+            },
+        ),
+    )
+}
+
+fn saml(integration: &Integration) -> Markup {
+    let of = |name: &str| saml_of(&integration.app.settings, name);
+    let value =
+        |name: &str| html! { @if of(name).is_empty() { span .quiet { "—" } } @else { code .wrap { (of(name)) } } };
+    card(
+        "SAML settings",
+        definitions(&[
+            ("Single sign-on URL", value("ssoUrl")),
+            ("Audience URI (SP Entity ID)", value("audience")),
+            ("Name ID format", value("nameIdFormat")),
+        ]),
+    )
+}
+
+fn removal(cx: &Desk, integration: &Integration) -> Markup {
+    if integration.app.provisioning {
+        let what = html! { p { "Switch provisioning off before the app is deleted." } };
+        return card("Delete", note(Tone::Info, "", what));
+    }
+    let what = html! { p .danger-text { "Nothing is sent: everybody keeps their account there, and nobody here knows of it any more." } };
+    let name = integration.row.name.as_str();
+    card("Delete", confirm(cx, &at(integration, "/delete"), "Delete app", what, Some(name), html! {}))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Edited {
+    label: String,
+    target: String,
+    scim: String,
+    paused: String,
+}
+
+/// `POST /app/apps/{name}/general`.
+pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<Edited>) -> Shown {
+    let before = find(&cx, &name).await?;
+    let mut change = Map::new();
+    change.insert("label".into(), edited.label.trim().into());
+    change.insert("provisioning".into(), (!edited.scim.is_empty()).into());
+    change.insert("options".into(), json!({"paused": !edited.paused.is_empty()}));
+    if edited.target != before.app.target.name {
+        change.insert("target".into(), edited.target.into());
+    }
+    let after = apps::change(&cx.app, &cx.actor(), tenant(&cx), &name, change).await?;
+    let new = after.app.provisioning && !before.app.provisioning;
+    let said = if new { "Saved. A Provisioning tab was added: connect the app there" } else { "Saved" };
+    cx.done(&at(&after, ""), Flash::good(said))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Confirmed {
+    confirm: String,
+}
+
+/// `POST /app/apps/{name}/delete`.
+pub(super) async fn delete(cx: Desk, Path(name): Path<String>, Form(confirmed): Form<Confirmed>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    if confirmed.confirm.trim() != name || integration.app.provisioning {
+        return cx.done(&at(&integration, ""), Flash::bad("Not deleted: what was typed is not the app's name"));
+    }
+    apps::delete(&cx.app, &cx.actor(), tenant(&cx), &name).await?;
+    cx.done("/app/apps", Flash::good(format!("{} deleted", integration.app.label)))
+}

@@ -1,0 +1,332 @@
+//! B6, Provisioning › Integration: where the app is, what it is shown, and what it can do. It is tested first; what was
+//! tested can be saved.
+//!
+//! The test and the save are two requests. What was tested comes back sealed in the form, the secret with it, so that
+//! exactly that is saved and nobody has to type the secret twice; whatever was changed in between is tested again.
+
+use super::{at, back, find, provisioning, tenant};
+use crate::admin::apps::{self, preview};
+use crate::console::parts::{
+    Field, Tone, badge, card, card_with, choice, definitions, field, form, json, link, ms, note,
+};
+use crate::console::{Desk, Fault, Flash, Form, Shown};
+use crate::outbound::integration::{Authentication, Integration};
+use crate::outbound::send::Secret;
+use axum::extract::Path;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use maud::{Markup, html};
+use preview::Tested;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json as value};
+use tokio::sync::mpsc;
+
+/// Steps of a test that are waited for.
+const STEPS_WAIT: usize = 16;
+
+/// The fields of the form.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Draft {
+    url: String,
+    unique: String,
+    mode: String,
+    import: String,
+    push_users: String,
+    push_updates: String,
+    push_groups: String,
+    import_groups: String,
+    timeout: String,
+}
+
+/// What was sent: the fields, the secret if it was typed, and what was tested.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Sent {
+    #[serde(flatten)]
+    draft: Draft,
+    secret: String,
+    tested: String,
+    #[serde(rename = "do")]
+    act: String,
+}
+
+/// What was tested, as it comes back.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    draft: Draft,
+    /// Nothing is the one that is stored.
+    secret: Option<String>,
+}
+
+const MODES: [(&str, &str); 4] =
+    [("bearer", "HTTP Header"), ("basic", "Basic Auth"), ("header", "HTTP Header, the whole value"), ("none", "None")];
+
+/// Actions by the name of their field, with the guide's words.
+const ACTIONS: [(&str, &str); 5] = [
+    ("import", "Import New Users and Profile Updates"),
+    ("push_users", "Push New Users"),
+    ("push_updates", "Push Profile Updates"),
+    ("push_groups", "Push Groups"),
+    ("import_groups", "Import Groups"),
+];
+
+/// Whether the app is said to support an action: `settings.supported`.
+pub(super) fn supports(integration: &Integration, action: &str) -> bool {
+    let supported = integration.app.settings.get("supported").and_then(Value::as_array);
+    supported.is_none_or(|all| all.iter().any(|known| known == action))
+}
+
+fn word(mode: Authentication) -> &'static str {
+    match mode {
+        Authentication::Bearer => "bearer",
+        Authentication::Basic => "basic",
+        Authentication::Header => "header",
+        Authentication::None => "none",
+    }
+}
+
+impl Draft {
+    fn of(integration: &Integration) -> Self {
+        let fresh = integration.app.connection.base_url.is_empty();
+        let flag = |action: &str| {
+            let on = if fresh { action.starts_with("push") } else { supports(integration, action) };
+            if on { "1".to_owned() } else { String::new() }
+        };
+        Self {
+            url: integration.app.connection.base_url.clone(),
+            unique: integration.app.unique_field().to_owned(),
+            mode: word(integration.options.authentication).to_owned(),
+            import: flag("import"),
+            push_users: flag("push_users"),
+            push_updates: flag("push_updates"),
+            push_groups: flag("push_groups"),
+            import_groups: flag("import_groups"),
+            timeout: integration.options.timeout_seconds.to_string(),
+        }
+    }
+
+    fn on(&self, action: &str) -> bool {
+        let flag = match action {
+            "import" => &self.import,
+            "push_users" => &self.push_users,
+            "push_updates" => &self.push_updates,
+            "push_groups" => &self.push_groups,
+            _ => &self.import_groups,
+        };
+        !flag.is_empty()
+    }
+
+    /// As a part of the app's document. What the app does not support is switched off.
+    fn change(&self, integration: &Integration) -> Map<String, Value> {
+        let supported: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).filter(|name| self.on(name)).collect();
+        let actions = integration.app.policy.actions;
+        let mut change = Map::new();
+        change.insert(
+            "connection".into(),
+            value!({"baseUrl": self.url.trim().trim_end_matches('/'), "uniqueField": self.unique.trim()}),
+        );
+        change.insert("settings".into(), value!({"supported": supported}));
+        change.insert(
+            "policy".into(),
+            value!({"actions": {
+                "create": actions.create && self.on("push_users"),
+                "update": actions.update && self.on("push_updates"),
+                "deactivate": actions.deactivate && self.on("push_updates"),
+                "pushGroups": self.on("push_groups"),
+                "import": self.on("import"),
+                "importGroups": self.on("import_groups"),
+            }}),
+        );
+        let timeout = self.timeout.trim().parse::<u64>().unwrap_or(integration.options.timeout_seconds);
+        change.insert("options".into(), value!({"authentication": self.mode, "timeoutSeconds": timeout}));
+        change
+    }
+}
+
+/// `GET /app/apps/{name}/provisioning/integration`.
+pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let edits = (cx.asked("edit").is_some() || !super::is_connected(&integration)) && cx.may_change();
+    let body = if edits {
+        editor(&cx, &integration, &Draft::of(&integration), &Outcome::default())
+    } else {
+        plain(&cx, &integration)
+    };
+    Ok(provisioning(&cx, &integration, "/provisioning/integration", body))
+}
+
+fn plain(cx: &Desk, integration: &Integration) -> Markup {
+    let draft = Draft::of(integration);
+    let edit =
+        html! { @if cx.may_change() { (link(&at(integration, "/provisioning/integration?edit=1"), "Edit", false)) } };
+    let mode = MODES.iter().find(|(name, _)| *name == draft.mode).map_or("", |(_, words)| *words);
+    let secret = if integration.row.has_credential { badge(Tone::Good, "Set") } else { badge(Tone::Warn, "Not set") };
+    let actions = html! { ul .list { @for (name, words) in ACTIONS { @if draft.on(name) { li { (words) } } } } };
+    card_with(
+        "SCIM connection",
+        edit,
+        definitions(&[
+            (
+                "SCIM connector base URL",
+                html! { @if draft.url.is_empty() { span .quiet { "—" } } @else { code .wrap { (draft.url) } } },
+            ),
+            ("Unique identifier field for users", html! { code { (draft.unique) } }),
+            ("Supported provisioning actions", actions),
+            ("Authentication Mode", html! { (mode) }),
+            ("Authorization", secret),
+            ("Patience", html! { (draft.timeout) " s" }),
+        ]),
+    )
+}
+
+/// What a test, or a refusal, has to say.
+#[derive(Default)]
+struct Outcome {
+    steps: Vec<Tested>,
+    fine: Option<bool>,
+    wrong: Option<String>,
+    /// Sealed: what may be saved now.
+    tested: Option<String>,
+    has_secret: bool,
+}
+
+fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcome: &Outcome) -> Markup {
+    let place = at(integration, "/provisioning/integration");
+    let hint = match (outcome.tested.is_some() && outcome.has_secret, integration.row.has_credential) {
+        (true, _) => "The token that was tested is kept for Save. Type here only to change it.",
+        (_, true) => "A token is stored. Leave this empty to keep it; it is never shown.",
+        _ => "The token alone, without the word Bearer. It is sealed and never shown again.",
+    };
+    let about_url = outcome.wrong.as_deref();
+    html! {
+        (results(outcome))
+        (card("SCIM connection", form(cx, &place, html! {
+            (field(&Field { name: "url", label: "SCIM connector base URL", kind: "url", value: &draft.url, required: true, mono: true, error: about_url, autocomplete: "off",
+                hint: "The SCIM Endpoint, as the application shows it.", ..Field::default() }))
+            (field(&Field { name: "unique", label: "Unique identifier field for users", value: &draft.unique, required: true, mono: true, autocomplete: "off", ..Field::default() }))
+            fieldset .checks-field {
+                legend { "Supported provisioning actions" }
+                @for (name, words) in ACTIONS {
+                    label .check { input type="checkbox" name=(name) value="1" checked[draft.on(name)]; span { (words) } }
+                }
+            }
+            (choice(&Field { name: "mode", label: "Authentication Mode", value: &draft.mode, ..Field::default() }, &MODES))
+            (field(&Field { name: "secret", label: "Authorization", kind: "password", mono: true, hint, autocomplete: "off", ..Field::default() }))
+            (field(&Field { name: "timeout", label: "Seconds to wait for an answer", kind: "number", value: &draft.timeout, ..Field::default() }))
+            @if let Some(tested) = &outcome.tested { input type="hidden" name="tested" value=(tested); }
+            div .actions {
+                @if outcome.tested.is_some() { button .main type="submit" name="do" value="save" { "Save" } }
+                button type="submit" name="do" value="test" class=[outcome.tested.is_none().then_some("main")] { "Test Connector Configuration" }
+                (back(integration, "/provisioning/integration", "Cancel"))
+            }
+            @if outcome.tested.is_none() { p .hint { "Save comes when the test has succeeded." } }
+        })))
+    }
+}
+
+fn results(outcome: &Outcome) -> Markup {
+    let Some(fine) = outcome.fine else { return html! {} };
+    let (tone, title) = match fine {
+        true => (Tone::Good, "Connector configured successfully"),
+        false => (Tone::Bad, "The connector does not work yet"),
+    };
+    let text = if fine {
+        "Everything that was asked was answered as it should be. Save it now."
+    } else {
+        "What is marked below says what to do. Nothing was saved."
+    };
+    html! {
+        (note(tone, title, html! { p { (text) } }))
+        (card("Test", html! { ol .checks { @for step in &outcome.steps { (checked(step)) } } }))
+    }
+}
+
+fn checked(step: &Tested) -> Markup {
+    let title = match step.about.as_str() {
+        "users" => "Users can be read",
+        "groups" => "Groups can be read",
+        "schemas" => "Schemas are told",
+        "serviceProviderConfig" => "What the service offers is told",
+        other => other,
+    };
+    let exchange = &step.exchange;
+    html! {
+        li {
+            p .check-line {
+                (if step.fine { badge(Tone::Good, "Fine") } else { badge(Tone::Bad, "Wrong") })
+                strong { (title) } span .quiet { (ms(exchange.took_us)) }
+            }
+            p { (crate::console::sentence(&step.said)) }
+            details {
+                summary { (exchange.method) " " (exchange.path) }
+                @if let Some(status) = exchange.status { p .quiet { "Answered with " (status) } }
+                @if let Some(response) = &exchange.response { (json("Answer", response)) }
+            }
+        }
+    }
+}
+
+fn purpose(cx: &Desk, integration: &Integration) -> String {
+    format!("tested connection {} {}", integration.row.id.0, cx.csrf)
+}
+
+/// `POST /app/apps/{name}/provisioning/integration`: a test, or a save of what was tested.
+pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(sent): Form<Sent>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let kept = opened(&cx, &integration, &sent.tested);
+    let typed = Some(sent.secret.trim().to_owned()).filter(|secret| !secret.is_empty());
+    let fits = kept.as_ref().is_some_and(|kept| kept.draft == sent.draft && typed.is_none());
+    if sent.act == "save"
+        && let Some(kept) = kept.filter(|_| fits)
+    {
+        return save(&cx, &integration, kept).await;
+    }
+    let secret = typed.or_else(|| opened(&cx, &integration, &sent.tested).and_then(|kept| kept.secret));
+    let outcome = test(&cx, &integration, &sent.draft, secret).await?;
+    let body = editor(&cx, &integration, &sent.draft, &outcome);
+    let page = provisioning(&cx, &integration, "/provisioning/integration", body);
+    Ok(if outcome.fine == Some(true) { page } else { super::super::unprocessable(page) })
+}
+
+fn opened(cx: &Desk, integration: &Integration, tested: &str) -> Option<Kept> {
+    let sealed = BASE64_STANDARD.decode(tested).ok()?;
+    let plain = cx.app.store().unseal(&purpose(cx, integration), &sealed)?;
+    serde_json::from_slice(&plain).ok()
+}
+
+async fn test(cx: &Desk, integration: &Integration, draft: &Draft, secret: Option<String>) -> Result<Outcome, Fault> {
+    let candidate = match apps::candidate(&cx.app, integration, draft.change(integration)) {
+        Ok(candidate) => candidate,
+        Err(error) => {
+            let wrong = Some(Fault::from(error).refused()?);
+            return Ok(Outcome { wrong, ..Outcome::default() });
+        }
+    };
+    let shown = match &secret {
+        Some(secret) => Secret::new(Some(secret.clone()), candidate.options.authentication),
+        None => Secret::of(&cx.app, &candidate).await?,
+    };
+    let (steps, mut told) = mpsc::channel(STEPS_WAIT);
+    let fine = preview::test(&cx.app, &cx.tenant, &candidate, &shown, steps).await;
+    let mut outcome = Outcome { fine: Some(fine), has_secret: secret.is_some(), ..Outcome::default() };
+    while let Some(step) = told.recv().await {
+        outcome.steps.push(step);
+    }
+    if fine {
+        let kept = serde_json::to_vec(&Kept { draft: draft.clone(), secret }).unwrap_or_default();
+        let sealed = cx.app.store().seal(&purpose(cx, integration), &kept)?;
+        outcome.tested = Some(BASE64_STANDARD.encode(sealed));
+    }
+    Ok(outcome)
+}
+
+async fn save(cx: &Desk, integration: &Integration, kept: Kept) -> Shown {
+    let (actor, name) = (cx.actor(), integration.row.name.as_str());
+    if let Some(secret) = &kept.secret {
+        apps::set_credential(&cx.app, &actor, tenant(cx), name, secret).await?;
+    }
+    apps::change(&cx.app, &actor, tenant(cx), name, kept.draft.change(integration)).await?;
+    let said = "Saved. To App and To Directory were added: switch on what should be sent";
+    cx.done(&at(integration, "/provisioning/to-app"), Flash::good(said))
+}

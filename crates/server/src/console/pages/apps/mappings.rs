@@ -1,0 +1,467 @@
+//! B13, mappings in both directions, with a preview for a person. *Save Mappings* shows what it would do to everybody;
+//! *Apply Updates* does it.
+
+use super::{at, find, provisioning, tenant};
+use crate::admin::apps::effect::{self, Effect};
+use crate::admin::apps::{self, preview};
+use crate::console::parts::{Column, Row, Table, Tone, badge, card, count, form, note, table, tabs};
+use crate::console::{Desk, Fault, Flash, Form, Shown, fragment, sentence};
+use crate::outbound::integration::Integration;
+use crate::query;
+use axum::extract::Path;
+use maud::{Markup, html};
+use provision::expression::{Expression, Language};
+use provision::mapping::{self, Empty, Mapping, Origin, Rule};
+use provision::plan::Desired;
+use provision::profile::Apply;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What stands for the manager's account.
+const MANAGER_ACCOUNT: &str = "managerAccount";
+
+const APPLIES: [(&str, &str); 3] = [("createAndUpdate", "Create and update"), ("create", "Create"), ("never", "Never")];
+const EMPTIES: [(&str, &str); 2] = [("omit", "Leave what is there"), ("clear", "Take it away")];
+
+/// When a mapping is applied, in words.
+pub(super) fn applied(apply: Apply) -> &'static str {
+    match apply {
+        Apply::CreateAndUpdate => "Create and update",
+        Apply::Create => "Create",
+        Apply::Never => "Never",
+    }
+}
+
+/// A direction: its name in addresses, its words, its place in the document, what its values are read from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToApp,
+    ToDirectory,
+}
+
+impl Way {
+    fn of(word: &str) -> Self {
+        if word == "to-directory" { Self::ToDirectory } else { Self::ToApp }
+    }
+
+    fn word(self) -> &'static str {
+        if self == Self::ToApp { "to-app" } else { "to-directory" }
+    }
+
+    fn key(self) -> &'static str {
+        if self == Self::ToApp { "toApp" } else { "toDirectory" }
+    }
+
+    fn object(self) -> &'static str {
+        if self == Self::ToApp { "user" } else { "appuser" }
+    }
+
+    fn rows(self, integration: &Integration) -> &[Mapping] {
+        if self == Self::ToApp { &integration.app.to_app } else { &integration.app.to_directory }
+    }
+}
+
+/// A rule as it is written in the editor.
+pub(super) fn written(rule: &Rule, object: &str) -> String {
+    match rule {
+        Rule::Direct(name) => format!("{object}.{name}"),
+        Rule::Constant(Value::String(text)) => format!("\"{text}\""),
+        Rule::Constant(other) => other.to_string(),
+        Rule::Expression(expression) => expression.text().to_owned(),
+        Rule::ManagerAccount => MANAGER_ACCOUNT.to_owned(),
+        Rule::None => String::new(),
+    }
+}
+
+/// What was written as a rule: an attribute alone is direct, a text alone a constant, anything else an expression.
+fn read(text: &str, object: &str) -> Result<Rule, String> {
+    let text = text.trim();
+    let plain =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if text == MANAGER_ACCOUNT {
+        return Ok(Rule::ManagerAccount);
+    }
+    if let Some(name) = text.strip_prefix(object).and_then(|rest| rest.strip_prefix('.')).filter(|name| plain(name)) {
+        return Ok(Rule::Direct(name.to_owned()));
+    }
+    if let Ok(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) = serde_json::from_str::<Value>(text) {
+        return Ok(Rule::Constant(value));
+    }
+    let language = if text.starts_with('[') { Language::Entra } else { Language::Okta };
+    Expression::parse(text, language).map(Rule::Expression).map_err(|error| error.to_string())
+}
+
+/// What was sent: the fields of all rows, and what to do with them.
+struct Sent {
+    way: Way,
+    person: String,
+    act: String,
+    fields: BTreeMap<String, String>,
+}
+
+impl Sent {
+    fn of(pairs: Vec<(String, String)>) -> Self {
+        let fields: BTreeMap<String, String> = pairs.into_iter().collect();
+        let get = |name: &str| fields.get(name).cloned().unwrap_or_default();
+        Self { way: Way::of(&get("way")), person: get("person"), act: get("do"), fields }
+    }
+
+    fn field(&self, kind: &str, attribute: &str) -> Option<&str> {
+        self.fields.get(&format!("{kind}.{attribute}")).map(String::as_str)
+    }
+
+    /// The mappings that were written; what is wrong, by attribute. A default of a row is kept: it is not in the form.
+    fn mappings(&self, integration: &Integration) -> (Vec<Mapping>, BTreeMap<String, String>) {
+        let before = self.way.rows(integration);
+        let (mut rows, mut wrong) = (Vec::new(), BTreeMap::new());
+        let mut names: Vec<String> =
+            self.fields.keys().filter_map(|name| name.strip_prefix("from.")).map(str::to_owned).collect();
+        let place = |name: &String| before.iter().position(|row| row.attribute == *name).unwrap_or(usize::MAX);
+        names.sort_by_key(place);
+        let added = self.fields.get("add").map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        for (name, text) in names
+            .iter()
+            .map(|name| (name.clone(), self.field("from", name).unwrap_or_default()))
+            .chain(added.map(|name| (name, self.fields.get("added").map_or("", String::as_str))))
+        {
+            let known = before.iter().find(|row| row.attribute == name);
+            let kept = known.filter(|known| written(&known.from, self.way.object()) == text.trim());
+            if text.trim().is_empty() {
+                rows.extend(kept.cloned());
+                continue;
+            }
+            let from = match kept {
+                Some(kept) => Ok(kept.from.clone()),
+                None => read(text, self.way.object()),
+            };
+            match from {
+                Ok(from) => rows.push(Mapping {
+                    apply: self.apply(&name, known),
+                    empty: self.empty(&name, known),
+                    attribute: name,
+                    from,
+                }),
+                Err(why) => {
+                    wrong.insert(name, why);
+                }
+            }
+        }
+        (rows, wrong)
+    }
+
+    fn apply(&self, name: &str, known: Option<&Mapping>) -> Apply {
+        let chosen = self.field("apply", name).and_then(|word| serde_json::from_value(json!(word)).ok());
+        chosen.or(known.map(|known| known.apply)).unwrap_or_default()
+    }
+
+    fn empty(&self, name: &str, known: Option<&Mapping>) -> Empty {
+        match (self.field("empty", name), known.map(|known| &known.empty)) {
+            (_, Some(Empty::Default(value))) => Empty::Default(value.clone()),
+            (Some("clear"), _) => Empty::Clear,
+            (Some(_), _) => Empty::Omit,
+            (None, known) => known.cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// `GET /app/apps/{name}/mappings?way=…&person=…`.
+pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let way = Way::of(&cx.asked("way").unwrap_or_default());
+    let person = cx.asked("person").unwrap_or_default();
+    let body = editor(&cx, &integration, way, way.rows(&integration), &BTreeMap::new(), &person).await?;
+    Ok(provisioning(&cx, &integration, "/mappings", body))
+}
+
+async fn editor(
+    cx: &Desk,
+    integration: &Integration,
+    way: Way,
+    rows: &[Mapping],
+    wrong: &BTreeMap<String, String>,
+    person: &str,
+) -> Result<Markup, Fault> {
+    let label = &integration.app.label;
+    let words = [format!("{label} → Directory"), format!("Directory → {label}")];
+    let [to_directory, to_app] = &words;
+    let address = |word: &str| at(integration, &format!("/mappings?way={word}"));
+    let ways = [
+        (to_directory.as_str(), address("to-directory"), way == Way::ToDirectory),
+        (to_app.as_str(), address("to-app"), way == Way::ToApp),
+    ];
+    let (mapped, open) = names(cx, integration, way, rows)?;
+    let missing: Vec<&str> = match way {
+        Way::ToApp => required(integration, rows),
+        Way::ToDirectory => Vec::new(),
+    };
+    let shown = preview_of(cx, integration, way, rows, person).await?;
+    let place = at(integration, "/mappings");
+    Ok(html! {
+        (tabs("Direction", &ways))
+        @if !missing.is_empty() {
+            (note(Tone::Warn, "Required and not mapped", html! { p { (missing.join(", ")) ": without a value nobody is pushed." } }))
+        }
+        @if !wrong.is_empty() {
+            (note(Tone::Bad, "Not saved", html! { p { "An expression cannot be read; it is marked below." } }))
+        }
+        (card("Mappings", form(cx, &place, html! {
+            input type="hidden" name="way" value=(way.word());
+            div .stack hx-post={ (place) "/preview" } hx-trigger="input delay:250ms" hx-include="closest form" hx-target="#preview" hx-swap="innerHTML" {
+                @for name in &mapped { (line(integration, way, name, rows, wrong)) }
+                (adding(way, &open))
+                div .columns {
+                    div .field { label for="person" { "Preview for" } p .hint { "userName or id of a person" }
+                        input #person name="person" type="text" value=(person) autocomplete="off" list="people"; }
+                }
+            }
+            (known(cx, way)?)
+            div #preview .stack { (shown) }
+            div .actions {
+                @if cx.may_change() { button .main type="submit" name="do" value="save" { "Save Mappings" } }
+                button type="submit" name="do" value="preview" { "Preview" }
+            }
+        })))
+    })
+}
+
+/// Attributes that have a row, and those that could have one.
+fn names(
+    cx: &Desk,
+    integration: &Integration,
+    way: Way,
+    rows: &[Mapping],
+) -> Result<(Vec<String>, Vec<String>), Fault> {
+    let all: Vec<String> = match way {
+        Way::ToApp => integration.app.profile.attributes.iter().map(|one| one.variable_name.clone()).collect(),
+        Way::ToDirectory => preview::directory_names(&cx.app, tenant(cx))?,
+    };
+    let mapped: Vec<String> = rows.iter().map(|row| row.attribute.clone()).collect();
+    let open = all.into_iter().filter(|name| !mapped.iter().any(|known| known.eq_ignore_ascii_case(name))).collect();
+    Ok((mapped, open))
+}
+
+fn required<'i>(integration: &'i Integration, rows: &[Mapping]) -> Vec<&'i str> {
+    let all = integration.app.profile.attributes.iter().filter(|attribute| attribute.required);
+    let has = |name: &str| rows.iter().any(|row| row.attribute.eq_ignore_ascii_case(name));
+    all.map(|attribute| attribute.variable_name.as_str()).filter(|name| !has(name)).collect()
+}
+
+fn line(integration: &Integration, way: Way, name: &str, rows: &[Mapping], wrong: &BTreeMap<String, String>) -> Markup {
+    let row = rows.iter().find(|row| row.attribute == name);
+    let apply =
+        row.map(|row| json!(row.apply)).as_ref().and_then(Value::as_str).unwrap_or("createAndUpdate").to_owned();
+    let clears = row.is_some_and(|row| row.empty == Empty::Clear);
+    let text = row.map(|row| written(&row.from, way.object())).unwrap_or_default();
+    let target = match way {
+        Way::ToApp => format!("{}.{name}", integration.row.name),
+        Way::ToDirectory => format!("user.{name}"),
+    };
+    let error = wrong.get(name);
+    html! {
+        div .columns.mapping {
+            div .field {
+                label for={ "from." (name) } { code { (target) } " ←" }
+                input .mono id={ "from." (name) } name={ "from." (name) } type="text" value=(text) list="names" autocomplete="off" spellcheck="false" aria-invalid=[error.map(|_| "true")];
+                @if let Some(error) = error { p .error { (sentence(error)) } }
+                @if let Some(Rule::Expression(expression)) = row.map(|row| &row.from) {
+                    @for lint in expression.lints() { p .hint { "Character " (lint.at) ": " (lint.message) } }
+                }
+            }
+            div .field { label for={ "apply." (name) } { "Apply on" }
+                select id={ "apply." (name) } name={ "apply." (name) } {
+                    @for (value, words) in APPLIES { option value=(value) selected[value == apply] { (words) } }
+                } }
+            div .field { label for={ "empty." (name) } { "Without a value" }
+                select id={ "empty." (name) } name={ "empty." (name) } {
+                    @for (value, words) in EMPTIES { option value=(value) selected[(value == "clear") == clears] { (words) } }
+                } }
+        }
+    }
+}
+
+fn adding(way: Way, open: &[String]) -> Markup {
+    let hint = match way {
+        Way::ToApp => "user.managerId, an expression, or managerAccount for the id of the manager's account there",
+        Way::ToDirectory => "appuser.manager, or an expression",
+    };
+    html! {
+        fieldset .checks-field {
+            legend { "Map another attribute" }
+            div .columns {
+                div .field { label for="add" { "Attribute" }
+                    select #add name="add" { option value="" { "Choose" } @for name in open { option value=(name) { (name) } } } }
+                div .field { label for="added" { "Value" } p .hint { (hint) }
+                    input .mono #added name="added" type="text" list="names" autocomplete="off" spellcheck="false"; }
+            }
+        }
+    }
+}
+
+/// What can be written, for a choice.
+fn known(cx: &Desk, way: Way) -> Result<Markup, Fault> {
+    let names: Vec<String> = match way {
+        Way::ToApp => preview::directory_names(&cx.app, tenant(cx))?,
+        Way::ToDirectory => Vec::new(),
+    };
+    Ok(html! { datalist #names { @for name in names { option value={ (way.object()) "." (name) } {} } } })
+}
+
+fn change(way: Way, rows: &[Mapping]) -> Map<String, Value> {
+    Map::from_iter([(way.key().to_owned(), json!(rows))])
+}
+
+/// What one person would get.
+async fn preview_of(
+    cx: &Desk,
+    integration: &Integration,
+    way: Way,
+    rows: &[Mapping],
+    person: &str,
+) -> Result<Markup, Fault> {
+    if person.trim().is_empty() {
+        return Ok(html! { p .hint { "Name a person to see what they would get." } });
+    }
+    let looked = match apps::candidate(&cx.app, integration, change(way, rows)) {
+        Ok(candidate) => preview::of(&cx.app, std::sync::Arc::clone(&cx.tenant), candidate.clone(), person.trim())
+            .await
+            .map(|preview| (candidate, preview)),
+        Err(error) => Err(error),
+    };
+    Ok(match looked {
+        Err(error) => note(Tone::Warn, "No preview", html! { p { (sentence(&error.to_scim("").detail)) } }),
+        Ok((_, preview)) if way == Way::ToApp => values(&preview.explained.desired),
+        Ok((candidate, preview)) => match &preview.link.document {
+            None => note(Tone::Info, "", html! { p { "There is no account at the app to read from yet." } }),
+            Some(document) => back_values(&mapping::to_directory(&candidate.app, document, false, cx.now)),
+        },
+    })
+}
+
+const COLUMNS: [Column; 3] = [Column::new("Attribute"), Column::new("Value"), Column::new("From").minor()];
+
+/// The values of somebody who should be there, or why there are none.
+pub(super) fn values(desired: &Desired) -> Markup {
+    let rows = match desired {
+        Desired::Present(resource) => resource.values.iter().map(|valued| Row {
+            cells: vec![
+                html! { code { (valued.variable) } p .hint .wrap { (valued.place.path()) } },
+                html! { @if valued.sensitive { span .quiet { "hidden" } } @else { span .wrap { (preview::line(valued.value.as_ref())) } } },
+                html! { (origin(&valued.origin)) },
+            ],
+            ..Row::default()
+        }),
+        Desired::Impossible(problems) => {
+            return note(Tone::Bad, "Cannot be pushed", html! { ul .list { @for problem in problems { li { code { (problem.attribute) } ": " (problem.message) } } } });
+        }
+        Desired::Gone { .. } => return note(Tone::Info, "", html! { p { "They should have no account in use at this app." } }),
+        Desired::Unmanaged => return note(Tone::Info, "", html! { p { "Whatever is there is left as it is." } }),
+    };
+    table(&Table { caption: "Preview", columns: &COLUMNS, rows: rows.collect(), body_id: None })
+}
+
+fn back_values((values, problems): &(Vec<mapping::Imported>, Vec<provision::profile::Problem>)) -> Markup {
+    let rows = values.iter().map(|one| Row {
+        cells: vec![
+            html! { code { (one.attribute) } },
+            html! { span .wrap { (preview::line(one.value.as_ref())) } },
+            html! { (origin(&one.origin)) },
+        ],
+        ..Row::default()
+    });
+    html! {
+        @for problem in problems { (note(Tone::Bad, "", html! { p { code { (problem.attribute) } ": " (problem.message) } })) }
+        (table(&Table { caption: "Preview", columns: &COLUMNS, rows: rows.collect(), body_id: None }))
+    }
+}
+
+/// Where a value came from, in words.
+pub(super) fn origin(origin: &Origin) -> Markup {
+    html! {
+        @match origin {
+            Origin::Assignments { assignments } => { "assignment " (assignments.join(", ")) },
+            Origin::Direct { attribute } => code { (attribute) },
+            Origin::Expression { text, warnings, .. } => {
+                code .wrap { (text) }
+                @for warning in warnings { p .hint { (warning.message) } }
+            },
+            Origin::Constant => "always the same",
+            Origin::Default => "the mapping's default",
+            Origin::ManagerAccount => "the manager's account there",
+        }
+    }
+}
+
+/// `POST /app/apps/{name}/mappings/preview`: while somebody types.
+pub(super) async fn fresh(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Vec<(String, String)>>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let sent = Sent::of(pairs);
+    let (rows, wrong) = sent.mappings(&integration);
+    let shown = preview_of(&cx, &integration, sent.way, &rows, &sent.person).await?;
+    Ok(fragment(html! {
+        @for (name, why) in &wrong { (note(Tone::Bad, "", html! { p { code { (name) } ": " (why) } })) }
+        (shown)
+    }))
+}
+
+/// `POST /app/apps/{name}/mappings`: a preview, or what saving would do.
+pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Vec<(String, String)>>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let sent = Sent::of(pairs);
+    let (rows, wrong) = sent.mappings(&integration);
+    if sent.act != "save" || !wrong.is_empty() {
+        let body = editor(&cx, &integration, sent.way, &rows, &wrong, &sent.person).await?;
+        let page = provisioning(&cx, &integration, "/mappings", body);
+        return Ok(if wrong.is_empty() { page } else { super::super::unprocessable(page) });
+    }
+    let looked = match sent.way {
+        Way::ToApp => effect::effect(&cx.app, tenant(&cx), &name, change(sent.way, &rows)).await?,
+        Way::ToDirectory => Effect::default(),
+    };
+    Ok(provisioning(&cx, &integration, "/mappings", sheet(&cx, &integration, &sent, &rows, &looked)))
+}
+
+/// What would happen, and the button that lets it.
+fn sheet(cx: &Desk, integration: &Integration, sent: &Sent, rows: &[Mapping], effect: &Effect) -> Markup {
+    let same = effect.looked_at.saturating_sub(effect.change + effect.fail);
+    let back = query::address(&at(integration, "/mappings"), &[("way", sent.way.word()), ("person", &sent.person)]);
+    let body = html! {
+        @if sent.way == Way::ToApp {
+            p { strong { (count(effect.change as u64)) } " change, " strong { (count(same as u64)) } " stay as they are, "
+                strong { (count(effect.fail as u64)) } " cannot be pushed"
+                @if effect.more { " – of the first " (count(effect.looked_at as u64)) " people" } "." }
+        } @else { p { "They are used from the next import on, and for whoever is imported anew." } }
+        @if !effect.failing.is_empty() {
+            (note(Tone::Bad, "These would not be pushed any more", html! { ul .list { @for (who, why) in &effect.failing { li { strong { (who) } ": " (why) } } } }))
+        }
+        @if !effect.shown.is_empty() {
+            ul .list.rows { @for (who, changes) in &effect.shown { li { strong { (who) }
+                @for (name, was, is) in changes { p { code { (name) } ": " del .wrap { (preview::line(was.as_ref())) } " → " ins .wrap { (preview::line(is.as_ref())) } } } } } }
+        }
+        (form(cx, &at(integration, "/mappings/apply"), html! {
+            input type="hidden" name="way" value=(sent.way.word());
+            input type="hidden" name="rows" value=(json!(rows).to_string());
+            div .actions { button .main type="submit" { "Apply Updates" } a .button href=(back) { "Back without saving" } }
+        }))
+    };
+    html! { (badge(Tone::Info, "Nothing is saved yet")) (card("Apply updates now?", body)) }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Applied {
+    way: String,
+    rows: String,
+}
+
+/// `POST /app/apps/{name}/mappings/apply`.
+pub(super) async fn apply(cx: Desk, Path(name): Path<String>, Form(applied): Form<Applied>) -> Shown {
+    find(&cx, &name).await?;
+    let way = Way::of(&applied.way);
+    let rows: Value = serde_json::from_str(&applied.rows)
+        .map_err(|_| scim::Error::invalid_value("the mappings were lost on the way; save them once more"))?;
+    let change = Map::from_iter([(way.key().to_owned(), rows)]);
+    let after = apps::change(&cx.app, &cx.actor(), tenant(&cx), &name, change).await?;
+    let to = at(&after, &format!("/mappings?way={}", way.word()));
+    cx.done(&to, Flash::good("Mappings saved. Updates are being applied"))
+}

@@ -1,0 +1,120 @@
+//! B16, tasks of an app: what waits for somebody, by cause, with retry; held work, approved in part or dropped.
+
+use super::{Tab, at, find, framed, tenant};
+use crate::admin::apps::links::{self, Retry};
+use crate::console::parts::{Tone, badge, card_with, count, empty, form, link, when};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Shown, sentence};
+use crate::outbound::causes::told;
+use crate::outbound::integration::Integration;
+use crate::query;
+use axum::extract::Path;
+use maud::{Markup, html};
+use store::{LinkKind, LinkQuery, LinkRow, TaskRow};
+
+/// People of a cause that are shown.
+const SHOWN: u32 = 50;
+
+/// `GET /app/apps/{name}/tasks`.
+pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let tasks = links::tasks(&cx.app, tenant(&cx), &name).await?;
+    let mut items = Vec::new();
+    for task in &tasks {
+        items.push(item(&cx, &integration, task).await?);
+    }
+    let body = html! {
+        @if items.is_empty() { (empty(Icon::Check, "No tasks", html! { "Everything that was to be sent was sent, or is under way." }, Some(link(&at(&integration, "/log"), "Log", false)))) }
+        @for item in &items { (item) }
+    };
+    Ok(framed(&cx, &integration, Tab::Tasks, body))
+}
+
+async fn about(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Vec<LinkRow>, Fault> {
+    let mut all = Vec::new();
+    for kind in [LinkKind::User, LinkKind::Group] {
+        let query = LinkQuery { kind, cause: Some(task.cause.clone()), limit: SHOWN, ..LinkQuery::default() };
+        all.extend(links::list(&cx.app, tenant(cx), &integration.row.name, query).await?);
+    }
+    Ok(all)
+}
+
+async fn item(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Markup, Fault> {
+    let (title, fix) = told(&task.detail);
+    let held = task.cause.starts_with("held:");
+    let rows = about(cx, integration, task).await?;
+    let aside = html! {
+        (badge(if held { Tone::Warn } else { Tone::Bad }, &count(task.count)))
+    };
+    let more = task.count.saturating_sub(rows.len() as u64);
+    let person = |row: &LinkRow| {
+        let name = row.name.as_deref().or(row.display.as_deref()).unwrap_or(&row.resource).to_owned();
+        match row.kind {
+            LinkKind::User => {
+                let href = query::address(&at(integration, "/on-demand"), &[("person", &row.resource)]);
+                html! { a href=(href) { (name) } }
+            }
+            LinkKind::Group => html! { a href=(at(integration, "/push-groups")) { (name) } },
+        }
+    };
+    let list = html! {
+        ul .list {
+            @for row in &rows {
+                li {
+                    @if held && cx.may_change() {
+                        label .check { input type="checkbox" name="link" value=(row.id) checked; span { (person(row)) } }
+                    } @else { (person(row)) }
+                }
+            }
+            @if more > 0 { li .quiet { "and " (count(more)) " more" } }
+        }
+    };
+    let place = at(integration, "/tasks");
+    let body = html! {
+        p { strong { "What to do: " } (sentence(&fix)) }
+        p .quiet { "Since " (when(task.first_at, cx.now)) ", last " (when(task.last_at, cx.now)) }
+        @if !cx.may_change() { (list) }
+        @else if held {
+            (form(cx, &place, html! {
+                (list)
+                div .actions {
+                    button .main type="submit" name="do" value="approve" { "Approve the marked" }
+                    button type="submit" name="do" value="drop" { "Drop the marked" }
+                }
+            }))
+        } @else {
+            (list)
+            div .actions {
+                (form(cx, &place, html! {
+                    input type="hidden" name="cause" value=(task.cause);
+                    button .main type="submit" name="do" value="retry" { "Retry all of this cause" }
+                }))
+                (link(&at(integration, "/log"), "Open the exchanges", false))
+            }
+        }
+    };
+    Ok(card_with(&sentence(&title), aside, body))
+}
+
+/// `POST /app/apps/{name}/tasks`.
+pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Vec<(String, String)>>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let get = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    let marked = || pairs.iter().filter(|(name, _)| name == "link").filter_map(|(_, value)| value.parse::<i64>().ok());
+    let (actor, tenant) = (cx.actor(), tenant(&cx));
+    let said = match get("do").as_deref() {
+        Some("approve") => {
+            let number = links::approve(&cx.app, &actor, tenant, &name, marked().collect()).await?;
+            format!("{number} go on")
+        }
+        Some("drop") => {
+            let number = links::discard(&cx.app, &actor, tenant, &name, marked().collect()).await?;
+            format!("{number} dropped; each comes back when the person changes")
+        }
+        _ => {
+            let cause = get("cause").unwrap_or_default();
+            let number = links::retry(&cx.app, &actor, tenant, &name, Retry::Cause(cause)).await?;
+            format!("{number} are tried again")
+        }
+    };
+    cx.done(&at(&integration, "/tasks"), Flash::good(said))
+}

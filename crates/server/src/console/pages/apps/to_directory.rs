@@ -1,0 +1,164 @@
+//! B8, Provisioning › To Directory: how accounts of the app become people here.
+
+use super::mappings::{applied, written};
+use super::{at, back, find, provisioning, tenant};
+use crate::admin::apps;
+use crate::console::parts::{
+    Column, Field, Row, Table, Tone, badge, card, card_with, choice, definitions, field, form, link, table,
+};
+use crate::console::{Desk, Flash, Form, Shown};
+use crate::outbound::integration::Integration;
+use axum::extract::Path;
+use maud::{Markup, html};
+use provision::import::OnGone;
+use serde::Deserialize;
+use serde_json::{Map, json};
+
+const SCHEDULES: [(&str, &str); 6] = [
+    ("", "Never"),
+    ("1", "Every hour"),
+    ("6", "Every 6 hours"),
+    ("12", "Every 12 hours"),
+    ("24", "Every day"),
+    ("168", "Every week"),
+];
+const GONE: [(&str, &str); 3] = [("nothing", "Do nothing"), ("deactivate", "Deactivate"), ("suspend", "Suspend")];
+
+fn word(gone: OnGone) -> &'static str {
+    match gone {
+        OnGone::Nothing => "nothing",
+        OnGone::Deactivate => "deactivate",
+        OnGone::Suspend => "suspend",
+    }
+}
+
+/// What happens without anybody looking: field, words, whether it is on.
+fn confirmed(integration: &Integration) -> [(&'static str, &'static str, bool); 4] {
+    let matching = &integration.options.matching;
+    [
+        ("exact", "Auto-confirm exact matches", matching.confirm_exact),
+        ("partial", "Auto-confirm partial matches", matching.confirm_partial),
+        ("new", "Auto-confirm new users", matching.confirm_new),
+        ("activate", "Auto-activate new users", matching.activate_new),
+    ]
+}
+
+/// `GET /app/apps/{name}/provisioning/to-directory`.
+pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let edits = cx.asked("edit").is_some() && cx.may_change();
+    let body = html! {
+        @if edits { (editor(&cx, &integration)) } @else { (plain(&cx, &integration)) }
+        (mappings(&integration))
+    };
+    Ok(provisioning(&cx, &integration, "/provisioning/to-directory", body))
+}
+
+fn plain(cx: &Desk, integration: &Integration) -> Markup {
+    let options = &integration.options;
+    let edit =
+        html! { @if cx.may_change() { (link(&at(integration, "/provisioning/to-directory?edit=1"), "Edit", false)) } };
+    let state = |on: bool| if on { badge(Tone::Good, "On") } else { badge(Tone::Quiet, "Off") };
+    let every = options.import_every_hours.map(|hours| hours.to_string()).unwrap_or_default();
+    let schedule = SCHEDULES.iter().find(|(hours, _)| *hours == every).map_or("As set by the API", |(_, words)| *words);
+    let gone = GONE.iter().find(|(name, _)| *name == word(options.on_gone)).map_or("", |(_, words)| *words);
+    let mut pairs = vec![("Schedule import", html! { (schedule) })];
+    pairs.extend(confirmed(integration).map(|(_, words, on)| (words, state(on))));
+    pairs.push(("Profile source", state(options.profile_source)));
+    pairs.push(("When a user is deactivated or gone in the app", html! { (gone) }));
+    pairs.push((
+        "Import safeguard",
+        html! { "Stop when more than " (options.safeguard_percent) " % of the people would be missing" },
+    ));
+    card_with("Provisioning to Directory", edit, definitions(&pairs))
+}
+
+fn editor(cx: &Desk, integration: &Integration) -> Markup {
+    let options = &integration.options;
+    let every = options.import_every_hours.map(|hours| hours.to_string()).unwrap_or_default();
+    let percent = options.safeguard_percent.to_string();
+    let body = html! {
+        (choice(&Field { name: "every", label: "Schedule import", value: &every, ..Field::default() }, &SCHEDULES))
+        fieldset .checks-field {
+            legend { "User creation and matching" }
+            @for (name, words, on) in confirmed(integration) {
+                label .check { input type="checkbox" name=(name) value="1" checked[on]; span { (words) } }
+            }
+        }
+        fieldset .checks-field {
+            legend { "Profile and life cycle" }
+            label .check { input type="checkbox" name="source" value="1" checked[options.profile_source];
+                span { "Allow the app to source people's profiles" } }
+        }
+        (choice(&Field { name: "gone", label: "When a user is deactivated or gone in the app", value: word(options.on_gone), ..Field::default() }, &GONE))
+        (field(&Field { name: "safeguard", label: "Import safeguard, in percent", kind: "number", value: &percent, required: true,
+            hint: "An import that would find more people missing than this stops, and somebody looks.", ..Field::default() }))
+        div .actions { button .main type="submit" { "Save" } (back(integration, "/provisioning/to-directory", "Cancel")) }
+    };
+    card("Provisioning to Directory", form(cx, &at(integration, "/provisioning/to-directory"), body))
+}
+
+const COLUMNS: [Column; 3] =
+    [Column::new("Directory attribute"), Column::new("Value"), Column::new("Apply on").minor()];
+
+fn mappings(integration: &Integration) -> Markup {
+    let rows = integration.app.to_directory.iter().map(|mapping| Row {
+        cells: vec![
+            html! { code { (mapping.attribute) } },
+            html! { code .wrap { (written(&mapping.from, "appuser")) } },
+            html! { (applied(mapping.apply)) },
+        ],
+        ..Row::default()
+    });
+    card(
+        "Attribute Mappings",
+        html! {
+            div .actions {
+                (link(&at(integration, "/mappings?way=to-directory"), "Edit mappings", false))
+                (link(&at(integration, "/import"), "Import", false))
+            }
+            (table(&Table { caption: "Attribute mappings", columns: &COLUMNS, rows: rows.collect(), body_id: None }))
+        },
+    )
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Edited {
+    every: String,
+    exact: String,
+    partial: String,
+    new: String,
+    activate: String,
+    source: String,
+    gone: String,
+    safeguard: String,
+}
+
+/// `POST /app/apps/{name}/provisioning/to-directory`.
+pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<Edited>) -> Shown {
+    find(&cx, &name).await?;
+    let percent: f64 = edited
+        .safeguard
+        .trim()
+        .parse()
+        .ok()
+        .filter(|percent| (0.0..=100.0).contains(percent))
+        .ok_or_else(|| scim::Error::invalid_value("the import safeguard is a number from 0 to 100"))?;
+    let on = |field: &str| !field.is_empty();
+    let options = json!({
+        "importEveryHours": edited.every.trim().parse::<u32>().ok(),
+        "matching": {
+            "confirmExact": on(&edited.exact),
+            "confirmPartial": on(&edited.partial),
+            "confirmNew": on(&edited.new),
+            "activateNew": on(&edited.activate),
+        },
+        "profileSource": on(&edited.source),
+        "onGone": edited.gone,
+        "safeguardPercent": percent,
+    });
+    let change = Map::from_iter([("options".to_owned(), options)]);
+    let after = apps::change(&cx.app, &cx.actor(), tenant(&cx), &name, change).await?;
+    cx.done(&at(&after, "/provisioning/to-directory"), Flash::good("Saved"))
+}

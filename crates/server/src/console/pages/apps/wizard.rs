@@ -1,0 +1,247 @@
+//! B3, the wizard: method, general settings, SAML, feedback. Each step carries what was said before in its address, so
+//! that Back keeps it and nothing is stored before Finish.
+
+use super::tenant;
+use crate::admin::apps::{self, NewIntegration};
+use crate::console::parts::{Field, Tone, card, choice, copy_box, field, form, link, note, tabs};
+use crate::console::{Desk, Flash, Form, Nav, Page, Shown, page};
+use crate::query;
+use axum::body::Body;
+use axum::http::Response;
+use maud::{Markup, html};
+use provision::app::SignIn;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// What was said so far.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Draft {
+    label: String,
+    target: String,
+    sso: String,
+    audience: String,
+    name_id: String,
+}
+
+impl Draft {
+    fn of(cx: &Desk) -> Self {
+        let get = |name: &str| cx.asked(name).unwrap_or_default();
+        Self {
+            label: get("label"),
+            target: get("target"),
+            sso: get("sso"),
+            audience: get("audience"),
+            name_id: get("name_id"),
+        }
+    }
+
+    fn address(&self, step: &str) -> String {
+        query::address(
+            step,
+            &[
+                ("label", &self.label),
+                ("target", &self.target),
+                ("sso", &self.sso),
+                ("audience", &self.audience),
+                ("name_id", &self.name_id),
+            ],
+        )
+    }
+
+    /// Everything but the fields of a step, which has them in sight.
+    fn hidden(&self, in_sight: &[&str]) -> Markup {
+        let all = [
+            ("label", &self.label),
+            ("target", &self.target),
+            ("sso", &self.sso),
+            ("audience", &self.audience),
+            ("name_id", &self.name_id),
+        ];
+        html! {
+            @for (name, value) in all {
+                @if !in_sight.contains(&name) && !value.is_empty() { input type="hidden" name=(name) value=(value); }
+            }
+        }
+    }
+}
+
+/// The name in addresses: letters, digits and dashes of the label.
+fn slug(label: &str) -> String {
+    let mut name = String::new();
+    for c in label.trim().to_lowercase().chars() {
+        match c {
+            'a'..='z' | '0'..='9' | '_' => name.push(c),
+            _ if !name.ends_with('-') && !name.is_empty() => name.push('-'),
+            _ => {}
+        }
+    }
+    let name: String = name.trim_matches('-').chars().take(60).collect();
+    if name.is_empty() { "app".to_owned() } else { name }
+}
+
+fn step(cx: &Desk, number: usize, draft: &Draft, body: Markup) -> Response<Body> {
+    let steps = [
+        ("1 Sign-in method", "/app/create-app"),
+        ("2 General settings", "/app/create-app/general"),
+        ("3 Configure SAML", "/app/create-app/saml"),
+        ("4 Feedback", "/app/create-app/feedback"),
+    ];
+    let shown: Vec<_> = steps
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| *at <= number)
+        .map(|(at, (word, href))| (*word, draft.address(href), at == number))
+        .collect();
+    let about = Page::new("Create App Integration", Nav::Apps)
+        .under("Applications", "/app/apps")
+        .help("provision-an-application");
+    page(cx, about, html! { (tabs("Steps", &shown)) (body) })
+}
+
+/// `GET /app/create-app`.
+pub(super) async fn method(cx: Desk) -> Shown {
+    let draft = Draft::of(&cx);
+    let body = card(
+        "Sign-in method",
+        html! {
+            form method="get" action="/app/create-app/general" {
+                (draft.hidden(&[]))
+                fieldset .checks-field {
+                    legend { "How people sign in to the application" }
+                    label .check { input type="radio" name="method" value="saml" checked; span { "SAML 2.0" span .hint { " – the application trusts signed assertions" } } }
+                    label .check { input type="radio" name="method" value="oidc" disabled; span { "OIDC – OpenID Connect" span .hint { " – not here" } } }
+                    label .check { input type="radio" name="method" value="swa" disabled; span { "SWA – stored passwords" span .hint { " – not here" } } }
+                }
+                div .actions { button .main type="submit" { "Next" } (link("/app/apps", "Cancel", false)) }
+            }
+        },
+    );
+    Ok(step(&cx, 0, &draft, body))
+}
+
+/// `GET /app/create-app/general`.
+pub(super) async fn general(cx: Desk) -> Shown {
+    let draft = Draft::of(&cx);
+    let targets = apps::targets();
+    let choices: Vec<(&str, &str)> = targets.iter().map(|(name, label)| (*name, label.as_str())).collect();
+    let target = if draft.target.is_empty() { "okta-aiw" } else { draft.target.as_str() };
+    let body = card(
+        "General settings",
+        html! {
+            form method="get" action="/app/create-app/saml" {
+                (draft.hidden(&["label", "target"]))
+                (field(&Field { name: "label", label: "App name", value: &draft.label, required: true, max: Some(100), autofocus: true, autocomplete: "off",
+                    hint: "As people know it, such as ServiceOps SCIM.", ..Field::default() }))
+                (choice(&Field { name: "target", label: "Speaks SCIM like", value: target,
+                    hint: "What the other side is known to want otherwise: PUT or PATCH, how groups change.", ..Field::default() }, &choices))
+                div .actions { button .main type="submit" { "Next" } (link(&draft.address("/app/create-app"), "Back", false)) }
+            }
+        },
+    );
+    Ok(step(&cx, 1, &draft, body))
+}
+
+/// `GET /app/create-app/saml`.
+pub(super) async fn saml(cx: Desk) -> Shown {
+    let draft = Draft::of(&cx);
+    let formats = [
+        ("unspecified", "Unspecified"),
+        ("emailAddress", "EmailAddress"),
+        ("persistent", "Persistent"),
+        ("transient", "Transient"),
+    ];
+    let name_id = if draft.name_id.is_empty() { "unspecified" } else { draft.name_id.as_str() };
+    let body = card(
+        "Configure SAML",
+        html! {
+            form method="get" action="/app/create-app/feedback" {
+                (draft.hidden(&["sso", "audience", "name_id"]))
+                (field(&Field { name: "sso", label: "Single sign-on URL", kind: "url", value: &draft.sso, required: true, mono: true, autocomplete: "off",
+                    hint: "The application's ACS URL: https://INSTANCE/saml/acs.", ..Field::default() }))
+                (field(&Field { name: "audience", label: "Audience URI (SP Entity ID)", value: &draft.audience, required: true, mono: true, autocomplete: "off",
+                    hint: "https://INSTANCE/saml/metadata.", ..Field::default() }))
+                (choice(&Field { name: "name_id", label: "Name ID format", value: name_id, ..Field::default() }, &formats))
+                (note(Tone::Info, "", html! { p { "These values are kept with the app. Provisioning does not need them." } }))
+                div .actions { button .main type="submit" { "Next" } (link(&draft.address("/app/create-app/general"), "Back", false)) }
+            }
+        },
+    );
+    Ok(step(&cx, 2, &draft, body))
+}
+
+fn last(cx: &Desk, draft: &Draft, wrong: Option<&str>) -> Response<Body> {
+    let body = card(
+        "Feedback",
+        html! {
+            @if let Some(said) = wrong { (note(Tone::Bad, "Not created", html! { p { (said) } })) }
+            (form(cx, "/app/create-app", html! {
+                (draft.hidden(&[]))
+                fieldset .checks-field {
+                    legend { "What kind of app this is" }
+                    label .check { input type="radio" name="kind" value="internal" checked; span { "This is an internal app that we have created" } }
+                    label .check { input type="radio" name="kind" value="vendor"; span { "It's a vendor's app, set up for our people" } }
+                }
+                (copy_box("slug", "Name in addresses and expressions", &slug(&draft.label)))
+                div .actions { button .main type="submit" { "Finish" } (link(&draft.address("/app/create-app/saml"), "Back", false)) }
+            }))
+        },
+    );
+    step(cx, 3, draft, body)
+}
+
+/// `GET /app/create-app/feedback`.
+pub(super) async fn feedback(cx: Desk) -> Shown {
+    Ok(last(&cx, &Draft::of(&cx), None))
+}
+
+/// `POST /app/create-app`.
+pub(super) async fn create(cx: Desk, Form(draft): Form<Draft>) -> Shown {
+    let wanted = NewIntegration {
+        name: free_name(&cx, &draft.label).await?,
+        label: Some(draft.label.trim().to_owned()),
+        sign_in: SignIn::Saml,
+        target: Some(if draft.target.is_empty() { "okta-aiw".to_owned() } else { draft.target.clone() }),
+    };
+    let (actor, name) = (cx.actor(), wanted.name.clone());
+    let made = apps::create(&cx.app, &actor, tenant(&cx), wanted).await;
+    if let Err(error) = made {
+        let said = crate::console::Fault::from(error).refused()?;
+        return Ok(super::super::unprocessable(last(&cx, &draft, Some(&said))));
+    }
+    let saml = json!({"ssoUrl": draft.sso.trim(), "audience": draft.audience.trim(), "nameIdFormat": draft.name_id});
+    let mut settings = Map::new();
+    settings.insert("settings".into(), json!({"saml": saml}));
+    apps::change(&cx.app, &actor, tenant(&cx), &name, settings).await?;
+    let said = "App integration created. Switch SCIM provisioning on under General, Edit";
+    cx.done(&format!("/app/apps/{name}"), Flash::good(said))
+}
+
+/// The name that the label gives, with a number behind it where it is taken.
+async fn free_name(cx: &Desk, label: &str) -> Result<String, crate::console::Fault> {
+    let held: Vec<String> =
+        apps::list(&cx.app, tenant(cx)).await?.into_iter().map(|integration| integration.row.name).collect();
+    let wanted = slug(label);
+    let numbered = (2..).map(|number| format!("{wanted}-{number}"));
+    let free = std::iter::once(wanted.clone()).chain(numbered).find(|name| !held.contains(name));
+    Ok(free.unwrap_or(wanted))
+}
+
+/// The SAML settings that an app keeps.
+pub(super) fn saml_of(settings: &Map<String, Value>, name: &str) -> String {
+    let saml = settings.get("saml").and_then(|saml| saml.get(name)).and_then(Value::as_str);
+    saml.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slug;
+
+    #[test]
+    fn a_label_becomes_a_name() {
+        assert_eq!(
+            (slug("ServiceOps SCIM"), slug(" Ärger & Co. "), slug("—")),
+            ("serviceops-scim".into(), "rger-co".into(), "app".into())
+        );
+    }
+}
