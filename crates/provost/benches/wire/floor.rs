@@ -61,7 +61,9 @@ type Shared = Arc<RwLock<Arc<Fixed>>>;
 pub(crate) async fn serve() {
     let fixed = Fixed { status: StatusCode::OK, tag: None, body: Bytes::new() };
     let shared: Shared = Arc::new(RwLock::new(Arc::new(fixed)));
-    let app = Router::new().route("/answer/{status}", post(keep)).fallback(fixed_answer).with_state(shared);
+    // A group of 100 000 members is a large answer to be told.
+    let told = post(keep).layer(axum::extract::DefaultBodyLimit::disable());
+    let app = Router::new().route("/answer/{status}", told).fallback(fixed_answer).with_state(shared);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     println!("{}", listener.local_addr().expect("its address"));
     axum::serve(listener, app).await.expect("it serves until it is killed");
