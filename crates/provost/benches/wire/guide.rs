@@ -117,9 +117,9 @@ fn names(rows: &[Row]) -> Vec<&str> {
 
 fn directories(out: &mut String, report: &Report) {
     out.push_str(
-        "\n### Memory, start, import\n\nOwn memory is what the process has for itself behind the load; the peak holds also the parts of the database's file that it has mapped, which the system takes back when it wants.\n\n",
+        "\n### Memory, start, import\n\nOwn memory is what the process has for itself behind the load; the peak holds also the program and its libraries. Nothing of the database's file is mapped.\n\n",
     );
-    out.push_str("| people | own memory | peak with the file | from start to ready | imported a second | rows copied to PostgreSQL a second |\n|--:|--:|--:|--:|--:|--:|\n");
+    out.push_str("| people | own memory | peak | from start to ready | imported a second | rows copied to PostgreSQL a second |\n|--:|--:|--:|--:|--:|--:|\n");
     for (users, made) in &report.made {
         let rate = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| count(rate as usize));
         let _ = writeln!(

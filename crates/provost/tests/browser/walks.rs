@@ -144,7 +144,7 @@ fn every_action_without_a_mouse() {
     let visit = Visit::new(&server);
     visit.open(&visit.setup_path());
     // The first field has the focus already.
-    assert_eq!(visit.tab.text("document.activeElement.id"), "name");
+    visit.until("document.activeElement?.id === 'name'", "the focus in the first field");
     for (id, text) in [("name", NAME), ("email", EMAIL), ("password", PASSWORD)] {
         if id != "name" {
             tab_to(&visit, &format!("e.id === '{id}'"));
