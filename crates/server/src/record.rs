@@ -19,7 +19,7 @@ use store::{LogEntry, LogLevel, LogLine, MembersChanged, Writer};
 
 /// Most decision steps of an entry, and most attributes and members of its difference.
 const STEPS_MAX: usize = 100;
-/// Bytes that are kept of the answer to a successful read: it says nothing that the database does not.
+/// Bytes that are kept of the answer to a search: how much was found, which the database may say otherwise by then.
 const READ_ANSWER_BYTES_MAX: usize = 160;
 /// Longest value in a difference.
 const VALUE_BYTES_MAX: usize = 1_024;
@@ -314,8 +314,13 @@ fn line<'a>(
     now: i64,
 ) -> LogLine<'a> {
     let bytes_max = tenant.tenant.settings.log.body_bytes_max as usize;
-    let answer_max = if is_answered_read(asked, answer) { bytes_max.min(READ_ANSWER_BYTES_MAX) } else { bytes_max };
     let (resource_type, resource_id) = trace.resource.as_ref().map_or(("", ""), |(kind, id)| (kind, id));
+    let answer_max = match is_answered_read(asked, answer) {
+        // It was what the database still says.
+        true if !resource_id.is_empty() => 0,
+        true => bytes_max.min(READ_ANSWER_BYTES_MAX),
+        false => bytes_max,
+    };
     let mut path = redact::cut(&asked.path, 1_024);
     if !asked.query.is_empty() {
         path.to_mut().push('?');

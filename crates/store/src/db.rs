@@ -233,12 +233,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let job = reader::job(closure, move |result| {
-            reply.send(result).ok();
-        });
-        self.inner.reads.push(job).map_err(|_| E::from(Error::Unavailable))?;
-        answer.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
+        queued(&self.inner.reads, closure).await
     }
 
     /// As `read`, for a closure that waits for a client in between: it runs on a thread for these, of which there are
@@ -249,12 +244,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let job = reader::job(closure, move |result| {
-            reply.send(result).ok();
-        });
-        self.inner.streams.push(job).map_err(|_| E::from(Error::Unavailable))?;
-        answer.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
+        queued(&self.inner.streams, closure).await
     }
 
     /// As `read`, for a closure that reads a few rows by their keys: where the database is a file it runs on the thread
@@ -520,6 +510,21 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Runs a closure on one of the threads that take from this queue.
+async fn queued<T, E, F>(queue: &Queue<reader::Job>, closure: F) -> Result<T, E>
+where
+    F: FnOnce(&Reader) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    let job = reader::job(closure, move |result| {
+        reply.send(result).ok();
+    });
+    queue.push(job).map_err(|_| E::from(Error::Unavailable))?;
+    answer.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable)))
 }
 
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
