@@ -7,6 +7,7 @@ mod app;
 mod args;
 mod console;
 mod database;
+mod idp;
 mod oidc;
 mod transfer;
 
@@ -14,6 +15,7 @@ pub use app::*;
 pub use args::*;
 pub use console::*;
 pub use database::*;
+pub use idp::*;
 pub use oidc::*;
 pub use transfer::*;
 
@@ -135,6 +137,9 @@ pub enum Command {
     /// The feed of changes
     #[command(subcommand)]
     Changes(Changes),
+    /// What apps are told of people with SAML: the issuing side
+    #[command(subcommand)]
+    Idp(Idp),
     /// Sign-in for applications: the OpenID Connect provider
     #[command(subcommand)]
     Oidc(Oidc),
@@ -519,6 +524,16 @@ Examples:
     },
     /// Open it again
     Activate {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Make a link by which a person chooses a password, for signing in here
+    SignInLink {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Take a person's password away, and sign them out
+    ForgetPassword {
         /// The id, or the userName
         user: String,
     },

@@ -10,6 +10,7 @@ mod database;
 mod directory;
 mod export;
 mod feed;
+mod idp;
 mod import;
 mod oidc;
 mod operator;
@@ -78,6 +79,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Conflict(command) => conflict::run(&cx, command).await,
         Command::Changes(command) => feed::changes(&cx, command).await,
         Command::Saml(command) => saml::run(&cx, command).await,
+        Command::Idp(command) => idp::run(&cx, command).await,
         Command::Oidc(command) => oidc::run(&cx, command).await,
         Command::Operator(command) => operator::run(&cx, command).await,
         Command::Audit(command) => audit::run(&cx, command).await,

@@ -110,6 +110,8 @@ catalogue! {
         "Look at the steps of this entry: the last one says what to change in the application, or in its registration here.";
     OIDC_SETTINGS = 2021, 400, None, "An OpenID Connect client cannot be registered like this",
         "The detail names the field and what it takes.";
+    IDP_REFUSED = 2030, 403, None, "A person was not signed in to an app",
+        "Look at the steps of this entry: the last one says what to change in the app's settings, its assignments, or at the app.";
     BODY_TOO_LARGE = 3001, 413, None, "The body is larger than allowed",
         "Send less at once: split bulk requests and membership changes.";
     RATE_LIMITED = 3002, 429, None, "Too many requests with this token",

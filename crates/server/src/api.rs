@@ -7,6 +7,7 @@ mod app_work;
 mod apps;
 mod attributes;
 pub(crate) mod feeds;
+mod idp;
 mod oidc;
 mod operators;
 mod resource_types;
@@ -81,6 +82,14 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/saml/keys", get(saml::keys).post(saml::new_key))
         .route("/tenants/{tenant}/saml/keys/{id}", delete(saml::remove_key))
         .route("/tenants/{tenant}/saml/keys/{id}/promote", post(saml::promote_key))
+        .route("/tenants/{tenant}/apps/{name}/saml", get(idp::settings).patch(idp::change))
+        .route("/tenants/{tenant}/apps/{name}/saml/metadata", post(idp::import))
+        .route("/tenants/{tenant}/apps/{name}/saml/preview", get(idp::preview))
+        .route("/tenants/{tenant}/idp/keys", get(idp::keys).post(idp::new_key))
+        .route("/tenants/{tenant}/idp/keys/{id}", delete(idp::remove_key))
+        .route("/tenants/{tenant}/idp/keys/{id}/promote", post(idp::promote_key))
+        .route("/tenants/{tenant}/users/{id}/sign-in-link", post(idp::sign_in_link))
+        .route("/tenants/{tenant}/users/{id}/password", delete(idp::forget_password))
         .route("/tenants/{tenant}/oidc/clients", get(oidc::list).post(oidc::create))
         .route("/tenants/{tenant}/oidc/clients/{id}", get(oidc::read).patch(oidc::change).delete(oidc::delete))
         .route("/tenants/{tenant}/oidc/clients/{id}/secret", post(oidc::rotate))

@@ -12,6 +12,7 @@ mod console;
 pub mod egress;
 mod error;
 mod events;
+mod idp;
 pub mod limits;
 mod log_queue;
 mod oidc;

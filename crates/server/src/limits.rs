@@ -74,6 +74,8 @@ pub const SAML_TESTS_MAX: usize = 32;
 pub const SAML_CONNECTIONS_MAX: usize = 50;
 /// Most of our own SAML keys of a tenant.
 pub const SAML_KEYS_MAX: usize = 4;
+/// Microseconds that a person has to choose a password by a link.
+pub const PERSON_LINK_LIFE: i64 = 3 * 86_400 * 1_000_000;
 /// Largest form that is posted to an endpoint of OpenID Connect, in bytes.
 pub const OIDC_FORM_BYTES_MAX: usize = 64 << 10;
 /// Microseconds that somebody has to sign in after an application asked for it.

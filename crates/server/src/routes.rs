@@ -23,6 +23,7 @@ pub fn router(app: App) -> Router {
         .merge(console::router(&app))
         .merge(crate::saml::router(&app))
         .merge(crate::oidc::router(&app))
+        .merge(crate::idp::router(&app))
         .fallback(nothing)
         .with_state(app)
 }

@@ -49,7 +49,11 @@ pub(crate) async fn hash(app: &App, password: &str) -> Result<String> {
 
 /// Whether it is the operator's password; for nobody, that it is not, as slowly.
 pub(crate) async fn verify(app: &App, operator: Option<&Operator>, password: &str) -> Result<bool> {
-    let known = operator.and_then(|operator| operator.password.clone());
+    fits(app, operator.and_then(|operator| operator.password.clone()), password).await
+}
+
+/// Whether it is the password of this hash; without one that it is not, as slowly.
+pub(crate) async fn fits(app: &App, known: Option<String>, password: &str) -> Result<bool> {
     let is_known = known.is_some();
     let (kept, password) = (known.unwrap_or_else(|| NOBODY.to_owned()), password.to_owned());
     let fits = slowly(app, move || {

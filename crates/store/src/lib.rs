@@ -27,6 +27,7 @@ mod oidc;
 mod operators;
 mod outbound;
 mod people;
+mod person_passwords;
 mod prepared;
 mod queue;
 mod render;
@@ -59,6 +60,7 @@ pub use outbound::{
     Standing, TaskRow, Wanted, Work,
 };
 pub use people::{PersonSession, SamlSession, SignInRequest};
+pub use person_passwords::PersonLink;
 pub use prepared::Prepared;
 pub use render::Comma;
 pub use resources::{Deleted, Policy, Stored};

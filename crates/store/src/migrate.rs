@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_name_ids.sql"),
     include_str!("../migrations/0010_token_disabled.sql"),
     include_str!("../migrations/0011_oidc.sql"),
+    include_str!("../migrations/0012_person_passwords.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -312,6 +312,8 @@ impl Writer {
         }
         if resource_type.is_user() {
             self.person_sessions_end(tenant, &stored.id)?;
+            // The id may come back, and with it must not come a password that was somebody's.
+            self.person_password_forget(tenant, &stored.id)?;
             self.execute("delete from manager_link where rid = ?1", [stored.rid])?;
             self.relink_of(tenant, resource_type, stored.rid, manager_match)?;
         }

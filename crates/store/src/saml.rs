@@ -407,7 +407,7 @@ impl Writer {
 
     /// Takes away what a tenant's sign-ins no longer need: requests, assertions and sessions that ran out.
     pub fn sign_ins_prune(&mut self, tenant: TenantId, now: i64) -> Result<()> {
-        for table in ["saml_request", "saml_replay", "person_session", "sign_in_request", "oidc_grant"] {
+        for table in ["saml_request", "saml_replay", "person_session", "sign_in_request", "oidc_grant", "person_link"] {
             self.execute(&format!("delete from {table} where tenant = ?1 and expires_at <= ?2"), (tenant.0, now))?;
         }
         Ok(())

@@ -368,7 +368,7 @@ impl Writer {
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.tell_nodes();
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 45] = [
+        const TABLES: [&str; 47] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -396,6 +396,8 @@ impl Writer {
             "oidc_secret",
             "oidc_key",
             "sign_in_request",
+            "person_password",
+            "person_link",
             "oidc_grant",
             "resource",
             "app",

@@ -37,6 +37,19 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
             let found = find(cx, "Users", "userName", &user, "").await?;
             set_active(cx, &found, true, "user.activate").await
         }
+        User::SignInLink { user } => {
+            let id = user_id(cx, &user).await?;
+            let path = cx.path(&format!("/users/{}/sign-in-link", encoded(&id)));
+            let made = cx.client.call(Method::POST, &path, None).await?;
+            cx.out.note("Whoever has this link chooses the password; it is shown only this once:");
+            cx.out.one("user.sign-in-link", &made, &text(&made, "link"))
+        }
+        User::ForgetPassword { user } => {
+            let id = user_id(cx, &user).await?;
+            confirm(&format!("take the password of {user} away and sign them out"), cx.yes)?;
+            cx.client.call(Method::DELETE, &cx.path(&format!("/users/{}/password", encoded(&id))), None).await?;
+            cx.out.done("user.forget-password", &json!({"id": id}), &format!("{user} has no password here any more."))
+        }
         User::Delete { user } => {
             let found = find(cx, "Users", "userName", &user, "").await?;
             let name = text(&found, "userName");
@@ -46,6 +59,11 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
             cx.out.done("user.delete", &json!({"id": found.get("id")}), &format!("{name} is deleted."))
         }
     }
+}
+
+/// The id of a person who is named by it, or by their userName.
+pub(super) async fn user_id(cx: &Cx, named: &str) -> Result<String> {
+    Ok(text(&find(cx, "Users", "userName", named, "").await?, "id"))
 }
 
 pub(super) async fn group(cx: &Cx, command: Group) -> Result<()> {

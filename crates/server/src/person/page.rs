@@ -1,6 +1,6 @@
 //! A person's own page: who the application takes them for. It goes the moment that their session does.
 
-use super::{Person, Visit, end, find};
+use super::{Person, Visit, end, entry, find};
 use crate::admin::directory::{self, Found};
 use crate::answer::Answer;
 use crate::app::App;
@@ -31,8 +31,10 @@ const GROUPS_MAX: usize = 100;
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/me", get(me))
-        .route("/sign-in", get(super::entry::show))
-        .route("/t/{tenant}/sign-in", get(super::entry::show))
+        .route("/sign-in", get(entry::show).post(entry::submit))
+        .route("/sign-in/link", get(entry::link).post(entry::choose))
+        .route("/t/{tenant}/sign-in", get(entry::show).post(entry::submit))
+        .route("/t/{tenant}/sign-in/link", get(entry::link).post(entry::choose))
         .route("/me/events", get(events))
         .route("/me/sign-out", post(sign_out))
         .route("/t/{tenant}/me", get(me))

@@ -25,9 +25,9 @@ pub(super) async fn no_message(visit: Visit) -> Shown {
 }
 
 /// What was posted.
-pub(super) struct Posted {
-    pub(super) message: String,
-    pub(super) relay_state: Option<String>,
+pub(crate) struct Posted {
+    pub(crate) message: String,
+    pub(crate) relay_state: Option<String>,
 }
 
 /// `POST /saml/acs` (SAML Bindings §3.5).
@@ -75,7 +75,7 @@ pub(super) async fn consume(visit: Visit, body: Body) -> Shown {
 }
 
 /// The fields of the form, each at most once; nothing if it is no such form.
-pub(super) async fn read(body: Body, field: &str) -> Option<Posted> {
+pub(crate) async fn read(body: Body, field: &str) -> Option<Posted> {
     let bytes = axum::body::to_bytes(body, limits::SAML_FORM_BYTES_MAX).await.ok()?;
     let text = std::str::from_utf8(&bytes).ok()?;
     let (mut message, mut relay_state) = (None, None);

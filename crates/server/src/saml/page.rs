@@ -20,7 +20,7 @@ use scim::Code;
 struct LeadsTo(String);
 
 /// The headers of the console's pages; a form of ours may lead to the identity provider that it is for.
-pub(super) async fn secured(State(app): State<App>, response: Response<Body>) -> Response<Body> {
+pub(crate) async fn secured(State(app): State<App>, response: Response<Body>) -> Response<Body> {
     let leads_to = response.extensions().get::<LeadsTo>().cloned();
     let mut response = console::secured(State(app), response).await;
     if let Some(LeadsTo(origin)) = leads_to {
@@ -82,7 +82,7 @@ fn failed(visit: &Visit, asked: &Asked, connection: &str) -> Response<Body> {
 }
 
 /// A form that posts a message to the other side: by itself where there is a script, by a button otherwise.
-pub(super) fn post_on(visit: &Visit, to: &str, fields: &[(&str, &str)], words: (&str, &str)) -> Response<Body> {
+pub(crate) fn post_on(visit: &Visit, to: &str, fields: &[(&str, &str)], words: (&str, &str)) -> Response<Body> {
     let (title, button) = words;
     let body = html! {
         h1 { (title) }

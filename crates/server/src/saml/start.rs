@@ -58,7 +58,7 @@ pub(super) async fn login(visit: Visit) -> Shown {
 }
 
 /// Only a path of this server: `//host` and `https:` would lead away from it.
-fn is_inside(next: &str) -> bool {
+pub(crate) fn is_inside(next: &str) -> bool {
     next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']) && next.len() <= 2_048
 }
 

@@ -17,6 +17,7 @@ mod console_gates;
 mod console_sign_in;
 mod desk;
 mod egress;
+mod idp;
 mod oidc;
 mod pages_content;
 mod pages_forms;

@@ -61,6 +61,7 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
         ("connections", connection),
         ("keys", key.clone()),
         ("tests", key),
+        ("apps", "theirs".to_owned()),
         ("clients", client.clone()),
         ("oidc", client),
         ("oidc-keys", signer),

@@ -4,7 +4,8 @@ use super::support::World;
 use serde_json::json;
 use std::sync::Arc;
 use store::{
-    Error, KeyState, PersonSession, SamlConnection, SamlKey, SamlPurpose, SamlRequest, SamlSession, SamlSettings,
+    Error, KeyState, PersonLink, PersonSession, SamlConnection, SamlKey, SamlPurpose, SamlRequest, SamlSession,
+    SamlSettings,
 };
 
 /// Begins a session of this person, by SAML; whether there is one.
@@ -44,6 +45,40 @@ fn only_who_is_there_and_active_comes_in() {
     assert!(is_in(&world, 1, 999));
     assert!(!is_in(&world, 1, 1_000), "it ends by itself");
     assert!(!is_in(&world, 2, 0));
+}
+
+#[test]
+fn a_password_goes_with_the_person() {
+    let world = World::new();
+    let (tenant, adam) = (world.tenant, world.insert(&world.user, json!({"userName": "adam"})).id);
+    let has = |world: &World, person: &str| {
+        let person = person.to_owned();
+        world.read(move |r| r.person_password(tenant, &person))
+    };
+    let link = |number: u8, person: &str| PersonLink {
+        hash: [number; 32],
+        tenant,
+        person: person.into(),
+        expires_at: 100,
+        ..PersonLink::default()
+    };
+    let (first, second) = (link(1, &adam), link(2, &adam));
+    world.write(move |w| w.person_link_insert(&first).and_then(|()| w.person_link_insert(&second))).unwrap();
+    assert_eq!(
+        world.write(move |w| w.person_link_use(tenant, &[1; 32], 0)).unwrap(),
+        None,
+        "a newer link ends the older"
+    );
+    assert_eq!(world.write(move |w| w.person_link_use(tenant, &[2; 32], 100)).unwrap(), None, "it runs out");
+    assert_eq!(world.write(move |w| w.person_link_use(tenant, &[2; 32], 99)).unwrap(), Some(adam.clone()));
+    assert_eq!(world.write(move |w| w.person_link_use(tenant, &[2; 32], 99)).unwrap(), None, "it is good once");
+    assert!(begin(&world, &adam, 1));
+    let person = adam.clone();
+    world.write(move |w| w.person_password_set(tenant, &person, "hash", 1)).unwrap();
+    assert_eq!(has(&world, &adam).as_deref(), Some("hash"));
+    assert!(!is_in(&world, 1, 0), "a new password signs out whoever was in with the old one");
+    world.delete(&world.user, &adam);
+    assert_eq!(has(&world, &adam), None);
 }
 
 #[test]

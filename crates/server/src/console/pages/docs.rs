@@ -38,6 +38,7 @@ static GUIDE: &[(&str, &[Guide])] = &[
             "connect-entra",
             "sign-in-with-saml",
             "openid-connect",
+            "identity-provider",
             "provision-an-application"
         ],
     ),

@@ -1,0 +1,37 @@
+//! The issuing side of SAML 2.0: the directory's people sign in to the apps that they are assigned to.
+//!
+//! Each app has an entity ID and endpoints of its own (`/idp/{app}/metadata`, `/idp/{app}/sso`). A sign-in goes: `sso`
+//! judges the request, or there is none and it starts here; the person signs in where nobody is (`/sign-in`, and back by
+//! a handle); `assertion` says who they are with the app's expressions; the crate `saml` writes and signs.
+//!
+//! Invariant: an answer goes to an ACS URL of the app's settings and nowhere else. Invariant: only an active person who
+//! is assigned to the app, themselves or through a group, is named to it.
+
+mod address;
+mod assertion;
+mod page;
+mod published;
+mod settings;
+mod sso;
+
+pub(crate) use address::Addresses;
+pub(crate) use assertion::{Said, said};
+pub(crate) use settings::{NameIdFormat, SamlApp};
+
+use crate::app::App;
+use axum::routing::get;
+use axum::{Router, middleware};
+
+/// The endpoints of every tenant. They are outside of the console's gates: what is posted to them comes from other
+/// sites.
+pub(crate) fn router(app: &App) -> Router<App> {
+    let mut router = Router::new();
+    for tenant in ["", "/t/{tenant}"] {
+        let at = |what: &str| format!("{tenant}/idp/{{app}}/{what}");
+        router = router
+            .route(&at("metadata"), get(published::metadata))
+            .route(&at("sso"), get(sso::by_query).post(sso::by_form))
+            .route(&at("continue"), get(sso::go_on));
+    }
+    router.layer(middleware::map_response_with_state(app.clone(), crate::saml::secured))
+}

@@ -1,0 +1,212 @@
+//! The issuing side: people sign in here, and only those assigned to an app are named to it.
+
+use crate::browser::Browser;
+use crate::desk::{Desk, SECOND};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use saml::authn_request::NewAuthnRequest;
+use saml::{Connection, EntityId, Keys, Location, Metadata, Outstanding, response};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const SP: &str = "https://app.example/saml/metadata";
+const ACS: &str = "https://app.example/saml/acs";
+const PASSWORD: &str = "purple monkey dishwasher";
+
+/// A desk with an app, Adam with a password, and whether he is assigned.
+async fn ready(desk: &Desk, assigned: bool) -> String {
+    let adam = json!({"userName": "adam@example.com", "name": {"givenName": "Adam"}, "emails": [{"value": "adam@example.com"}]});
+    let made = desk.local("POST", "/scim/v2/Users", adam).await;
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let store = desk.app.store();
+    let tenant = store.read_blocking(|r| r.tenants()).unwrap()[0].id;
+    let person = id.clone();
+    store
+        .write_blocking(move |w| {
+            let app = provision::App::standard();
+            let new = store::NewApp { tenant, name: "wiki".into(), settings: json!(app), options: json!({}) };
+            let app = w.app_insert(&new, 0)?;
+            let assignment = store::AssignmentRow { resource: person, ..store::AssignmentRow::default() };
+            if assigned {
+                w.assign(tenant, app.id, &assignment)?;
+            }
+            Ok::<_, store::Error>(())
+        })
+        .unwrap();
+    let settings = json!({
+        "ssoUrl": ACS, "audience": SP, "nameIdFormat": "emailAddress", "nameId": {"text": "user.email"}, "relayState": "home",
+        "attributes": [{"name": "first", "value": {"text": "user.firstName"}}],
+    });
+    let changed = desk.local("PATCH", "/api/v1/tenants/default/apps/wiki/saml", settings).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    id
+}
+
+/// Adam chooses a password by the link that an operator passes on, and is signed in.
+async fn choose_password(browser: &mut Browser<'_>, id: &str) {
+    let link =
+        browser.desk.local("POST", &format!("/api/v1/tenants/default/users/{id}/sign-in-link"), Value::Null).await;
+    assert_eq!(link.status, 201, "{}", link.text);
+    let link = link.body["link"].as_str().unwrap().to_owned();
+    let path = link.split_once("/sign-in").unwrap().1;
+    assert!(browser.get(&format!("/sign-in{path}")).await.text.contains("adam@example.com"));
+    let code = path.split_once("code=").unwrap().1.to_owned();
+    let short = browser.post_bare("/sign-in/link", &[("code", &code), ("password", "short")]).await;
+    assert_eq!(short.status, 422);
+    let chosen = browser.post_bare("/sign-in/link", &[("code", &code), ("password", PASSWORD)]).await;
+    assert!(chosen.text.contains("You are signed in"), "{}", chosen.text);
+    assert_eq!(browser.post_bare("/sign-in/link", &[("code", &code), ("password", PASSWORD)]).await.status, 410);
+    assert_eq!(browser.get("/me").await.status, 200);
+}
+
+/// What strangers say of a response that was posted: nothing, if they agree with it.
+fn strangers(metadata: &str, field: &str) -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let venv = std::env::var_os("PROVOST_TEST_VENV").map_or_else(|| root.join(".venv"), PathBuf::from);
+    let job = json!({"sp": SP, "acs": ACS, "metadata": metadata, "field": field, "request": "_r1", "name_id": "adam@example.com", "first": "Adam"});
+    let mut child = Command::new(venv.join("bin/python"))
+        .arg(root.join("tests/saml_strangers/read_ours.py"))
+        .arg(root.join("crates/saml/tests/keys"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("run ./test once: it makes the Python environment");
+    child.stdin.take().unwrap().write_all(job.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+async fn connection(desk: &Desk) -> Connection {
+    let metadata = desk.local("GET", "/idp/wiki/metadata", Value::Null).await;
+    assert_eq!(metadata.status, 200, "{}", metadata.text);
+    let read = Metadata::parse(metadata.text.as_bytes(), desk.clock.now()).unwrap();
+    Connection {
+        keys: Keys::of_certificates(&read.identity_provider().unwrap().role.signing).unwrap(),
+        identity_provider: read.entity_id,
+        service_provider: EntityId::parse(SP).unwrap(),
+        acs: Location::parse(ACS).unwrap(),
+        idp_initiated: true,
+        decryption_keys: Vec::new(),
+        allow_cbc: false,
+    }
+}
+
+fn desk() -> Desk {
+    Desk::at("https://id.example")
+}
+
+#[tokio::test]
+async fn an_assigned_person_signs_in_to_an_app() {
+    let desk = desk();
+    // Strangers look at their own clock.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    desk.clock.advance(i64::try_from(now).unwrap() - desk.clock.now());
+    let id = ready(&desk, true).await;
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    let connection = connection(&desk).await;
+    // Begun here.
+    let page = browser.get("/idp/wiki/sso").await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.header("content-security-policy").contains("form-action https://app.example"));
+    let field = page.between("name=\"SAMLResponse\" value=\"", "\"");
+    assert_eq!(page.between("name=\"RelayState\" value=\"", "\""), "home");
+    let login = response::verify(&field, &connection, None, desk.clock.now()).unwrap();
+    assert_eq!(login.name_id().value, "adam@example.com");
+    assert_eq!(login.values("first").collect::<Vec<_>>(), ["Adam"]);
+    // Asked for by the app, by somebody who has to sign in first.
+    let (issuer, destination, acs) = (
+        EntityId::parse(SP).unwrap(),
+        Location::parse("https://id.example/idp/wiki/sso").unwrap(),
+        Location::parse(ACS).unwrap(),
+    );
+    let request = NewAuthnRequest {
+        id: "_r1",
+        issuer: &issuer,
+        destination: &destination,
+        acs: &acs,
+        name_id_format: None,
+        force_authn: false,
+        is_passive: false,
+        authn_contexts: &[],
+    };
+    let url = request.redirect_url(Some("deep"), None, desk.clock.now()).unwrap();
+    let mut fresh = Browser::new(&desk);
+    let away = fresh.get(url.strip_prefix("https://id.example").unwrap()).await;
+    assert!(away.location().starts_with("/sign-in?next="), "{}", away.location());
+    let next =
+        away.location().split_once("next=").unwrap().1.replace("%2F", "/").replace("%3F", "?").replace("%3D", "=");
+    assert!(fresh.get(away.location()).await.text.contains("Password"));
+    let wrong =
+        fresh.post_bare("/sign-in", &[("name", "adam@example.com"), ("password", "guess"), ("next", &next)]).await;
+    assert_eq!(wrong.status, 401);
+    let right =
+        fresh.post_bare("/sign-in", &[("name", "ADAM@example.com"), ("password", PASSWORD), ("next", &next)]).await;
+    assert!(right.text.contains("You are signed in"), "{}", right.text);
+    let page = fresh.get(&next).await;
+    let field = page.between("name=\"SAMLResponse\" value=\"", "\"");
+    assert_eq!(page.between("name=\"RelayState\" value=\"", "\""), "deep");
+    let outstanding = Outstanding { id: "_r1".into(), expires_at: desk.clock.now() + 60 * SECOND };
+    response::verify(&field, &connection, Some(&outstanding), desk.clock.now()).unwrap();
+    let metadata = desk.local("GET", "/idp/wiki/metadata", Value::Null).await.text;
+    let said = strangers(&metadata, &field);
+    assert!(said.len() == 4 && said.values().all(String::is_empty), "{said:#?}");
+    assert_eq!(fresh.get(&next).await.status, 403, "a request is answered once");
+    // Deactivated: out at once, and cannot come back.
+    let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "active", "value": false}]});
+    desk.local("PATCH", &format!("/scim/v2/Users/{id}"), patch).await;
+    assert!(browser.get("/idp/wiki/sso").await.location().starts_with("/sign-in"));
+    assert_eq!(
+        browser.post_bare("/sign-in", &[("name", "adam@example.com"), ("password", PASSWORD)]).await.status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn only_who_is_assigned_is_named_to_an_app() {
+    let desk = desk();
+    let id = ready(&desk, false).await;
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    let page = browser.get("/idp/wiki/sso").await;
+    assert_eq!(page.status, 403);
+    assert!(!page.text.contains("SAMLResponse") && page.text.contains("not assigned"), "{}", page.text);
+    assert_eq!(browser.get("/idp/unknown/sso").await.status, 404);
+    let preview =
+        desk.local("GET", &format!("/api/v1/tenants/default/apps/wiki/saml/preview?person={id}"), Value::Null).await;
+    assert_eq!(
+        (preview.body["allowed"].as_bool(), preview.body["nameId"].as_str()),
+        (Some(false), Some("adam@example.com"))
+    );
+    assert!(preview.body["assertion"].as_str().unwrap().contains("<saml:AttributeValue>Adam</saml:AttributeValue>"));
+    // A request of somebody else, or to somewhere else, is not answered.
+    for xml in ["<a/>", "no xml"] {
+        let answer = browser.post_bare("/idp/wiki/sso", &[("SAMLRequest", &STANDARD.encode(xml))]).await;
+        assert_eq!(answer.status, 403, "{xml}");
+    }
+}
+
+#[tokio::test]
+async fn signing_keys_are_rolled_over() {
+    let desk = desk();
+    ready(&desk, true).await;
+    let count = async |desk: &Desk| {
+        desk.local("GET", "/idp/wiki/metadata", Value::Null).await.text.matches("<ds:X509Certificate").count()
+    };
+    assert_eq!(count(&desk).await, 1);
+    let keys = "/api/v1/tenants/default/idp/keys";
+    let next = desk.local("POST", keys, Value::Null).await;
+    assert_eq!((next.status, next.body["state"].as_str()), (201, Some("next")), "{}", next.text);
+    assert_eq!(count(&desk).await, 2);
+    let id = next.body["id"].as_str().unwrap();
+    assert_eq!(desk.local("POST", &format!("{keys}/{id}/promote"), Value::Null).await.status, 200);
+    let all = desk.local("GET", keys, Value::Null).await;
+    let states: Vec<_> =
+        all.body["data"].as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["current", "old"]);
+}
