@@ -5,7 +5,6 @@
 
 pub mod cli;
 pub mod client;
-pub mod column;
 pub mod command;
 pub mod demo;
 pub mod failure;

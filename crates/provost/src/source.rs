@@ -4,9 +4,9 @@
 
 mod ldif;
 
-use crate::column::{Attributes, Column};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use server::sheet::{self, Attributes, Column};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -82,7 +82,7 @@ pub struct Source {
 
 enum Reader {
     Jsonl { lines: Lines, line: u64 },
-    Csv { rows: Box<csv::Reader<Counted>>, columns: Vec<Column>, row: csv::StringRecord },
+    Csv { rows: Box<sheet::Rows<Counted>>, columns: Vec<Column> },
     Ldif(ldif::Entries),
 }
 
@@ -112,10 +112,9 @@ impl Source {
             Form::Jsonl => Reader::Jsonl { lines: BufReader::with_capacity(256 << 10, counted), line: 0 },
             Form::Ldif => Reader::Ldif(ldif::Entries::new(BufReader::with_capacity(256 << 10, counted))),
             Form::Csv => {
-                let mut rows = csv::ReaderBuilder::new().buffer_capacity(256 << 10).flexible(true).from_reader(counted);
-                let header = rows.headers().map_err(|error| error.to_string())?.clone();
-                let columns = columns(&header, resource_type, attributes)?;
-                Reader::Csv { rows: Box::new(rows), columns, row: csv::StringRecord::new() }
+                let (rows, header) = sheet::Rows::open(counted, b',')?;
+                let columns = sheet::columns(&header, resource_type, attributes)?;
+                Reader::Csv { rows: Box::new(rows), columns }
             }
         };
         Ok(Self { reader, read })
@@ -130,23 +129,10 @@ impl Source {
     pub fn next_record(&mut self) -> io::Result<Option<Record>> {
         match &mut self.reader {
             Reader::Jsonl { lines, line } => next_line(lines, line),
-            Reader::Csv { rows, columns, row } => next_row(rows, columns, row),
+            Reader::Csv { rows, columns } => next_row(rows, columns),
             Reader::Ldif(entries) => entries.next_entry(),
         }
     }
-}
-
-fn columns(header: &csv::StringRecord, resource_type: &str, attributes: &Attributes) -> Result<Vec<Column>, String> {
-    let mut columns: Vec<Column> = Vec::with_capacity(header.len());
-    for path in header {
-        // Spreadsheets put a mark in front of the first name.
-        let column = Column::parse(path.trim_start_matches('\u{feff}'), resource_type, attributes)?;
-        if columns.iter().any(|other| other.same_place(&column)) {
-            return Err(format!("{path} stands in the header twice"));
-        }
-        columns.push(column);
-    }
-    if columns.is_empty() { Err("the file has no header".to_owned()) } else { Ok(columns) }
 }
 
 /// Reads a line without its end into `into`; whether there was one, and whether it was too long to keep.
@@ -214,37 +200,8 @@ fn content(text: &[u8]) -> Result<Content, String> {
     }
 }
 
-fn next_row(
-    rows: &mut csv::Reader<Counted>,
-    columns: &[Column],
-    row: &mut csv::StringRecord,
-) -> io::Result<Option<Record>> {
-    loop {
-        let start = rows.position().line();
-        match rows.read_record(row) {
-            Ok(false) => return Ok(None),
-            Ok(true) => {}
-            Err(error) => match error.into_kind() {
-                csv::ErrorKind::Io(error) => return Err(error),
-                csv::ErrorKind::Utf8 { pos, .. } => {
-                    let line = pos.map_or(start, |pos| pos.line());
-                    return Ok(Some(Record { line, resource: Err("the row is not UTF-8".to_owned()) }));
-                }
-                _ => return Ok(Some(Record { line: start, resource: Err("the row is not CSV".to_owned()) })),
-            },
-        }
-        let line = row.position().map_or(start, csv::Position::line);
-        if row.iter().all(|cell| cell.trim().is_empty()) {
-            continue;
-        }
-        if row.len() != columns.len() {
-            let what = format!("the row has {} cells, the header {}", row.len(), columns.len());
-            return Ok(Some(Record { line, resource: Err(what) }));
-        }
-        let mut resource = Map::new();
-        for (column, cell) in columns.iter().zip(row.iter()) {
-            column.put(cell, &mut resource);
-        }
-        return Ok(Some(Record { line, resource: Ok(Content::Value(resource.into())) }));
-    }
+fn next_row(rows: &mut sheet::Rows<Counted>, columns: &[Column]) -> io::Result<Option<Record>> {
+    let Some((line, row)) = rows.next_row()? else { return Ok(None) };
+    let resource = row.map(|row| Content::Value(sheet::resource(columns.iter().map(Some), row)));
+    Ok(Some(Record { line, resource }))
 }

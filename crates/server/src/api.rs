@@ -8,6 +8,7 @@ mod apps;
 mod attributes;
 pub(crate) mod feeds;
 mod idp;
+mod imports;
 mod oidc;
 mod operators;
 mod resource_types;
@@ -23,6 +24,7 @@ use crate::auth::{Actor, Origin};
 use crate::error::Error;
 use crate::limits;
 use crate::serve::Peer;
+use crate::tenants::TenantState;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, Response, header};
@@ -69,11 +71,14 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/changes", get(feeds::changes))
         .route("/tenants/{tenant}/export", get(transfer::export))
         .route("/tenants/{tenant}/import", post(transfer::import))
+        .route("/tenants/{tenant}/imports", get(imports::list).post(imports::take))
+        .route("/tenants/{tenant}/imports/{id}", get(imports::show).post(imports::begin).delete(imports::forget))
         .route("/tenants/{tenant}/conflicts", get(work::conflicts))
         .route("/tenants/{tenant}/conflicts/dismiss", post(work::dismiss))
         .route("/tenants/{tenant}/conflicts/link", post(work::link_conflict))
         .route("/tenants/{tenant}/jobs", get(work::list_jobs).post(work::begin_job))
         .route("/tenants/{tenant}/jobs/{id}", get(work::job).delete(work::cancel_job))
+        .route("/tenants/{tenant}/jobs/{id}/failures", get(work::job_failures))
         .route("/tenants/{tenant}/setup-links", get(work::list_links).post(work::make_link))
         .route("/tenants/{tenant}/setup-links/{id}", delete(work::revoke_link))
         .route("/tenants/{tenant}/saml/connections", get(saml::list).post(saml::create))
@@ -177,6 +182,17 @@ pub(crate) fn listed(data: Vec<Value>, next: Option<i64>) -> ApiResult {
 /// The body of a request.
 pub(crate) async fn body_of<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
     body_within(request, limits::BODY_BYTES_MAX).await
+}
+
+/// The tenant that a request is about, and its body.
+pub(crate) async fn tenant_and_body<T: DeserializeOwned>(
+    app: &App,
+    tenant: &str,
+    request: Request,
+) -> Result<(Arc<TenantState>, T), ApiError> {
+    // A tenant that is not there is told before anything about the body.
+    let state = crate::admin::tenant_of(app, tenant)?;
+    Ok((state, body_of(request).await?))
 }
 
 /// The body of a request that may be so long.

@@ -25,6 +25,7 @@ mod passkeys;
 mod remedy;
 mod shell;
 mod trail;
+pub(crate) mod upload;
 
 pub(crate) use desk::{Desk, Flash, Form, Theme, origin_of, see_other, visitor};
 pub(crate) use fault::{Fault, Shown, sentence};

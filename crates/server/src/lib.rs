@@ -30,6 +30,7 @@ mod saml;
 mod scim;
 mod serve;
 mod session;
+pub mod sheet;
 mod sign_in;
 mod tenants;
 mod token;

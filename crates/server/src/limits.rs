@@ -18,6 +18,16 @@ pub const BULK_CHUNK: usize = 50;
 pub const IMPORT_BYTES_MAX: usize = 32 << 20;
 /// Most records of a batch of an import; they share one turn of the writer.
 pub const IMPORT_RECORDS_MAX: usize = 1_000;
+/// Largest file of people that the console takes for an import; larger ones go by `provost import`.
+pub const IMPORT_FILE_BYTES_MAX: usize = 16 << 20;
+/// Most rows of such a file.
+pub const IMPORT_FILE_ROWS_MAX: u64 = 200_000;
+/// Rows of such a file that are imported in one turn.
+pub const IMPORT_TURN: usize = 500;
+/// Microseconds for which such a file is kept, unless it is being imported.
+pub const IMPORT_FILE_LIFE: i64 = 24 * 3_600 * 1_000_000;
+/// Microseconds for which everything is kept that a job could not do.
+pub const JOB_FAILURES_LIFE: i64 = 30 * 86_400 * 1_000_000;
 /// Longest query string.
 pub const QUERY_BYTES_MAX: usize = 16 << 10;
 /// Most requests worked on at once; more wait, and are refused when they would wait too long.

@@ -116,6 +116,10 @@ async fn prune(app: App) {
                 }
             }
         }
+        let (files, jobs) = (now - limits::IMPORT_FILE_LIFE, now - limits::JOB_FAILURES_LIFE);
+        if let Err(error) = app.store().write_in(tenant, move |w| w.imports_prune(tenant, files, jobs)).await {
+            tracing::warn!(%error, tenant = state.tenant.name, "old files of imports were not taken away");
+        }
         if let Err(error) = app.store().write_in(tenant, move |w| w.sign_ins_prune(tenant, now)).await {
             tracing::warn!(%error, tenant = state.tenant.name, "sign-ins that ran out were not taken away");
         }

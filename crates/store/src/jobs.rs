@@ -65,6 +65,8 @@ pub struct Job {
     pub position: i64,
     /// The first failures.
     pub failures: Vec<Value>,
+    /// What it counts besides.
+    pub counts: Value,
     /// When it was asked for.
     pub created_at: i64,
     /// By whom.
@@ -76,10 +78,11 @@ pub struct Job {
 }
 
 const COLUMNS: &str = "id, tenant, kind, label, input, state, total, done, failed, position, failures, created_at, \
-                       created_by, started_at, finished_at";
+                       created_by, started_at, finished_at, counts";
 
 fn job(row: &Row<'_>) -> Result<Job> {
     let (input, state, failures): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(10)?);
+    let counts: String = row.get(15)?;
     Ok(Job {
         id: row.get(0)?,
         tenant: TenantId(row.get(1)?),
@@ -92,6 +95,7 @@ fn job(row: &Row<'_>) -> Result<Job> {
         failed: row.get::<i64>(8)?.cast_unsigned(),
         position: row.get(9)?,
         failures: serde_json::from_str(&failures).unwrap_or_default(),
+        counts: serde_json::from_str(&counts).unwrap_or_default(),
         created_at: row.get(11)?,
         created_by: row.get(12)?,
         started_at: row.get(13)?,
@@ -109,6 +113,16 @@ impl Reader {
     /// The job of that number.
     pub fn job(&self, tenant: TenantId, id: i64) -> Result<Option<Job>> {
         self.first(&format!("select {COLUMNS} from job where tenant = ?1 and id = ?2"), (tenant.0, id), job)
+    }
+
+    /// What a job could not do, behind a number; each with its own.
+    pub fn job_failures(&self, tenant: TenantId, job: i64, after: i64, limit: u32) -> Result<Vec<(i64, Value)>> {
+        let sql = "select number, failure from job_failure where tenant = ?1 and job = ?2 and number > ?3
+                   order by number limit ?4";
+        self.all(sql, (tenant.0, job, after, limit), |row| {
+            let failure: String = row.get(1)?;
+            Ok((row.get(0)?, serde_json::from_str(&failure).unwrap_or_default()))
+        })
     }
 
     /// Whether there is a job that is not at its end, of any tenant.
@@ -142,10 +156,11 @@ impl Writer {
     }
 
     /// Notes how far a job is; whether it may go on: one that was cancelled meanwhile may not, nor one that somebody
-    /// else has taken.
-    pub fn job_update(&mut self, job: &Job, by: &str) -> Result<bool> {
+    /// else has taken. `failed` is what it could not do this time, which `job.failed` counts already.
+    pub fn job_update(&mut self, job: &Job, by: &str, failed: &[Value]) -> Result<bool> {
         let sql = "update job set state = ?2, total = ?3, done = ?4, failed = ?5, position = ?6, failures = ?7,
-                   started_at = ?8, finished_at = ?9 where id = ?1 and finished_at is null and claimed_by = ?10";
+                   started_at = ?8, finished_at = ?9, counts = ?11
+                   where id = ?1 and finished_at is null and claimed_by = ?10";
         let kept = self.execute(
             sql,
             params![
@@ -159,9 +174,19 @@ impl Writer {
                 job.started_at,
                 job.finished_at,
                 by,
+                serde_json::to_string(&job.counts)?,
             ],
         )?;
-        Ok(kept > 0)
+        if kept == 0 {
+            return Ok(false);
+        }
+        let before = job.failed.cast_signed() - i64::try_from(failed.len()).unwrap_or(0);
+        for (number, failure) in (before + 1..).zip(failed) {
+            let sql = "insert into job_failure (tenant, job, number, failure) values (?1, ?2, ?3, ?4)
+                       on conflict do nothing";
+            self.execute(sql, (job.tenant.0, job.id, number, serde_json::to_string(failure)?))?;
+        }
+        Ok(true)
     }
 
     /// Stops a job; whether there was one to stop. What it did stays done.

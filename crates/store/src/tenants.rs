@@ -368,7 +368,7 @@ impl Writer {
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.tell_nodes();
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 47] = [
+        const TABLES: [&str; 50] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -385,6 +385,9 @@ impl Writer {
             "log_count",
             "dismissal",
             "job",
+            "job_failure",
+            "import_file",
+            "import_part",
             "setup_link",
             "token",
             "saml_connection",

@@ -3,13 +3,13 @@
 use super::{Cx, rows};
 use crate::cli::{Export, ExportFormat, Exported};
 use crate::client::with_query;
-use crate::column::Column;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::write_out_bytes;
 use crate::progress::{Progress, Unit};
 use crate::secret::FileBeside;
 use reqwest::Method;
 use serde_json::{Value, json};
+use server::sheet::Column;
 
 /// Bytes of output that are gathered before they are written.
 const GATHERED: usize = 64 << 10;

@@ -62,6 +62,7 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
     let field = visit.tab.text("document.querySelector('main a[href*=\"fields/edit\"]').getAttribute('href')");
     let operator = first("/app/settings/operators", "/operators.[0-9a-z-]+/");
     let job = job(visit);
+    let (file, trial) = import(visit);
     let named = |name: &'static str, path: &str| (name, path.to_owned());
     vec![
         named("setup", "/app/setup"),
@@ -81,6 +82,9 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
         ("user-history", format!("{user}/history")),
         ("user", user),
         named("groups", "/app/groups"),
+        named("import", "/app/users/imports"),
+        ("import-columns", file),
+        ("job-import", trial),
         named("group-new", "/app/groups/new"),
         ("group-history", format!("{group}/history")),
         ("group", group),
@@ -126,6 +130,25 @@ fn job(visit: &Visit<'_>) -> String {
     visit.follow("button", "Deactivate");
     visit.at("/app/jobs/");
     visit.path().split('?').next().unwrap().to_owned()
+}
+
+/// A file with a row that is refused: its page, and that of its trial.
+fn import(visit: &Visit<'_>) -> (String, String) {
+    visit.open("/app/users/imports");
+    let text = "Login;First name;Last name;E-mail;Department\\nfay@example.com;Fay;Moss;fay@example.com;Sales\\n\
+                gil@example.com;Gil;Ortiz;gil@example.com;Support\\n;No;Login;;\\n";
+    visit.tab.eval(&format!(
+        "(() => {{ const list = new DataTransfer(); list.items.add(new File([\"{text}\"], 'people.csv', {{ type: 'text/csv' }})); \
+         document.querySelector('#file').files = list.files }})()"
+    ));
+    visit.follow("button", "Upload");
+    visit.sees("3 rows in 5 columns");
+    let file = visit.path();
+    visit.follow("button", "Try it");
+    visit.at("/app/jobs/");
+    visit.sees("Line 4");
+    let trial = visit.path();
+    (file, trial)
 }
 
 /// What axe has against the page as it stands; of its rules only the one about contrast sees colours.

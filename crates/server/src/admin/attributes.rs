@@ -51,6 +51,22 @@ pub(crate) struct Named {
     pub(crate) attribute: Attribute,
 }
 
+impl Named {
+    /// As the admin API shows it.
+    pub(crate) fn row(&self) -> Value {
+        let mut row = self.attribute.to_json();
+        if let Some(map) = row.as_object_mut() {
+            map.insert("resourceType".into(), self.resource_type.as_str().into());
+            map.insert("value".into(), self.value.as_str().into());
+            map.insert("namespace".into(), self.namespace.as_str().into());
+            map.insert("custom".into(), self.custom.into());
+            map.insert("lengthMin".into(), json!(self.attribute.length_min));
+            map.insert("lengthMax".into(), json!(self.attribute.length_max));
+        }
+        row
+    }
+}
+
 /// The attributes of all resource types.
 pub(crate) fn list(state: &TenantState) -> Vec<Named> {
     let of_type = |rt: &ResourceType| {

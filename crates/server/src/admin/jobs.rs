@@ -1,7 +1,9 @@
 //! Long work on many users: a row in the database, done in small turns, so that it survives a restart and can be stopped.
+//!
+//! Not here: what an import does in its turns (`imports`).
 
-use super::directory;
 use super::{audited, missing, tenant_of};
+use super::{directory, imports};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::{Error, Result};
@@ -150,6 +152,18 @@ pub(crate) async fn find(app: &App, tenant: TenantId, id: i64) -> Result<Job> {
     found.ok_or_else(|| missing("there is no job of this number"))
 }
 
+/// What a job could not do, behind a number.
+pub(crate) async fn failures(
+    app: &App,
+    tenant: TenantId,
+    id: i64,
+    after: i64,
+    count: u32,
+) -> Result<Vec<(i64, Value)>> {
+    let found = app.store().read(move |r| r.job_failures(tenant, id, after, count)).await;
+    found.map_err(|error: store::Error| error.into())
+}
+
 /// Stops a job; what it did stays done.
 pub(crate) async fn cancel(app: &App, actor: &Actor, state: &TenantState, id: i64) -> Result<bool> {
     let (tenant, now) = (state.tenant.id, app.clock().now());
@@ -171,32 +185,45 @@ pub(crate) async fn turn(app: &App) -> Result<bool> {
     job.started_at = job.started_at.or(Some(now));
     job.state = JobState::Running;
     let state = app.tenants().all().into_iter().find(|state| state.tenant.id == job.tenant);
-    let (Some(state), Some(bulk)) = (state, Bulk::parse(&job.kind)) else {
-        job.state = JobState::Cancelled;
+    let is_over = |job: &mut Job, state: JobState| {
+        job.state = state;
         job.finished_at = Some(now);
-        return keep(app, job).await;
     };
-    let (ids, position) = chosen(app, &state, &job).await?;
+    let Some(state) = state else {
+        is_over(&mut job, JobState::Cancelled);
+        return keep(app, job, Vec::new()).await;
+    };
+    let failed = match Bulk::parse(&job.kind) {
+        Some(bulk) => act_on_users(app, &state, &mut job, bulk).await?,
+        None => imports::turn(app, &state, &mut job).await?,
+    };
+    let Some(failed) = failed else {
+        is_over(&mut job, JobState::Done);
+        return keep(app, job, Vec::new()).await;
+    };
+    job.failed += failed.len() as u64;
+    let room = FAILURES_MAX.saturating_sub(job.failures.len());
+    job.failures.extend(failed.iter().take(room).cloned());
+    keep(app, job, failed).await
+}
+
+/// The next users of a job: what went wrong, or nothing if there are none left.
+async fn act_on_users(app: &App, state: &Arc<TenantState>, job: &mut Job, bulk: Bulk) -> Result<Option<Vec<Value>>> {
+    let (ids, position) = chosen(app, state, job).await?;
     if ids.is_empty() {
-        job.state = JobState::Done;
-        job.finished_at = Some(now);
-        return keep(app, job).await;
+        return Ok(None);
     }
     let actor = Arc::new(Actor { label: job.created_by.clone(), ..Actor::local() });
-    let base = app.base_url(&state, &axum::http::HeaderMap::new())?;
+    let base = app.base_url(state, &axum::http::HeaderMap::new())?;
     let origin = Origin { address: "job".into(), agent: format!("job {}", job.id) };
+    let mut failed = Vec::new();
     for id in &ids {
-        let acted = directory::change(app, &state, Arc::clone(&actor), &base, &origin, bulk.request(id)).await?;
+        let acted = directory::change(app, state, Arc::clone(&actor), &base, &origin, bulk.request(id)).await?;
         job.done += 1;
-        if let Some(why) = directory::refusal(&acted.answer) {
-            job.failed += 1;
-            if job.failures.len() < FAILURES_MAX {
-                job.failures.push(json!({"id": id, "why": why}));
-            }
-        }
+        failed.extend(directory::refusal(&acted.answer).map(|why| json!({"id": id, "why": why})));
     }
     job.position = position;
-    keep(app, job).await
+    Ok(Some(failed))
 }
 
 /// The users of the next turn, and the place behind them.
@@ -233,10 +260,11 @@ async fn chosen(app: &App, state: &Arc<TenantState>, job: &Job) -> Result<(Vec<S
         .await
 }
 
-async fn keep(app: &App, job: Job) -> Result<bool> {
+async fn keep(app: &App, job: Job, failed: Vec<Value>) -> Result<bool> {
     let tenant = job.tenant;
     let node = app.node().to_owned();
-    app.store().write(move |w| w.job_update(&job, &node)).await.map_err(|error: store::Error| Error::from(error))?;
+    let kept = app.store().write(move |w| w.job_update(&job, &node, &failed)).await;
+    kept.map_err(|error: store::Error| Error::from(error))?;
     app.events().publish(tenant, Topic::Jobs);
     Ok(true)
 }

@@ -12,20 +12,7 @@ use std::sync::Arc;
 
 pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
     let state = tenant_of(&app, &tenant)?;
-    listed(attributes::list(&state).iter().map(row).collect(), None)
-}
-
-fn row(named: &Named) -> Value {
-    let mut row = named.attribute.to_json();
-    if let Some(map) = row.as_object_mut() {
-        map.insert("resourceType".into(), named.resource_type.as_str().into());
-        map.insert("value".into(), named.value.as_str().into());
-        map.insert("namespace".into(), named.namespace.as_str().into());
-        map.insert("custom".into(), named.custom.into());
-        map.insert("lengthMin".into(), json!(named.attribute.length_min));
-        map.insert("lengthMax".into(), json!(named.attribute.length_max));
-    }
-    row
+    listed(attributes::list(&state).iter().map(Named::row).collect(), None)
 }
 
 pub(super) async fn add(
@@ -36,7 +23,7 @@ pub(super) async fn add(
 ) -> ApiResult {
     tenant_of(&app, &tenant)?;
     let wanted: NewAttribute = body_of(request).await?;
-    shown(201, &row(&attributes::add(&app, &actor, &tenant, wanted).await?))
+    shown(201, &attributes::add(&app, &actor, &tenant, wanted).await?.row())
 }
 
 /// The body is the whole definition; name and type have to stay.
@@ -48,7 +35,7 @@ pub(super) async fn change(
 ) -> ApiResult {
     tenant_of(&app, &tenant)?;
     let definition: Value = body_of(request).await?;
-    shown(200, &row(&attributes::change(&app, &actor, &tenant, &value, &definition).await?))
+    shown(200, &attributes::change(&app, &actor, &tenant, &value, &definition).await?.row())
 }
 
 pub(super) async fn remove(

@@ -1,13 +1,15 @@
 //! What waits for somebody: conflicts, jobs, setup links; numbers of the log, and rehearsals of what is in it.
 
-use super::{ApiResult, body_of, listed, shown};
+use super::{ApiResult, listed, shown, tenant_and_body};
 use crate::admin::conflicts::{self, Conflict};
 use crate::admin::jobs::{self, Bulk, Chosen};
 use crate::admin::{self, links, tenant_of};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
+use crate::limits;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::HeaderMap;
 use scim::Filter;
 use scim::meta::rfc3339;
 use serde::Deserialize;
@@ -37,11 +39,17 @@ fn show_conflict(conflict: &Conflict) -> Value {
     })
 }
 
+/// A conflict by its name; to dismiss it, also up to which entry of the log it was seen.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Dismissal {
+struct Named {
     name: String,
-    last_seq: i64,
+    last_seq: Option<i64>,
+}
+
+/// Where a request of the API comes from, for what it does as an operator would.
+fn origin(actor: &Actor) -> Origin {
+    Origin { address: actor.address.clone(), agent: String::new() }
 }
 
 pub(super) async fn dismiss(
@@ -50,16 +58,10 @@ pub(super) async fn dismiss(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    let state = tenant_of(&app, &tenant)?;
-    let wanted: Dismissal = body_of(request).await?;
-    conflicts::dismiss(&app, &actor, &state, &wanted.name, wanted.last_seq).await?;
-    shown(200, &json!({"dismissed": wanted.name}))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Linking {
-    name: String,
+    let (state, Named { name, last_seq }) = tenant_and_body(&app, &tenant, request).await?;
+    let last_seq = last_seq.ok_or_else(|| scim::Error::invalid_value("lastSeq says up to where it was seen"))?;
+    conflicts::dismiss(&app, &actor, &state, &name, last_seq).await?;
+    shown(200, &json!({"dismissed": name}))
 }
 
 pub(super) async fn link_conflict(
@@ -68,18 +70,17 @@ pub(super) async fn link_conflict(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    let state = tenant_of(&app, &tenant)?;
-    let wanted: Linking = body_of(request).await?;
-    let base = app.base_url(&state, &axum::http::HeaderMap::new())?;
-    let origin = Origin { address: actor.address.clone(), agent: String::new() };
-    let id = conflicts::link(&app, actor, &state, &base, &origin, &wanted.name).await?;
-    shown(200, &json!({"linked": wanted.name, "id": id}))
+    let (state, Named { name, .. }) = tenant_and_body(&app, &tenant, request).await?;
+    let (base, origin) = (app.base_url(&state, &HeaderMap::new())?, origin(&actor));
+    let id = conflicts::link(&app, actor, &state, &base, &origin, &name).await?;
+    shown(200, &json!({"linked": name, "id": id}))
 }
 
-fn show_job(job: &Job) -> Value {
+pub(super) fn show_job(job: &Job) -> Value {
     json!({
         "id": job.id,
         "kind": job.kind,
+        "counts": job.counts,
         "state": job.state.as_str(),
         "total": job.total,
         "done": job.done,
@@ -102,6 +103,22 @@ pub(super) async fn job(State(app): State<App>, Path((tenant, id)): Path<(String
     shown(200, &show_job(&jobs::find(&app, tenant, id).await?))
 }
 
+/// `?after&limit`: everything that a job could not do, in its order.
+pub(super) async fn job_failures(
+    State(app): State<App>,
+    Path((tenant, id)): Path<(String, i64)>,
+    RawQuery(raw): RawQuery,
+) -> ApiResult {
+    let tenant = tenant_of(&app, &tenant)?.tenant.id;
+    jobs::find(&app, tenant, id).await?;
+    let (raw, most) = (raw.unwrap_or_default(), i64::from(limits::API_PAGE_MAX));
+    let limit = admin::log::number(&raw, "limit").unwrap_or(100).clamp(1, most);
+    let after = admin::log::number(&raw, "after").unwrap_or(0);
+    let found = jobs::failures(&app, tenant, id, after, u32::try_from(limit).unwrap_or(limits::API_PAGE_MAX)).await?;
+    let next = found.last().filter(|_| found.len() as i64 == limit).map(|(number, _)| *number);
+    listed(found.into_iter().map(|(_, failure)| failure).collect(), next)
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewJob {
@@ -116,8 +133,7 @@ pub(super) async fn begin_job(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    let state = tenant_of(&app, &tenant)?;
-    let wanted: NewJob = body_of(request).await?;
+    let (state, wanted): (_, NewJob) = tenant_and_body(&app, &tenant, request).await?;
     let unknown = || scim::Error::invalid_value("kind is activate, deactivate or delete");
     let kind = Bulk::parse(&wanted.kind).ok_or_else(unknown)?;
     let chosen = match (wanted.ids, wanted.filter) {
@@ -173,8 +189,7 @@ pub(super) async fn make_link(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: NewLink = body_of(request).await?;
+    let (_, wanted): (_, NewLink) = tenant_and_body(&app, &tenant, request).await?;
     let (link, secret) = links::create(&app, &actor, &tenant, &wanted.label, wanted.days.unwrap_or(7)).await?;
     let mut body = show_link(&link, app.clock().now());
     if let Some(map) = body.as_object_mut() {
@@ -234,8 +249,7 @@ pub(super) async fn rehearse(
 ) -> ApiResult {
     let state = tenant_of(&app, &tenant)?;
     let entry = admin::log::entry(&app, state.tenant.id, seq).await?;
-    let base = app.base_url(&state, &axum::http::HeaderMap::new())?;
-    let origin = Origin { address: actor.address.clone(), agent: String::new() };
+    let (base, origin) = (app.base_url(&state, &HeaderMap::new())?, origin(&actor));
     let acted = admin::log::rehearse(&app, &state, &base, &origin, &entry).await?;
     let answer: Value = serde_json::from_slice(&acted.answer.body).unwrap_or_default();
     shown(

@@ -96,8 +96,8 @@ pub(crate) fn latency(chart: &Chart<'_>) -> Markup {
         svg .plot viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="img" aria-label=(chart.title) {
             (grid(width))
             @for (class, values) in [("line-slow", &slow), ("line-middle", &middle)] {
-                @for points in segments(values, top) {
-                    polyline class=(class) points=(points) vector-effect="non-scaling-stroke" {}
+                @for (lone, points) in segments(values, top) {
+                    polyline class={ (class) @if lone { " lone" } } points=(points) vector-effect="non-scaling-stroke" {}
                 }
             }
         }
@@ -108,19 +108,22 @@ pub(crate) fn latency(chart: &Chart<'_>) -> Markup {
     figure(chart, legend, &ms(top as i64), &ms((top / 2.0) as i64), drawing)
 }
 
-/// The unbroken runs of a line; one value alone is a short dash.
-fn segments(values: &[Option<f64>], top: f64) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
+/// The unbroken runs of a line, each with whether it is one value alone.
+fn segments(values: &[Option<f64>], top: f64) -> Vec<(bool, String)> {
+    let mut all = Vec::new();
     let mut run: Vec<(f64, f64)> = Vec::new();
     for (at, value) in values.iter().chain(&[None]).enumerate() {
         match value {
             Some(value) => run.push((at as f64 * 10.0 + 5.0, tenth(HEIGHT - value / top * HEIGHT))),
             None if run.is_empty() => {}
             None => {
+                // One point alone becomes a dot.
+                let lone = run.len() == 1;
                 if let [(x, y)] = run[..] {
-                    run = vec![(x - 3.0, y), (x + 3.0, y)];
+                    run = vec![(x - 0.1, y), (x + 0.1, y)];
                 }
-                all.push(run.drain(..).map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" "));
+                let points = run.drain(..).map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" ");
+                all.push((lone, points));
             }
         }
     }
@@ -209,6 +212,6 @@ mod tests {
     #[test]
     fn a_line_breaks_where_nothing_was() {
         let runs = segments(&[Some(0.0), Some(50.0), None, Some(100.0)], 100.0);
-        assert_eq!(runs, ["5,100 15,50", "32,0 38,0"]);
+        assert_eq!(runs, [(false, "5,100 15,50".to_owned()), (true, "34.9,0 35.1,0".to_owned())]);
     }
 }

@@ -1,6 +1,7 @@
 //! Who sits at the console: the session behind every page, the token behind every form.
 
 use super::fault::{self, Fault, Shown};
+use super::upload;
 use crate::admin::waiting::{self, Waiting};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
@@ -322,10 +323,17 @@ async fn admitted(cx: &Desk, parts: Parts, body: Body) -> Result<Request, Fault>
     if !session::is_from_here(&cx.app, &parts.headers) {
         return Err(foreign().into());
     }
-    let too_large = || Error::new(Code::BODY_TOO_LARGE, "the form is too large");
-    let bytes = axum::body::to_bytes(body, limits::FORM_BYTES_MAX).await.map_err(|_| too_large())?;
+    let has_file = upload::is_one(&cx.path, &parts.headers);
+    let most = if has_file { limits::IMPORT_FILE_BYTES_MAX } else { 0 } + limits::FORM_BYTES_MAX;
+    let too_large =
+        || if has_file { upload::too_large() } else { Error::new(Code::BODY_TOO_LARGE, "the form is too large") };
+    let bytes = axum::body::to_bytes(body, most).await.map_err(|_| too_large())?;
     let in_header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let token = in_header.or_else(|| query::value(std::str::from_utf8(&bytes).ok()?, "csrf"));
+    let token = match in_header {
+        None if has_file => upload::read(&parts.headers, bytes.clone()).await?.field("csrf").map(str::to_owned),
+        None => std::str::from_utf8(&bytes).ok().and_then(|text| query::value(text, "csrf")),
+        in_header => in_header,
+    };
     if !token.is_some_and(|token| session::same(&token, &cx.csrf)) {
         return Err(foreign().into());
     }

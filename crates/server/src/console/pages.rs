@@ -7,6 +7,7 @@ mod docs;
 mod fields;
 mod group;
 mod groups;
+mod imports;
 mod jobs;
 mod log;
 mod log_entry;
@@ -76,6 +77,9 @@ pub(super) fn router() -> Router<App> {
         .route("/app/users", get(users::list).post(users::new::create))
         .route("/app/users/new", get(users::new::form_new))
         .route("/app/users/bulk", post(users::bulk::begin))
+        .route("/app/users/imports", get(imports::form_new).post(imports::take))
+        .route("/app/users/imports/{id}", get(imports::show).post(imports::begin))
+        .route("/app/users/imports/{id}/discard", post(imports::discard))
         .route("/app/users/{id}", get(user::profile))
         .route("/app/users/{id}/raw", get(user::raw))
         .route("/app/users/{id}/groups", get(user::groups))
@@ -108,6 +112,8 @@ pub(super) fn router() -> Router<App> {
         .route("/app/jobs", get(jobs::list))
         .route("/app/jobs/{id}", get(jobs::show))
         .route("/app/jobs/{id}/now", get(jobs::fresh))
+        .route("/app/jobs/{id}/failures.csv", get(jobs::failures))
+        .route("/app/jobs/{id}/again", post(jobs::again))
         .route("/app/jobs/{id}/cancel", post(jobs::cancel))
         .route("/app/oidc", get(oidc::list).post(oidc::create))
         .route("/app/oidc/{id}", get(oidc::show).post(oidc::save))

@@ -35,6 +35,21 @@ pub(crate) enum Match {
     ExternalId,
 }
 
+impl Match {
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::UserName => "userName",
+            Self::ExternalId => "externalId",
+        }
+    }
+
+    /// Of this word; by userName if it is another.
+    pub(crate) fn parse(text: &str) -> Self {
+        if text == Self::ExternalId.as_str() { Self::ExternalId } else { Self::UserName }
+    }
+}
+
 /// A batch.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

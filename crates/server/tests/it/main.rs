@@ -18,6 +18,7 @@ mod console_sign_in;
 mod desk;
 mod egress;
 mod idp;
+mod imports;
 mod oidc;
 mod pages_content;
 mod pages_forms;

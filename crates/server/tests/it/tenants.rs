@@ -30,6 +30,7 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
     let token = made(format!("{api}/tokens"), json!({"label": MARKER}), "id").await;
     let link = made(format!("{api}/setup-links"), json!({"label": MARKER}), "id").await;
     let job = made(format!("{api}/jobs"), json!({"kind": "activate", "ids": [user]}), "id").await;
+    let file = crate::imports::upload(desk, name, &format!("userName\n{MARKER}\n")).await;
     let field = json!({"resourceType": "User", "attribute": {"name": MARKER, "type": "string"}});
     let attribute = made(format!("{api}/attributes"), field, "value").await;
     let kind = json!({"offered": "okta-role"});
@@ -56,6 +57,7 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
         ("setup-links", link.clone()),
         ("links", link),
         ("jobs", job),
+        ("imports", file),
         ("attributes", attribute),
         ("resource-types", kind),
         ("connections", connection),

@@ -2,6 +2,7 @@
 
 use crate::source::{Content, Form, Record, Source};
 use serde_json::{Value, json};
+use server::sheet::name_schemas;
 use std::collections::HashSet;
 use std::io::Write;
 use tokio::sync::mpsc;
@@ -132,14 +133,6 @@ impl Gathering {
             names: self.names.take(),
         }
     }
-}
-
-/// A row has no place to say which schemas it uses.
-fn name_schemas(resource: &mut Value) {
-    let Some(map) = resource.as_object_mut() else { return };
-    let mut schemas = vec![Value::from("urn:ietf:params:scim:schemas:core:2.0:User")];
-    schemas.extend(map.keys().filter(|name| name.starts_with("urn:")).map(|name| Value::from(name.as_str())));
-    map.insert("schemas".to_owned(), schemas.into());
 }
 
 /// Of a member only its value counts; a group of 100 000 would otherwise be three times as long.

@@ -88,13 +88,14 @@ async fn reader(app: &App, parts: &request::Parts) -> Option<Desk> {
 fn framed(cx: Option<&Desk>, current: &str, title: &str, body: &Markup) -> Response<Body> {
     let inner = html! {
         div .docs {
-            nav .docs-nav aria-label="Guide" {
+            nav .docs-nav aria-label="Guide" { details .docs-contents {
+                summary { "All pages of the guide" }
                 @for (word, pages) in GUIDE {
                     p .side-title { (word) }
                     ul { @for guide in *pages { (entry(guide.slug, guide.title(), current)) } }
                 }
                 ul { (entry("errors", "Errors", current)) (entry("api", "Admin API", current)) }
-            }
+            } }
             article .prose {
                 @if cx.is_none() { h1 { (title) } }
                 (body)

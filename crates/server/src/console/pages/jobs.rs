@@ -1,12 +1,15 @@
 //! Jobs: how far long work is, what went wrong in it, and the way to stop it.
 
+use crate::admin::imports::{self, KIND, Plan};
 use crate::admin::jobs;
 use crate::console::parts::{
-    Column, Row, Table, Tone, badge, card, count, definitions, empty, form, link, live, progress, table, time, visible,
-    when,
+    Column, Row, Table, Tone, badge, card, card_with, count, csv_cell, definitions, empty, form, link, live, progress,
+    table, time, visible, when,
 };
 use crate::console::{Desk, Flash, Icon, Nav, Page, Shown, fragment, page};
+use axum::body::Body;
 use axum::extract::Path;
+use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use serde_json::Value;
 use store::{Job, JobState};
@@ -33,7 +36,7 @@ pub(super) async fn list(cx: Desk) -> Shown {
         ..Row::default()
     });
     let body = html! {
-        @if all.is_empty() { (empty(Icon::Clock, "No jobs", html! { "Work on many users at once becomes a job: choose them in the list of users." }, Some(link("/app/users", "Users", false)))) }
+        @if all.is_empty() { (empty(Icon::Clock, "No jobs", html! { "Work on many users at once becomes a job: choose them in the list of users, or import a file." }, Some(html! { (link("/app/users", "Users", false)) (link("/app/users/imports", "Import CSV", false)) }))) }
         @else { (table(&Table { caption: "Jobs, newest first", columns: &COLUMNS, rows: rows.collect(), body_id: None })) }
     };
     Ok(page(&cx, Page::new("Jobs", Nav::Jobs).purpose("Long work, and what became of it."), body))
@@ -79,30 +82,119 @@ fn left(job: &Job, now: i64) -> Option<u64> {
 
 fn now(cx: &Desk, job: &Job) -> Markup {
     let none = || html! { span .quiet { "—" } };
+    let counted = |name: &str| html! { (count(job.counts.get(name).and_then(Value::as_u64).unwrap_or(0))) };
+    let mut told = vec![("State", state(job))];
+    if job.kind == KIND {
+        let (_, name, plan) = imports::plan_of(job);
+        let would = |will: &'static str, did: &'static str| if plan.dry_run { will } else { did };
+        told.extend([
+            ("File", html! { (visible(&name)) }),
+            (would("Would be created", "Created"), counted("created")),
+            (would("Would be updated", "Updated"), counted("updated")),
+            ("As they are already", counted("unchanged")),
+            (would("Would be refused", "Refused"), html! { (count(job.failed)) }),
+        ]);
+    } else {
+        told.extend([
+            ("Went well", html! { (count(job.done.saturating_sub(job.failed))) }),
+            ("Failed", html! { (count(job.failed)) }),
+        ]);
+    }
     html! {
         (card("How far it is", html! {
             (progress(&job.label, job.done, Some(job.total)))
+            (definitions(&told))
             (definitions(&[
-                ("State", state(job)),
-                ("Went well", html! { (count(job.done.saturating_sub(job.failed))) }),
-                ("Failed", html! { (count(job.failed)) }),
                 ("Left", left(job, cx.now).map_or_else(none, |seconds| html! { "about " (count(seconds)) " s" })),
                 ("Asked for", html! { (time(job.created_at)) " by " (job.created_by) }),
                 ("Ended", job.finished_at.map_or_else(none, time)),
             ]))
         }))
-        @if !job.failures.is_empty() {
-            (card("What failed", html! {
-                ul .list {
-                    @for failure in &job.failures {
-                        @let id = failure.get("id").and_then(Value::as_str).unwrap_or_default();
-                        li { a href={ "/app/users/" (id) } { code { (id) } } " " (visible(failure.get("why").and_then(Value::as_str).unwrap_or_default())) }
-                    }
-                }
-                @if job.failed > job.failures.len() as u64 { p .quiet { "The first " (job.failures.len()) " of " (count(job.failed)) "; all stand in the log." } }
+        @if job.kind == KIND { (next_of_import(cx, job)) }
+        @if !job.failures.is_empty() { (what_failed(job)) }
+    }
+}
+
+/// Behind a trial comes the import; behind an import the people.
+fn next_of_import(cx: &Desk, job: &Job) -> Markup {
+    let (file, _, plan) = imports::plan_of(job);
+    html! {
+        @if job.state == JobState::Done && plan.dry_run && cx.may_change() {
+            (card("Nothing was changed yet", html! {
+                p { @if job.failed > 0 { "The rows below would be refused, all others imported." } @else { "Every row can be imported." } }
+                (form(cx, &format!("/app/jobs/{}/again", job.id), html! { div .actions {
+                    button .main type="submit" { "Import them now" }
+                    (link(&format!("/app/users/imports/{file}"), "Change the columns", false))
+                } }))
             }))
         }
+        @if job.state == JobState::Done && !plan.dry_run { div .actions { (link("/app/users?order=changed", "The people", true)) } }
     }
+}
+
+fn what_failed(job: &Job) -> Markup {
+    let text = |failure: &Value, name: &str| failure.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let all = format!("/app/jobs/{}/failures.csv", job.id);
+    card_with(
+        "What failed",
+        link(&all, "Download all as CSV", false),
+        html! {
+            ul .list.rows {
+                @for failure in &job.failures {
+                    @let (id, code) = (text(failure, "id"), text(failure, "code"));
+                    li {
+                        @if let Some(line) = failure.get("line").and_then(Value::as_u64) { strong { "Line " (line) } ": " (visible(&text(failure, "message"))) }
+                        @else { a href={ "/app/users/" (id) } { code { (id) } } " " (visible(&text(failure, "why"))) }
+                        @if !code.is_empty() { " " a href={ "/docs/errors/" (code) } { (code) } }
+                    }
+                }
+            }
+            @if job.failed > job.failures.len() as u64 { p .quiet { "The first " (job.failures.len()) " of " (count(job.failed)) "; the file has all of them." } }
+        },
+    )
+}
+
+/// Rows that are read at once.
+const FAILURES_PAGE: u32 = 5_000;
+
+/// `GET /app/jobs/{id}/failures.csv`: everything that a job could not do; it is bounded by the file, or by the users.
+pub(super) async fn failures(cx: Desk, Path(id): Path<i64>) -> Shown {
+    let tenant = cx.tenant.tenant.id;
+    let job = jobs::find(&cx.app, tenant, id).await?;
+    let names: &[&str] = if job.kind == KIND { &["line", "code", "message"] } else { &["id", "why"] };
+    let mut text = format!("{}\r\n", names.join(","));
+    let mut after = 0;
+    loop {
+        let some = jobs::failures(&cx.app, tenant, id, after, FAILURES_PAGE).await?;
+        let Some((last, _)) = some.last() else { break };
+        after = *last;
+        for (_, failure) in &some {
+            let cells = names.iter().map(|name| match failure.get(*name) {
+                Some(Value::String(text)) => csv_cell(text),
+                Some(other) => other.to_string(),
+                None => String::new(),
+            });
+            text.push_str(&cells.collect::<Vec<_>>().join(","));
+            text.push_str("\r\n");
+        }
+    }
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    let named = HeaderValue::from_str(&format!("attachment; filename=\"job-{id}-failures.csv\""));
+    named.into_iter().for_each(|name| drop(response.headers_mut().insert(header::CONTENT_DISPOSITION, name)));
+    Ok(response)
+}
+
+/// `POST /app/jobs/{id}/again`: a trial becomes the import, with the same columns.
+pub(super) async fn again(cx: Desk, Path(id): Path<i64>) -> Shown {
+    let job = jobs::find(&cx.app, cx.tenant.tenant.id, id).await?;
+    if job.kind != KIND {
+        return cx.done(&format!("/app/jobs/{id}"), Flash::bad("Only an import can be done after it was tried"));
+    }
+    let (file, _, plan) = imports::plan_of(&job);
+    let plan = Plan { dry_run: false, ..plan };
+    let begun = imports::begin(&cx.app, &cx.actor(), &cx.tenant, &file, &plan).await?;
+    cx.done(&format!("/app/jobs/{begun}"), Flash::good("The job has begun"))
 }
 
 /// `POST /app/jobs/{id}/cancel`.

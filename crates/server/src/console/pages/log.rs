@@ -303,7 +303,7 @@ fn row(entry: &LogEntry, now: i64) -> Row {
             },
             html! { (changed(entry)) },
             html! { (ms(entry.took_us)) },
-            html! { @if entry.actor.is_empty() { span .quiet { "—" } } @else { (entry.actor) } },
+            html! { @if entry.actor.is_empty() { span .quiet { "—" } } @else { span .ellipsis.token-name title=(entry.actor) { (entry.actor) } } },
         ],
     }
 }
@@ -443,12 +443,8 @@ fn json_line(entry: &LogEntry) -> String {
     line
 }
 
-/// RFC 4180; a cell that a spreadsheet would take for a formula gets an apostrophe in front.
 fn csv_line(entry: &LogEntry) -> String {
-    let cell = |text: &str| {
-        let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        format!("\"{}{}\"", if risky { "'" } else { "" }, text.replace('"', "\"\""))
-    };
+    let cell = parts::csv_cell;
     let cells = [
         entry.seq.to_string(),
         scim::meta::rfc3339(entry.at),

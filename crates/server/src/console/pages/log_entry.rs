@@ -190,7 +190,7 @@ fn changes(entry: &LogEntry) -> Markup {
 /// Attributes before and after, one row each.
 pub(super) fn difference(diff: &[Value]) -> Markup {
     html! {
-        div .scroll tabindex="0" role="group" aria-label="Attributes before and after" {
+        div .scroll.stacked.diff-rows tabindex="0" role="group" aria-label="Attributes before and after" {
             table .diff {
                 thead { tr { th scope="col" { "Attribute" } th scope="col" { "Before" } th scope="col" { "After" } } }
                 tbody {
@@ -204,8 +204,8 @@ pub(super) fn difference(diff: &[Value]) -> Markup {
                                     ul .ids { @for id in ids.iter().filter_map(Value::as_str).take(20) { li { a href={ "/app/users/" (id) } { code { (id) } } } } }
                                 }
                             } @else {
-                                td .was { (value(one.get("before"))) }
-                                td .is { (value(one.get("after"))) }
+                                td .was data-label="Before" { (value(one.get("before"))) }
+                                td .is data-label="After" { (value(one.get("after"))) }
                             }
                         }
                     }

@@ -201,9 +201,10 @@ fn dialect(cx: &Desk) -> Markup {
         html! {
             p { "What real identity providers send and the standard does not allow. Each is understood unless it is switched off here; what is refused then says so in the log." }
             @for (title, of_group) in leniency_groups(&cx.tenant.tenant.settings.dialect) {
-                fieldset .leniencies {
-                    legend { (title) " " span .quiet { (of_group.iter().filter(|(_, on)| *on).count()) " of " (of_group.len()) " on" } }
-                    @for (name, on) in of_group {
+                @let on = of_group.iter().filter(|(_, on)| *on).count();
+                details .folded.leniency-group open[on < of_group.len()] {
+                    summary { (title) " " span .quiet { (on) " of " (of_group.len()) " on" } }
+                    div .leniencies role="group" aria-label=(title) { @for (name, on) in of_group {
                         label .check.leniency {
                             input type="checkbox" name=(name) value="1" checked[on] disabled[!cx.may_change()];
                             span { strong { (leniency_words(name)) }
@@ -212,7 +213,7 @@ fn dialect(cx: &Desk) -> Markup {
                                 }
                             }
                         }
-                    }
+                    } }
                 }
             }
         },

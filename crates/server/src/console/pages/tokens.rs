@@ -252,7 +252,14 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
             token.last_used_at.map_or_else(|| html! { "never" }, |at| html! { (time(at)) " · " (when(at, cx.now)) }),
         ),
         ("From", token.last_used_from.as_ref().map_or_else(none, |from| html! { code { (from) } })),
-        ("Program", token.last_used_agent.as_ref().map_or_else(none, |agent| html! { (agent) })),
+        (
+            "Program",
+            token
+                .last_used_agent
+                .as_ref()
+                .filter(|agent| !agent.is_empty())
+                .map_or_else(none, |agent| html! { (agent) }),
+        ),
     ];
     let is_now = State::of(&token, cx.now);
     let body = html! {

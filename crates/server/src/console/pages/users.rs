@@ -124,7 +124,10 @@ pub(super) async fn list(cx: Desk) -> Shown {
         @if listed.found.is_empty() { (nobody(&cx, &asked, &listed)) } @else { (rows(&cx, &asked, &listed, &choices)) }
     };
     let action = html! {
-        @if cx.may_change() { a .button href="/app/users/new" { (Icon::Plus.svg()) "New user" } }
+        @if cx.may_change() {
+            a .button href="/app/users/imports" { (Icon::Up.svg()) "Import CSV" }
+            a .button href="/app/users/new" { (Icon::Plus.svg()) "New user" }
+        }
     };
     let about = Page::new("Users", Nav::Users)
         .purpose("Everybody who has an account here, and where it came from.")

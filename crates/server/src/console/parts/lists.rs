@@ -81,7 +81,7 @@ pub(crate) struct Table<'a> {
 }
 
 /// With so many columns a table does not fit into a narrow window: there each row becomes a block.
-const STACKED_FROM: usize = 4;
+const STACKED_FROM: usize = 3;
 
 /// A table that scrolls inside itself where it is too wide.
 pub(crate) fn table(table: &Table<'_>) -> Markup {

@@ -135,6 +135,12 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
+/// A cell of CSV (RFC 4180); what a spreadsheet would take for a formula gets an apostrophe in front.
+pub(crate) fn csv_cell(text: &str) -> String {
+    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    format!("\"{}{}\"", if risky { "'" } else { "" }, text.replace('"', "\"\""))
+}
+
 /// Text in which characters without a shape of their own are named, such as U+200B.
 pub(crate) fn visible(text: &str) -> Markup {
     let hidden = |c: char| {
