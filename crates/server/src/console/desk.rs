@@ -51,6 +51,8 @@ pub(crate) struct Desk {
     pub(crate) flash: Option<Flash>,
     /// The numbers beside the entries of the navigation.
     pub(crate) waiting: Waiting,
+    /// How many events there were before the page was made.
+    pub(crate) seen: u64,
 }
 
 impl Desk {
@@ -74,6 +76,7 @@ impl Desk {
             origin,
             flash: session::cookie(headers, FLASH).and_then(|text| Flash::read(app, text)),
             waiting: Waiting::default(),
+            seen: app.events().count(),
         })
     }
 

@@ -1,7 +1,8 @@
 //! What is live: one stream of events for each open page, from which its parts hear that they are out of date.
 //!
 //! An event is a topic and no content: the page asks for its parts again, by the same addresses and filters as before.
-//! So it does not matter which event a page missed while it slept; at its return it hears of every topic once.
+//! So it does not matter which event a page missed while it slept; at its return it hears of every topic once, and so
+//! does a page of which something happened between its making and the beginning of its stream (`seen`).
 
 use super::desk::Desk;
 use super::fault::{Fault, Shown};
@@ -33,8 +34,9 @@ async fn events(cx: Desk, headers: HeaderMap) -> Shown {
         return Err(Fault::from(Error::busy(Code::STREAMS, "too many live pages are open; close some")));
     }
     let resumes = headers.contains_key("last-event-id");
+    let seen = cx.asked("seen").and_then(|text| text.parse().ok()).filter(|_| !resumes);
     let (pieces, out) = mpsc::channel(PIECES_MAX);
-    tokio::spawn(tell(cx, resumes, pieces));
+    tokio::spawn(tell(cx, if resumes { Since::Before } else { seen.map_or(Since::Now, Since::Seen) }, pieces));
     Ok(event_stream(out))
 }
 
@@ -90,16 +92,32 @@ impl Stale {
     }
 }
 
+/// What a page knows already.
+#[derive(Clone, Copy, Debug)]
+enum Since {
+    /// Everything that there is.
+    Now,
+    /// What there was when it was made: so many events.
+    Seen(u64),
+    /// What there was some time ago.
+    Before,
+}
+
 /// Tells one page until it goes away, is signed out, or the server stops.
-async fn tell(cx: Desk, resumes: bool, pieces: mpsc::Sender<Bytes>) {
+async fn tell(cx: Desk, since: Since, pieces: mpsc::Sender<Bytes>) {
     let app = cx.app.clone();
     let (mut listener, mut stopping) = app.events().listen();
+    let missed = match since {
+        Since::Now => false,
+        Since::Seen(count) => count != app.events().count(),
+        Since::Before => true,
+    };
     let events = &mut listener.events;
     // `tiles` waits for its turn: numbers that change faster than they can be read tell nothing.
     let mut tiles = tokio::time::interval(limits::STREAM_TILES);
     tiles.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut heartbeat = tokio::time::interval(limits::STREAM_HEARTBEAT);
-    let (mut stale, mut seq) = (if resumes { Stale::ALL } else { Stale::default() }, 0);
+    let (mut stale, mut seq) = (if missed { Stale::ALL } else { Stale::default() }, 0);
     let begin = format!("retry: 2000\n\nevent: live\ndata: 1\n\n{}", stale.write(seq));
     let mut open = pieces.send(begin.into()).await.is_ok();
     let mut tiles_due = false;

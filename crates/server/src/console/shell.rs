@@ -285,7 +285,7 @@ fn topbar(cx: &Desk, page: &Page) -> Markup {
                     (Icon::Search.svg())
                     input #search type="search" name="q" placeholder="Search" data-search aria-keyshortcuts="/";
                 }
-                span #live .live-state hx-sse:connect="/console/events" data-state="off" hidden {
+                span #live .live-state hx-sse:connect={ "/console/events?seen=" (cx.seen) } data-state="off" hidden {
                     (Icon::Dot.svg()) span { "Connecting" }
                 }
                 a .top-link href={ "/docs/" (page.help) } title="What is this page?" { (Icon::Help.svg()) span .narrow-unseen { "Help" } }

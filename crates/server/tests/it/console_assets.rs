@@ -115,6 +115,27 @@ async fn a_page_that_comes_back_looks_at_everything() {
 }
 
 #[tokio::test]
+async fn a_page_hears_what_happened_before_its_stream_began() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let stream = |page: &str| {
+        let (_, rest) = page.split_once("hx-sse:connect=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let address = stream(&owner.get("/app/jobs").await.text);
+    for happens in [false, true] {
+        if happens {
+            desk.user("adam").await;
+        }
+        let mut request = owner.request("GET", &address).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer::Remote(([192, 0, 2, 1], 1).into()));
+        let response = server::router(desk.app.clone()).oneshot(request).await.unwrap();
+        let first = Stream(response.into_body()).piece().await.unwrap();
+        assert_eq!(first.contains("event: jobs"), happens, "{first}");
+    }
+}
+
+#[tokio::test]
 async fn streams_of_one_operator_are_bounded() {
     let desk = Desk::new();
     let owner = Browser::owner(&desk).await;
