@@ -134,6 +134,9 @@ pub enum Command {
     /// What was refused and waits for somebody
     #[command(subcommand)]
     Conflict(Conflict),
+    /// Long work: how far it is, and the way to stop it
+    #[command(subcommand)]
+    Job(Job),
     /// The feed of changes
     #[command(subcommand)]
     Changes(Changes),
@@ -460,10 +463,41 @@ Examples:
   provost attribute add costCenters --multi-valued --description 'Who pays'
   provost attribute add desk --type complex --sub building --sub floor:integer")]
     Add(Box<AttributeAdd>),
-    /// Take a custom attribute away; stored values are no longer shown
+    /// Change the rules of a custom attribute; what is stored has to fit
+    #[command(after_help = "\
+Examples:
+  provost attribute change urn:provost:params:scim:schemas:custom:User:badgeNumber --uniqueness server
+  provost attribute change urn:provost:params:scim:schemas:custom:User:badgeNumber --case-exact true --no-wait
+
+Where values are kept otherwise from then on, a job builds the index again; the former rules hold until it is done.")]
+    Change(Box<AttributeChange>),
+    /// Take a custom attribute away, with every value of it
     Remove {
         /// The whole value, as `attribute list` shows it
         value: String,
+        /// Do not wait until the last value is gone
+        #[arg(long)]
+        no_wait: bool,
+    },
+}
+
+/// `provost job …`
+#[derive(Debug, Subcommand)]
+pub enum Job {
+    /// List jobs, newest first
+    List,
+    /// Show one
+    Show {
+        /// Its number
+        id: i64,
+        /// Until it is at its end
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Stop one
+    Cancel {
+        /// Its number
+        id: i64,
     },
 }
 

@@ -12,6 +12,7 @@ mod export;
 mod feed;
 mod idp;
 mod import;
+mod job;
 mod oidc;
 mod operator;
 mod saml;
@@ -77,6 +78,7 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::App(command) => app::run(&cx, command).await,
         Command::Log(command) => feed::log(&cx, command).await,
         Command::Conflict(command) => conflict::run(&cx, command).await,
+        Command::Job(command) => job::run(&cx, command).await,
         Command::Changes(command) => feed::changes(&cx, command).await,
         Command::Saml(command) => saml::run(&cx, command).await,
         Command::Idp(command) => idp::run(&cx, command).await,

@@ -72,7 +72,7 @@ impl<'a> Target<'a> {
     }
 
     /// The name under which the index keeps these values: lower case, the extension's URN in front,
-    /// the part behind.
+    /// the part behind; the number of the build where it is not the first.
     pub fn index_path(&self) -> String {
         let mut path = String::new();
         match self {
@@ -87,6 +87,9 @@ impl<'a> Target<'a> {
                 if let Some(sub) = sub {
                     path.push('.');
                     path.push_str(&sub.name);
+                } else if attribute.indexed.build > 0 {
+                    path.push('#');
+                    path.push_str(&attribute.indexed.build.to_string());
                 }
             }
         }

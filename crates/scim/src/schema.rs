@@ -135,6 +135,19 @@ pub struct Attribute {
     /// Most characters of a string; ours, not part of discovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length_max: Option<u32>,
+    /// How whoever stores its values keeps them indexed; no part of the definition.
+    #[serde(skip)]
+    pub indexed: Indexed,
+}
+
+/// The index of an attribute's values. When the definition changes how values compare, the index is built again, beside
+/// the one that answers meanwhile; each build has a number of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Indexed {
+    /// The build that answers; 0 is the first.
+    pub build: u32,
+    /// What it was, or will be, with the builds that are kept up beside that one. One that is to come has a higher number.
+    pub beside: Vec<Attribute>,
 }
 
 impl Attribute {
@@ -155,12 +168,19 @@ impl Attribute {
             sub_attributes: Vec::new(),
             length_min: None,
             length_max: None,
+            indexed: Indexed::default(),
         }
     }
 
     /// The sub-attribute of that name, in any case.
     pub fn sub(&self, name: &str) -> Option<&Self> {
         self.sub_attributes.iter().find(|sub| sub.name.eq_ignore_ascii_case(name))
+    }
+
+    /// What it is, and what it was or will be as far as that is kept indexed; and whether it is so no more.
+    pub fn states(&self) -> impl Iterator<Item = (&Self, bool)> {
+        let beside = self.indexed.beside.iter().map(|state| (state, state.indexed.build < self.indexed.build));
+        std::iter::once((self, false)).chain(beside)
     }
 
     /// Whether it is an object.

@@ -9,6 +9,7 @@ pub(crate) mod conflicts;
 pub(crate) mod directory;
 pub(crate) mod idp;
 pub(crate) mod imports;
+pub(crate) mod indexes;
 pub(crate) mod jobs;
 pub(crate) mod links;
 pub(crate) mod log;

@@ -144,6 +144,10 @@ pub const JOBS_EVERY: Duration = Duration::from_secs(1);
 pub const RELOAD_RETRY: Duration = Duration::from_millis(250);
 /// Microseconds for which a job is one node's; it is taken again for each turn.
 pub const JOB_LEASE: i64 = 60 * 1_000_000;
+/// Microseconds for which a request waits for the job that it began; the job goes on behind its answer.
+pub const JOB_WAITED_FOR: i64 = 3 * 1_000_000;
+/// Microseconds that a job about an index works before others have their turn.
+pub const JOB_TURN: i64 = 1_000_000;
 /// How long a job that the database did not take rests.
 pub const JOBS_RETRY: Duration = Duration::from_secs(5);
 /// Longest address that the server calls.

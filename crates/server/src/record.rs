@@ -240,13 +240,11 @@ where
     }
 }
 
-/// Refuses a request that was read by settings and definitions which another node has changed meanwhile: a moment
-/// later this node knows them too, and the request can be repeated.
+/// Refuses a request that was read by settings and definitions which another node has changed meanwhile, or before an
+/// index began to be built again: a moment later this node knows them too, and the request can be repeated.
 pub(crate) fn current(w: &Writer, cx: &Cx) -> store::Result<()> {
-    match w.tenant_generation() {
-        Some(generation) if generation != cx.tenant.tenant.generation => Err(store::Error::Unavailable),
-        _ => Ok(()),
-    }
+    let (tenant, generation) = (cx.tenant.tenant.id, cx.tenant.tenant.generation);
+    if w.is_outdated(tenant, generation) { Err(store::Error::Unavailable) } else { Ok(()) }
 }
 
 /// Writes the entry into the transaction at hand.

@@ -1,13 +1,14 @@
 //! Where the n-th resource of a type is: blocks of rows with their counts, so that `startIndex` skips blocks.
 //!
-//! Rows of a type are only ever added at the end. The last block is open and counted with the type's counter, in the
-//! same row, so that a new resource costs nothing more; every `BLOCK` resources it is closed and becomes a row, and so
+//! Rows of a type are only ever added at the end. The last block is open and counted with the type's counter (`tally`), in
+//! the same row, so that a new resource costs nothing more; every `BLOCK` resources it is closed and becomes a row, and so
 //! many blocks become one of the wider ones. Who is deleted is counted down where it lay.
 //!
 //! Invariant: the counts of the narrow blocks and that of the open one are the type's counter.
 
 use crate::db::{Reader, Writer};
-use crate::{Error, Result, TenantId};
+use crate::tally::Open;
+use crate::{Result, TenantId};
 
 /// Resources of a block, and blocks of a wider one; fewer in tests of this crate, so that these see several levels.
 const BLOCK: i64 = if cfg!(test) { 16 } else { 256 };
@@ -20,14 +21,6 @@ const NARROW: i64 = 1;
 pub(crate) struct Fence {
     pub(crate) rid: i64,
     pub(crate) skip: i64,
-}
-
-/// The open block, and the open one of those that are wider.
-struct Open {
-    first: i64,
-    count: i64,
-    wide_first: i64,
-    wide_blocks: i64,
 }
 
 impl Reader {
@@ -68,44 +61,38 @@ impl Reader {
 impl Writer {
     /// Counts a new resource, whose row is the last one of its type.
     pub(crate) fn count_in(&mut self, tenant: TenantId, kind: &str, rid: i64) -> Result<()> {
-        let sql = "insert into resource_count (tenant, kind, count, open_first, open_count, wide_first, wide_blocks)
-                   values (?1, ?2, 1, ?3, 1, ?3, 0)
-                   on conflict (tenant, kind) do update
-                   set count = resource_count.count + 1, open_count = resource_count.open_count + 1
-                   returning open_first, open_count, wide_first, wide_blocks";
-        let open = self.first(sql, (tenant.0, kind, rid), |row| {
-            Ok(Open { first: row.get(0)?, count: row.get(1)?, wide_first: row.get(2)?, wide_blocks: row.get(3)? })
-        })?;
-        let open = open.ok_or_else(|| Error::broken("the counter of a type gave no number"))?;
-        if open.count < BLOCK { Ok(()) } else { self.close_block(tenant, kind, &open, rid + 1) }
+        let none = Open { count: 0, first: rid, in_block: 0, wide_first: rid, wide_blocks: 0 };
+        let open = self.open_block(tenant, kind)?.unwrap_or(none);
+        let mut open = Open { count: open.count + 1, in_block: open.in_block + 1, ..open };
+        if open.in_block >= BLOCK {
+            open = self.close_block(tenant, kind, open, rid + 1)?;
+        }
+        self.set_open_block(tenant, kind, open);
+        Ok(())
     }
 
-    fn close_block(&mut self, tenant: TenantId, kind: &str, open: &Open, end: i64) -> Result<()> {
+    fn close_block(&mut self, tenant: TenantId, kind: &str, open: Open, end: i64) -> Result<Open> {
         let sql = "insert into resource_block (tenant, kind, level, first_rid, end_rid, count)
                    values (?1, ?2, ?3, ?4, ?5, ?6)";
-        self.execute(sql, (tenant.0, kind, NARROW, open.first, end, open.count))?;
-        let is_wide = open.wide_blocks + 1 >= BLOCK;
-        if is_wide {
-            let sql = "insert into resource_block (tenant, kind, level, first_rid, end_rid, count)
-                       select ?1, ?2, ?3, ?4, ?5, coalesce(cast(sum(count) as bigint), 0) from resource_block
-                       where tenant = ?1 and kind = ?2 and level = ?6 and first_rid >= ?4";
-            self.execute(sql, (tenant.0, kind, WIDE, open.wide_first, end, NARROW))?;
+        self.later(sql, (tenant.0, kind, NARROW, open.first, end, open.in_block))?;
+        let next = Open { first: end, in_block: 0, wide_blocks: open.wide_blocks + 1, ..open };
+        if next.wide_blocks < BLOCK {
+            return Ok(next);
         }
-        let (wide_first, wide_blocks) = if is_wide { (end, 0) } else { (open.wide_first, open.wide_blocks + 1) };
-        let sql = "update resource_count set open_first = ?3, open_count = 0, wide_first = ?4, wide_blocks = ?5
-                   where tenant = ?1 and kind = ?2";
-        self.execute(sql, (tenant.0, kind, end, wide_first, wide_blocks))?;
-        Ok(())
+        let sql = "insert into resource_block (tenant, kind, level, first_rid, end_rid, count)
+                   select ?1, ?2, ?3, ?4, ?5, coalesce(cast(sum(count) as bigint), 0) from resource_block
+                   where tenant = ?1 and kind = ?2 and level = ?6 and first_rid >= ?4";
+        self.later(sql, (tenant.0, kind, WIDE, open.wide_first, end, NARROW))?;
+        Ok(Open { wide_first: end, wide_blocks: 0, ..next })
     }
 
     /// Counts a resource out.
     pub(crate) fn count_out(&mut self, tenant: TenantId, kind: &str, rid: i64) -> Result<()> {
-        let sql = "update resource_count set count = count - 1,
-                   open_count = open_count - case when open_first <= ?3 then 1 else 0 end
-                   where tenant = ?1 and kind = ?2 returning open_first, wide_first";
-        let open: Option<(i64, i64)> = self.first(sql, (tenant.0, kind, rid), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let Some((open_first, wide_first)) = open else { return Ok(()) };
-        for (level, first_open) in [(NARROW, open_first), (WIDE, wide_first)] {
+        let Some(open) = self.open_block(tenant, kind)? else { return Ok(()) };
+        let in_open = i64::from(rid >= open.first);
+        let left = Open { count: open.count - 1, in_block: open.in_block - in_open, ..open };
+        self.set_open_block(tenant, kind, left);
+        for (level, first_open) in [(NARROW, open.first), (WIDE, open.wide_first)] {
             if rid < first_open {
                 self.count_out_of(tenant, kind, level, rid)?;
             }

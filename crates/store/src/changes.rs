@@ -4,7 +4,7 @@
 //! for what comes after the last one it saw misses nothing.
 
 use crate::db::{FromValue, Reader, Row, Value as Sent, Writer};
-use crate::{Error, Result, TenantId};
+use crate::{Result, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -93,22 +93,12 @@ impl Reader {
                    where tenant = ?1 and id = ?2 and seq < ?3 order by seq desc limit ?4";
         self.all(sql, (tenant.0, id, before.unwrap_or(i64::MAX), limit), |row| row_of(tenant, row))
     }
-
-    /// The number of the last change; 0 before the first.
-    pub fn last_change(&self, tenant: TenantId) -> Result<i64> {
-        let sql = "select last from change_seq where tenant = ?1";
-        Ok(self.first(sql, [tenant.0], |row| row.get(0))?.unwrap_or(0))
-    }
 }
 
 impl Writer {
     /// Adds to the feed and answers the number; `seq` of the argument is not looked at.
     pub fn change(&mut self, change: &Change) -> Result<i64> {
-        let sql = "insert into change_seq (tenant, last) values (?1, 1)
-                   on conflict (tenant) do update set last = change_seq.last + 1 returning last";
-        let seq: i64 = self
-            .first(sql, [change.tenant.0], |row| row.get(0))?
-            .ok_or_else(|| Error::broken("the change feed gave no number"))?;
+        let seq = self.next_change(change.tenant)?;
         let sql = "insert into change (tenant, seq, kind, resource_type, id, at, actor, what)
                    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let what = serde_json::to_string(&change.what)?;

@@ -14,7 +14,7 @@ mod sqlite;
 mod value;
 mod writer;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Asked, Connection};
 pub(crate) use postgres::Postgres;
 pub use reader::Reader;
 pub(crate) use sqlite::lock;

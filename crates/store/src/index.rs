@@ -12,8 +12,10 @@ use std::collections::BTreeSet;
 /// One row of `unique_value` or `attribute_value`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct IndexRow {
-    /// Whether no other resource may have it.
+    /// Which table keeps it: `true` for `unique_value`.
     pub(crate) unique: bool,
+    /// Whether somebody else may have it all the same: it is of a former definition.
+    pub(crate) lax: bool,
     /// The leaf's `Target::index_path`, or `empty_path`.
     pub(crate) path: String,
     /// `Attribute::key`; empty for a value that has none.
@@ -90,17 +92,43 @@ pub(crate) fn rows(visible: &Resource, resource_type: &ResourceType) -> BTreeSet
         for (extension, element) in resource_type.extensions.iter().zip(1..) {
             if visible.attributes.contains_key(&extension.schema.id) {
                 let value = attribute.key(&Value::String(extension.schema.id.clone())).unwrap_or_default();
-                rows.insert(IndexRow { unique: false, path: "schemas".into(), value, element });
+                rows.insert(IndexRow { unique: false, lax: false, path: "schemas".into(), value, element });
             }
         }
     }
     for path in sorted_paths(resource_type) {
         if sort_key(&rows, &path).is_none() {
             let path = absent_path(&path);
-            rows.insert(IndexRow { unique: false, path, value: String::new(), element: 0 });
+            rows.insert(IndexRow { unique: false, lax: false, path, value: String::new(), element: 0 });
         }
     }
     rows
+}
+
+/// The rows of one attribute's values in a build of its index that answers not yet.
+pub(crate) fn rows_to_come(visible: &Resource, extension: Option<&Schema>, next: &Attribute) -> BTreeSet<IndexRow> {
+    let mut rows = BTreeSet::new();
+    let Some(value) = visible.value(extension, next) else { return rows };
+    let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let primary = primary(elements);
+    for (index, element) in elements.iter().enumerate() {
+        add_state(&mut rows, extension, next, element, number(index, primary), false);
+    }
+    rows
+}
+
+/// Under these names stand all builds of an attribute's index, and its empty elements: from the first on, before the second.
+pub(crate) fn builds(attribute: &str) -> (String, String) {
+    let path = attribute.to_ascii_lowercase();
+    let end = format!("{path}$");
+    (path, end)
+}
+
+/// Attribute and number of the build that has this path.
+pub(crate) fn build_of(path: &str) -> (&str, u32) {
+    let Some((attribute, behind)) = path.split_once('#') else { return (path, 0) };
+    let number = behind.split('#').next().and_then(|number| number.parse().ok());
+    (attribute, number.unwrap_or(0))
 }
 
 /// The index paths of which a type keeps who has no value.
@@ -146,32 +174,42 @@ fn number(index: usize, primary: usize) -> i64 {
 }
 
 fn add(rows: &mut BTreeSet<IndexRow>, extension: Option<&Schema>, attribute: &Attribute, element: &Value, number: i64) {
+    for (state, lax) in attribute.states() {
+        add_state(rows, extension, state, element, number, lax);
+    }
+}
+
+/// The rows of an element in one build of the index.
+fn add_state(
+    rows: &mut BTreeSet<IndexRow>,
+    extension: Option<&Schema>,
+    attribute: &Attribute,
+    element: &Value,
+    number: i64,
+    lax: bool,
+) {
     let before = rows.len();
     if attribute.is_complex() {
         for sub in attribute.sub_attributes.iter().filter(|sub| sub.returned != Returned::Never) {
             let Some(part) = element.get(&sub.name) else { continue };
-            leaves(rows, sub, part, false, number, || path(extension, attribute, Some(sub)));
+            let row = IndexRow { unique: false, lax, path: String::new(), value: String::new(), element: number };
+            leaves(rows, sub, part, &row, || path(extension, attribute, Some(sub)));
         }
     } else {
-        leaves(rows, attribute, element, is_unique(attribute), number, || path(extension, attribute, None));
+        let unique = is_unique(attribute);
+        let row = IndexRow { unique, lax, path: String::new(), value: String::new(), element: number };
+        leaves(rows, attribute, element, &row, || path(extension, attribute, None));
     }
     if rows.len() == before {
         let path = empty_path(extension, attribute);
-        rows.insert(IndexRow { unique: false, path, value: String::new(), element: number });
+        rows.insert(IndexRow { unique: false, lax, path, value: String::new(), element: number });
     }
 }
 
-fn leaves(
-    rows: &mut BTreeSet<IndexRow>,
-    leaf: &Attribute,
-    value: &Value,
-    unique: bool,
-    element: i64,
-    path: impl Fn() -> String,
-) {
+fn leaves(rows: &mut BTreeSet<IndexRow>, leaf: &Attribute, value: &Value, row: &IndexRow, path: impl Fn() -> String) {
     let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     for value in values.iter().filter(|value| is_value(value)) {
-        rows.insert(IndexRow { unique, path: path(), value: leaf.key(value).unwrap_or_default(), element });
+        rows.insert(IndexRow { path: path(), value: leaf.key(value).unwrap_or_default(), ..row.clone() });
     }
 }
 

@@ -40,6 +40,24 @@ impl JobState {
     }
 }
 
+/// What a job is about. Those of one kind go on beside those of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobsOf {
+    /// Many resources.
+    Resources,
+    /// The index of an attribute: see `reindex`.
+    Indexes,
+}
+
+impl JobsOf {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Resources => "kind not in ('index', 'remove', 'clear')",
+            Self::Indexes => "kind in ('index', 'remove', 'clear')",
+        }
+    }
+}
+
 /// One job.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Job {
@@ -75,10 +93,12 @@ pub struct Job {
     pub started_at: Option<i64>,
     /// When it ended.
     pub finished_at: Option<i64>,
+    /// It does not begin before.
+    pub not_before: i64,
 }
 
 const COLUMNS: &str = "id, tenant, kind, label, input, state, total, done, failed, position, failures, created_at, \
-                       created_by, started_at, finished_at, counts";
+                       created_by, started_at, finished_at, counts, not_before";
 
 fn job(row: &Row<'_>) -> Result<Job> {
     let (input, state, failures): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(10)?);
@@ -100,6 +120,7 @@ fn job(row: &Row<'_>) -> Result<Job> {
         created_by: row.get(12)?,
         started_at: row.get(13)?,
         finished_at: row.get(14)?,
+        not_before: row.get(16)?,
     })
 }
 
@@ -125,30 +146,33 @@ impl Reader {
         })
     }
 
-    /// Whether there is a job that is not at its end, of any tenant.
-    pub fn job_waits(&self) -> Result<bool> {
-        Ok(self.first("select 1 from job where finished_at is null limit 1", (), |_| Ok(()))?.is_some())
+    /// Whether there is something to do, for any tenant.
+    pub fn job_waits(&self, of: JobsOf, now: i64) -> Result<bool> {
+        let sql =
+            format!("select 1 from job where finished_at is null and not_before <= ?1 and {} limit 1", of.condition());
+        Ok(self.first(&sql, [now], |_| Ok(()))?.is_some())
     }
 }
 
 impl Writer {
     /// Makes a job; answers its number.
     pub fn job_insert(&mut self, new: &Job) -> Result<i64> {
-        let sql = "insert into job (tenant, kind, label, input, state, total, done, failed, position, failures,
-                   created_at, created_by) values (?1, ?2, ?3, ?4, 'waiting', ?5, 0, 0, 0, '[]', ?6, ?7) returning id";
+        let sql = "insert into job (tenant, kind, label, input, state, total, done, failed, position, failures, created_at,
+                   created_by, not_before) values (?1, ?2, ?3, ?4, 'waiting', ?5, 0, 0, 0, '[]', ?6, ?7, ?8) returning id";
         let (input, total) = (serde_json::to_string(&new.input)?, new.total.cast_signed());
-        let made = (new.tenant.0, &new.kind, &new.label, input, total, new.created_at, &new.created_by);
+        let made = (new.tenant.0, &new.kind, &new.label, input, total, new.created_at, &new.created_by, new.not_before);
         self.first(sql, made, |row| row.get(0))?.ok_or_else(|| Error::broken("a new job has no number"))
     }
 
     /// Takes the oldest job that is not at its end and nobody's, or still the caller's: it is the caller's until the
     /// given instant.
-    pub fn job_claim(&mut self, by: &str, now: i64, until: i64) -> Result<Option<Job>> {
+    pub fn job_claim(&mut self, of: JobsOf, by: &str, now: i64, until: i64) -> Result<Option<Job>> {
         let sql = format!(
             "update job set claimed_by = ?1, claimed_until = ?3 where id = (
-                 select id from job where finished_at is null
+                 select id from job where finished_at is null and not_before <= ?2 and {}
                  and (claimed_by is null or claimed_by = ?1 or claimed_until < ?2 or ?4 = 1) order by id limit 1)
-             returning {COLUMNS}"
+             returning {COLUMNS}",
+            of.condition()
         );
         // What another process had taken of this folder's file, it does not work on any more.
         let alone = self.is_sqlite();
@@ -187,6 +211,12 @@ impl Writer {
             self.execute(sql, (job.tenant.0, job.id, number, serde_json::to_string(failure)?))?;
         }
         Ok(true)
+    }
+
+    /// Takes a job that was just made: it is the caller's until the given instant.
+    pub(crate) fn job_take(&mut self, id: i64, by: &str, until: i64) -> Result<()> {
+        let sql = "update job set claimed_by = ?2, claimed_until = ?3 where id = ?1";
+        self.execute(sql, (id, by, until)).map(|_| ())
     }
 
     /// Stops a job; whether there was one to stop. What it did stays done.

@@ -42,6 +42,22 @@ pub(crate) fn identifiers(resource: &Resource, resource_type: &ResourceType, id:
     found
 }
 
+/// Questions for the texts of links that speak of these identifiers.
+pub(crate) fn links_of<'a>(
+    tenant: TenantId,
+    identifiers: impl IntoIterator<Item = &'a String>,
+) -> Vec<(String, Vec<Value<'a>>)> {
+    let keys: Vec<&String> = identifiers.into_iter().collect();
+    let question = |some: &[&'a String]| {
+        let marks: Vec<String> = (2..some.len() + 2).map(|number| format!("?{number}")).collect();
+        let sql =
+            format!("select distinct raw from manager_link where tenant = ?1 and raw_key in ({})", marks.join(", "));
+        let keys = some.iter().map(|key| Value::Text(key));
+        (sql, [Value::Int(tenant.0)].into_iter().chain(keys).collect())
+    };
+    keys.chunks(KEYS_MAX).map(question).collect()
+}
+
 impl Reader {
     /// The user that this text means: the first match in this order; among several, the oldest.
     pub(crate) fn resolve_manager(
@@ -89,19 +105,11 @@ impl Writer {
         identifiers: impl IntoIterator<Item = &'a String>,
         order: &[ManagerMatch],
     ) -> Result<()> {
-        let keys: Vec<&String> = identifiers.into_iter().collect();
-        for some in keys.chunks(KEYS_MAX) {
-            let marks: Vec<String> = (2..some.len() + 2).map(|number| format!("?{number}")).collect();
-            let sql = format!(
-                "select distinct raw from manager_link where tenant = ?1 and raw_key in ({})",
-                marks.join(", ")
-            );
-            let params: Vec<Value<'_>> =
-                [Value::Int(tenant.0)].into_iter().chain(some.iter().map(|key| Value::Text(key))).collect();
-            let texts: Vec<String> = self.all(&sql, params.as_slice(), |row| row.get(0))?;
-            self.relink_texts(tenant, users, &texts, order)?;
+        let mut texts: Vec<String> = Vec::new();
+        for (sql, params) in links_of(tenant, identifiers) {
+            texts.extend(self.all(&sql, params.as_slice(), |row| row.get::<String>(0))?);
         }
-        Ok(())
+        self.relink_texts(tenant, users, &texts, order)
     }
 
     /// Looks again at the links that mean this user, who is leaving.
@@ -117,7 +125,7 @@ impl Writer {
         self.relink_texts(tenant, users, &texts, order)
     }
 
-    fn relink_texts(
+    pub(crate) fn relink_texts(
         &mut self,
         tenant: TenantId,
         users: &ResourceType,

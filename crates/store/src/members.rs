@@ -131,7 +131,7 @@ impl Writer {
         }
         let grown = i64::try_from(delta.added.len()).unwrap_or(0) - i64::try_from(delta.removed.len()).unwrap_or(0);
         if grown != 0 {
-            self.execute("update resource set member_count = member_count + ?2 where rid = ?1", (group.rid, grown))?;
+            self.later("update resource set member_count = member_count + ?2 where rid = ?1", (group.rid, grown))?;
         }
         Ok(MembersChanged {
             added: delta.added.into_values().collect(),

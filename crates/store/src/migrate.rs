@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0011_oidc.sql"),
     include_str!("../migrations/0012_person_passwords.sql"),
     include_str!("../migrations/0013_imports.sql"),
+    include_str!("../migrations/0014_job_not_before.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -4,6 +4,8 @@
 use crate::index::{self, IndexRow};
 use crate::manager::identifiers;
 use crate::render::{self, Rendered, visible};
+use crate::resources::Stored;
+use crate::view::{self, View};
 use crate::{Error, Result};
 use scim::{Resource, ResourceType};
 use std::collections::BTreeSet;
@@ -43,5 +45,11 @@ impl Prepared {
             },
             id,
         })
+    }
+
+    /// What was made of it as it is shown, where that is known without a look at the database; of a group only while it has
+    /// no members.
+    pub fn view(&self, stored: &Stored) -> Option<View> {
+        view::of_new(stored, self)
     }
 }

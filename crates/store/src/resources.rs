@@ -1,14 +1,14 @@
 //! Resources: one narrow row, one document, and index rows that follow by difference.
 
-use crate::db::{Reader, Row, Value as Sent, Writer, params};
+use crate::db::{Asked, Kind, Reader, Row, Value as Sent, Writer, params};
 use crate::index::{self, IndexRow, is_unique};
-use crate::manager::identifiers;
+use crate::manager::{self, identifiers};
 use crate::prepared::Prepared;
 use crate::render::{self, Rendered, visible};
 use crate::tenants::ManagerMatch;
 use crate::{Error, Result, TenantId};
 use scim::schema::fold;
-use scim::{Resource, ResourceType, Target};
+use scim::{Attribute, Resource, ResourceType, Schema, Target};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -195,39 +195,78 @@ impl Writer {
         now: i64,
         policy: Policy<'_>,
     ) -> Result<Stored> {
-        let (id, version) = self.new_id(tenant, resource_type, prepared, resource, policy)?;
-        if id != prepared.id {
-            let again = Prepared::new(resource, resource_type, Some(&id))?;
-            return self.insert_as(tenant, resource_type, resource, &again, version, now, policy);
-        }
-        self.insert_as(tenant, resource_type, resource, prepared, version, now, policy)
+        let (rid, back) = self.insert_row(tenant, resource_type, resource, prepared, now, policy)?;
+        let Some((id, version)) = back else {
+            return self.insert_rest(tenant, resource_type, resource, prepared, (rid, 1), now, policy);
+        };
+        let (sql, version) = ("update resource set id = ?2, version = ?3 where rid = ?1", version + 1);
+        self.later(sql, (rid, &id, version))?;
+        let again = Prepared::new(resource, resource_type, Some(&id))?;
+        self.insert_rest(tenant, resource_type, resource, &again, (rid, version), now, policy)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the second half of one function")]
-    fn insert_as(
+    /// The row of a new resource; and id and version of somebody who is back, with whose the row has to go on.
+    fn insert_row(
         &mut self,
         tenant: TenantId,
         resource_type: &ResourceType,
         resource: &Resource,
         prepared: &Prepared,
-        version: i64,
+        now: i64,
+        policy: Policy<'_>,
+    ) -> Result<(i64, Option<(String, i64)>)> {
+        let (kind, id) = (Sent::Text(&resource_type.name), Sent::Text(&prepared.id));
+        let external_id = resource.text(resource_type, "externalId").filter(|text| !text.is_empty());
+        let of_id = [tenant.0.into(), id];
+        let of_external_id = [tenant.0.into(), kind, Sent::Text(external_id.unwrap_or_default())];
+        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(2);
+        if prepared.given {
+            asked.push(("delete from tombstone where tenant = ?1 and id = ?2 returning id, version", &of_id));
+        } else if policy.return_same_id && external_id.is_some() {
+            let sql = "delete from tombstone where tenant = ?1 and id = (select id from tombstone
+                       where tenant = ?1 and kind = ?2 and external_id = ?3 order by deleted_at desc limit 1)
+                       returning id, version";
+            asked.push((sql, &of_external_id));
+        }
+        let key = prepared.display.as_deref().map(fold);
+        let display = prepared.display.as_deref().map_or(Sent::Null(Kind::Text), Sent::Text);
+        let display_key = key.as_deref().map_or(Sent::Null(Kind::Text), Sent::Text);
+        let row = [tenant.0.into(), kind, id, 1.into(), now.into(), display, display_key];
+        let sql = "insert into resource (tenant, kind, id, version, created_at, modified_at, display, display_key,
+                   member_count) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, 0) on conflict do nothing returning rid";
+        asked.push((sql, &row));
+        let (last, mut rid, mut back) = (asked.len() - 1, None, None);
+        self.several(&asked, |number, found| {
+            if number == last {
+                rid = Some(found.get(0)?);
+            } else {
+                back = Some((found.get(0)?, found.get(1)?));
+            }
+            Ok(())
+        })?;
+        Ok((rid.ok_or_else(|| Error::Conflict { attribute: "id".into() })?, back))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the second half of one function")]
+    fn insert_rest(
+        &mut self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        resource: &Resource,
+        prepared: &Prepared,
+        (rid, version): (i64, i64),
         now: i64,
         policy: Policy<'_>,
     ) -> Result<Stored> {
-        let kind = resource_type.name.as_str();
-        let Prepared { id, display, rendered, .. } = prepared;
-        let sql = "insert into resource (tenant, kind, id, version, created_at, modified_at, display, display_key,
-                   member_count) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, 0) on conflict do nothing returning rid";
-        let key = display.as_deref().map(fold);
-        let rid = self
-            .first(sql, (tenant.0, kind, id, version, now, display, key), |row| row.get(0))?
-            .ok_or_else(|| Error::Conflict { attribute: "id".into() })?;
+        let Prepared { id, rendered, .. } = prepared;
         self.store_document(rid, rendered)?;
-        self.index_rows_added(tenant, resource_type, rid, &prepared.rows)?;
-        self.count_in(tenant, kind, rid)?;
+        let none = BTreeSet::new();
+        let names = if resource_type.is_user() { &prepared.identifiers } else { &none };
+        let texts = self.index_rows_added(tenant, resource_type, rid, &prepared.rows, names)?;
+        self.count_in(tenant, &resource_type.name, rid)?;
         let raw = rendered.manager.as_ref().map(|(raw, ..)| raw.clone());
         if resource_type.is_user() {
-            self.relink(tenant, resource_type, &prepared.identifiers, policy.manager_match)?;
+            self.relink_texts(tenant, resource_type, &texts, policy.manager_match)?;
             if let Some(raw) = &raw {
                 self.link_manager(tenant, resource_type, rid, Some(raw), policy.manager_match)?;
             }
@@ -327,57 +366,56 @@ impl Writer {
         Ok(Deleted { groups })
     }
 
-    /// Follows a change of a tenant's definitions: reads every resource of the type as `old` defines it and
-    /// keeps it as `new` does. Values of attributes that are gone go for good; uniqueness and case are applied
-    /// to what is there (`Conflict` if a value turns out to be taken; the whole write is undone then). Costs a
-    /// look at every resource of the type, and a change of those that differ.
-    pub fn redefine(&mut self, tenant: TenantId, old: &ResourceType, new: &ResourceType) -> Result<()> {
-        let sql = "select rid from resource where tenant = ?1 and kind = ?2 order by rid";
-        let rids: Vec<i64> = self.all(sql, (tenant.0, &old.name), |row| row.get(0))?;
-        // First what goes, then what comes: two resources may exchange a unique value's table.
-        let mut added = Vec::new();
-        for rid in rids {
-            let stored = self.stored(old, rid)?;
-            let resource = known_parts(&stored.resource, new);
-            let before = index::rows(&visible(&stored.resource, old), old);
-            let after = index::rows(&visible(&resource, new), new);
-            let (was, now) =
-                (render::render(&stored.resource, old, &stored.id)?, render::render(&resource, new, &stored.id)?);
-            if was.head != now.head || was.asked != now.asked || was.hidden != now.hidden {
-                self.store_document(rid, &now)?;
-            }
-            self.index_rows_removed(tenant, old, rid, before.difference(&after))?;
-            let come: Vec<IndexRow> = after.difference(&before).cloned().collect();
-            if !come.is_empty() {
-                added.push((rid, come));
-            }
-        }
-        added.iter().try_for_each(|(rid, rows)| self.index_rows_added(tenant, new, *rid, rows))
-    }
-
-    fn new_id(
+    /// Brings a resource in line with a type from which attributes were taken away: their values go for good.
+    pub(crate) fn strip(
         &mut self,
         tenant: TenantId,
-        resource_type: &ResourceType,
-        prepared: &Prepared,
-        resource: &Resource,
-        policy: Policy<'_>,
-    ) -> Result<(String, i64)> {
-        let dead: Option<(String, i64)> = match (prepared.given, resource.text(resource_type, "externalId")) {
-            (true, _) => {
-                let sql = "delete from tombstone where tenant = ?1 and id = ?2 returning id, version";
-                self.first(sql, (tenant.0, &prepared.id), |row| Ok((row.get(0)?, row.get(1)?)))?
+        old: &ResourceType,
+        new: &ResourceType,
+        stored: &Stored,
+    ) -> Result<()> {
+        let resource = known_parts(&stored.resource, new);
+        if resource == stored.resource {
+            return Ok(());
+        }
+        let before = index::rows(&visible(&stored.resource, old), old);
+        let after = index::rows(&visible(&resource, new), new);
+        self.store_document(stored.rid, &render::render(&resource, new, &stored.id)?)?;
+        self.index(tenant, old, stored.rid, &before, &after)
+    }
+
+    /// Adds rows to a build of the index that is not complete, where they are not there yet. Answers the values that
+    /// only one may have and somebody else has.
+    pub(crate) fn index_rows_to_come(
+        &mut self,
+        tenant: TenantId,
+        kind: &str,
+        rows: &[(i64, IndexRow)],
+    ) -> Result<Vec<i64>> {
+        let (mut common, mut unique) = (Vec::new(), Vec::new());
+        for (rid, row) in rows {
+            let number = self.intern(tenant, kind, &row.path)?;
+            let (tenant, number, value, rid) = (tenant.0.into(), number.into(), Sent::Text(&row.value), (*rid).into());
+            if row.unique {
+                unique.push((row, [tenant, number, value, rid]));
+            } else {
+                common.push([tenant, number, value, rid, row.element.into()]);
             }
-            (false, Some(external_id)) if policy.return_same_id && !external_id.is_empty() => {
-                let sql = "delete from tombstone where tenant = ?1 and id = (select id from tombstone
-                           where tenant = ?1 and kind = ?2 and external_id = ?3 order by deleted_at desc limit 1)
-                           returning id, version";
-                let found = (tenant.0, &resource_type.name, external_id);
-                self.first(sql, found, |row| Ok((row.get(0)?, row.get(1)?)))?
-            }
-            _ => None,
-        };
-        Ok(dead.map_or_else(|| (prepared.id.clone(), 1), |(id, version)| (id, version + 1)))
+        }
+        let sql = "insert into attribute_value (tenant, attribute, value, rid, element) values (?1, ?2, ?3, ?4, ?5)
+                   on conflict do nothing";
+        self.insert_later(sql, &common)?;
+        let sets: Vec<_> = unique.iter().map(|(_, set)| *set).collect();
+        let sql = "insert into unique_value (tenant, attribute, value, rid) values (?1, ?2, ?3, ?4)
+                   on conflict do nothing";
+        let stored = self.execute_many(sql, &sets)?;
+        // Who wrote since the build began has brought its own.
+        let there: Vec<_> =
+            sets.into_iter().zip(stored).filter(|(_, stored)| *stored == 0).map(|(set, _)| set).collect();
+        let sql = "select 1 from unique_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4";
+        let own = self.first_of(sql, &there, |_| Ok(()))?;
+        let rid = |[.., rid]: &[Sent<'_>; 4]| if let Sent::Int(rid) = rid { Some(*rid) } else { None };
+        Ok(there.iter().zip(own).filter(|(_, own)| own.is_none()).filter_map(|(set, _)| rid(set)).collect())
     }
 
     fn store_document(&mut self, rid: i64, rendered: &Rendered) -> Result<()> {
@@ -401,7 +439,7 @@ impl Writer {
         new: &BTreeSet<IndexRow>,
     ) -> Result<()> {
         self.index_rows_removed(tenant, resource_type, rid, old.difference(new))?;
-        self.index_rows_added(tenant, resource_type, rid, new.difference(old))
+        self.index_rows_added(tenant, resource_type, rid, new.difference(old), &BTreeSet::new()).map(|_| ())
     }
 
     fn index_rows_removed<'a>(
@@ -428,40 +466,57 @@ impl Writer {
         common.iter().try_for_each(|row| self.later(sql, &row[..]))
     }
 
+    /// Adds index rows, and asks on the same way what was sent as somebody's manager and may mean one of these names.
     fn index_rows_added<'a>(
         &mut self,
         tenant: TenantId,
         resource_type: &ResourceType,
         rid: i64,
         rows: impl IntoIterator<Item = &'a IndexRow>,
-    ) -> Result<()> {
+        names: &BTreeSet<String>,
+    ) -> Result<Vec<String>> {
         let (mut common, mut unique, mut paths) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             let number = self.intern(tenant, &resource_type.name, &row.path)?;
             let (tenant, number, value, rid) = (tenant.0.into(), number.into(), Sent::Text(&row.value), rid.into());
             if row.unique {
                 unique.push([tenant, number, value, rid]);
-                paths.push(&row.path);
+                paths.push((!row.lax).then_some(&row.path));
             } else {
                 common.push([tenant, number, value, rid, row.element.into()]);
             }
         }
         let sql = "insert into unique_value (tenant, attribute, value, rid) values (?1, ?2, ?3, ?4)
                    on conflict do nothing";
-        let stored = self.execute_many(sql, &unique)?;
-        if let Some((path, _)) = paths.iter().zip(stored).find(|(_, stored)| *stored == 0) {
+        let meant = manager::links_of(tenant, names);
+        let mut asked: Vec<Asked<'_>> = unique.iter().map(|row| (sql, &row[..])).collect();
+        asked.extend(meant.iter().map(|(sql, params)| (sql.as_str(), params.as_slice())));
+        let mut texts = Vec::new();
+        let stored = if asked.is_empty() {
+            Vec::new()
+        } else {
+            self.several(&asked, |_, row| {
+                texts.push(row.get(0)?);
+                Ok(())
+            })?
+        };
+        let mut refused = paths.into_iter().zip(stored).filter(|(_, stored)| *stored == 0);
+        if let Some(path) = refused.find_map(|(path, _)| path) {
             return Err(Error::Conflict { attribute: full_name(resource_type, path) });
         }
         let sql = "insert into attribute_value (tenant, attribute, value, rid, element)
                    values (?1, ?2, ?3, ?4, ?5)";
-        self.insert_later(sql, &common)
+        self.insert_later(sql, &common)?;
+        Ok(texts)
     }
 }
 
 /// The full name of the attribute that has this index path.
 fn full_name(resource_type: &ResourceType, path: &str) -> String {
-    let named =
-        resource_type.attributes().find(|(extension, attribute)| index::path(*extension, attribute, None) == path);
+    let is_one = |(extension, attribute): &(Option<&Schema>, &Attribute)| {
+        attribute.states().any(|(state, _)| index::path(*extension, state, None) == path)
+    };
+    let named = resource_type.attributes().find(is_one);
     named.map_or_else(|| path.to_owned(), |(extension, attribute)| scim::resource::full_name(extension, attribute))
 }
 

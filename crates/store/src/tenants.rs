@@ -1,6 +1,7 @@
 //! Tenants: a name, settings, and what they define themselves.
 
 use crate::db::{Reader, Row, Writer};
+use crate::index_def::IndexDef;
 use crate::{Error, Result};
 use scim::{Dialect, ResourceType, Schema};
 use serde::{Deserialize, Serialize};
@@ -189,6 +190,9 @@ pub struct Definitions {
     pub schemas: Vec<Schema>,
     /// Its own resource types; an entry named `User` or `Group` only lists further extensions of that.
     pub resource_types: Vec<ResourceTypeDef>,
+    /// Attributes whose index was built again, or is being, and those that are being taken away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<IndexDef>,
 }
 
 /// A resource type by the URNs of its schemas.
@@ -292,7 +296,10 @@ impl Definitions {
 
     fn schema(&self, urn: &str) -> scim::Result<Arc<Schema>> {
         let found = self.schemas.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn));
-        found.cloned().map(Arc::new).ok_or_else(|| scim::Error::invalid_value(format!("there is no schema {urn}")))
+        let mut schema =
+            found.cloned().ok_or_else(|| scim::Error::invalid_value(format!("there is no schema {urn}")))?;
+        self.indexes.iter().for_each(|index| index.apply(&mut schema));
+        Ok(Arc::new(schema))
     }
 }
 
@@ -322,6 +329,11 @@ impl Reader {
         rows.into_iter().map(tenant).collect()
     }
 
+    /// The tenant of that number.
+    pub fn tenant_by(&self, id: TenantId) -> Result<Option<Tenant>> {
+        self.first(&format!("select {COLUMNS} from tenant where id = ?1"), [id.0], parts)?.map(tenant).transpose()
+    }
+
     /// The tenant of that name.
     pub fn tenant(&self, name: &str) -> Result<Option<Tenant>> {
         self.first(&format!("select {COLUMNS} from tenant where name = ?1"), [name], parts)?.map(tenant).transpose()
@@ -349,7 +361,7 @@ impl Writer {
 
     /// Stores its name, settings and definitions; the generation goes up. `Stale` if it was updated since it
     /// was read, or is gone; `Conflict` if another tenant has the name. Index rows do not follow a change of
-    /// definitions by themselves: see `Writer::redefine`.
+    /// definitions by themselves: see `Writer::index_begin`.
     pub fn tenant_update(&mut self, tenant: &Tenant) -> Result<Tenant> {
         self.tell_nodes();
         if self.tenant(&tenant.name)?.is_some_and(|other| other.id != tenant.id) {
@@ -358,8 +370,12 @@ impl Writer {
         let sql = "update tenant set name = ?3, settings = ?4, definitions = ?5, generation = generation + 1
                    where id = ?1 and generation = ?2";
         let texts = (serde_json::to_string(&tenant.settings)?, serde_json::to_string(&tenant.definitions)?);
+        let before = self.tenant_by(tenant.id)?;
         if self.execute(sql, (tenant.id.0, tenant.generation, &tenant.name, texts.0, texts.1))? == 0 {
             return Err(Error::Stale);
+        }
+        if before.is_some_and(|before| before.definitions.indexes != tenant.definitions.indexes) {
+            self.indexes_changed(tenant.id, tenant.generation + 1);
         }
         self.tenant(&tenant.name)?.ok_or_else(|| Error::broken("an updated tenant is not there"))
     }
@@ -367,6 +383,7 @@ impl Writer {
     /// Removes a tenant and everything of it; whether there was one. Costs as much as it holds.
     pub fn tenant_delete(&mut self, tenant: TenantId) -> Result<bool> {
         self.tell_nodes();
+        self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
         const TABLES: [&str; 50] = [
             "resource_count",

@@ -1,8 +1,10 @@
 //! A resource as it is shown: stored bytes, and what is computed when it is read (the manager, a user's
 //! groups, a group's members, `meta`).
 
-use crate::db::{Reader, Row, Value as Sent};
+use crate::db::{Asked, Reader, Row, Value as Sent};
+use crate::prepared::Prepared;
 use crate::render::{Comma, Overlay, manager_attribute, object};
+use crate::resources::Stored;
 use crate::{Error, Result, TenantId};
 use bytes::Bytes;
 use scim::{Meta, Resource, ResourceType};
@@ -238,6 +240,33 @@ fn view(row: &Row<'_>) -> Result<View> {
     })
 }
 
+const GROUPS_AROUND: &str = "select g.rid, g.id, g.display from member m join resource g on g.rid = m.group_rid
+                             where m.tenant = ?1 and m.member_rid = ?2 order by m.group_rid";
+
+fn group_around(row: &Row<'_>) -> Result<(i64, GroupView)> {
+    Ok((row.get(0)?, GroupView { id: row.get(1)?, display: row.get(2)?, direct: false }))
+}
+
+/// A resource that was just made as it is shown, where that is known without a look: it is in no group, has no manager,
+/// and got the id that it was prepared with.
+pub(crate) fn of_new(stored: &Stored, prepared: &Prepared) -> Option<View> {
+    if stored.id != prepared.id || prepared.rendered.manager.is_some() {
+        return None;
+    }
+    Some(View {
+        rid: stored.rid,
+        id: stored.id.clone(),
+        version: stored.version,
+        created_at: stored.created_at,
+        modified_at: stored.modified_at,
+        member_count: 0,
+        head: Bytes::copy_from_slice(&prepared.rendered.head),
+        asked: prepared.rendered.asked.as_deref().map(Bytes::copy_from_slice),
+        manager: None,
+        groups: Vec::new(),
+    })
+}
+
 impl Reader {
     /// The resource of that id and type to be shown. A few lookups by key, and one for each group around it
     /// if groups are wanted.
@@ -255,6 +284,34 @@ impl Reader {
             && resource_type.is_user()
         {
             found.groups = self.groups_of(tenant, found.rid)?;
+        }
+        Ok(found)
+    }
+
+    /// As `view`, of a row that is known to be there: on one way where nobody is in groups within groups.
+    pub fn view_of(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        rid: i64,
+        want_groups: bool,
+    ) -> Result<Option<View>> {
+        let (row, around) = ([Sent::Int(rid)], [Sent::Int(tenant.0), Sent::Int(rid)]);
+        let mut asked: Vec<Asked<'_>> = vec![(views!("r.rid = ?1"), &row)];
+        if want_groups && resource_type.is_user() {
+            asked.push((GROUPS_AROUND, &around));
+        }
+        let (mut found, mut groups) = (None, Vec::new());
+        self.several(&asked, |number, row| {
+            if number == 0 {
+                found = Some(view(row)?);
+            } else {
+                groups.push(group_around(row)?);
+            }
+            Ok(())
+        })?;
+        if let Some(found) = &mut found {
+            found.groups = self.groups_beyond(tenant, rid, groups)?;
         }
         Ok(found)
     }
@@ -283,10 +340,18 @@ impl Reader {
     /// The groups that somebody is in, directly and through groups in groups; circles end. One lookup for the
     /// person and one for each group: a recursive query would cost forty times as much for who is in none.
     pub(crate) fn groups_of(&self, tenant: TenantId, rid: i64) -> Result<Vec<GroupView>> {
+        let around = self.all(GROUPS_AROUND, (tenant.0, rid), group_around)?;
+        self.groups_beyond(tenant, rid, around)
+    }
+
+    /// The same for whoever is known to be in these directly.
+    fn groups_beyond(&self, tenant: TenantId, rid: i64, direct: Vec<(i64, GroupView)>) -> Result<Vec<GroupView>> {
         let mut found = BTreeMap::new();
-        let mut frontier = vec![rid];
-        while let Some(member) = frontier.pop() {
-            for (group, mut view) in self.groups_around(tenant, member)? {
+        let mut frontier = Vec::new();
+        let mut around = direct;
+        let mut member = rid;
+        loop {
+            for (group, mut view) in around {
                 view.direct = member == rid;
                 match found.entry(group) {
                     Entry::Vacant(entry) => {
@@ -296,16 +361,10 @@ impl Reader {
                     Entry::Occupied(mut entry) => entry.get_mut().direct |= view.direct,
                 }
             }
+            let Some(next) = frontier.pop() else { return Ok(found.into_values().collect()) };
+            member = next;
+            around = self.all(GROUPS_AROUND, (tenant.0, member), group_around)?;
         }
-        Ok(found.into_values().collect())
-    }
-
-    fn groups_around(&self, tenant: TenantId, member: i64) -> Result<Vec<(i64, GroupView)>> {
-        let sql = "select g.rid, g.id, g.display from member m join resource g on g.rid = m.group_rid
-                   where m.tenant = ?1 and m.member_rid = ?2 order by m.group_rid";
-        self.all(sql, (tenant.0, member), |row| {
-            Ok((row.get(0)?, GroupView { id: row.get(1)?, display: row.get(2)?, direct: false }))
-        })
     }
 
     /// Calls for each member of a group, in the order in which their rows were made. A page of them is collected at a

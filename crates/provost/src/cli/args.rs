@@ -122,6 +122,34 @@ pub enum AttributeType {
     Complex,
 }
 
+/// `provost attribute change`
+#[derive(Args, Debug)]
+pub struct AttributeChange {
+    /// The whole value, as `attribute list` shows it
+    pub value: String,
+    /// For people
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Whether a resource without it is refused
+    #[arg(long, value_name = "BOOL")]
+    pub required: Option<bool>,
+    /// Whether upper and lower case differ
+    #[arg(long, value_name = "BOOL")]
+    pub case_exact: Option<bool>,
+    /// How far it must be the only one
+    #[arg(long, value_name = "HOW", value_parser = ["none", "server", "global"])]
+    pub uniqueness: Option<String>,
+    /// Fewest characters
+    #[arg(long, value_name = "N")]
+    pub length_min: Option<u32>,
+    /// Most characters
+    #[arg(long, value_name = "N")]
+    pub length_max: Option<u32>,
+    /// Do not wait until the new rules hold
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
 /// `provost attribute add`
 #[derive(Args, Debug)]
 pub struct AttributeAdd {
@@ -169,6 +197,24 @@ pub struct AttributeAdd {
     /// A part of a complex attribute, NAME or NAME:DATATYPE; once for each
     #[arg(long, value_name = "PART")]
     pub sub: Vec<String>,
+}
+
+impl AttributeChange {
+    /// The whole definition: what the list shows of the attribute, and what is to be otherwise over it.
+    pub fn laid_over(&self, mut row: Map<String, Value>) -> Value {
+        const OURS: [&str; 6] = ["resourceType", "value", "namespace", "custom", "jobId", "job"];
+        row.retain(|name, value| !OURS.contains(&name.as_str()) && !value.is_null());
+        let changes = [
+            ("description", self.description.clone().map(Value::from)),
+            ("required", self.required.map(Value::from)),
+            ("caseExact", self.case_exact.map(Value::from)),
+            ("uniqueness", self.uniqueness.clone().map(Value::from)),
+            ("lengthMin", self.length_min.map(Value::from)),
+            ("lengthMax", self.length_max.map(Value::from)),
+        ];
+        row.extend(changes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Value::Object(row)
+    }
 }
 
 impl AttributeAdd {

@@ -1,9 +1,9 @@
 //! `provost attribute …` and `provost type …`: what a tenant's resources are made of.
 
 use super::{Cx, rows};
-use crate::cli::{Attribute, AttributeAdd, Offered, Type};
+use crate::cli::{Attribute, AttributeAdd, AttributeChange, Offered, Type};
 use crate::client::encoded;
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
 use crate::output::{Column, text, yes};
 use crate::secret::confirm;
 use clap::ValueEnum;
@@ -16,12 +16,45 @@ pub(super) async fn attribute(cx: &Cx, command: Attribute) -> Result<()> {
     match command {
         Attribute::List { resource, custom } => list(cx, resource.as_deref(), custom).await,
         Attribute::Add(arguments) => add(cx, &arguments).await,
-        Attribute::Remove { value } => {
+        Attribute::Change(arguments) => change(cx, &arguments).await,
+        Attribute::Remove { value, no_wait } => {
             confirm(&format!("take the attribute {value} away from every resource"), cx.yes)?;
-            cx.client.call(Method::DELETE, &cx.path(&format!("/attributes/{}", encoded(&value))), None).await?;
-            cx.out.done("attribute.remove", &json!({"value": value}), &format!("The attribute {value} is gone."))
+            let path = cx.path(&format!("/attributes/{}", encoded(&value)));
+            let gone = cx.client.call(Method::DELETE, &path, None).await?;
+            let sentence = match settled(cx, &gone, no_wait).await? {
+                Some(job) => format!("The attribute {value} is read-only, and gone when job {job} is done."),
+                None => format!("The attribute {value} is gone."),
+            };
+            cx.out.done("attribute.remove", &json!({"value": value, "job": gone.get("job")}), &sentence)
         }
     }
+}
+
+/// Waits for the job of an answer, if it is to be waited for; answers the number of one that goes on.
+async fn settled(cx: &Cx, answer: &Value, no_wait: bool) -> Result<Option<i64>> {
+    let Some(job) = answer.get("job").filter(|job| job.is_object()) else { return Ok(None) };
+    let goes_on = matches!(job.get("state").and_then(Value::as_str), Some("waiting" | "running"));
+    if no_wait {
+        return Ok(job.get("id").and_then(Value::as_i64).filter(|_| goes_on));
+    }
+    super::job::waited(cx, job.clone()).await.map(|_| None)
+}
+
+async fn change(cx: &Cx, arguments: &AttributeChange) -> Result<()> {
+    let (attributes, _) = rows(&cx.client.get(&cx.path("/attributes")).await?);
+    let is_meant = |row: &&Value| text(row, "value").eq_ignore_ascii_case(&arguments.value);
+    let fix = format!("see `provost attribute list --custom{}`", cx.again());
+    let found = attributes.iter().find(is_meant).and_then(Value::as_object).cloned();
+    let found =
+        found.ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no attribute {}", arguments.value), fix))?;
+    let definition = arguments.laid_over(found);
+    let path = cx.path(&format!("/attributes/{}", encoded(&arguments.value)));
+    let changed = cx.client.call(Method::PATCH, &path, Some(&definition)).await?;
+    let sentence = match settled(cx, &changed, arguments.no_wait).await? {
+        Some(job) => format!("The new rules of {} hold when job {job} is done.", arguments.value),
+        None => format!("The new rules of {} hold.", arguments.value),
+    };
+    cx.out.done("attribute.change", &changed, &sentence)
 }
 
 async fn list(cx: &Cx, resource: Option<&str>, custom: bool) -> Result<()> {

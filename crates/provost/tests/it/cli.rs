@@ -109,6 +109,16 @@ fn story(way: &Way, tenant: &str) {
     assert_eq!(value, "urn:provost:params:scim:schemas:custom:User:badgeNumber");
     let custom = json(&["attribute", "list", "--custom"]);
     assert_eq!((custom.as_array().unwrap().len(), custom[0]["value"].as_str()), (1, Some(value.as_str())));
+    let stricter = ["--uniqueness", "server", "--case-exact", "true"];
+    let changed = way.json(&[&["attribute", "change", &value, "--tenant", tenant], &stricter[..]].concat());
+    assert_eq!((changed["uniqueness"].as_str(), changed["job"]["state"].as_str()), (Some("server"), Some("done")));
+    let job = changed["job"]["id"].to_string();
+    assert_eq!(way.json(&["job", "show", &job, "--wait", "--tenant", tenant])["kind"], "index");
+    assert!(
+        json(&["job", "list"]).as_array().unwrap().iter().any(|row| row["state"] == "waiting"),
+        "clearing up is later"
+    );
+    assert_eq!(way.json(&["job", "cancel", &job, "--yes", "--tenant", tenant])["state"], "done");
     way.json(&["attribute", "remove", &value, "--yes", "--tenant", tenant]);
     json(&["type", "add", "--offered", "okta-role"]);
     assert!(json(&["type", "list"]).as_array().unwrap().iter().any(|row| row["endpoint"] == "/Roles"));

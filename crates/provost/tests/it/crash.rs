@@ -1,7 +1,8 @@
 //! `kill -9` in the middle of 64 clients' work, again and again: what was acknowledged is there, nothing is half written.
 
 use crate::concurrency::{Worker, people};
-use crate::harness::{Folder, Server, Tenant, id, run};
+use crate::harness::{Folder, Server, Tenant, USER, id, run};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
@@ -125,4 +126,77 @@ fn compare(tenant: &Tenant<'_>, group: &str, known: &mut [Known], round: u64) {
         one.open = false;
     }
     assert!(others.is_empty(), "round {round}: members that nobody added: {others:?}");
+}
+
+#[test]
+fn an_index_that_was_being_built_is_built_on_after_a_crash() {
+    const PEOPLE: usize = 6_000;
+    let folder = Folder::new();
+    let data = folder.data();
+    let server = Server::start_in(&data);
+    let tenant = server.tenant();
+    let name = tenant.name.clone();
+    let badge = json!({ "name": "badge", "type": "string" });
+    let made =
+        tenant.admin("POST", "/attributes", json!({ "resourceType": "User", "attribute": badge })).expect(201).json();
+    let value = made["value"].as_str().unwrap().to_owned();
+    let urn = made["namespace"].as_str().unwrap();
+    let line =
+        |n: usize| json!({ "schemas": [USER, urn], "userName": format!("u{n}"), urn: { "badge": format!("X{n}") } });
+    let lines: String = (0..PEOPLE).map(|n| format!("{}\n", line(n))).collect();
+    let file = folder.join("people.jsonl");
+    std::fs::write(&file, lines).unwrap();
+    assert_eq!(run(&["import", &file, "--data", &data, "--tenant", &name]).status.code(), Some(0));
+
+    let newest = |server: &Server| {
+        let tenant = Tenant { server, name: name.clone(), prefix: String::new(), token: String::new() };
+        tenant.admin("GET", "/jobs", Value::Null).expect(200).json()["data"][0].clone()
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let arguments = ["attribute", "change", &value, "--case-exact", "true", "--data", &data, "--tenant", &name];
+            assert_ne!(run(&arguments).status.code(), Some(0), "it was cut off");
+        });
+        let end = Instant::now() + Duration::from_secs(20);
+        while newest(&server)["done"].as_u64().unwrap_or(0) == 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.kill();
+    });
+    drop(server);
+    let server = Server::start_in(&data);
+    let end = Instant::now() + Duration::from_secs(60);
+    let job = loop {
+        let jobs = newest(&server);
+        if jobs["kind"] == "clear" || Instant::now() > end {
+            break jobs;
+        }
+        assert!(matches!(jobs["state"].as_str(), Some("running" | "waiting" | "done")), "{jobs}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(job["kind"], "clear", "the index is there, and the former one goes later");
+    let people = |text: &str| {
+        let output = run(&[
+            "user",
+            "list",
+            "--filter",
+            &format!("{value} eq \"{text}\""),
+            "--json",
+            "--data",
+            &data,
+            "--tenant",
+            &name,
+        ]);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["data"].as_array().unwrap().len()
+    };
+    assert_eq!((people("X5999"), people("x5999"), people("X0")), (1, 0, 1));
+    drop(server);
+    let check = run(&["check", "data", "--data", &data]);
+    assert_eq!(
+        check.status.code(),
+        Some(0),
+        "{}{}",
+        String::from_utf8_lossy(&check.stdout),
+        String::from_utf8_lossy(&check.stderr)
+    );
 }

@@ -1,6 +1,6 @@
 //! Definitions that somebody makes at run time: read field by field, so that an error names the field.
 
-use super::{AttrType, Attribute, Mutability, Returned, Schema, Uniqueness};
+use super::{AttrType, Attribute, Indexed, Mutability, Returned, Schema, Uniqueness};
 use crate::{AttrPath, Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -206,6 +206,7 @@ fn read(definition: &Value, holder: &str, may_nest: bool) -> Result<Attribute> {
         sub_attributes,
         length_min: one(fields, &holder, "lengthMin", "a whole number")?,
         length_max: one(fields, &holder, "lengthMax", "a whole number")?,
+        indexed: Indexed::default(),
     })
 }
 

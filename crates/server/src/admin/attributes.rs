@@ -1,6 +1,6 @@
 //! The attributes of a tenant's resource types, and its custom fields.
 
-use super::{audited, missing, tenant_of, tenants};
+use super::{audited, indexes, missing, tenant_of, tenants};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
@@ -10,8 +10,7 @@ use scim::resource::full_name;
 use scim::{Attribute, Code, ResourceType, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use store::{Definitions, ExtensionDef, ResourceTypeDef, Tenant};
+use store::{Definitions, ExtensionDef, Job, ResourceTypeDef, Tenant};
 
 /// Where custom fields go when nobody says otherwise. There is no dot in it, so that an identity provider that
 /// splits names at their dots cannot split this one.
@@ -47,6 +46,8 @@ pub(crate) struct Named {
     pub(crate) namespace: String,
     /// Whether the tenant made it.
     pub(crate) custom: bool,
+    /// The job that is at work on its index, or takes it away.
+    pub(crate) job: Option<i64>,
     /// Its definition.
     pub(crate) attribute: Attribute,
 }
@@ -60,6 +61,7 @@ impl Named {
             map.insert("value".into(), self.value.as_str().into());
             map.insert("namespace".into(), self.namespace.as_str().into());
             map.insert("custom".into(), self.custom.into());
+            map.insert("jobId".into(), json!(self.job));
             map.insert("lengthMin".into(), json!(self.attribute.length_min));
             map.insert("lengthMax".into(), json!(self.attribute.length_max));
         }
@@ -77,9 +79,11 @@ pub(crate) fn list(state: &TenantState) -> Vec<Named> {
 
 fn named(state: &TenantState, rt: &ResourceType, extension: Option<&Schema>, attribute: &Attribute) -> Named {
     let own = |schema: &Schema| state.tenant.definitions.schemas.iter().any(|own| own.id == schema.id);
+    let value = full_name(extension, attribute);
     Named {
         resource_type: rt.name.clone(),
-        value: full_name(extension, attribute),
+        job: state.tenant.definitions.index(&value).and_then(|index| index.job),
+        value,
         namespace: extension.map_or(&rt.schema.id, |schema| &schema.id).clone(),
         custom: extension.is_some_and(own),
         attribute: attribute.clone(),
@@ -148,8 +152,14 @@ fn place(definitions: &mut Definitions, resource_type: &str, urn: &str, attribut
 }
 
 /// Changes the rules of a custom field; its name and type stay. What is there has to fit: a value that turns out to be
-/// taken refuses the change.
-pub(crate) async fn change(app: &App, actor: &Actor, tenant: &str, value: &str, definition: &Value) -> Result<Named> {
+/// taken refuses the change. Where values are kept otherwise from then on, a job does it, and what was holds until then.
+pub(crate) async fn change(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    value: &str,
+    definition: &Value,
+) -> Result<(Named, Option<Job>)> {
     let state = tenant_of(app, tenant)?;
     let unknown = || missing("there is no custom attribute of this value; see: provost attribute list");
     let (urn, name) = value.rsplit_once(':').ok_or_else(unknown)?;
@@ -163,75 +173,61 @@ pub(crate) async fn change(app: &App, actor: &Actor, tenant: &str, value: &str, 
         let detail = "name and type of a field stay as they are; remove it and make another";
         return Err(scim::Error::invalid_value(detail).into());
     }
-    *held = Attribute {
+    let new = Attribute {
         sub_attributes: held.sub_attributes.clone(),
         reference_types: held.reference_types.clone(),
         mutability: held.mutability,
         returned: held.returned,
         ..new
     };
+    let (old, attribute) = (std::mem::replace(held, new.clone()), format!("{urn}:{}", new.name));
     definitions.check()?;
+    indexes::is_free(&state.tenant.definitions, &attribute)?;
     let line = ("attribute.change", format!("{tenant}/attribute/{value}"), definition.clone());
-    redefine(app, actor, line, &state, definitions, urn).await?;
+    let job = if indexes::concerns(&old, &new) {
+        let (by, before, id) = (indexes::by(app, actor), state.tenant.clone(), state.tenant.id);
+        let begun = audited(app, actor, line, move |w| Ok(w.index_begin(&before, &attribute, new, &by)?)).await?;
+        Some(indexes::begin(app, id, begun).await?)
+    } else {
+        tenants::save(app, actor, line, Tenant { definitions, ..state.tenant.clone() }).await?;
+        None
+    };
+    app.events().publish(state.tenant.id, Topic::Settings);
     let state = tenant_of(app, tenant)?;
     let found = list(&state).into_iter().find(|row| row.custom && row.value.eq_ignore_ascii_case(value));
-    found.ok_or_else(unknown)
+    Ok((found.ok_or_else(unknown)?, job))
 }
 
-/// Removes a custom field by its full value, with every value of it.
-pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) -> Result<()> {
+/// Removes a custom field by its full value, with every value of it; answers the job that does, or did.
+pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) -> Result<Job> {
     let state = tenant_of(app, tenant)?;
     let unknown = || missing("there is no custom attribute of this value; see: provost attribute list");
-    let (urn, name) = value.rsplit_once(':').ok_or_else(unknown)?;
-    let mut definitions = state.tenant.definitions.clone();
-    let schema =
-        definitions.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
-    let urn = schema.id.clone();
-    let before = schema.attributes.len();
-    schema.attributes.retain(|attribute| !attribute.name.eq_ignore_ascii_case(name));
-    if schema.attributes.len() == before {
-        return Err(unknown());
-    }
-    if schema.attributes.is_empty() {
-        drop_schema(&mut definitions, &urn);
-    }
-    definitions.check()?;
+    let (urn, _) = value.rsplit_once(':').ok_or_else(unknown)?;
+    let definitions = &state.tenant.definitions;
+    let held = definitions.attribute(value).ok_or_else(unknown)?;
+    let schema = definitions.schemas.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
+    let attribute = format!("{}:{}", schema.id, held.name);
+    may_go(&state, &schema.id, &held.name)?;
+    indexes::is_free(definitions, &attribute)?;
     let line = ("attribute.remove", format!("{tenant}/attribute/{value}"), json!({}));
-    redefine(app, actor, line, &state, definitions, urn).await?;
-    Ok(())
-}
-
-/// Stores changed definitions, and brings what is stored by the types that have this schema in line with them.
-async fn redefine(
-    app: &App,
-    actor: &Actor,
-    line: (&str, String, Value),
-    state: &Arc<TenantState>,
-    definitions: Definitions,
-    urn: String,
-) -> Result<()> {
-    let new = TenantState::new(Tenant { definitions, ..state.tenant.clone() })?;
-    let state = Arc::clone(state);
-    let id = new.tenant.id;
-    audited(app, actor, line, move |w| {
-        w.tenant_update(&new.tenant)?;
-        let holders = state.types.iter().filter(|rt| rt.extension(&urn).is_some());
-        let pairs = holders.filter_map(|old| Some((old, new.named(&old.name)?)));
-        for (old, new_type) in pairs {
-            w.redefine(new.tenant.id, old, new_type)?;
-        }
-        Ok(())
-    })
-    .await?;
-    app.reload().await?;
+    let (by, before, id) = (indexes::by(app, actor), state.tenant.clone(), state.tenant.id);
+    let begun = audited(app, actor, line, move |w| Ok(w.removal_begin(&before, &attribute, &by)?)).await?;
+    let job = indexes::begin(app, id, begun).await?;
     app.events().publish(id, Topic::Settings);
-    Ok(())
+    Ok(job)
 }
 
-fn drop_schema(definitions: &mut Definitions, urn: &str) {
-    definitions.schemas.retain(|schema| schema.id != urn);
-    for def in &mut definitions.resource_types {
-        def.extensions.retain(|extension| !extension.schema.eq_ignore_ascii_case(urn));
+/// Refuses to take away what a resource type cannot be without.
+fn may_go(state: &TenantState, urn: &str, name: &str) -> Result<()> {
+    let is_core = state.types.iter().any(|rt| rt.schema.id.eq_ignore_ascii_case(urn));
+    let mut schemas = state.tenant.definitions.schemas.clone();
+    let schema = schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn));
+    if let Some(schema) = schema.filter(|_| is_core) {
+        schema.attributes.retain(|held| !held.name.eq_ignore_ascii_case(name));
+        schema.check()?;
+        if schema.attributes.is_empty() {
+            return Err(scim::Error::invalid_value("the resource type would have no attribute; remove the type").into());
+        }
     }
-    definitions.resource_types.retain(|def| !def.endpoint.is_empty() || !def.extensions.is_empty());
+    Ok(())
 }

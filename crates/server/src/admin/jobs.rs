@@ -3,7 +3,7 @@
 //! Not here: what an import does in its turns (`imports`).
 
 use super::{audited, missing, tenant_of};
-use super::{directory, imports};
+use super::{directory, imports, indexes};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use axum::http::Method;
 use scim::Filter;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{FAILURES_MAX, Job, JobState, Position, TenantId};
+use store::{FAILURES_MAX, Job, JobState, JobsOf, Position, TenantId};
 
 /// Users of one turn.
 const TURN: usize = 50;
@@ -168,19 +168,31 @@ pub(crate) async fn failures(
 pub(crate) async fn cancel(app: &App, actor: &Actor, state: &TenantState, id: i64) -> Result<bool> {
     let (tenant, now) = (state.tenant.id, app.clock().now());
     let line = ("job.cancel", format!("{}/job/{id}", state.tenant.name), json!({}));
-    let stopped = audited(app, actor, line, move |w| Ok(w.job_cancel(tenant, id, now)?)).await?;
+    let stopped = audited(app, actor, line, move |w| {
+        if let Some(stopped) = w.index_cancel(tenant, id, now)? {
+            return Ok(stopped);
+        }
+        Ok(w.job_cancel(tenant, id, now)?)
+    })
+    .await?;
+    app.reload().await?;
     app.events().publish(tenant, Topic::Jobs);
     Ok(stopped)
 }
 
-/// Does one turn of the oldest open job; whether there was one.
+/// Does one turn of the oldest open job of each kind; whether there was one.
 pub(crate) async fn turn(app: &App) -> Result<bool> {
-    let waits: bool = app.store().read(|r| r.job_waits()).await?;
+    Ok(turn_of_people(app).await? | indexes::turn(app).await?)
+}
+
+async fn turn_of_people(app: &App) -> Result<bool> {
+    let (now, node) = (app.clock().now(), app.node().to_owned());
+    let waits: bool = app.store().read(move |r| r.job_waits(JobsOf::Resources, now)).await?;
     if !waits {
         return Ok(false);
     }
-    let (now, node) = (app.clock().now(), app.node().to_owned());
-    let next: Option<Job> = app.store().write(move |w| w.job_claim(&node, now, now + limits::JOB_LEASE)).await?;
+    let until = now + limits::JOB_LEASE;
+    let next: Option<Job> = app.store().write(move |w| w.job_claim(JobsOf::Resources, &node, now, until)).await?;
     let Some(mut job) = next else { return Ok(false) };
     job.started_at = job.started_at.or(Some(now));
     job.state = JobState::Running;

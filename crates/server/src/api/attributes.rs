@@ -1,5 +1,6 @@
 //! The attributes of a tenant's resource types, and its custom fields.
 
+use super::work::show_job;
 use super::{ApiResult, body_of, listed, shown};
 use crate::admin::attributes::{self, Named, NewAttribute};
 use crate::admin::tenant_of;
@@ -9,6 +10,7 @@ use axum::Extension;
 use axum::extract::{Path, Request, State};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use store::Job;
 
 pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
     let state = tenant_of(&app, &tenant)?;
@@ -26,6 +28,15 @@ pub(super) async fn add(
     shown(201, &attributes::add(&app, &actor, &tenant, wanted).await?.row())
 }
 
+/// What was begun, and the job that goes on with it if it is not done.
+fn begun(mut what: Value, job: Option<&Job>) -> ApiResult {
+    let status = if job.is_some_and(|job| job.state.is_open()) { 202 } else { 200 };
+    if let (Some(map), Some(job)) = (what.as_object_mut(), job) {
+        map.insert("job".into(), show_job(job));
+    }
+    shown(status, &what)
+}
+
 /// The body is the whole definition; name and type have to stay.
 pub(super) async fn change(
     State(app): State<App>,
@@ -35,7 +46,8 @@ pub(super) async fn change(
 ) -> ApiResult {
     tenant_of(&app, &tenant)?;
     let definition: Value = body_of(request).await?;
-    shown(200, &attributes::change(&app, &actor, &tenant, &value, &definition).await?.row())
+    let (named, job) = attributes::change(&app, &actor, &tenant, &value, &definition).await?;
+    begun(named.row(), job.as_ref())
 }
 
 pub(super) async fn remove(
@@ -43,6 +55,6 @@ pub(super) async fn remove(
     Path((tenant, value)): Path<(String, String)>,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    attributes::remove(&app, &actor, &tenant, &value).await?;
-    shown(200, &json!({"deleted": value}))
+    let job = attributes::remove(&app, &actor, &tenant, &value).await?;
+    begun(json!({"deleted": value}), Some(&job))
 }

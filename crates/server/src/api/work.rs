@@ -80,6 +80,7 @@ pub(super) fn show_job(job: &Job) -> Value {
     json!({
         "id": job.id,
         "kind": job.kind,
+        "label": job.label,
         "counts": job.counts,
         "state": job.state.as_str(),
         "total": job.total,

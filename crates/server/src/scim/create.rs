@@ -55,8 +55,12 @@ pub(super) fn insert(
     if let Some(existing) = adoptable(w, cx, trace, rt, &draft.resource)? {
         return adopt(w, cx, trace, rt, existing, draft);
     }
+    let has_members = draft.members.is_some();
     let stored = put(w, cx, trace, rt, &draft.resource, prepared, draft.members)?;
-    let mut answer = save::answer(w, cx, rt, &stored, &draft.projection, 201)?;
+    let mut answer = match prepared.view(&stored).filter(|_| !has_members) {
+        Some(view) => save::answer_with(w, cx, rt, &view, &draft.projection, 201)?,
+        None => save::answer(w, cx, rt, &stored, &draft.projection, 201)?,
+    };
     answer.set("location", save::location(cx, rt, &stored.id));
     Ok(answer)
 }

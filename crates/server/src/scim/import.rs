@@ -137,9 +137,10 @@ pub(crate) async fn import(
     record::write_parts(&cx, &mut trace, move |w, cx, trace| {
         let mut imported = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A savepoint for each would keep a copy of every page that each of them changes, for the few that are refused.
-        match w.nested(|w| ready.iter().map(|one| bring(w, cx, by, one)).collect::<Result<Vec<_>>>()) {
+        match w.alone(|w| ready.iter().map(|one| bring(w, cx, by, one)).collect::<Result<Vec<_>>>()) {
             Ok(all) => all.iter().for_each(|became| imported.count(became)),
             Err(_) => {
+                record::current(w, cx)?;
                 for one in &ready {
                     match w.nested(|w| bring(w, cx, by, one)) {
                         Ok(became) => imported.count(&became),

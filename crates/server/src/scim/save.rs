@@ -11,7 +11,7 @@ use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use scim::{Code, Projection, Resource, ResourceType, Target};
 use serde_json::{Map, Value, json};
-use store::{Change, ChangeKind, MembersChanged, Stored, TenantId, Writer};
+use store::{Change, ChangeKind, MembersChanged, Stored, TenantId, View, Writer};
 
 /// Most member ids in one change row; more make more rows.
 const CHANGE_MEMBERS_MAX: usize = 1_000;
@@ -151,15 +151,28 @@ pub(super) fn answer(
     status: u16,
 ) -> Result<Answer> {
     let wanted = render::Wanted::new(rt, projection);
-    let Some(view) = w.view(cx.tenant.tenant.id, rt, &stored.id, wanted.groups)? else {
+    let Some(view) = w.view_of(cx.tenant.tenant.id, rt, stored.rid, wanted.groups)? else {
         return Err(Error::new(Code::INTERNAL, "the resource that was just written cannot be read"));
     };
+    answer_with(w, cx, rt, &view, projection, status)
+}
+
+/// The same, where it is known already how the resource is shown.
+pub(super) fn answer_with(
+    w: &mut Writer,
+    cx: &Cx,
+    rt: &ResourceType,
+    view: &View,
+    projection: &Projection,
+    status: u16,
+) -> Result<Answer> {
+    let wanted = render::Wanted::new(rt, projection);
     let head = Answer::empty(status).with("etag", etag(view.version));
     let mut out = Sink::in_memory();
     if wanted.members && !out.takes(view.member_count) {
         return Ok(Answer { large: true, ..head });
     }
-    render::resource(w, cx.tenant.tenant.id, &cx.base, rt, &view, projection, &wanted, &mut out)?;
+    render::resource(w, cx.tenant.tenant.id, &cx.base, rt, view, projection, &wanted, &mut out)?;
     out.head(head);
     Ok(out.whole())
 }

@@ -167,6 +167,7 @@ fn writing(world: &World, work: impl FnOnce(&mut Writer, &Inside) + Send + 'stat
         w.steps().set(0);
         let before = w.rows_written();
         work(w, &inside);
+        w.tally_write().unwrap();
         send.send(Cost { steps: w.steps().get(), rows: w.rows_written() - before }).unwrap();
         Err(Error::Stale)
     });

@@ -8,6 +8,9 @@ use crate::{Result, TenantId};
 /// Most rows of one statement that adds several.
 const ROWS_MAX: usize = 32;
 
+/// A statement with its parameters.
+pub(crate) type Asked<'a> = (&'a str, &'a [Value<'a>]);
+
 /// One connection, used by one thread.
 pub(crate) enum Connection {
     Sqlite(Sqlite),
@@ -36,14 +39,15 @@ impl Connection {
         match self {
             Self::Sqlite(sqlite) => sets.iter().try_for_each(|set| sqlite.execute(sql, set).map(|_| ())),
             Self::Postgres(postgres) => {
-                let (head, _) = sql.split_once("values").unwrap_or((sql, ""));
+                let (head, rest) = sql.split_once("values").unwrap_or((sql, ""));
+                let (_, tail) = rest.split_once(')').unwrap_or_default();
                 sets.chunks(ROWS_MAX).try_for_each(|some| {
                     let row = |number: usize| {
                         let marks: Vec<String> = (1..=N).map(|column| format!("?{}", number * N + column)).collect();
                         format!("({})", marks.join(", "))
                     };
                     let rows: Vec<String> = (0..some.len()).map(row).collect();
-                    postgres.later(&format!("{head}values {}", rows.join(", ")), some.as_flattened())
+                    postgres.later(&format!("{head}values {}{tail}", rows.join(", ")), some.as_flattened())
                 })
             }
         }
@@ -84,6 +88,23 @@ impl Connection {
                 let sets: Vec<&[Value<'_>]> = sets.iter().map(<[_; N]>::as_slice).collect();
                 postgres.many(sql, &sets, row).map(|_| ())
             }
+        }
+    }
+
+    /// Runs statements that do not need each other's answers, on one way there and back where there is a way; hands out
+    /// their rows with the number of the statement, and answers how many rows each changed where it has none.
+    pub(super) fn several(
+        &self,
+        asked: &[Asked<'_>],
+        row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<Vec<usize>> {
+        match self {
+            Self::Sqlite(sqlite) => {
+                let one =
+                    |(number, (sql, params)): (usize, &Asked<'_>)| sqlite.run(sql, params, |found| row(number, found));
+                asked.iter().enumerate().map(one).collect()
+            }
+            Self::Postgres(postgres) => postgres.several(asked, row),
         }
     }
 

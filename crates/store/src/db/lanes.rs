@@ -57,10 +57,11 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// The next one of a lane that is the caller's, if it is there already.
-    pub(super) fn try_pop(&self, lane: Lane) -> Option<T> {
+    /// The next one of a lane that is the caller's, if it is there already and fits.
+    pub(super) fn try_pop(&self, lane: Lane, fits: impl FnOnce(&T) -> bool) -> Option<T> {
         let mut state = self.lock();
         let place = state.waiting.iter().position(|(of, _)| *of == lane)?;
+        state.waiting.get(place).filter(|(_, item)| fits(item))?;
         state.waiting.remove(place).map(|(_, item)| item)
     }
 
@@ -98,7 +99,8 @@ mod tests {
         assert_eq!(lanes.push(a, 5), Err(5), "it is full");
         assert_eq!(lanes.pop(), Some((a, 1)));
         assert_eq!(lanes.pop(), Some((b, 3)), "the lane before it is taken");
-        assert_eq!((lanes.try_pop(a), lanes.try_pop(a)), (Some(2), None));
+        assert_eq!(lanes.try_pop(a, |item| *item != 2), None, "it does not fit");
+        assert_eq!((lanes.try_pop(a, |_| true), lanes.try_pop(a, |_| true)), (Some(2), None));
         lanes.close();
         assert_eq!(lanes.push(a, 6), Err(6));
         assert_eq!((lanes.pop(), lanes.pop()), (Some((None, 4)), None));

@@ -16,8 +16,9 @@ mod tls;
 pub(super) use monitor::Monitor;
 pub(super) use session::cell;
 
-use super::connection::Part;
+use super::connection::{Asked, Part};
 use super::value::{Kept, Kind, Row, Value};
+use crate::tally::{self, Tally};
 use crate::{Error, Result, TenantId};
 use session::{Ahead, Failure, Later, Session, told};
 use std::cell::{Cell, RefCell};
@@ -52,6 +53,8 @@ const LATER_MAX: usize = 28;
 
 /// How a transaction that writes begins. A node that stands still with its turn in its hand loses it.
 const BEGIN_WRITE: &str = "begin; set local idle_in_transaction_session_timeout = 15000;";
+
+const GENERATION: &str = "select generation from tenant where id = ?1";
 
 /// What all sessions of a store share.
 pub(super) struct Shared {
@@ -110,7 +113,7 @@ impl Shared {
 }
 
 /// What a transaction is given at its beginning.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(super) struct Turn {
     /// What it is known by, should its end be in doubt.
     transaction: String,
@@ -118,6 +121,8 @@ pub(super) struct Turn {
     log: i64,
     /// The tenant's generation, where the turn is a tenant's; 0 if there is no such tenant.
     generation: Option<i64>,
+    /// Its numbers, which almost every write moves.
+    tally: Tally,
 }
 
 /// One session, used by one thread, and made again when it breaks.
@@ -271,6 +276,14 @@ impl Postgres {
         self.ask(async |session, ahead| session.many(ahead, sql, sets, row).await).map_err(Failure::into_error)
     }
 
+    pub(super) fn several(
+        &self,
+        asked: &[Asked<'_>],
+        row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<Vec<usize>> {
+        self.ask(async |session, ahead| session.several(ahead, asked, row).await).map_err(Failure::into_error)
+    }
+
     pub(crate) fn each(
         &self,
         sql: &str,
@@ -319,20 +332,25 @@ impl Postgres {
         let locks = [Value::Int(LOCKS), Value::Int(LOCK_ALL), Value::Int(tenant)];
         // The number is taken behind the lock: numbers follow the turns.
         let sql = format!("select cast(pg_current_xact_id() as text), nextval('log_seq') from ({lock}) as turn");
+        // A statement sees what was there when it began: those behind the first begin behind the lock, on the same way.
+        let of_tenant = [Value::Int(tenant)];
+        let mut asked: Vec<Asked<'_>> = vec![(&sql, &locks)];
         let mut turn = Turn::default();
-        self.each(&sql, &locks, &mut |row| {
-            turn = Turn { transaction: row.get(0)?, log: row.get(1)?, generation: None };
-            Ok(false)
-        })?;
-        if let Some(tenant) = lane {
-            // A statement sees what was there when it began: this one begins behind the lock.
+        if let Some(lane) = lane {
             turn.generation = Some(0);
-            let sql = "select generation from tenant where id = ?1";
-            self.each(sql, &[Value::Int(tenant.0)], &mut |row| {
-                turn.generation = Some(row.get(0)?);
-                Ok(false)
-            })?;
+            turn.tally = Tally::of_tenant(lane);
+            asked.extend([GENERATION, tally::FEED, tally::COUNTS].map(|sql| (sql, &of_tenant[..])));
         }
+        self.several(&asked, &mut |number, row| {
+            match (number, lane) {
+                (0, _) => (turn.transaction, turn.log) = (row.get(0)?, row.get(1)?),
+                (1, _) => turn.generation = Some(row.get(0)?),
+                (2, Some(lane)) => turn.tally.learn_feed(lane, row)?,
+                (_, Some(lane)) => turn.tally.learn_count(lane, row)?,
+                (_, None) => {}
+            }
+            Ok(())
+        })?;
         *self.turn.borrow_mut() = turn;
         Ok(())
     }
@@ -340,6 +358,11 @@ impl Postgres {
     /// The generation of the tenant whose turn it is.
     pub(super) fn generation(&self) -> Option<i64> {
         self.turn.borrow().generation
+    }
+
+    /// What is known of the tenant's numbers since the transaction began.
+    pub(super) fn tally(&self) -> Tally {
+        std::mem::take(&mut self.turn.borrow_mut().tally)
     }
 
     /// The numbers of the log that are this transaction's: the first, and the one behind the last.

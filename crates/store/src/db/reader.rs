@@ -1,7 +1,7 @@
 //! A connection that reads, and the thread around it.
 
 use super::Counters;
-use super::connection::Connection;
+use super::connection::{Asked, Connection};
 use super::value::{Params, Row, Value};
 use crate::queue::Queue;
 use crate::{Error, Result, TenantId};
@@ -48,6 +48,16 @@ impl Reader {
     /// how many rows each changed.
     pub(crate) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {
         self.connection.execute_many(sql, sets)
+    }
+
+    /// Runs statements that do not need each other's answers, on one way there and back where there is a way; hands out
+    /// their rows with the number of the statement, and answers how many rows each changed where it has none.
+    pub(crate) fn several(
+        &self,
+        asked: &[Asked<'_>],
+        mut row: impl FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<Vec<usize>> {
+        self.connection.several(asked, &mut row)
     }
 
     /// The first row for each set of parameters, in their order.

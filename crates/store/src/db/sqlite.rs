@@ -75,6 +75,19 @@ impl Sqlite {
         Ok(changed)
     }
 
+    /// Runs a statement and hands out its rows, if it has any; answers how many it changed.
+    pub(super) fn run(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut row: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<usize> {
+        if self.connection.prepare_cached(sql)?.column_count() == 0 {
+            return self.execute(sql, params);
+        }
+        self.each(sql, params, |found| row(found).map(|()| true)).map(|()| 0)
+    }
+
     /// Hands out rows until there are no more, or the answer is that it is enough.
     pub(super) fn each(
         &self,

@@ -7,8 +7,10 @@ use super::connection::{Connection, Part};
 use super::lanes::Lanes;
 use super::{Counters, Reader};
 use crate::log::LogEntry;
+use crate::tally::Tally;
 use crate::{Error, Result, TenantId};
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,6 +26,24 @@ pub struct Writer {
     shared_changed: bool,
     /// Whether this write has made rows whose numbers the reader remembers.
     interned: bool,
+    /// Which builds of indexes are kept up follows from a tenant's definitions: the generations since which they are
+    /// others, by the one process that writes.
+    indexes: HashMap<TenantId, i64>,
+    /// Those of this transaction.
+    indexes_waiting: Vec<(TenantId, i64)>,
+    /// Numbers that are written with the commit.
+    pub(crate) tally: Tally,
+    /// What the transaction took its turn for, and whether there is nothing in it yet.
+    lane: Option<TenantId>,
+    is_empty: bool,
+}
+
+/// What of this transaction is in memory until the commit: how much there was before a part of it.
+#[derive(Clone, Copy)]
+struct Mark {
+    log: usize,
+    indexes: usize,
+    tally: usize,
 }
 
 /// Where numbers of the log come from.
@@ -45,7 +65,19 @@ impl Deref for Writer {
 impl Writer {
     pub(super) fn new(connection: Connection, numbers: Numbers) -> Self {
         let (reader, log_waiting) = (Reader::new(connection), Vec::new());
-        Self { reader, numbers, log_waiting, shared_changed: false, interned: false }
+        let (indexes, indexes_waiting) = (HashMap::new(), Vec::new());
+        Self {
+            reader,
+            numbers,
+            log_waiting,
+            shared_changed: false,
+            interned: false,
+            indexes,
+            indexes_waiting,
+            tally: Tally::default(),
+            lane: None,
+            is_empty: false,
+        }
     }
 
     /// The next number of the provisioning log.
@@ -80,6 +112,33 @@ impl Writer {
         }
     }
 
+    /// Whether what was prepared with the definitions of that generation must not be written any more: other builds of
+    /// an index are to be kept up since. Where other nodes may have changed them, anything newer counts.
+    pub fn is_outdated(&self, tenant: TenantId, generation: i64) -> bool {
+        match self.tenant_generation() {
+            Some(now) => now != generation,
+            None => {
+                let waiting = self.indexes_waiting.iter().rev().find(|(of, _)| *of == tenant).map(|(_, since)| since);
+                waiting.or_else(|| self.indexes.get(&tenant)).is_some_and(|since| generation < *since)
+            }
+        }
+    }
+
+    /// Notes that a tenant's indexes are others from that generation on.
+    pub(crate) fn indexes_changed(&mut self, tenant: TenantId, since: i64) {
+        self.indexes_waiting.push((tenant, since));
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { log: self.log_waiting.len(), indexes: self.indexes_waiting.len(), tally: self.tally.steps() }
+    }
+
+    fn back_to(&mut self, mark: Mark) {
+        self.log_waiting.truncate(mark.log);
+        self.indexes_waiting.truncate(mark.indexes);
+        self.tally.back_to(mark.tally);
+    }
+
     /// Tells the other nodes, with the commit, to look again at what they keep in memory.
     pub(crate) fn tell_nodes(&mut self) {
         self.shared_changed = true;
@@ -87,7 +146,9 @@ impl Writer {
 
     fn begin(&mut self, lane: Option<TenantId>) -> Result<()> {
         self.shared_changed = false;
-        self.log_waiting.clear();
+        self.back_to(Mark { log: 0, indexes: 0, tally: 0 });
+        self.tally.clear();
+        (self.lane, self.is_empty) = (lane, true);
         self.reader.connection.begin_write(lane)?;
         if let (Numbers::Transaction { next, end }, Connection::Postgres(postgres)) =
             (&self.numbers, &self.reader.connection)
@@ -95,18 +156,22 @@ impl Writer {
             let (first, behind) = postgres.log_numbers();
             next.set(first);
             end.set(behind);
+            self.tally = postgres.tally();
         }
         Ok(())
     }
 
     fn commit(&mut self) -> Result<()> {
+        self.tally_write()?;
         self.log_write()?;
         if self.shared_changed && !self.is_sqlite() {
             // Behind everything else: nobody waits for this row longer than for a commit.
             self.execute("update meta set value = value + 1 where name = 'generation'", ())?;
             self.first("select pg_notify('provost', '') is null", (), |_| Ok(()))?;
         }
-        self.connection.commit()
+        self.connection.commit()?;
+        self.indexes.extend(self.indexes_waiting.drain(..));
+        Ok(())
     }
 
     /// The number of an indexed attribute; makes one the first time.
@@ -122,15 +187,33 @@ impl Writer {
 
     /// Runs a part of a write in a savepoint of its own: an `Err`, or a panic, undoes that part alone.
     pub fn nested<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        self.is_empty = false;
         self.connection.savepoint(Part::Nested)?;
-        let mark = self.log_waiting.len();
+        let mark = self.mark();
         let result = catch_unwind(AssertUnwindSafe(|| self.whole(part)));
         let result = result.unwrap_or_else(|_| Err(Error::broken("a part of a write panicked").into()));
         self.connection.release(Part::Nested, result.is_ok())?;
         if result.is_err() {
-            self.log_waiting.truncate(mark);
+            self.back_to(mark);
             // `interned` stays as it is: the write around this part, or a panic, may have to undo rows as well.
             self.reader.forget_attributes();
+        }
+        result
+    }
+
+    /// As `nested`, for much work at once, and without a savepoint where nothing else is in the transaction yet: an `Err`, or
+    /// a panic, then undoes that and begins another one, in which what was true before may not be true any more. A savepoint
+    /// keeps a copy of every page that is touched, and with SQLite each statement goes through all of these at its end.
+    pub fn alone<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        if !std::mem::take(&mut self.is_empty) {
+            return self.nested(part);
+        }
+        let result = catch_unwind(AssertUnwindSafe(|| self.whole(part)));
+        let result = result.unwrap_or_else(|_| Err(Error::broken("a part of a write panicked").into()));
+        if result.is_err() {
+            self.reader.connection.rollback();
+            self.reader.forget_attributes();
+            self.begin(self.lane)?;
         }
         result
     }
@@ -248,7 +331,8 @@ fn batch(
         let kept = in_savepoint(writer, &mut *job);
         done.push((job, matches!(kept, Ok(true))));
         kept?;
-        next = if done.len() < batch_max { queue.try_pop(lane) } else { None };
+        // One that works in parts has the beginning of a transaction to itself.
+        next = if done.len() < batch_max { queue.try_pop(lane, |job| !job.in_parts()) } else { None };
     }
     began?;
     writer.commit()
@@ -259,17 +343,18 @@ fn batch(
 fn in_savepoint(writer: &mut Writer, job: &mut dyn Job) -> Result<bool> {
     let in_parts = job.in_parts();
     if !in_parts {
+        writer.is_empty = false;
         writer.connection.savepoint(Part::One)?;
     }
     writer.interned = false;
-    let mark = writer.log_waiting.len();
+    let mark = writer.mark();
     let stays = job.run(writer);
     if in_parts {
         return Ok(stays);
     }
     writer.connection.release(Part::One, stays)?;
     if !stays {
-        writer.log_waiting.truncate(mark);
+        writer.back_to(mark);
         writer.undone();
     }
     Ok(stays)

@@ -101,6 +101,7 @@ fn definitions() -> Definitions {
     Definitions {
         schemas: vec![schema],
         resource_types: vec![ResourceTypeDef { name: "User".into(), extensions, ..ResourceTypeDef::default() }],
+        ..Definitions::default()
     }
 }
 

@@ -23,6 +23,8 @@ mod operators;
 mod outbound;
 #[path = "people.rs"]
 mod people;
+#[path = "reindex.rs"]
+mod reindex;
 #[path = "resources.rs"]
 mod resources;
 #[path = "support.rs"]

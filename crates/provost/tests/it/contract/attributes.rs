@@ -219,6 +219,42 @@ fn the_list_to_copy_from() {
 }
 
 #[test]
+fn rules_that_concern_what_is_stored_hold_once_its_index_is_built_again() {
+    let tenant = Server::shared().tenant();
+    let mut badge = define(&tenant, json!({ "name": "badge", "type": "string" }));
+    for text in ["A1", "a1", "B2"] {
+        with(&tenant, json!({ "badge": text })).expect(201);
+    }
+    let found = |text: &str| {
+        let filter = format!("/Users?filter={CUSTOM}:badge%20eq%20%22{text}%22");
+        tenant.read(&filter)["totalResults"].clone()
+    };
+    assert_eq!(found("A1"), 2);
+    badge["uniqueness"] = json!("server");
+    let change = |definition: &Value| {
+        let mut body = definition.clone();
+        let ours = ["resourceType", "value", "namespace", "custom", "jobId", "job"];
+        body.as_object_mut().unwrap().retain(|name, value| !ours.contains(&name.as_str()) && !value.is_null());
+        tenant.admin("PATCH", &format!("/attributes/{CUSTOM}:badge"), body)
+    };
+    let taken = change(&badge).expect(409).json();
+    assert!(taken["error"]["message"].as_str().unwrap().contains("already has this value"), "{taken}");
+    assert_eq!(found("a1"), 2, "refused, and everything as it was");
+    badge["caseExact"] = json!(true);
+    let changed = change(&badge).expect(200).json();
+    assert_eq!(
+        (&changed["job"]["state"], &changed["job"]["done"], &changed["caseExact"]),
+        (&json!("done"), &json!(3), &json!(true))
+    );
+    assert_eq!((found("A1"), found("a1"), found("b2")), (json!(1), json!(1), json!(0)));
+    with(&tenant, json!({ "badge": "B2" })).expect(409);
+    with(&tenant, json!({ "badge": "b2" })).expect(201);
+    let listed = tenant.admin("GET", "/jobs", Value::Null).expect(200).json();
+    let kinds: Vec<&str> = listed["data"].as_array().unwrap().iter().map(|job| job["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["clear", "index", "clear", "index"]);
+}
+
+#[test]
 fn one_tenants_attributes_are_its_own() {
     let (a, b) = (Server::shared().tenant(), Server::shared().tenant());
     define(&a, json!({ "name": "mine", "type": "string" }));

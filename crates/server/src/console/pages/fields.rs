@@ -297,6 +297,9 @@ pub(super) async fn form_edit(cx: Desk) -> Shown {
 async fn edit_page(cx: &Desk, named: &Named, draft: &Draft, wrong: Option<(&str, &str)>) -> Shown {
     let values = holders(cx, named).await?;
     let body = html! {
+        @if let Some(job) = named.job {
+            p .hint { "A " a href={ "/app/jobs/" (job) } { "job" } " is at work on what is stored of this field. It can be changed again when that is done." }
+        }
         @if cx.may_change() { (editor(cx, draft, wrong)) (removal(cx, named, values)) }
         @else { (card("The value to copy", three("value", "Full value", &named.value))) }
     };
@@ -310,7 +313,7 @@ async fn edit_page(cx: &Desk, named: &Named, draft: &Draft, wrong: Option<(&str,
 fn removal(cx: &Desk, named: &Named, values: u64) -> Markup {
     let what = html! {
         @if values == 0 { p { "Nobody has a value of it. What an identity provider sends for it is left out from then on." } }
-        @else { p .danger-text { (Icon::Warning.svg()) (number(values)) " values go for good, at once. What an identity provider sends for it is left out from then on." } }
+        @else { p .danger-text { (Icon::Warning.svg()) (number(values)) " values go for good. What an identity provider sends for it is left out from then on." } }
     };
     let hidden = html! { input type="hidden" name="value" value=(named.value); };
     card("Remove", confirm(cx, "/app/fields/remove", "Remove field", what, Some(&named.attribute.name), hidden))
@@ -345,7 +348,7 @@ pub(super) async fn save(cx: Desk, Form(draft): Form<Draft>) -> Shown {
             let done = if draft.value.is_empty() {
                 let of = if draft.of.is_empty() { "User".to_owned() } else { draft.of.clone() };
                 let wanted = NewAttribute { resource_type: Some(of), schema: Some(draft.urn()), attribute: definition };
-                attributes::add(&cx.app, &actor, tenant, wanted).await
+                attributes::add(&cx.app, &actor, tenant, wanted).await.map(|named| (named, None))
             } else {
                 attributes::change(&cx.app, &actor, tenant, &draft.value, &definition).await
             };
@@ -356,16 +359,14 @@ pub(super) async fn save(cx: Desk, Form(draft): Form<Draft>) -> Shown {
         }
     };
     match outcome {
-        Ok(named) => {
+        Ok((named, job)) => {
             let to = query::address("/app/fields/edit", &[("value", &named.value)]);
-            cx.done(
-                &to,
-                Flash::good(if draft.value.is_empty() {
-                    "Field created: copy its value into the identity provider"
-                } else {
-                    "Field saved"
-                }),
-            )
+            let said = match job.filter(|job| job.state.is_open()) {
+                _ if draft.value.is_empty() => "Field created: copy its value into the identity provider".to_owned(),
+                None => "Field saved".to_owned(),
+                Some(job) => format!("The new rules hold when job {} is done; until then the old ones do", job.id),
+            };
+            cx.done(&to, Flash::good(said))
         }
         Err((field, said)) if draft.value.is_empty() => {
             Ok(super::unprocessable(page(&cx, new_page(), editor(&cx, &draft, Some((field, &said))))))
@@ -391,6 +392,10 @@ pub(super) async fn remove(cx: Desk, Form(confirmed): Form<Confirmed>) -> Shown 
         let to = query::address("/app/fields/edit", &[("value", &named.value)]);
         return cx.done(&to, Flash::bad("Not removed: what was typed is not the field's name"));
     }
-    attributes::remove(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &named.value).await?;
+    let job = attributes::remove(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &named.value).await?;
+    if job.state.is_open() {
+        let said = format!("{} is read-only now, and gone when its values are", named.attribute.name);
+        return cx.done(&format!("/app/jobs/{}", job.id), Flash::good(said));
+    }
     cx.done("/app/fields", Flash::good(format!("{} removed", named.attribute.name)))
 }

@@ -36,7 +36,7 @@ pub(super) async fn list(cx: Desk) -> Shown {
         ..Row::default()
     });
     let body = html! {
-        @if all.is_empty() { (empty(Icon::Clock, "No jobs", html! { "Work on many users at once becomes a job: choose them in the list of users, or import a file." }, Some(html! { (link("/app/users", "Users", false)) (link("/app/users/imports", "Import CSV", false)) }))) }
+        @if all.is_empty() { (empty(Icon::Clock, "No jobs", html! { "Work on many users at once becomes a job: choose them in the list of users, or import a file. So does a change of a custom field that concerns what is stored." }, Some(html! { (link("/app/users", "Users", false)) (link("/app/users/imports", "Import CSV", false)) }))) }
         @else { (table(&Table { caption: "Jobs, newest first", columns: &COLUMNS, rows: rows.collect(), body_id: None })) }
     };
     Ok(page(&cx, Page::new("Jobs", Nav::Jobs).purpose("Long work, and what became of it."), body))
@@ -58,9 +58,9 @@ pub(super) async fn show(cx: Desk, Path(id): Path<i64>) -> Shown {
     let job = jobs::find(&cx.app, cx.tenant.tenant.id, id).await?;
     let body = html! {
         @if job.state.is_open() { (live("job", &["jobs"], &format!("/app/jobs/{id}/now"), now(&cx, &job))) } @else { (now(&cx, &job)) }
-        @if job.state.is_open() && cx.may_change() {
+        @if job.state.is_open() && job.kind != "clear" && cx.may_change() {
             (form(&cx, &format!("/app/jobs/{id}/cancel"), html! { button .danger type="submit" { "Stop" } }))
-            p .hint { "What was done stays done. You can leave this page: the job goes on, also after a restart of the server." }
+            p .hint { (if job.kind == "index" { "Stopped, the field stays as it was." } else { "What was done stays done." }) " You can leave this page: the job goes on, also after a restart of the server." }
         }
     };
     let about = Page::new(format!("{} #{}", job.label, job.id), Nav::Jobs).under("Jobs", "/app/jobs");

@@ -2,6 +2,7 @@
 
 use super::dialect;
 use crate::db::STATEMENTS_MAX;
+use crate::db::connection::Asked;
 use crate::db::value::{Kept, Kind, Row, Value};
 use crate::{Error, Result};
 use bytes::BytesMut;
@@ -199,6 +200,34 @@ impl Session {
                 }
                 changed.push(usize::try_from(count).unwrap_or(usize::MAX));
             }
+        }
+        Ok(changed)
+    }
+
+    /// Runs statements that do not need each other's answers, at once on their way; hands out the rows of each, in their
+    /// order. Answers how many rows each changed.
+    pub(super) async fn several(
+        &self,
+        ahead: &Ahead,
+        asked: &[Asked<'_>],
+        row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<Vec<usize>, Failure> {
+        let mut prepared = self.prepared(ahead).await?;
+        let mut known = Vec::with_capacity(asked.len());
+        for (sql, params) in asked {
+            let (before, one) = self.known(prepared.before, sql, params).await?;
+            prepared.before = before;
+            known.push(one);
+        }
+        let all = try_join_all(known.iter().zip(asked).map(|(known, (_, params))| self.collect(known, params)));
+        let (begun, answers) = tokio::join!(biased; self.ahead(&prepared), all);
+        begun?;
+        let mut changed = Vec::with_capacity(asked.len());
+        for (number, (rows, count)) in answers?.into_iter().enumerate() {
+            for found in &rows {
+                row(number, &Row::Postgres(found)).map_err(Failure::Row)?;
+            }
+            changed.push(usize::try_from(count).unwrap_or(usize::MAX));
         }
         Ok(changed)
     }
