@@ -22,6 +22,7 @@ mod jobs;
 mod log;
 mod log_block;
 mod log_count;
+mod log_text;
 mod manager;
 mod members;
 mod migrate;

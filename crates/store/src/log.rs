@@ -2,16 +2,17 @@
 //!
 //! Entries are numbered over all tenants. A number is taken when a request is answered, so numbers keep
 //! the order also where entries are written later, in batches. Those of reads lie packed in blocks (`log_block`),
-//! all others in rows of their own.
+//! all others in rows of their own, with their texts compressed (`log_text`).
 
 use crate::db::{Reader, Row, Sql, ToValue, Value, Writer};
 use crate::log_count::Counts;
+use crate::log_text;
 use crate::tenants::LogLimits;
 use crate::{Result, TenantId};
 use serde::Serialize;
 
 /// Most entries that one query looks at, so that a rare condition cannot read the whole log at once.
-pub(crate) const LOOKED_AT_MAX: usize = 50_000;
+pub(crate) const LOOKED_AT_MAX: u32 = 50_000;
 /// Most rows and blocks that one call of `log_prune` removes.
 pub const LOG_PRUNED_MAX: u64 = 2_000;
 /// Microseconds of a day.
@@ -61,35 +62,58 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
+    /// Whether a text is in the path or in one of the texts; it is given in lower case (ASCII).
+    pub(crate) fn holds(&self, lower: &str) -> bool {
+        let texts =
+            [Some(&self.path), self.body.as_ref(), self.answer.as_ref(), self.steps.as_ref(), self.diff.as_ref()];
+        texts.into_iter().flatten().any(|text| text.to_ascii_lowercase().contains(lower))
+    }
+
+    /// The entry as it stands in a list.
+    pub(crate) fn without_texts(self) -> Self {
+        Self { body: None, answer: None, steps: None, diff: None, ..self }
+    }
+}
+
+/// An entry that is ready to be stored.
+struct Packed {
+    entry: LogEntry,
+    texts: Option<Vec<u8>>,
+}
+
+impl Packed {
+    fn new(entry: LogEntry) -> Self {
+        let texts = log_text::pack([&entry.body, &entry.answer, &entry.steps, &entry.diff]);
+        Self { entry, texts }
+    }
+
     /// All columns.
-    fn row(&self) -> [Value<'_>; 19] {
+    fn row(&self) -> [Value<'_>; 16] {
+        let entry = &self.entry;
         [
-            self.seq.into(),
-            self.tenant.0.into(),
-            self.at.into(),
-            self.took_us.into(),
-            Value::Text(&self.method),
-            Value::Text(&self.path),
-            i64::from(self.status).into(),
-            self.code.value(),
-            Value::Text(&self.actor),
-            self.remote.value(),
-            self.user_agent.value(),
-            Value::Text(&self.request_id),
-            self.resource_type.value(),
-            self.resource_id.value(),
-            self.body.value(),
-            self.answer.value(),
-            self.steps.value(),
-            self.diff.value(),
+            entry.seq.into(),
+            entry.tenant.0.into(),
+            entry.at.into(),
+            entry.took_us.into(),
+            Value::Text(&entry.method),
+            Value::Text(&entry.path),
+            i64::from(entry.status).into(),
+            entry.code.value(),
+            Value::Text(&entry.actor),
+            entry.remote.value(),
+            entry.user_agent.value(),
+            Value::Text(&entry.request_id),
+            entry.resource_type.value(),
+            entry.resource_id.value(),
+            self.texts.value(),
             self.bytes().into(),
         ]
     }
 
+    /// What it takes on the disk, about.
     fn bytes(&self) -> i64 {
-        let texts = [&self.body, &self.answer, &self.steps, &self.diff];
-        let length: usize = texts.into_iter().flatten().map(String::len).sum();
-        i64::try_from(length + self.path.len() + 200).unwrap_or(i64::MAX)
+        let length = self.texts.as_ref().map_or(0, Vec::len);
+        i64::try_from(length + self.entry.path.len() + 200).unwrap_or(i64::MAX)
     }
 }
 
@@ -160,10 +184,16 @@ fn summary(row: &Row<'_>) -> Result<LogEntry> {
     })
 }
 
-const TEXTS: &str = "body, answer, steps, diff";
+/// The texts of entries from before they were compressed, and those of all others.
+const TEXTS: &str = "body, answer, steps, diff, packed";
 
 fn whole(row: &Row<'_>) -> Result<LogEntry> {
-    Ok(LogEntry { body: row.get(14)?, answer: row.get(15)?, steps: row.get(16)?, diff: row.get(17)?, ..summary(row)? })
+    let packed: Option<Vec<u8>> = row.get(18)?;
+    let [body, answer, steps, diff] = match packed {
+        Some(packed) => log_text::unpack(&packed)?,
+        None => [row.get(14)?, row.get(15)?, row.get(16)?, row.get(17)?],
+    };
+    Ok(LogEntry { body, answer, steps, diff, ..summary(row)? })
 }
 
 impl Reader {
@@ -249,21 +279,26 @@ impl Reader {
         if let Some(since) = query.since_at {
             rest.push_str(&format!(" and at >= ?{}", bind(since.into())));
         }
-        if let Some(text) = &query.text {
-            let text = bind(text.to_ascii_lowercase().into());
-            let within = ["path", "body", "answer", "steps", "diff"]
-                .map(|column| format!("instr(lower({column}), ?{text}) > 0"));
-            rest.push_str(&format!(" and ({})", within.join(" or ")));
-        }
-        let columns = if query.want_texts { format!("{COLUMNS}, {TEXTS}") } else { COLUMNS.to_owned() };
+        let wants_all = query.want_texts || query.text.is_some();
+        let columns = if wants_all { format!("{COLUMNS}, {TEXTS}") } else { COLUMNS.to_owned() };
+        // Texts are compressed: whether one holds what is looked for is seen here.
+        let limit = if query.text.is_some() { LOOKED_AT_MAX } else { query.limit };
         let sql = format!(
             "select {columns} from (select * from {source} where {range} order by seq {order} limit {LOOKED_AT_MAX}) as seen
              where {rest} order by seq {order} limit ?{}",
-            bind(i64::from(query.limit).into())
+            bind(i64::from(limit).into())
         );
-        let entries = self.all(&sql, &values[..], if query.want_texts { whole } else { summary })?;
+        let (lower, mut entries) = (query.text.as_ref().map(|text| text.to_ascii_lowercase()), Vec::new());
+        self.each(&sql, &values[..], |row| {
+            let entry = if wants_all { whole(row)? } else { summary(row)? };
+            if lower.as_ref().is_none_or(|lower| entry.holds(lower)) {
+                entries.push(if query.want_texts { entry } else { entry.without_texts() });
+            }
+            Ok(entries.len() < query.limit as usize)
+        })?;
         // Only where there are fewer than wanted can it have been the bound that ended the search.
-        let is_full = entries.len() >= query.limit as usize || rest == "true" || query.resource_id.is_some();
+        let is_every = rest == "true" && query.text.is_none();
+        let is_full = entries.len() >= query.limit as usize || is_every || query.resource_id.is_some();
         let end = if is_full { None } else { self.looked_to(tenant, query, order)? };
         Ok(Seen { entries, end })
     }
@@ -309,24 +344,25 @@ impl Writer {
         for entry in entries.iter_mut().filter(|entry| entry.seq == 0) {
             entry.seq = self.next_log_seqs(1);
         }
-        self.log_rows(&entries)?;
-        entries.sort_by_key(|entry| entry.tenant);
-        for of_tenant in entries.chunk_by(|a, b| a.tenant == b.tenant) {
-            let Some(tenant) = of_tenant.first().map(|entry| entry.tenant) else { continue };
-            self.log_grow(tenant, of_tenant.iter().map(LogEntry::bytes).sum())?;
+        let mut packed: Vec<Packed> = entries.into_iter().map(Packed::new).collect();
+        self.log_rows(&packed)?;
+        packed.sort_by_key(|one| one.entry.tenant);
+        for of_tenant in packed.chunk_by(|a, b| a.entry.tenant == b.entry.tenant) {
+            let Some(tenant) = of_tenant.first().map(|one| one.entry.tenant) else { continue };
+            self.log_grow(tenant, of_tenant.iter().map(Packed::bytes).sum())?;
             let mut counts = Counts::default();
-            of_tenant.iter().for_each(|entry| counts.add(entry.at, entry.status, entry.took_us));
+            of_tenant.iter().for_each(|Packed { entry, .. }| counts.add(entry.at, entry.status, entry.took_us));
             self.log_count(tenant, counts)?;
         }
         Ok(())
     }
 
-    fn log_rows(&mut self, entries: &[LogEntry]) -> Result<()> {
+    fn log_rows(&mut self, entries: &[Packed]) -> Result<()> {
         let sql = format!(
-            "insert into log ({COLUMNS}, body, answer, steps, diff, bytes)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+            "insert into log ({COLUMNS}, packed, bytes)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
         );
-        let rows: Vec<_> = entries.iter().map(LogEntry::row).collect();
+        let rows: Vec<_> = entries.iter().map(Packed::row).collect();
         self.execute_many(&sql, &rows)?;
         Ok(())
     }

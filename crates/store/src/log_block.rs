@@ -3,9 +3,10 @@
 //! Invariant: the blocks of a tenant do not overlap, so their order is the order of their entries. Who fills blocks gives
 //! out their numbers in the same breath.
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Row, Writer};
 use crate::log::{LOOKED_AT_MAX, LogEntry, LogQuery, Seen};
 use crate::log_count::Counts;
+use crate::log_text;
 use crate::{Error, Result, TenantId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -82,8 +83,18 @@ struct Packed<'a>(i64, i64, i64, u16, [&'a str; 11]);
 #[derive(Deserialize)]
 struct Unpacked<'a>(i64, i64, i64, u16, #[serde(borrow)] [Cow<'a, str>; 11]);
 
-fn unpack(text: &str, tenant: TenantId, first: i64) -> Result<Vec<LogEntry>> {
-    let lines: Vec<Unpacked<'_>> = serde_json::from_str(text).map_err(|error| Error::Broken(Box::new(error)))?;
+/// The columns of a block that `unpack` reads.
+const COLUMNS: &str = "first, entries, packed";
+
+/// A block's first number, and its entries.
+fn unpack(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
+    let (first, packed): (i64, Option<Vec<u8>>) = (row.get(0)?, row.get(2)?);
+    let json = match packed {
+        Some(packed) => log_text::expand(&packed)?,
+        // From before blocks were compressed.
+        None => row.get::<String>(1)?.into_bytes(),
+    };
+    let lines: Vec<Unpacked<'_>> = serde_json::from_slice(&json).map_err(|error| Error::Broken(Box::new(error)))?;
     let entry = |Unpacked(number, at, took_us, status, texts)| {
         let [method, path, actor, remote, user_agent, request_id, resource_type, resource_id, body, answer, steps] =
             texts;
@@ -105,7 +116,7 @@ fn unpack(text: &str, tenant: TenantId, first: i64) -> Result<Vec<LogEntry>> {
         };
         line.into_entry(tenant, first + number)
     };
-    Ok(lines.into_iter().map(entry).collect())
+    Ok((first, lines.into_iter().map(entry).collect()))
 }
 
 /// Entries of a tenant's reads that wait to be written, in their order; only what was answered and changed nothing.
@@ -191,13 +202,8 @@ impl LogQuery {
             && same(&self.resource_id, entry.resource_id.as_deref())
             && same(&self.resource_type, entry.resource_type.as_deref())
             && same(&self.actor, Some(&entry.actor))
-            && self.text.as_ref().is_none_or(|text| holds(entry, &text.to_ascii_lowercase()))
+            && self.text.as_ref().is_none_or(|text| entry.holds(&text.to_ascii_lowercase()))
     }
-}
-
-fn holds(entry: &LogEntry, lower: &str) -> bool {
-    let texts = [Some(&entry.path), entry.body.as_ref(), entry.answer.as_ref(), entry.steps.as_ref()];
-    texts.into_iter().flatten().any(|text| text.to_ascii_lowercase().contains(lower))
 }
 
 impl Reader {
@@ -221,7 +227,7 @@ impl Reader {
             if seen.entries.len() >= limit {
                 return ControlFlow::Break(());
             }
-            if looked_at >= LOOKED_AT_MAX {
+            if looked_at >= LOOKED_AT_MAX as usize {
                 seen.end = end;
                 return ControlFlow::Break(());
             }
@@ -229,9 +235,7 @@ impl Reader {
         })?;
         seen.entries.truncate(limit);
         if !query.want_texts {
-            for entry in &mut seen.entries {
-                (entry.body, entry.answer, entry.steps) = (None, None, None);
-            }
+            seen.entries = seen.entries.into_iter().map(LogEntry::without_texts).collect();
         }
         Ok(seen)
     }
@@ -243,15 +247,11 @@ impl Reader {
         query: &LogQuery,
         mut block: impl FnMut(Vec<LogEntry>) -> ControlFlow<()>,
     ) -> Result<()> {
-        const BEFORE: &str =
-            "select first, entries from log_block where tenant = ?1 and first < ?2 order by first desc limit 1";
-        const BEHIND: &str =
-            "select first, entries from log_block where tenant = ?1 and first > ?2 order by first limit 1";
-        let read = |sql: &str, bound: i64| {
-            self.first(sql, (tenant.0, bound), |row| {
-                let (first, text): (i64, String) = (row.get(0)?, row.get(1)?);
-                Ok((first, unpack(&text, tenant, first)?))
-            })
+        const BEFORE: &str = "first < ?2 order by first desc";
+        const BEHIND: &str = "first > ?2 order by first";
+        let read = |which: &str, bound: i64| {
+            let sql = format!("select {COLUMNS} from log_block where tenant = ?1 and {which} limit 1");
+            self.first(&sql, (tenant.0, bound), |row| unpack(row, tenant))
         };
         let forward = query.after.is_some();
         let (after, before) = (query.after.unwrap_or(0), query.before.unwrap_or(i64::MAX));
@@ -276,12 +276,10 @@ impl Reader {
 
     /// One entry of a block.
     pub(crate) fn entry_in_block(&self, tenant: TenantId, seq: i64) -> Result<Option<LogEntry>> {
-        let sql = "select first, entries from log_block where tenant = ?1 and first <= ?2 order by first desc limit 1";
-        let found = self.first(sql, (tenant.0, seq), |row| {
-            let text: String = row.get(1)?;
-            unpack(&text, tenant, row.get(0)?)
-        })?;
-        Ok(found.and_then(|entries| entries.into_iter().find(|entry| entry.seq == seq)))
+        let sql =
+            format!("select {COLUMNS} from log_block where tenant = ?1 and first <= ?2 order by first desc limit 1");
+        let found = self.first(&sql, (tenant.0, seq), |row| unpack(row, tenant))?;
+        Ok(found.and_then(|(_, entries)| entries.into_iter().find(|entry| entry.seq == seq)))
     }
 }
 
@@ -296,11 +294,11 @@ impl Writer {
             (block.first, block.last) = (first, first + block.last);
         }
         block.text.push(b']');
-        let text = std::str::from_utf8(&block.text).map_err(|error| Error::Broken(Box::new(error)))?;
-        let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
-        let sql =
-            "insert into log_block (tenant, first, last, last_at, bytes, entries) values (?1, ?2, ?3, ?4, ?5, ?6)";
-        self.execute(sql, (tenant.0, block.first, block.last, block.last_at, bytes, text))?;
+        let packed = log_text::compress(&block.text);
+        let bytes = i64::try_from(packed.len()).unwrap_or(i64::MAX);
+        let sql = "insert into log_block (tenant, first, last, last_at, bytes, entries, packed)
+                   values (?1, ?2, ?3, ?4, ?5, '', ?6)";
+        self.execute(sql, (tenant.0, block.first, block.last, block.last_at, bytes, packed))?;
         self.log_grow(tenant, bytes)?;
         self.log_count(tenant, block.counts)
     }

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_person_passwords.sql"),
     include_str!("../migrations/0013_imports.sql"),
     include_str!("../migrations/0014_job_not_before.sql"),
+    include_str!("../migrations/0015_log_texts.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -51,7 +51,7 @@ const CREATE: [Rows; 6] = [
 ];
 const CHANGE: Rows = ("change", "seq = (select max(seq) from change) and ?1 > 0", &[("seq", Key::Number)]);
 const LOG: Rows =
-    ("log", "seq = (select max(seq) from log where body is not null) and ?1 > 0", &[("seq", Key::Number)]);
+    ("log", "seq = (select max(seq) from log where packed is not null) and ?1 > 0", &[("seq", Key::Number)]);
 const MEMBER: Rows =
     ("member", "member_rid = (select max(member_rid) from member) and ?1 > 0", &[("member_rid", Key::Number)]);
 

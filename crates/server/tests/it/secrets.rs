@@ -121,6 +121,7 @@ async fn in_a_life_that_is_traced() {
     // What is only kept for a while is written down before the end is looked at.
     workers.stop().await;
     said.extend(sweep(&desk, &mut owner).await);
+    said.extend(logged(&desk).await);
     for text in &said {
         secrets.are_not_in(text.as_bytes(), &text.chars().take(300).collect::<String>());
     }
@@ -281,6 +282,21 @@ async fn sweep(desk: &Desk, owner: &mut Browser<'_>) -> Vec<String> {
         }
     }
     said
+}
+
+/// Every log entry with its texts, which lie compressed on the disk.
+async fn logged(desk: &Desk) -> Vec<String> {
+    let every = store::LogQuery { limit: 10_000, want_texts: true, ..Default::default() };
+    let entries = desk.app.store().read(move |r| -> store::Result<Vec<String>> {
+        let mut entries = Vec::new();
+        for tenant in r.tenants()? {
+            entries.extend(r.log(tenant.id, &every)?.iter().map(|entry| json!(entry).to_string()));
+        }
+        Ok(entries)
+    });
+    let entries = entries.await.unwrap();
+    assert!(entries.iter().any(|entry| entry.contains("[redacted]")), "the log tells of what is left out");
+    entries
 }
 
 fn nowhere_in(folder: &std::path::Path, marker: &str) {
