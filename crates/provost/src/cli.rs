@@ -566,7 +566,7 @@ Examples:
         /// The id, or the userName
         user: String,
     },
-    /// Take a person's password away, and sign them out
+    /// Take a person's password and passkeys away, and sign them out
     ForgetPassword {
         /// The id, or the userName
         user: String,

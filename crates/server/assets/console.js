@@ -155,10 +155,10 @@
   // Passkeys.
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
   const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-  const ask = async (path, body) => {
+  const ask = async (path, body, csrf) => {
     const answer = await fetch(path, {
       method: "POST",
-      headers: { "content-type": "application/json", "x-csrf-token": $("meta[name=csrf]")?.content ?? "" },
+      headers: { "content-type": "application/json", "x-csrf-token": csrf ?? $("meta[name=csrf]")?.content ?? "" },
       body: JSON.stringify(body),
     });
     const told = await answer.json().catch(() => ({}));
@@ -178,20 +178,20 @@
     }
     return out;
   };
-  const signIn = async (next) => {
-    const { ticket, publicKey } = await ask("/login/passkey", {});
+  const signIn = async ({ at, next }) => {
+    const { ticket, publicKey } = await ask(at, {});
     publicKey.challenge = bytes(publicKey.challenge);
     for (const key of publicKey.allowCredentials ?? []) key.id = bytes(key.id);
     const credential = finished(await navigator.credentials.get({ publicKey }));
-    location.assign((await ask("/login/passkey/finish", { ticket, credential, next })).to);
+    location.assign((await ask(`${at}/finish`, { ticket, credential, next })).to);
   };
-  const enrol = async (label) => {
-    const { ticket, publicKey } = await ask("/account/passkeys/begin", {});
+  const enrol = async ({ at, csrf }, label) => {
+    const { ticket, publicKey } = await ask(`${at}/begin`, {}, csrf);
     publicKey.challenge = bytes(publicKey.challenge);
     publicKey.user.id = bytes(publicKey.user.id);
     for (const key of publicKey.excludeCredentials ?? []) key.id = bytes(key.id);
     const credential = finished(await navigator.credentials.create({ publicKey }));
-    await ask("/account/passkeys/finish", { ticket, credential, label });
+    await ask(`${at}/finish`, { ticket, credential, label }, csrf);
     location.reload();
   };
   const passkeys = () => {
@@ -204,7 +204,7 @@
       button?.addEventListener("click", async () => {
         error.textContent = "";
         button.disabled = true;
-        try { await (at.dataset.passkey === "sign-in" ? signIn(at.dataset.next) : enrol($("input", at).value)); }
+        try { await (at.dataset.passkey === "sign-in" ? signIn(at.dataset) : enrol(at.dataset, $("input", at).value)); }
         catch (failure) { error.textContent = failure.name === "NotAllowedError" ? "It was cancelled, or took too long." : failure.message; }
         button.disabled = false;
       });

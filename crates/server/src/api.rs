@@ -201,9 +201,13 @@ pub(crate) async fn body_within<T: DeserializeOwned>(request: Request, bytes_max
         .await
         .map_err(|_| Error::new(Code::BODY_TOO_LARGE, "the body is too large"))?;
     let bytes = if bytes.is_empty() { b"{}".to_vec().into() } else { bytes };
-    serde_json::from_slice(&bytes).map_err(|error| {
+    crate::json::parse(&bytes).and_then(|_| serde_json::from_slice(&bytes)).map_err(|error| {
         // Errors of data name fields and types, but some quote what they found: only the place is told.
-        let what = if error.is_data() { "a field is missing, unknown or of the wrong type" } else { "it is not JSON" };
+        let what = if error.is_data() {
+            "a field is missing, unknown, twice there or of the wrong type"
+        } else {
+            "it is not JSON"
+        };
         let detail = format!("the body does not fit: {what}, at line {} column {}", error.line(), error.column());
         scim::Error::invalid_syntax(detail).into()
     })

@@ -8,6 +8,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use scim::{Code, ResourceType};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{Role, Scope, Token, TokenUse};
@@ -172,6 +173,19 @@ pub(crate) struct Origin {
     pub(crate) agent: String,
 }
 
+impl Origin {
+    /// The part of the address that one customer of a provider has: all of IPv4, the first half of IPv6.
+    pub(crate) fn network(&self) -> String {
+        match self.address.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+                Some(address) => address.to_string(),
+                None => format!("{:x}/64", u128::from(address) >> 64),
+            },
+            _ => self.address.clone(),
+        }
+    }
+}
+
 impl crate::app::App {
     /// The actor of a request to this tenant; without a tenant only an administrator is one.
     pub(crate) async fn actor(
@@ -276,6 +290,14 @@ mod tests {
 
     fn headers(value: &str) -> HeaderMap {
         HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn an_address_of_ipv6_is_one_of_many_of_its_owner() {
+        let network = |address: &str| Origin { address: address.into(), agent: String::new() }.network();
+        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2::9"));
+        assert_ne!(network("2001:db8:1:2::9"), network("2001:db8:1:3::9"));
+        assert_eq!((network("192.0.2.1"), network("::ffff:192.0.2.1")), ("192.0.2.1".into(), "192.0.2.1".into()));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod operators;
 mod packed;
 mod pages;
 pub(crate) mod parts;
-mod passkeys;
+pub(crate) mod passkeys;
 mod remedy;
 mod shell;
 mod trail;

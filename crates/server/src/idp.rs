@@ -16,7 +16,7 @@ mod sso;
 
 pub(crate) use address::Addresses;
 pub(crate) use assertion::{Said, said};
-pub(crate) use settings::{NameIdFormat, SamlApp};
+pub(crate) use settings::{LIST_MAX, NameIdFormat, SamlApp};
 
 use crate::app::App;
 use axum::routing::get;

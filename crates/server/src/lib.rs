@@ -13,6 +13,7 @@ pub mod egress;
 mod error;
 mod events;
 mod idp;
+mod json;
 pub mod limits;
 mod log_queue;
 mod oidc;

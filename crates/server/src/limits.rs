@@ -88,6 +88,8 @@ pub const SAML_KEYS_MAX: usize = 4;
 pub const PERSON_LINK_LIFE: i64 = 3 * 86_400 * 1_000_000;
 /// Largest form that is posted to an endpoint of OpenID Connect, in bytes.
 pub const OIDC_FORM_BYTES_MAX: usize = 64 << 10;
+/// Sign-ins from one address that are under way at once: begun with SAML or for an application, and not ended.
+pub const SIGN_INS_WAITING_MAX: usize = 1_000;
 /// Microseconds that somebody has to sign in after an application asked for it.
 pub const SIGN_IN_REQUEST_LIFE: i64 = 600 * 1_000_000;
 /// Microseconds that a code is good for.

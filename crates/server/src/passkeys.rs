@@ -1,20 +1,18 @@
 //! Passkeys (WebAuthn): making one, and signing in with one. The ceremonies are the library's; here is what lies between
-//! their halves, and whose key it is.
+//! their halves. Whose key it is know `passkeys/operators.rs` and `person/passkeys.rs`: each binds both halves to itself.
 //!
 //! A passkey verifies its person (a finger, a PIN), so it stands for both factors. It has to be discoverable: signing in
 //! starts without a name, and so tells nobody which accounts there are.
 
+pub(crate) mod operators;
+
 use crate::app::App;
-use crate::auth::Origin;
 use crate::error::{Error, Result};
-use crate::session::{self, SignedIn};
-use crate::sign_in::{Cookies, Visitor};
-use crate::{audit, limits, sign_in};
+use crate::{limits, session};
 use scim::Code;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use store::{Operator, Passkey};
 use uuid::Uuid;
 use webauthn_rs::prelude::{
     DiscoverableAuthentication, DiscoverableKey, Passkey as Credential, PasskeyRegistration, PublicKeyCredential,
@@ -31,8 +29,10 @@ pub(crate) struct Ceremonies(Mutex<HashMap<String, (i64, Half)>>);
 
 #[derive(Debug)]
 enum Half {
-    Making { operator: String, state: Box<PasskeyRegistration> },
-    SigningIn { state: Box<DiscoverableAuthentication> },
+    /// Of whoever makes one.
+    Making { whose: String, state: Box<PasskeyRegistration> },
+    /// At one of the places where people sign in with them.
+    SigningIn { at: String, state: Box<DiscoverableAuthentication> },
 }
 
 impl Ceremonies {
@@ -75,22 +75,31 @@ fn refused(error: &webauthn_rs::prelude::WebauthnError) -> Error {
     Error::new(Code::SIGN_IN, "the passkey does not fit; try again, or use your password")
 }
 
+/// Whose a new passkey will be.
+#[derive(Debug)]
+pub(crate) struct Owner<'o> {
+    /// What the passkey remembers of them.
+    pub(crate) handle: Uuid,
+    /// What they sign in as, and are called.
+    pub(crate) login: &'o str,
+    pub(crate) name: &'o str,
+    /// Binds both halves to them.
+    pub(crate) whose: &'o str,
+    /// What is kept of the passkeys that they have.
+    pub(crate) known: Vec<&'o str>,
+}
+
 /// The first half of making one: what the browser needs, and the ticket for the second.
-pub(crate) async fn begin(app: &App, signed: &SignedIn, server_url: &str, now: i64) -> Result<Value> {
-    signed.recent(now)?;
-    let operator = &signed.operator;
-    let id = operator.id.clone();
-    let known: Vec<Passkey> = app.store().read(move |r| r.passkeys(&id)).await?;
-    if known.len() >= limits::PASSKEYS_MAX {
+pub(crate) fn begin(app: &App, server_url: &str, owner: &Owner<'_>, now: i64) -> Result<Value> {
+    if owner.known.len() >= limits::PASSKEYS_MAX {
         return Err(scim::Error::invalid_value("there are too many passkeys; take one away first").into());
     }
-    let exclude = known.iter().filter_map(|key| credential(key).ok()).map(|key| key.cred_id().clone()).collect();
-    let user = Uuid::parse_str(&operator.id).map_err(|_| Error::new(Code::INTERNAL, "the operator's id is broken"))?;
-    let party = party(server_url)?;
-    let (challenge, state) = party
-        .start_passkey_registration(user, &operator.email, &operator.name, Some(exclude))
+    let known = owner.known.iter().filter_map(|text| credential(text).ok());
+    let exclude = known.map(|key| key.cred_id().clone()).collect();
+    let (challenge, state) = party(server_url)?
+        .start_passkey_registration(owner.handle, owner.login, owner.name, Some(exclude))
         .map_err(|error| refused(&error))?;
-    let half = Half::Making { operator: operator.id.clone(), state: Box::new(state) };
+    let half = Half::Making { whose: owner.whose.to_owned(), state: Box::new(state) };
     let ticket = app.desks().ceremonies.keep(half, now)?;
     let mut options = json!(challenge.public_key);
     if let Some(selection) = options.get_mut("authenticatorSelection").and_then(Value::as_object_mut) {
@@ -100,102 +109,100 @@ pub(crate) async fn begin(app: &App, signed: &SignedIn, server_url: &str, now: i
     Ok(json!({"ticket": ticket, "publicKey": options}))
 }
 
-/// The second half: keeps the key.
-pub(crate) async fn finish(
+/// A passkey that was made: its id, its name, and what is kept of it.
+#[derive(Debug)]
+pub(crate) struct New {
+    pub(crate) id: String,
+    pub(crate) label: String,
+    pub(crate) credential: String,
+}
+
+/// The second half: the passkey, if whoever began it ends it.
+pub(crate) fn finish(
     app: &App,
-    signed: &SignedIn,
     server_url: &str,
+    whose: &str,
     (ticket, label): (&str, &str),
     made: &RegisterPublicKeyCredential,
-    origin: &Origin,
     now: i64,
-) -> Result<()> {
-    let Half::Making { operator, state } = app.desks().ceremonies.take(ticket, now)? else {
+) -> Result<New> {
+    let Half::Making { whose: begun, state } = app.desks().ceremonies.take(ticket, now)? else {
         return Err(Error::new(Code::SIGN_IN, "start again"));
     };
-    if operator != signed.operator.id {
+    if begun != whose {
         return Err(Error::new(Code::SIGN_IN, "this passkey was begun by somebody else; start again"));
     }
     let credential = party(server_url)?.finish_passkey_registration(made, &state).map_err(|error| refused(&error))?;
     let label = crate::redact::cut(label.trim(), 100).into_owned();
-    let key = Passkey {
+    Ok(New {
         id: text_of(credential.cred_id().as_ref()),
-        operator: operator.clone(),
         label: if label.is_empty() { "Passkey".into() } else { label },
         credential: json!(credential).to_string(),
-        created_at: now,
-        used_at: None,
-    };
-    let object = format!("operator/{}", signed.operator.email);
-    let told = audit::entry(&signed.actor(origin), "passkey.create", object, json!({"label": key.label}), now);
-    app.store()
-        .write(move |w| -> store::Result<()> {
-            w.passkey_put(&key)?;
-            w.audit_add(&told).map(|_| ())
-        })
-        .await?;
-    Ok(())
-}
-
-/// Takes one of the own keys away.
-pub(crate) async fn remove(app: &App, signed: &SignedIn, id: &str, origin: &Origin, now: i64) -> Result<bool> {
-    signed.recent(now)?;
-    let object = format!("operator/{}", signed.operator.email);
-    let told = audit::entry(&signed.actor(origin), "passkey.delete", object, json!({"passkey": id}), now);
-    let (operator, id) = (signed.operator.id.clone(), id.to_owned());
-    let removed = app.store().write(move |w| -> store::Result<bool> {
-        let removed = w.passkey_delete(&operator, &id)?;
-        if removed {
-            w.audit_add(&told)?;
-        }
-        Ok(removed)
-    });
-    Ok(removed.await?)
+    })
 }
 
 /// The first half of signing in.
-pub(crate) fn ask(app: &App, server_url: &str, now: i64) -> Result<Value> {
+pub(crate) fn ask(app: &App, server_url: &str, at: &str, now: i64) -> Result<Value> {
     let started = party(server_url)?.start_discoverable_authentication();
     let (challenge, state) = started.map_err(|error| refused(&error))?;
-    let ticket = app.desks().ceremonies.keep(Half::SigningIn { state: Box::new(state) }, now)?;
-    Ok(json!({"ticket": ticket, "publicKey": challenge.public_key}))
+    let half = Half::SigningIn { at: at.to_owned(), state: Box::new(state) };
+    Ok(json!({"ticket": app.desks().ceremonies.keep(half, now)?, "publicKey": challenge.public_key}))
 }
 
-/// The second half: the cookie of the session of whoever's key it is.
-pub(crate) async fn answer(
+/// The second half of signing in, before the passkey is looked up.
+#[derive(Debug)]
+pub(crate) struct Given<'g> {
+    party: Webauthn,
+    state: DiscoverableAuthentication,
+    credential: &'g PublicKeyCredential,
+    /// What the passkey remembers of its owner.
+    pub(crate) handle: Uuid,
+    /// Which passkey it says that it is.
+    pub(crate) id: String,
+}
+
+/// Takes the answer to a question that was asked at this place.
+pub(crate) fn given<'g>(
     app: &App,
     server_url: &str,
+    at: &str,
     ticket: &str,
-    given: &PublicKeyCredential,
-    visitor: &Visitor<'_>,
+    credential: &'g PublicKeyCredential,
     now: i64,
-) -> Result<Cookies> {
-    let Half::SigningIn { state } = app.desks().ceremonies.take(ticket, now)? else {
+) -> Result<Given<'g>> {
+    let Half::SigningIn { at: asked_at, state } = app.desks().ceremonies.take(ticket, now)? else {
         return Err(Error::new(Code::SIGN_IN, "start again"));
     };
+    if asked_at != at {
+        return Err(Error::new(Code::SIGN_IN, "the sign-in was begun at another page; start again"));
+    }
     let party = party(server_url)?;
-    let (user, id) = party.identify_discoverable_authentication(given).map_err(|error| refused(&error))?;
-    let (user, id) = (user.to_string(), text_of(id));
-    let found = app.store().read(move |r| -> store::Result<_> {
-        let Some(key) = r.passkey(&id)?.filter(|key| key.operator == user) else { return Ok(None) };
-        Ok(r.operator(&user)?.map(|operator| (key, operator)))
-    });
-    let found: Option<(Passkey, Operator)> = found.await?;
-    let unknown = || Error::new(Code::SIGN_IN, "this passkey is not known here, or not any more");
-    let (mut key, operator) = found.filter(|(_, operator)| operator.disabled_at.is_none()).ok_or_else(unknown)?;
-    let mut known = credential(&key)?;
-    let discoverable = DiscoverableKey::from(&known);
-    let result =
-        party.finish_discoverable_authentication_v2(given, *state, &discoverable).map_err(|error| refused(&error))?;
-    known.update_credential(&result);
-    key.credential = json!(known).to_string();
-    key.used_at = Some(now);
-    app.store().write(move |w| w.passkey_put(&key)).await.map_err(|error: store::Error| error)?;
-    sign_in::begin(app, &operator, "passkey", visitor, now).await
+    let (handle, id) = party.identify_discoverable_authentication(credential).map_err(|error| refused(&error))?;
+    let id = text_of(id);
+    Ok(Given { party, state: *state, credential, handle, id })
 }
 
-fn credential(key: &Passkey) -> Result<Credential> {
-    serde_json::from_str(&key.credential).map_err(|_| Error::new(Code::INTERNAL, "a passkey cannot be read"))
+/// What is told of a passkey that nobody has.
+pub(crate) fn unknown() -> Error {
+    Error::new(Code::SIGN_IN, "this passkey is not known here, or not any more")
+}
+
+impl Given<'_> {
+    /// Whether it was made with this passkey; what is kept of the passkey from now on.
+    pub(crate) fn proves(self, kept: &str) -> Result<String> {
+        let mut known = credential(kept)?;
+        let discoverable = DiscoverableKey::from(&known);
+        let result = self
+            .party
+            .finish_discoverable_authentication_v2(self.credential, self.state, &discoverable)
+            .map_err(|error| refused(&error))?;
+        known.update_credential(&result);
+        Ok(json!(known).to_string())
+    }
+}
+
+fn credential(kept: &str) -> Result<Credential> {
+    serde_json::from_str(kept).map_err(|_| Error::new(Code::INTERNAL, "a passkey cannot be read"))
 }
 
 fn text_of(id: &[u8]) -> String {
@@ -219,7 +226,8 @@ mod tests {
     fn a_half_is_good_once_and_not_for_long() {
         let ceremonies = Ceremonies::default();
         let (_, state) = party("http://localhost:8080").unwrap().start_discoverable_authentication().unwrap();
-        let half = |state: &DiscoverableAuthentication| Half::SigningIn { state: Box::new(state.clone()) };
+        let half =
+            |state: &DiscoverableAuthentication| Half::SigningIn { at: "x".into(), state: Box::new(state.clone()) };
         let ticket = ceremonies.keep(half(&state), 0).unwrap();
         assert!(ceremonies.take(&ticket, 1).is_ok());
         assert!(ceremonies.take(&ticket, 1).is_err());

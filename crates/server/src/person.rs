@@ -9,6 +9,8 @@
 
 mod entry;
 mod page;
+mod passkeys;
+mod waiting;
 
 use crate::app::App;
 use crate::auth::{Actor, Origin};
@@ -28,6 +30,7 @@ use store::{PersonSession, SamlSession, Scope, Stored};
 
 pub(crate) use entry::sign_in_address;
 pub(crate) use page::router;
+pub(crate) use waiting::{ask_later, has_room, too_many};
 
 /// A request of a browser to a tenant's pages for its people, whoever sits there.
 #[derive(Clone, Debug)]

@@ -331,8 +331,9 @@ pub(crate) fn json(body: &[u8]) -> Result<Value> {
     if body.is_empty() {
         return Err(scim::Error::invalid_syntax("the body is empty; send a JSON object").into());
     }
-    serde_json::from_slice(body).map_err(|error| {
-        let detail = format!("the body is not JSON: line {}, column {}", error.line(), error.column());
+    crate::json::parse(body).map_err(|error| {
+        let what = if error.is_data() { "a name comes twice in one object" } else { "it is not JSON" };
+        let detail = format!("the body cannot be read: {what}: line {}, column {}", error.line(), error.column());
         scim::Error::invalid_syntax(detail).into()
     })
 }

@@ -30,6 +30,7 @@ mod oidc;
 mod operators;
 mod outbound;
 mod people;
+mod person_passkeys;
 mod person_passwords;
 mod prepared;
 mod queue;
@@ -67,7 +68,8 @@ pub use outbound::{
     Standing, TaskRow, Wanted, Work,
 };
 pub use people::{PersonSession, SamlSession, SignInRequest};
-pub use person_passwords::PersonLink;
+pub use person_passkeys::PersonPasskey;
+pub use person_passwords::{PersonLink, PersonSignIn};
 pub use prepared::Prepared;
 pub use reindex::{Reindex, Turned};
 pub use render::Comma;

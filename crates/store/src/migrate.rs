@@ -24,6 +24,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0013_imports.sql"),
     include_str!("../migrations/0014_job_not_before.sql"),
     include_str!("../migrations/0015_log_texts.sql"),
+    include_str!("../migrations/0016_person_passkeys.sql"),
+    include_str!("../migrations/0017_waiting_sign_ins.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

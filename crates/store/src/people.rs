@@ -64,6 +64,8 @@ pub struct SignInRequest {
     pub created_at: i64,
     /// From when on it is asked again.
     pub expires_at: i64,
+    /// Where it comes from: what is waiting is counted by that.
+    pub network: String,
 }
 
 const COLUMNS: &str = "hash, id, tenant, person, created_at, authenticated_at, expires_at, method, address, agent, \
@@ -132,7 +134,7 @@ impl Reader {
         hash: &[u8; 32],
         now: i64,
     ) -> Result<Option<SignInRequest>> {
-        let sql = "select hash, tenant, purpose, asked, created_at, expires_at from sign_in_request
+        let sql = "select hash, tenant, purpose, asked, created_at, expires_at, network from sign_in_request
                    where hash = ?1 and tenant = ?2 and purpose = ?3 and expires_at > ?4";
         self.first(sql, (hash.as_slice(), tenant.0, purpose, now), |row| {
             Ok(SignInRequest {
@@ -142,6 +144,7 @@ impl Reader {
                 asked: row.get(3)?,
                 created_at: row.get(4)?,
                 expires_at: row.get(5)?,
+                network: row.get(6)?,
             })
         })
     }
@@ -157,11 +160,22 @@ impl Reader {
 }
 
 impl Writer {
+    /// How many sign-ins from there were begun, in any tenant, and have neither ended nor run out.
+    pub fn waiting_sign_ins(&self, network: &str, now: i64) -> Result<usize> {
+        let mut all = 0;
+        for table in ["saml_request", "sign_in_request"] {
+            let sql = format!("select count(*) from {table} where network = ?1 and expires_at > ?2");
+            all += self.first(&sql, (network, now), |row| row.get::<i64>(0))?.unwrap_or(0);
+        }
+        Ok(usize::try_from(all).unwrap_or(usize::MAX))
+    }
+
     /// Keeps a request until the person has signed in.
     pub fn sign_in_request_insert(&mut self, new: &SignInRequest) -> Result<()> {
-        let sql = "insert into sign_in_request (hash, tenant, purpose, asked, created_at, expires_at)
-                   values (?1, ?2, ?3, ?4, ?5, ?6)";
-        let row = (new.hash.as_slice(), new.tenant.0, &new.purpose, &new.asked, new.created_at, new.expires_at);
+        let sql = "insert into sign_in_request (hash, tenant, purpose, asked, created_at, expires_at, network)
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let (hash, times) = (new.hash.as_slice(), (new.created_at, new.expires_at));
+        let row = (hash, new.tenant.0, &new.purpose, &new.asked, times.0, times.1, &new.network);
         self.execute(sql, row)?;
         Ok(())
     }

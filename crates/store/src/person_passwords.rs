@@ -21,7 +21,26 @@ pub struct PersonLink {
     pub expires_at: i64,
 }
 
+/// How a person signs in here, without what they do it with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PersonSignIn {
+    /// When the password was chosen, if there is one.
+    pub password_at: Option<i64>,
+    /// When the link to choose one ends, if one is out.
+    pub link_until: Option<i64>,
+}
+
 impl Reader {
+    /// How a person signs in here.
+    pub fn person_sign_in(&self, tenant: TenantId, person: &str, now: i64) -> Result<PersonSignIn> {
+        let password = "select changed_at from person_password where tenant = ?1 and person = ?2";
+        let link = "select expires_at from person_link where tenant = ?1 and person = ?2 and expires_at > ?3";
+        Ok(PersonSignIn {
+            password_at: self.first(password, (tenant.0, person), |row| row.get(0))?,
+            link_until: self.first(link, (tenant.0, person, now), |row| row.get(0))?,
+        })
+    }
+
     /// The hash of a person's password, if they have one.
     pub fn person_password(&self, tenant: TenantId, person: &str) -> Result<Option<String>> {
         let sql = "select hash from person_password where tenant = ?1 and person = ?2";
@@ -51,12 +70,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a person's password and links away; whether there was one.
+    /// Takes a person's password, passkeys and links away; whether there was one.
     pub fn person_password_forget(&mut self, tenant: TenantId, person: &str) -> Result<bool> {
-        let links = self.execute("delete from person_link where tenant = ?1 and person = ?2", (tenant.0, person))?;
-        let passwords =
-            self.execute("delete from person_password where tenant = ?1 and person = ?2", (tenant.0, person))?;
-        Ok(links + passwords > 0)
+        let mut gone = 0;
+        for sql in [
+            "delete from person_link where tenant = ?1 and person = ?2",
+            "delete from person_passkey where tenant = ?1 and person = ?2",
+            "delete from person_password where tenant = ?1 and person = ?2",
+        ] {
+            gone += self.execute(sql, (tenant.0, person))?;
+        }
+        Ok(gone > 0)
     }
 
     /// Keeps a link; an older one of the same person ends.

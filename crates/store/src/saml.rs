@@ -231,6 +231,8 @@ pub struct SamlRequest {
     pub created_at: i64,
     /// From when on no answer is taken.
     pub expires_at: i64,
+    /// Where it comes from: what is waiting is counted by that.
+    pub network: String,
 }
 
 const CONNECTION: &str = "tenant, id, version, created_at, modified_at, settings";
@@ -280,7 +282,7 @@ impl Reader {
 
     /// A request that was not answered yet, also one that is too old: the caller says so.
     pub fn saml_request(&self, tenant: TenantId, id: &str) -> Result<Option<SamlRequest>> {
-        let sql = "select tenant, id, connection, purpose, browser, relay, target, created_at, expires_at
+        let sql = "select tenant, id, connection, purpose, browser, relay, target, created_at, expires_at, network
                    from saml_request where tenant = ?1 and id = ?2";
         self.first(sql, (tenant.0, id), |row| {
             Ok(SamlRequest {
@@ -293,6 +295,7 @@ impl Reader {
                 target: row.get(6)?,
                 created_at: row.get(7)?,
                 expires_at: row.get(8)?,
+                network: row.get(9)?,
             })
         })
     }
@@ -368,8 +371,8 @@ impl Writer {
     /// Keeps a request that is on its way.
     pub fn saml_request_insert(&mut self, new: &SamlRequest) -> Result<()> {
         let sql = "insert into saml_request
-                   (tenant, id, connection, purpose, browser, relay, target, created_at, expires_at)
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                   (tenant, id, connection, purpose, browser, relay, target, created_at, expires_at, network)
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         self.execute(
             sql,
             params![
@@ -381,7 +384,8 @@ impl Writer {
                 new.relay,
                 new.target,
                 new.created_at,
-                new.expires_at
+                new.expires_at,
+                new.network
             ],
         )?;
         Ok(())

@@ -385,7 +385,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 50] = [
+        const TABLES: [&str; 51] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -418,6 +418,7 @@ impl Writer {
             "sign_in_request",
             "person_password",
             "person_link",
+            "person_passkey",
             "oidc_grant",
             "resource",
             "app",

@@ -48,7 +48,11 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
             let id = user_id(cx, &user).await?;
             confirm(&format!("take the password of {user} away and sign them out"), cx.yes)?;
             cx.client.call(Method::DELETE, &cx.path(&format!("/users/{}/password", encoded(&id))), None).await?;
-            cx.out.done("user.forget-password", &json!({"id": id}), &format!("{user} has no password here any more."))
+            cx.out.done(
+                "user.forget-password",
+                &json!({"id": id}),
+                &format!("{user} has no password and no passkey here any more."),
+            )
         }
         User::Delete { user } => {
             let found = find(cx, "Users", "userName", &user, "").await?;

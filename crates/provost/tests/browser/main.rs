@@ -12,6 +12,7 @@
 
 mod chromium;
 mod gates;
+mod idp;
 mod load;
 #[path = "saml.rs"]
 mod saml_sign_in;

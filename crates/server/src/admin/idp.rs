@@ -1,5 +1,6 @@
 //! The issuing side of SAML: what an app is told, before it is told; its settings; the keys that sign.
 
+use super::apps::assign::resolved;
 use super::apps::{self, with_tenant};
 use super::{audited, missing, tenant_of};
 use crate::app::App;
@@ -9,12 +10,13 @@ use crate::idp::{Addresses, Said, SamlApp, said};
 use crate::limits;
 use crate::outbound::integration::Integration;
 use crate::saml::make_key;
+use crate::tenants::TenantState;
 use ::saml::issue::{Login, Recipient, authn_context};
 use ::saml::{EntityId, Metadata, Refused, fresh_id};
 use scim::Code;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{KeyState, SamlKey, SamlPurpose};
+use store::{KeyState, Principal, SamlKey, SamlPurpose};
 
 const IDP: SamlPurpose = SamlPurpose::IdentityProvider;
 
@@ -42,18 +44,24 @@ pub(crate) async fn change(
     change: Map<String, Value>,
 ) -> Result<SamlApp> {
     let (_, known) = settings(app, tenant, name).await?;
-    let mut whole = serde_json::to_value(&known).unwrap_or_default();
+    let changed = laid_over(&known, change)?;
+    let mut document = Map::new();
+    document.insert("settings".into(), json!({"saml": changed}));
+    apps::change(app, actor, tenant, name, document).await?;
+    Ok(changed)
+}
+
+/// The settings with a part of them changed, if they can be kept so.
+pub(crate) fn laid_over(known: &SamlApp, change: Map<String, Value>) -> Result<SamlApp> {
+    let mut whole = json!(known);
     for (field, value) in change {
         match whole.get_mut(&field) {
             Some(held) => *held = value,
             None => return Err(wrong(format!("saml.{field}: there is no such setting"))),
         }
     }
-    let changed: SamlApp = serde_json::from_value(whole.clone()).map_err(|error| wrong(format!("saml: {error}")))?;
+    let changed: SamlApp = serde_json::from_value(whole).map_err(|error| wrong(format!("saml: {error}")))?;
     changed.check().map_err(wrong)?;
-    let mut document = Map::new();
-    document.insert("settings".into(), json!({"saml": whole}));
-    apps::change(app, actor, tenant, name, document).await?;
     Ok(changed)
 }
 
@@ -87,13 +95,24 @@ pub(crate) struct Preview {
     pub(crate) xml: Option<String>,
 }
 
-/// Shows what would be said, to whom, and whether it may.
-pub(crate) async fn preview(app: &App, tenant: &str, name: &str, person: &str, endpoint: &str) -> Result<Preview> {
+/// Shows what would be said of a person (their id or userName), to whom, and whether it may; with other settings than
+/// those that are kept, if some are given.
+pub(crate) async fn preview(
+    app: &App,
+    (tenant, name): (&str, &str),
+    draft: Option<SamlApp>,
+    person: &str,
+    endpoint: &str,
+) -> Result<Preview> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
-    let settings = SamlApp::of(&integration).map_err(wrong)?;
-    let (at, now, id) = (Addresses::behind(endpoint, name), app.clock().now(), person.to_owned());
+    let settings = draft.map_or_else(|| SamlApp::of(&integration).map_err(wrong), Ok)?;
+    let (at, now, person) = (Addresses::behind(endpoint, name), app.clock().now(), person.to_owned());
     let (of, asked) = (Arc::new(integration), settings.clone());
-    let said = app.store().read(move |r| said(r, &state, &of, &asked, &id, now)).await?;
+    let read = app.store().read(move |r| -> Result<Said> {
+        let id = resolved(r, &state, Principal::User, &person)?;
+        said(r, &state, &of, &asked, &id, now)
+    });
+    let said = read.await?;
     let written = || -> std::result::Result<String, Refused> {
         let provider = settings.service_provider()?;
         let recipient = Recipient {
@@ -115,6 +134,20 @@ pub(crate) async fn preview(app: &App, tenant: &str, name: &str, person: &str, e
     };
     let xml = written();
     Ok(Preview { xml: xml.ok(), said })
+}
+
+/// Our first key is made when it is needed.
+pub(crate) async fn first_key(app: &App, state: &TenantState) -> Result<()> {
+    let tenant = state.tenant.id;
+    if !app.store().read(move |r| r.saml_keys(tenant, IDP)).await?.is_empty() {
+        return Ok(());
+    }
+    let key = make_key(app, state, IDP, KeyState::Current, app.clock().now()).await?;
+    let kept = app.store().write_in(tenant, move |w| -> store::Result<()> {
+        // Somebody else may have been first.
+        if w.saml_keys(tenant, IDP)?.is_empty() { w.saml_key_insert(tenant, IDP, &key) } else { Ok(()) }
+    });
+    Ok(kept.await?)
 }
 
 /// Our keys as an identity provider, the newest first.

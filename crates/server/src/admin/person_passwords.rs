@@ -8,10 +8,31 @@ use crate::error::{Error, Result};
 use crate::{limits, token};
 use scim::Code;
 use serde_json::json;
-use store::PersonLink;
+use store::{PersonLink, PersonPasskey, PersonSession, PersonSignIn};
 
 /// What the secret of a link starts with.
 const PREFIX: &str = "pvw_";
+
+/// How a person signs in here, and where they are signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct SignIn {
+    pub(crate) known: PersonSignIn,
+    pub(crate) passkeys: Vec<PersonPasskey>,
+    pub(crate) sessions: Vec<PersonSession>,
+}
+
+/// What there is to say of a person's signing in; no secret is in it.
+pub(crate) async fn of(app: &App, tenant: &str, person: &str) -> Result<SignIn> {
+    let (id, person, now) = (tenant_of(app, tenant)?.tenant.id, person.to_owned(), app.clock().now());
+    let read = app.store().read(move |r| -> store::Result<SignIn> {
+        Ok(SignIn {
+            known: r.person_sign_in(id, &person, now)?,
+            passkeys: r.person_passkeys(id, &person)?,
+            sessions: r.person_sessions(id, &person, now)?,
+        })
+    });
+    Ok(read.await?)
+}
 
 /// A link that was made: what follows the address of the server, and when it ends.
 #[derive(Clone, Debug)]
@@ -41,7 +62,7 @@ pub(crate) async fn make_link(app: &App, actor: &Actor, tenant: &str, person: &s
     Ok(Made { path: format!("{}/sign-in/link?code={}", state.root(), new.text), expires_at })
 }
 
-/// Takes a person's password away, and a link that was not used.
+/// Takes a person's password and passkeys away, and a link that was not used.
 pub(crate) async fn forget(app: &App, actor: &Actor, tenant: &str, person: &str) -> Result<()> {
     let (id, named) = (tenant_of(app, tenant)?.tenant.id, person.to_owned());
     let line = ("person.forget", object(tenant, person), json!({}));
@@ -49,5 +70,9 @@ pub(crate) async fn forget(app: &App, actor: &Actor, tenant: &str, person: &str)
         w.person_sessions_end(id, &named)?;
         Ok(w.person_password_forget(id, &named)?)
     });
-    if had.await? { Ok(()) } else { Err(missing("the person has no password here, and no link to choose one")) }
+    if had.await? {
+        Ok(())
+    } else {
+        Err(missing("the person has no password and no passkey here, and no link to choose one"))
+    }
 }

@@ -211,6 +211,17 @@ pub(crate) fn read_metadata(bytes: &[u8], now: i64) -> Result<Metadata> {
     Ok(metadata)
 }
 
+/// The other side's metadata as an operator brings it: the XML itself, or its address.
+pub(crate) async fn brought_metadata(app: &App, url: &str, xml: &str) -> Result<Vec<u8>> {
+    match (xml.trim(), url.trim()) {
+        ("", "") => {
+            Err(scim::Error::invalid_value("bring the metadata: a file, its address, or the XML itself").into())
+        }
+        ("", url) => fetch_metadata(app, url).await,
+        (xml, _) => Ok(xml.as_bytes().to_vec()),
+    }
+}
+
 /// Fetches metadata from where an operator says it is.
 pub(crate) async fn fetch_metadata(app: &App, url: &str) -> Result<Vec<u8>> {
     let answer = app.egress().send(Request::get(url.trim())).await;

@@ -78,7 +78,7 @@ pub(super) async fn preview(
 ) -> ApiResult {
     let person = query::value(&asked.unwrap_or_default(), "person").unwrap_or_default();
     let endpoint = endpoint(&app, &tenant, &headers)?;
-    let preview = idp::preview(&app, &tenant, &name, &person, &endpoint).await?;
+    let preview = idp::preview(&app, (&tenant, &name), None, &person, &endpoint).await?;
     let attributes = preview.said.attributes.iter().map(|one| json!({"name": one.name, "values": one.values}));
     shown(
         200,

@@ -130,7 +130,7 @@ fn login_page(theme: Theme, next: &str, email: &str, error: Option<&str>) -> Res
                 autocomplete: "current-password", autofocus: !email.is_empty(), ..Field::default() }))
             button .main.wide type="submit" { "Sign in" }
         }
-        (super::passkeys::sign_in_button(next))
+        (super::passkeys::sign_in_button("/login/passkey", next))
         p .hint { "Forgot the password? An owner can send you a new link from Settings; on the machine of the server, "
             code { "provost operator link" } " makes one." }
     };

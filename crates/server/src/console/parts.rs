@@ -118,6 +118,16 @@ pub(crate) fn code(label: &str, text: &str) -> Markup {
     }
 }
 
+/// XML with a line for each tag; what is copied is the text as it is.
+pub(crate) fn xml(label: &str, text: &str) -> Markup {
+    html! {
+        figure .code {
+            figcaption { (label) (copy_button(label, text)) }
+            pre tabindex="0" role="group" aria-label=(label) { code { (words::indented(text)) } }
+        }
+    }
+}
+
 /// JSON, indented and coloured, with invisible characters painted.
 pub(crate) fn json(label: &str, text: &str) -> Markup {
     let pretty = serde_json::from_str::<serde_json::Value>(text).ok();

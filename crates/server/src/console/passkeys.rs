@@ -6,8 +6,9 @@ use super::fault::{Shown, sentence};
 use super::parts::{self, Column, Row, Table};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::limits;
+use crate::passkeys::operators as passkeys;
 use crate::sign_in::Visitor;
-use crate::{limits, passkeys};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -34,9 +35,9 @@ pub(super) fn public() -> Router<App> {
 }
 
 /// The button below the password; there only where a script and the browser can use it.
-pub(super) fn sign_in_button(next: &str) -> Markup {
+pub(crate) fn sign_in_button(at: &str, next: &str) -> Markup {
     html! {
-        div .passkey data-passkey="sign-in" data-next=(next) hidden {
+        div .passkey data-passkey="sign-in" data-at=(at) data-next=(next) hidden {
             p .or { "or" }
             button .wide type="button" { (super::Icon::Key.svg()) span { "Use a passkey" } }
             p .error role="alert" {}
@@ -71,7 +72,7 @@ pub(super) fn card(cx: &Desk, keys: &[Passkey]) -> Markup {
         html! {
             p { "Sign in with the lock of your device or a security key, without a password. A passkey cannot be phished." }
             @if !keys.is_empty() { (parts::table(&table)) }
-            div .passkey data-passkey="enrol" hidden {
+            div .passkey data-passkey="enrol" data-at="/account/passkeys" hidden {
                 div .field {
                     label for="passkey-label" { "Name of the new passkey" }
                     input #passkey-label type="text" maxlength="100" placeholder="Such as: my laptop" autocomplete="off";
@@ -85,7 +86,7 @@ pub(super) fn card(cx: &Desk, keys: &[Passkey]) -> Markup {
 }
 
 /// As the script expects it: an object, or a message that says what went wrong.
-fn told(outcome: Result<Value>) -> Response<Body> {
+pub(crate) fn told(outcome: Result<Value>) -> Response<Body> {
     let (status, body) = match outcome {
         Ok(body) => (StatusCode::OK, body),
         Err(error) => {
@@ -101,7 +102,7 @@ fn told(outcome: Result<Value>) -> Response<Body> {
     (status, headers, body.to_string()).into_response()
 }
 
-async fn body_of<T: DeserializeOwned>(body: Body) -> Result<T> {
+pub(crate) async fn body_of<T: DeserializeOwned>(body: Body) -> Result<T> {
     let unfit = || Error::from(scim::Error::invalid_syntax("the browser's answer cannot be read"));
     let bytes = axum::body::to_bytes(body, limits::FORM_BYTES_MAX).await.map_err(|_| unfit())?;
     serde_json::from_slice(&bytes).map_err(|_| unfit())
@@ -141,7 +142,7 @@ async fn remove(cx: Desk, Form(form): Form<One>) -> Shown {
 }
 
 /// The address by which this browser reaches the server.
-fn server_url(app: &App, headers: &HeaderMap) -> String {
+pub(crate) fn server_url(app: &App, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     app.config().public_url.clone().unwrap_or_else(|| format!("http://{host}"))
 }

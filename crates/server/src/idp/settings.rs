@@ -8,7 +8,7 @@ use saml::{Certificate, EntityId, Keys, Location, Refused, name_id_format};
 use serde::{Deserialize, Serialize};
 
 /// Most ACS URLs, and most attributes.
-const LIST_MAX: usize = 50;
+pub(crate) const LIST_MAX: usize = 50;
 
 /// What is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,8 +119,11 @@ impl SamlApp {
         if !self.audience.is_empty() {
             EntityId::parse(&self.audience).map_err(about("audience"))?;
         }
-        for url in self.acs_urls() {
-            Location::parse(url).map_err(about("ssoUrl"))?;
+        if !self.sso_url.is_empty() {
+            Location::parse(&self.sso_url).map_err(about("ssoUrl"))?;
+        }
+        for url in &self.other_acs_urls {
+            Location::parse(url).map_err(about("otherAcsUrls"))?;
         }
         if self.other_acs_urls.len() > LIST_MAX || self.attributes.len() > LIST_MAX {
             return Err(format!("saml: {LIST_MAX} ACS URLs and {LIST_MAX} attributes at the most"));
@@ -187,7 +190,7 @@ mod tests {
         let attribute = |name: &str| AttributeStatement { name: name.into(), name_format: None, value: value.clone() };
         for (broken, field) in [
             (SamlApp { sso_url: "http://app.example/acs".into(), ..SamlApp::default() }, "ssoUrl"),
-            (SamlApp { other_acs_urls: vec!["javascript:x".into()], ..SamlApp::default() }, "ssoUrl"),
+            (SamlApp { other_acs_urls: vec!["javascript:x".into()], ..SamlApp::default() }, "otherAcsUrls"),
             (SamlApp { attributes: vec![attribute("a"), attribute("a")], ..SamlApp::default() }, "attributes"),
             (
                 SamlApp { attributes: vec![attribute("g")], groups_attribute: Some("g".into()), ..SamlApp::default() },

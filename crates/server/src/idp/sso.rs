@@ -2,15 +2,16 @@
 
 use super::page::{Denied, denied, log, unusable};
 use super::{Addresses, SamlApp, said};
+use crate::admin::idp::first_key;
 use crate::clock::Stopwatch;
 use crate::console::{Fault, Shown, see_other};
 use crate::error::Error;
 use crate::outbound::integration::Integration;
-use crate::person::{Person, Visit, sign_in_address};
+use crate::person::{Person, Visit, ask_later, sign_in_address};
 use crate::record::Trace;
-use crate::saml::{make_key, ours, post_on, read_form};
+use crate::saml::{ours, post_on, read_form};
 use crate::scim::Asked;
-use crate::{limits, query, token};
+use crate::{query, token};
 use axum::body::Body;
 use axum::http::{Method, Response};
 use saml::authn_request::AuthnRequest;
@@ -19,7 +20,7 @@ use saml::issue::{Failure, Ids, Login, Recipient, authn_context, refusal, respon
 use saml::{EntityId, Location, Refused, fresh_id};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::{AppRow, KeyState, SamlPurpose, SignInRequest};
+use store::{AppRow, SamlPurpose, SignInRequest};
 
 const PURPOSE: &str = "saml";
 
@@ -43,20 +44,6 @@ pub(super) async fn integration(visit: &Visit) -> Result<Integration, Fault> {
     let row: Option<AppRow> = visit.app.store().read(move |r| r.app_named(tenant, &name)).await?;
     let row = row.ok_or_else(|| Fault::missing("there is no app of this name"))?;
     Ok(Integration::of(row)?)
-}
-
-/// Our first key is made when it is needed.
-pub(super) async fn first_key(visit: &Visit) -> Result<(), Error> {
-    let (tenant, purpose) = (visit.tenant.tenant.id, SamlPurpose::IdentityProvider);
-    if !visit.app.store().read(move |r| r.saml_keys(tenant, purpose)).await?.is_empty() {
-        return Ok(());
-    }
-    let key = make_key(&visit.app, &visit.tenant, purpose, KeyState::Current, visit.now).await?;
-    let kept = visit.app.store().write_in(tenant, move |w| -> store::Result<()> {
-        // Somebody else may have been first.
-        if w.saml_keys(tenant, purpose)?.is_empty() { w.saml_key_insert(tenant, purpose, &key) } else { Ok(()) }
-    });
-    Ok(kept.await?)
 }
 
 /// `GET /idp/{app}/sso`: a request in the query, or a person who follows the app's link.
@@ -166,22 +153,7 @@ fn question(
 
 /// Keeps the question; the path to come back to.
 async fn wait(visit: &Visit, question: &Question) -> Result<String, Error> {
-    let handle = crate::session::random_text()?;
-    let waiting = SignInRequest {
-        hash: token::hash(&handle),
-        tenant: visit.tenant.tenant.id,
-        purpose: PURPOSE.to_owned(),
-        asked: serde_json::to_string(question).unwrap_or_default(),
-        created_at: visit.now,
-        expires_at: visit.now.saturating_add(limits::SIGN_IN_REQUEST_LIFE),
-    };
-    let tenant = waiting.tenant;
-    visit
-        .app
-        .store()
-        .write_in(tenant, move |w| w.sign_in_request_insert(&waiting))
-        .await
-        .map_err(|e: store::Error| e)?;
+    let handle = ask_later(visit, PURPOSE, serde_json::to_string(question).unwrap_or_default()).await?;
     Ok(format!("{}/idp/{}/continue?request={handle}", visit.tenant.root(), question.app))
 }
 
@@ -263,7 +235,7 @@ async fn send(
     question: &Question,
     login: Option<&Login<'_>>,
 ) -> Result<Result<Response<Body>, Refused>, Error> {
-    first_key(visit).await?;
+    first_key(&visit.app, &visit.tenant).await?;
     let ours = ours(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &question.app)?;
     let written = || -> Result<String, Refused> {

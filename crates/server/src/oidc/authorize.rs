@@ -10,7 +10,7 @@ use super::request::{Addressee, AuthenticationRequest, Parameters, Prompt};
 use super::{Addresses, page};
 use crate::console::{Shown, see_other};
 use crate::error::Error;
-use crate::person::{Person, Visit, sign_in_address, users};
+use crate::person::{Person, Visit, ask_later, sign_in_address, users};
 use crate::{limits, query, token};
 use axum::body::Body;
 use axum::http::Method;
@@ -175,22 +175,7 @@ fn continue_path(visit: &Visit) -> String {
 
 /// Keeps the request; the path to come back to.
 async fn wait(visit: &Visit, text: &str) -> Result<String, Error> {
-    let handle = crate::session::random_text()?;
-    let waiting = SignInRequest {
-        hash: token::hash(&handle),
-        tenant: visit.tenant.tenant.id,
-        purpose: PURPOSE.to_owned(),
-        asked: text.to_owned(),
-        created_at: visit.now,
-        expires_at: visit.now.saturating_add(limits::SIGN_IN_REQUEST_LIFE),
-    };
-    let tenant = waiting.tenant;
-    visit
-        .app
-        .store()
-        .write_in(tenant, move |w| w.sign_in_request_insert(&waiting))
-        .await
-        .map_err(|e: store::Error| e)?;
+    let handle = ask_later(visit, PURPOSE, text.to_owned()).await?;
     Ok(format!("{}?request={handle}", continue_path(visit)))
 }
 

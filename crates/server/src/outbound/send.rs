@@ -10,6 +10,7 @@ use crate::tenants::TenantState;
 use axum::http::Method;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use provision::outcome::{Answer, Body, Lost, Response};
 use provision::wire::{self, Request};
 use serde_json::Value;
@@ -17,6 +18,9 @@ use store::Exchange;
 
 /// What the engine calls itself.
 const PRODUCT: &str = concat!("Provost/", env!("CARGO_PKG_VERSION"));
+
+/// What is shorter is looked for in no answer: it would be found in words that have nothing to do with it.
+const SECRET_BYTES_MIN: usize = 6;
 
 /// What an app is shown; never printed.
 #[derive(Clone, Default)]
@@ -37,6 +41,15 @@ impl Secret {
             Authentication::Header => Some(secret),
             Authentication::None => None,
         }))
+    }
+
+    /// An answer without what it was shown: some servers send back, in words about an error, what they were sent.
+    fn hidden_in(&self, body: Bytes) -> Bytes {
+        let Some(secret) = self.0.as_deref().and_then(|value| value.rsplit(' ').next()) else { return body };
+        if secret.len() < SECRET_BYTES_MIN || memchr::memmem::find(&body, secret.as_bytes()).is_none() {
+            return body;
+        }
+        String::from_utf8_lossy(&body).replace(secret, "(credential)").into()
     }
 
     /// The sealed one of an app.
@@ -86,7 +99,8 @@ pub(crate) async fn send(
     let outcome = app.egress().send(outgoing).await;
     let secrets = &state.secrets;
     let (answer, status, said) = match outcome {
-        Ok(response) => {
+        Ok(mut response) => {
+            response.body = secret.hidden_in(response.body);
             let said = secrets.body(&response.body, limits::EVIDENCE_BYTES_MAX);
             (Answer::Got(read(&response)), Some(response.status), said)
         }

@@ -3,7 +3,7 @@
 //! With one way in, which is somewhere else, it is taken without a question. Where people have passwords here, they are
 //! asked for it; who guesses is slowed down as at the console, and who is not there costs the same.
 
-use super::{Proof, Visit, begin, users};
+use super::{Proof, Visit, begin, passkeys, users};
 use crate::answer::Answer;
 use crate::auth::Actor;
 use crate::clock::Stopwatch;
@@ -80,10 +80,11 @@ fn page(visit: &Visit, ways: &Ways, form: &SignIn, wrong: Option<&str>) -> Marku
         @if ways.has_passwords {
             form method="post" action={ (visit.tenant.root()) "/sign-in" } {
                 input type="hidden" name="next" value=(form.next);
-                (field(&Field { name: "name", label: "User name", value: &form.name, required: true, autocomplete: "username", autofocus: true, ..Field::default() }))
+                (field(&Field { name: "name", label: "User name", value: &form.name, required: true, autocomplete: "username webauthn", autofocus: true, ..Field::default() }))
                 (field(&Field { name: "password", label: "Password", kind: "password", required: true, autocomplete: "current-password", ..Field::default() }))
                 button .main.wide type="submit" { "Sign in" }
             }
+            (passkeys::button(visit, &form.next))
         }
         @for (place, way) in ways.saml.iter().enumerate() {
             @let label = if way.settings.label.is_empty() { "single sign-on" } else { &way.settings.label };
@@ -128,7 +129,7 @@ pub(super) async fn submit(visit: Visit, Form(form): Form<SignIn>) -> Shown {
     }
 }
 
-fn note(visit: &Visit, asked: &Asked, trace: &Trace, label: &str, code: Option<Code>) {
+pub(super) fn note(visit: &Visit, asked: &Asked, trace: &Trace, label: &str, code: Option<Code>) {
     let label = crate::redact::cut(label, 256);
     let actor = Actor { label: label.into(), scope: Scope::default(), address: visit.origin.address.clone() };
     let answer = Answer { code, ..Answer::empty(code.map_or(303, Code::status)) };
@@ -171,13 +172,17 @@ async fn by_password(visit: &Visit, trace: &mut Trace, form: &SignIn) -> Result<
         return Err(refused());
     }
     let person = person.filter(Stored::is_active).ok_or_else(refused)?;
-    start(visit, &person.id, sign_in::counted(app, &account, &visitor)).await
+    start(visit, &person.id, "password", sign_in::counted(app, &account, &visitor)).await
 }
 
 /// A session of somebody who has proved who they are; attempts that were counted are forgotten.
-async fn start(visit: &Visit, person: &str, counted: Vec<([u8; 32], u32)>) -> Result<HeaderValue> {
-    let proof =
-        Proof { person: person.to_owned(), method: "password", authenticated_at: visit.now, ends_at: None, saml: None };
+pub(super) async fn start(
+    visit: &Visit,
+    person: &str,
+    method: &'static str,
+    counted: Vec<([u8; 32], u32)>,
+) -> Result<HeaderValue> {
+    let proof = Proof { person: person.to_owned(), method, authenticated_at: visit.now, ends_at: None, saml: None };
     let (session, cookie) = begin(&visit.app, &visit.tenant, proof, &visit.origin, visit.now)?;
     let types = Arc::clone(users(&visit.tenant)?);
     let is_in = visit.app.store().write(move |w| -> store::Result<bool> {
@@ -252,7 +257,7 @@ pub(super) async fn choose(visit: Visit, Form(form): Form<Chosen>) -> Shown {
         Ok(Some(person))
     });
     let id = kept.await?.ok_or_else(gone)?;
-    let cookie = start(&visit, &id, Vec::new()).await?;
+    let cookie = start(&visit, &id, "password", Vec::new()).await?;
     let asked = Asked::of_page(&visit, Method::POST, "/sign-in/link", Stopwatch::start());
     let mut trace = Trace { resource: Some(("User".to_owned(), id)), ..Trace::default() };
     trace.step("chose a password and signed in");

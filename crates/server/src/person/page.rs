@@ -1,6 +1,6 @@
 //! A person's own page: who the application takes them for. It goes the moment that their session does.
 
-use super::{Person, Visit, end, entry, find};
+use super::{Person, Visit, end, entry, find, passkeys, sign_in_address};
 use crate::admin::directory::{self, Found};
 use crate::answer::Answer;
 use crate::app::App;
@@ -27,19 +27,24 @@ const PIECES_MAX: usize = 4;
 /// Groups that are named one by one.
 const GROUPS_MAX: usize = 100;
 
-/// `/me` of every tenant.
+/// `/me` and `/sign-in` of every tenant.
 pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/me", get(me))
-        .route("/sign-in", get(entry::show).post(entry::submit))
-        .route("/sign-in/link", get(entry::link).post(entry::choose))
-        .route("/t/{tenant}/sign-in", get(entry::show).post(entry::submit))
-        .route("/t/{tenant}/sign-in/link", get(entry::link).post(entry::choose))
-        .route("/me/events", get(events))
-        .route("/me/sign-out", post(sign_out))
-        .route("/t/{tenant}/me", get(me))
-        .route("/t/{tenant}/me/events", get(events))
-        .route("/t/{tenant}/me/sign-out", post(sign_out))
+    let mut router = Router::new();
+    for tenant in ["", "/t/{tenant}"] {
+        let at = |what: &str| format!("{tenant}{what}");
+        router = router
+            .route(&at("/me"), get(me))
+            .route(&at("/me/events"), get(events))
+            .route(&at("/me/sign-out"), post(sign_out))
+            .route(&at("/me/passkeys/begin"), post(passkeys::begin))
+            .route(&at("/me/passkeys/finish"), post(passkeys::finish))
+            .route(&at("/me/passkeys/remove"), post(passkeys::remove))
+            .route(&at("/sign-in"), get(entry::show).post(entry::submit))
+            .route(&at("/sign-in/link"), get(entry::link).post(entry::choose))
+            .route(&at("/sign-in/passkey"), post(passkeys::ask))
+            .route(&at("/sign-in/passkey/finish"), post(passkeys::answer));
+    }
+    router
 }
 
 /// `GET /me`.
@@ -47,21 +52,22 @@ async fn me(visit: Visit) -> Shown {
     let Some(person) = visit.person().await? else { return nobody(&visit).await };
     let base = visit.app.base_url(&visit.tenant, &visit.headers)?;
     let found = directory::find(&visit.app, &visit.tenant, &base, "User", &person.user.id).await?;
-    Ok(bare(visit.theme, &found.name(), profile(&visit, &person, &found)))
+    let passkeys = passkeys::part(&visit, &person).await?;
+    Ok(bare(visit.theme, &found.name(), profile(&visit, &person, &found, &passkeys)))
 }
 
 async fn nobody(visit: &Visit) -> Shown {
-    let tenant = visit.tenant.tenant.id;
-    let connections = visit.app.store().read(move |r| r.saml_connections(tenant)).await?;
-    let ways: Vec<_> = connections.iter().filter(|connection| connection.settings.enabled).collect();
+    let ways = entry::ways(visit).await?;
+    let home = format!("{}/me", visit.tenant.root());
     let body = html! {
         h1 { "You are not signed in" }
         p .lead { "Your session has ended, or there was none." }
-        @if ways.is_empty() { p { "Whoever administers this application has not set up a sign-in yet." } }
-        @for (place, way) in ways.iter().enumerate() {
+        @if ways.saml.is_empty() && !ways.has_passwords { p { "Whoever administers this application has not set up a sign-in yet." } }
+        @if ways.has_passwords { a .button.wide.main href=(sign_in_address(visit, &home, false)) { "Sign in" } }
+        @for (place, way) in ways.saml.iter().enumerate() {
             @let label = if way.settings.label.is_empty() { "single sign-on" } else { &way.settings.label };
             @let to = Addresses::below(&visit.tenant.root(), &way.id).login;
-            a .button.wide.main[place == 0] href=(to) { "Sign in with " (label) }
+            a .button.wide.main[place == 0 && !ways.has_passwords] href=(to) { "Sign in with " (label) }
         }
     };
     let mut page = bare(visit.theme, "You are not signed in", body);
@@ -69,7 +75,7 @@ async fn nobody(visit: &Visit) -> Shown {
     Ok(page)
 }
 
-fn profile(visit: &Visit, person: &Person, found: &Found) -> Markup {
+fn profile(visit: &Visit, person: &Person, found: &Found, passkeys: &Markup) -> Markup {
     let root = visit.tenant.root();
     html! {
         div .me-head {
@@ -79,6 +85,7 @@ fn profile(visit: &Visit, person: &Person, found: &Found) -> Markup {
         (details(person, found, visit.now))
         h2 { "Groups" }
         (groups(&found.groups))
+        (passkeys)
         form method="post" action={ (root) "/me/sign-out" } {
             input type="hidden" name="csrf" value=(person.form_token(&visit.app));
             button .main.wide type="submit" { (Icon::Out.svg()) "Sign out" }

@@ -9,7 +9,7 @@ use super::{Addresses, named, ours};
 use crate::app::App;
 use crate::console::Shown;
 use crate::error::{Error, Result};
-use crate::person::Visit;
+use crate::person::{Visit, has_room, too_many};
 use crate::session::{cookie, is_https, random_text};
 use crate::{limits, query, token};
 use ::saml::authn_request::NewAuthnRequest;
@@ -78,6 +78,7 @@ pub(crate) async fn begin(visit: &Visit, connection: &SamlConnection, start: Sta
         target,
         created_at: visit.now,
         expires_at: visit.now.saturating_add(limits::SAML_REQUEST_LIFE),
+        network: visit.origin.network(),
     };
     let ours = if connection.settings.sign_requests {
         ours(&visit.app, &visit.tenant, SamlPurpose::ServiceProvider).await?
@@ -85,8 +86,16 @@ pub(crate) async fn begin(visit: &Visit, connection: &SamlConnection, start: Sta
         super::Ours::default()
     };
     let mut response = sent(visit, connection, &at, &request, &ours).map_err(page::unusable)?;
-    let tenant = request.tenant;
-    visit.app.store().write_in(tenant, move |w| w.saml_request_insert(&request)).await.map_err(|e: store::Error| e)?;
+    let kept = visit.app.store().write_in(request.tenant, move |w| -> store::Result<bool> {
+        let has_room = has_room(w, &request.network, request.created_at)?;
+        if has_room {
+            w.saml_request_insert(&request)?;
+        }
+        Ok(has_room)
+    });
+    if !kept.await? {
+        return Err(too_many().into());
+    }
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
 }

@@ -41,6 +41,11 @@ impl Desk {
         Self::made(None, Clock::system(), Targets::default())
     }
 
+    /// One whose engine may call this machine.
+    pub fn that_calls_home() -> Self {
+        Self::made(None, Clock::manual(START), Targets { private: true, ..Targets::default() })
+    }
+
     fn with_url(public_url: Option<String>) -> Self {
         Self::made(public_url, Clock::manual(START), Targets::default())
     }

@@ -210,3 +210,180 @@ async fn signing_keys_are_rolled_over() {
         all.body["data"].as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["current", "old"]);
 }
+
+#[tokio::test]
+async fn the_sign_on_page_sets_what_an_app_is_told_and_shows_it_before() {
+    let desk = desk();
+    let id = ready(&desk, true).await;
+    let mut owner = Browser::owner(&desk).await;
+    let page = owner.get("/app/apps/wiki/sign-on").await;
+    for there in [
+        "https://id.example/idp/wiki/metadata",
+        "https://id.example/idp/wiki/sso",
+        "BEGIN CERTIFICATE",
+        "first",
+        "user.firstName",
+    ] {
+        assert!(page.text.contains(there), "{there}: {}", page.text);
+    }
+    let pem = owner.get("/app/apps/wiki/sign-on/certificate").await;
+    assert!(pem.text.starts_with("-----BEGIN CERTIFICATE-----") && pem.header("content-disposition").contains(".pem"));
+    // What the application says of itself fills the form in, and nothing is saved yet.
+    let metadata = saml::metadata::OurServiceProvider {
+        entity_id: &EntityId::parse("https://other.example/saml/metadata").unwrap(),
+        acs: &[&Location::parse("https://other.example/saml/acs").unwrap()],
+        logout: None,
+        signing: &[],
+        encryption: &[],
+        signs_requests: false,
+        name_id_formats: &[],
+    };
+    let xml = metadata.xml().unwrap();
+    let read = owner.post("/app/apps/wiki/sign-on/metadata", &[("xml", &xml)]).await;
+    assert!(read.text.contains("value=\"https://other.example/saml/acs\""), "{}", read.text);
+    assert!(read.text.contains("Nothing is saved yet") && !settings(&desk).await.contains("other.example"));
+    let none = owner.post("/app/apps/wiki/sign-on/metadata", &[("xml", "<a/>")]).await;
+    assert_eq!(none.status, 422, "{}", none.text);
+    // Each thing that cannot be kept is marked where it stands.
+    let form = |value: &'static str, acs: &'static str, act: &'static str| {
+        [
+            ("ssoUrl", acs),
+            ("audience", SP),
+            ("nameIdFormat", "emailAddress"),
+            ("nameId", "user.email"),
+            ("sign", "assertion"),
+            ("groupsAttribute", "groups"),
+            ("name.0", "last"),
+            ("value.0", value),
+            ("format.0", ""),
+            ("person", "adam@example.com"),
+            ("do", act),
+        ]
+    };
+    let broken = owner.post("/app/apps/wiki/sign-on", &form("user.(", ACS, "save")).await;
+    assert!(broken.status == 422 && broken.text.contains("aria-invalid=\"true\""), "{}", broken.text);
+    let nowhere = owner.post("/app/apps/wiki/sign-on", &form("user.lastName", "javascript:x", "save")).await;
+    assert!(nowhere.status == 422 && nowhere.text.contains("ssoUrl-error"), "{}", nowhere.text);
+    // A preview with what stands in the form, which is what would be said.
+    let preview = owner.post("/app/apps/wiki/sign-on", &form("'L-' + user.login", ACS, "preview")).await;
+    assert!(preview.text.contains("They may sign in") && preview.text.contains("adam@example.com"), "{}", preview.text);
+    assert!(!settings(&desk).await.contains("\"groups\""));
+    let more = owner.post("/app/apps/wiki/sign-on", &form("user.lastName", ACS, "add")).await;
+    assert!(more.text.contains("name.4") && more.text.contains("value=\"user.lastName\""));
+    let saved = owner.post("/app/apps/wiki/sign-on", &form("user.login", ACS, "save")).await;
+    assert_eq!((saved.status, saved.location()), (303, "/app/apps/wiki/sign-on"), "{}", saved.text);
+    let now = settings(&desk).await;
+    assert!(now.contains("\"groups\"") && now.contains("user.login") && !now.contains("firstName"), "{now}");
+    let shown = owner.get(&format!("/app/apps/wiki/sign-on?person={id}")).await;
+    assert!(
+        shown.text.contains("They may sign in") && shown.text.contains("&lt;saml:AttributeValue"),
+        "{}",
+        shown.text
+    );
+    assert!(owner.get("/app/apps/wiki/sign-on?person=nobody").await.text.contains("No preview"));
+    // A key takes the place of another in three steps.
+    assert_eq!(owner.post("/app/apps/wiki/sign-on/keys", &[]).await.status, 303);
+    let page = owner.get("/app/apps/wiki/sign-on").await;
+    let next = page.between("/app/apps/wiki/sign-on/keys/", "/promote");
+    assert_eq!(owner.post(&format!("/app/apps/wiki/sign-on/keys/{next}/promote"), &[]).await.status, 303);
+    let page = owner.get("/app/apps/wiki/sign-on").await;
+    let old = page.between("/app/apps/wiki/sign-on/keys/", "/remove");
+    assert!(old != next && page.text.contains("Old: signs no more"), "{}", page.text);
+    assert_eq!(owner.post(&format!("/app/apps/wiki/sign-on/keys/{old}/remove"), &[]).await.status, 303);
+}
+
+async fn settings(desk: &Desk) -> String {
+    desk.local("GET", "/api/v1/tenants/default/apps/wiki/saml", Value::Null).await.body["settings"].to_string()
+}
+
+#[tokio::test]
+async fn the_wizard_makes_an_app_that_people_can_sign_in_to() {
+    let desk = desk();
+    let mut owner = Browser::owner(&desk).await;
+    let draft = [("label", "Desk"), ("sso", ACS), ("audience", SP), ("name_id", "emailAddress")];
+    let wrong = [draft.as_slice(), &[("attributes", "first user.firstName")]].concat();
+    assert_eq!(owner.post("/app/create-app", &wrong).await.status, 422);
+    let wrong = owner.get("/app/create-app/feedback?label=Desk&sso=http%3A%2F%2Fapp.example%2Facs&audience=x").await;
+    assert!(wrong.status == 422 && wrong.text.contains("That cannot be"), "{}", wrong.text);
+    let right = [draft.as_slice(), &[("attributes", "first = user.firstName\nlast=user.lastName")]].concat();
+    let made = owner.post("/app/create-app", &right).await;
+    assert_eq!((made.status, made.location()), (303, "/app/apps/desk"), "{}", made.text);
+    let page = owner.get("/app/apps/desk/sign-on").await;
+    for there in [ACS, SP, "EmailAddress", "user.lastName", "https://id.example/idp/desk/sso"] {
+        assert!(page.text.contains(there), "{there}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_only_so_many_sign_ins_under_way() {
+    let desk = desk();
+    ready(&desk, true).await;
+    let connection = json!({"id": "default", "metadata": crate::saml_sign_in::metadata(&["idp"])});
+    let made = desk.local("POST", "/api/v1/tenants/default/saml/connections", connection).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let mut browser = Browser::new(&desk);
+    for path in ["/idp/wiki/sso", "/saml/login"] {
+        assert_eq!(browser.get(path).await.status, 303, "{path}");
+    }
+    let store = desk.app.store();
+    let tenant = store.read_blocking(|r| r.tenants()).unwrap()[0].id;
+    let (now, ends) = (desk.clock.now(), desk.clock.now() + 600 * SECOND);
+    let begun = move |number: u16| store::SignInRequest {
+        hash: std::array::from_fn(|at| number.to_be_bytes()[at % 2]),
+        tenant,
+        purpose: "saml".into(),
+        created_at: now,
+        expires_at: ends,
+        network: "192.0.2.1".into(),
+        ..store::SignInRequest::default()
+    };
+    // Two are under way already.
+    store.write_blocking(move |w| (2..1_000).try_for_each(|number| w.sign_in_request_insert(&begun(number)))).unwrap();
+    for path in ["/idp/wiki/sso", "/saml/login"] {
+        let refused = browser.get(path).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, "60"), "{path}: {}", refused.text);
+        let mut other = Browser { address: [198, 51, 100, 7], ..Browser::new(&desk) };
+        assert_eq!(other.get(path).await.status, 303, "somebody elsewhere: {path}");
+    }
+    desk.clock.advance(601 * SECOND);
+    assert_eq!(browser.get("/idp/wiki/sso").await.status, 303, "what was begun has run out");
+}
+
+#[tokio::test]
+async fn a_person_keeps_passkeys_only_as_long_as_the_password() {
+    let desk = Desk::new();
+    let id = ready(&desk, true).await;
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    let page = browser.get("/me").await;
+    assert!(page.text.contains("Add a passkey"), "{}", page.text);
+    let csrf = page.between("name=\"csrf\" value=\"", "\"");
+    let post = async |browser: &mut Browser<'_>, path: &str, csrf: &str| {
+        let request =
+            browser.request("POST", path).header("sec-fetch-site", "same-origin").header("x-csrf-token", csrf);
+        let request = request.header("content-type", "application/json").body("{}".into()).unwrap();
+        browser.send(request).await
+    };
+    // Without the session's token, and without a session.
+    assert_eq!(post(&mut browser, "/me/passkeys/begin", "wrong").await.status, 403);
+    assert_eq!(post(&mut Browser::new(&desk), "/me/passkeys/begin", &csrf).await.status, 401);
+    let begun = post(&mut browser, "/me/passkeys/begin", &csrf).await;
+    assert!(begun.status == 200 && begun.text.contains("\"residentKey\":\"required\""), "{}", begun.text);
+    // Who was there a while ago proves once more who they are.
+    desk.clock.advance(901 * SECOND);
+    assert_eq!(post(&mut browser, "/me/passkeys/begin", &csrf).await.status, 401);
+    assert!(browser.get("/me").await.text.contains("Sign in once more"));
+    let asked = post(&mut browser, "/sign-in/passkey", "").await;
+    assert!(asked.status == 200 && asked.text.contains("challenge"), "{}", asked.text);
+    let tenant = desk.app.store().read_blocking(|r| r.tenants()).unwrap()[0].id;
+    let person = id.clone();
+    let key = store::PersonPasskey { tenant, id: "k".into(), person, label: "my laptop".into(), ..Default::default() };
+    desk.app.store().write_blocking(move |w| w.person_passkey_put(&key)).unwrap();
+    let mut owner = Browser::owner(&desk).await;
+    let page = owner.get(&format!("/app/users/{id}/sign-in")).await;
+    assert!(page.text.contains("my laptop") && page.text.contains("Signs in here"), "{}", page.text);
+    assert_eq!(owner.post(&format!("/app/users/{id}/sign-in/forget"), &[]).await.status, 303);
+    let left = desk.app.store().read_blocking(move |r| r.person_passkeys(tenant, &id)).unwrap();
+    assert!(left.is_empty());
+    assert_eq!(browser.get("/me").await.status, 401);
+}

@@ -65,25 +65,41 @@ async fn a_token_is_nowhere_but_in_the_answer_that_made_it() {
 
 /// Everything that is secret, by its name.
 #[derive(Default)]
-struct Secrets(Vec<(&'static str, String)>);
+struct Secrets(Vec<(&'static str, Vec<u8>)>);
 
 impl Secrets {
     fn keep(&mut self, name: &'static str, secret: &str) -> String {
         assert!(secret.len() >= 8, "{name}: {secret}");
-        self.0.push((name, secret.to_owned()));
+        self.0.push((name, secret.into()));
         secret.to_owned()
+    }
+
+    /// Of a key that was made here, a piece from its middle; where base64 and its lines begin.
+    fn keep_key(&mut self, name: &'static str, key: &[u8]) {
+        let middle = key.len() / 2 / 48 * 48;
+        self.0.push((name, key[middle..middle + 24].to_owned()));
     }
 
     /// None of them is in these bytes, in any way of writing it.
     fn are_not_in(&self, bytes: &[u8], place: &str) {
         for (name, secret) in &self.0 {
-            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
             let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, secret);
-            let escaped: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let escaped: String = secret.iter().map(|byte| format!("%{byte:02X}")).collect();
             // The last characters of base64 depend on what follows.
-            for form in [secret.as_str(), &hex, &hex.to_uppercase(), &base64[..base64.len() - 2], &escaped] {
-                let found = memchr::memmem::find(bytes, form.as_bytes());
-                assert_eq!(found, None, "{name} is in {place}, as {form}");
+            let base64 = &base64[..base64.len() - 2];
+            let url_safe = base64.replace('+', "-").replace('/', "_");
+            let upper = hex.to_uppercase();
+            for form in [
+                secret.as_slice(),
+                hex.as_bytes(),
+                upper.as_bytes(),
+                base64.as_bytes(),
+                url_safe.as_bytes(),
+                escaped.as_bytes(),
+            ] {
+                let found = memchr::memmem::find(bytes, form);
+                assert_eq!(found, None, "{name} is in {place}, as {}", String::from_utf8_lossy(form));
             }
         }
     }
@@ -111,13 +127,16 @@ async fn in_a_life_that_is_traced() {
     let trace = std::env::var_os("PROVOST_TEST_TRACE").expect("started by its test");
     let file = File::create(&trace).unwrap();
     tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::TRACE).with_writer(file).init();
-    let desk = Desk::new();
+    let desk = Desk::that_calls_home();
     let workers = server::start_workers(&desk.app);
     let (mut secrets, mut said) = (Secrets::default(), Vec::new());
     people(&desk, &mut secrets, &mut said).await;
     tokens(&desk, &mut secrets, &mut said).await;
     let mut owner = operators(&desk, &mut secrets, &mut said).await;
     links(&desk, &mut owner, &mut secrets, &mut said).await;
+    sign_ins(&desk, &mut owner, &mut secrets, &mut said).await;
+    keys(&desk, &mut owner, &mut secrets, &mut said).await;
+    engine(&desk, &mut owner, &mut secrets, &mut said).await;
     // What is only kept for a while is written down before the end is looked at.
     workers.stop().await;
     said.extend(sweep(&desk, &mut owner).await);
@@ -234,6 +253,7 @@ async fn operators<'d>(desk: &'d Desk, secrets: &mut Secrets, said: &mut Vec<Str
     }
     desk.clock.advance(61 * SECOND);
     let first = secrets.0.iter().find(|(name, _)| *name == "a recovery code").unwrap().1.clone();
+    let first = String::from_utf8(first).unwrap();
     let half = Browser::new(desk).sign_in(EMAIL, &password).await;
     let ticket = half.between("name=\"ticket\" value=\"", "\"");
     for code in [first.as_str(), &first, "wrong-code-12345"] {
@@ -255,6 +275,150 @@ async fn links(desk: &Desk, owner: &mut Browser<'_>, secrets: &mut Secrets, said
     let invited =
         owner.post("/app/settings/operators", &[("name", "Bea"), ("email", "bea@example.com"), ("role", "auditor")]);
     secrets.keep("the code of an invitation", &invited.await.between("/setup?code=", "\""));
+}
+
+/// How people sign in here: the link to choose a password, the password, sessions, and requests that wait.
+async fn sign_ins(desk: &Desk, owner: &mut Browser<'_>, secrets: &mut Secrets, said: &mut Vec<String>) {
+    let id = desk.user("sam@example.com").await;
+    let path = format!("/api/v1/tenants/default/users/{id}/sign-in-link");
+    let old = desk.local("POST", &path, Value::Null).await.body["link"].as_str().unwrap().to_owned();
+    secrets.keep("the code of a link that another one replaced", old.split_once("code=").unwrap().1);
+    let page = owner.post(&format!("/app/users/{id}/sign-in/link"), &[]).await;
+    let code = secrets.keep("the code of a link to choose a password", &page.between("/sign-in/link?code=", "\""));
+    said.push(owner.get(&format!("/app/users/{id}/sign-in")).await.text);
+    let password = secrets.keep("a password that a person chose", "zq8 purple monkey dishwasher");
+    let mut person = Browser::new(desk);
+    // The form holds the code, which whoever opened the link has.
+    said.push(person.get(&format!("/sign-in/link?code={code}")).await.text.replace(&code, ""));
+    let short = person.post_bare("/sign-in/link", &[("code", &code), ("password", "zq8-short")]).await;
+    said.push(short.text.replace(&code, ""));
+    secrets.keep("a password that was too short", "zq8-short");
+    let form = [("code", code.as_str()), ("password", password.as_str())];
+    said.push(person.post_bare("/sign-in/link", &form).await.text);
+    said.push(person.post_bare("/sign-in/link", &form).await.text);
+    said.push(person.get("/me").await.text);
+    let mut typo = Browser::new(desk);
+    // A password where the name belongs: the form comes back with what was typed.
+    for (name, tried) in
+        [("sam@example.com", "zq8 purple monkey dishwashes"), (password.as_str(), password.as_str()), ("", &password)]
+    {
+        let form = [("name", name), ("password", tried), ("next", "/me")];
+        said.push(typo.post_bare("/sign-in", &form).await.text.replace(&format!("value=\"{password}\""), ""));
+    }
+    said.push(typo.post_bare("/sign-in", &[("name", "sam@example.com"), ("password", &password)]).await.text);
+    for browser in [&person, &typo] {
+        for cookie in browser.cookies.values() {
+            secrets.keep("a session of a person", cookie);
+        }
+    }
+    said.push(owner.get(&format!("/app/users/{id}/sign-in")).await.text);
+    said.push(desk.local("GET", &format!("/scim/v2/Users/{id}"), Value::Null).await.text);
+}
+
+/// Keys that sign and decrypt, and what applications sign in with.
+async fn keys(desk: &Desk, owner: &mut Browser<'_>, secrets: &mut Secrets, said: &mut Vec<String>) {
+    let app = json!({"name": "wiki", "label": "Wiki"});
+    assert_eq!(desk.local("POST", "/api/v1/tenants/default/apps", app).await.status, 201);
+    said.push(owner.get("/idp/wiki/metadata").await.text);
+    for path in ["idp", "saml", "oidc"] {
+        said.push(desk.local("POST", &format!("/api/v1/tenants/default/{path}/keys"), Value::Null).await.text);
+    }
+    let tenant = desk.app.store().read_blocking(|r| r.tenants()).unwrap()[0].id;
+    let mut count = 0;
+    for (purpose, sealed_for) in
+        [(store::SamlPurpose::IdentityProvider, "saml idp key"), (store::SamlPurpose::ServiceProvider, "saml sp key")]
+    {
+        for key in desk.app.store().read_blocking(move |r| r.saml_keys(tenant, purpose)).unwrap() {
+            secrets.keep_key("a SAML key", &desk.app.store().unseal(sealed_for, &key.sealed).unwrap());
+            count += 1;
+        }
+    }
+    for key in desk.app.store().read_blocking(move |r| r.oidc_keys(tenant)).unwrap() {
+        secrets.keep_key("a key of OpenID Connect", &desk.app.store().unseal("oidc key", &key.sealed).unwrap());
+        count += 1;
+    }
+    assert!(count >= 4, "{count}");
+    let client = json!({"label": "Portal", "redirectUris": ["https://app.example/cb"]});
+    let made = desk.local("POST", "/api/v1/tenants/default/oidc/clients", client).await;
+    let secret = secrets.keep("a client's secret", made.body["secret"].as_str().unwrap());
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    for (name, tried) in [(id.as_str(), "zq8-not-the-secret"), (id.as_str(), &secret), (secret.as_str(), &secret)] {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", "zq8-no-code"),
+            ("client_id", name),
+            ("client_secret", tried),
+        ];
+        said.push(Browser::new(desk).post_bare("/oidc/token", &form).await.text);
+    }
+    for page in ["/app/apps/wiki/sign-on", "/app/apps/wiki/sign-on/certificate", "/app/saml", "/app/oidc"] {
+        said.push(owner.get(page).await.text);
+    }
+    said.push(owner.get(&format!("/app/oidc/{id}")).await.text);
+}
+
+/// An app that says in its errors what it was shown.
+async fn echoes() -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/scim/v2", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut bytes = vec![0; 16_384];
+            let read = stream.read(&mut bytes).await.unwrap_or(0);
+            let head = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            let shown = head.lines().find(|line| line.to_lowercase().starts_with("authorization")).unwrap_or("nothing");
+            let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "401", "detail": format!("not good: {shown}")});
+            let body = body.to_string();
+            let head = format!(
+                "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/scim+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    url
+}
+
+/// What the engine shows to an app, which says it back.
+async fn engine(desk: &Desk, owner: &mut Browser<'_>, secrets: &mut Secrets, said: &mut Vec<String>) {
+    let url = echoes().await;
+    let at = "/api/v1/tenants/default/apps/wiki";
+    let secret = secrets.keep("what the engine shows to an app", "zq8-engine-credential-4711");
+    let typed = secrets.keep("what was typed for a test", "zq8-typed-credential-4711");
+    let kept = desk.local("PUT", &format!("{at}/credential"), json!({"secret": secret})).await;
+    assert_eq!(kept.status, 200, "{}", kept.text);
+    let change = json!({"provisioning": true, "connection": {"baseUrl": url}, "policy": {"actions": {"create": true, "update": true, "deactivate": true}}});
+    let changed = desk.local("PATCH", at, change).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let person = desk.user("eng@example.com").await;
+    desk.local("POST", &format!("{at}/assignments"), json!({"resource": person})).await;
+    let tested = desk.local("POST", &format!("{at}/test"), json!({})).await;
+    assert!(tested.text.contains("not good: "), "the app was asked, and said what it was shown: {}", tested.text);
+    said.extend([kept.text, changed.text, tested.text]);
+    let form = [
+        ("url", url.as_str()),
+        ("unique", "userName"),
+        ("mode", "bearer"),
+        ("secret", &typed),
+        ("timeout", "5"),
+        ("do", "test"),
+    ];
+    said.push(owner.post("/app/apps/wiki/provisioning/integration", &form).await.text);
+    for _ in 0..100 {
+        let tried = desk.local("GET", &format!("{at}/exchanges"), Value::Null).await;
+        if tried.text.contains("not good: ") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for path in ["", "/exchanges", "/links", "/tasks", "/runs"] {
+        said.push(desk.local("GET", &format!("{at}{path}"), Value::Null).await.text);
+    }
+    assert!(said.iter().filter(|text| text.contains("not good: ")).count() > 2, "the engine came by as well");
+    for page in ["", "/provisioning/integration", "/tasks", "/log", "/assignments"] {
+        said.push(owner.get(&format!("/app/apps/wiki{page}")).await.text);
+    }
 }
 
 /// Everything that can be read by somebody who may read everything, lists and what is in them.

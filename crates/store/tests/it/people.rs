@@ -216,3 +216,49 @@ fn keys_roll_over_with_an_overlap() {
     assert!(!world.write(move |w| w.saml_key_delete(tenant, sp, "two")).unwrap(), "the one that signs stays");
     assert!(world.write(move |w| w.saml_key_delete(tenant, sp, "one")).unwrap());
 }
+
+#[test]
+fn a_passkey_is_one_persons_and_goes_with_them() {
+    let world = World::new();
+    let tenant = world.tenant;
+    let adam = world.insert(&world.user, json!({"userName": "adam"}));
+    let key = |person: &str, used_at| store::PersonPasskey {
+        tenant,
+        id: "k".into(),
+        person: person.into(),
+        label: "laptop".into(),
+        credential: "{}".into(),
+        created_at: 5,
+        used_at,
+    };
+    for used_at in [None, Some(9)] {
+        let kept = key(&adam.id, used_at);
+        world.write(move |w| w.person_passkey_put(&kept)).unwrap();
+    }
+    let stolen = key("eve", None);
+    assert!(matches!(world.write(move |w| w.person_passkey_put(&stolen)), Err(Error::Conflict { .. })));
+    assert_eq!(world.read(move |r| r.person_passkey(tenant, "k")).unwrap().used_at, Some(9));
+    let id = adam.id.clone();
+    assert!(!world.write(move |w| w.person_passkey_delete(tenant, "eve", "k")).unwrap());
+    assert!(world.write(move |w| w.person_password_forget(tenant, &id)).unwrap());
+    assert_eq!(world.read(move |r| r.person_passkey(tenant, "k")), None);
+}
+
+#[test]
+fn sign_ins_under_way_are_counted_by_where_they_come_from() {
+    let world = World::new();
+    let tenant = world.tenant;
+    let from = |id: &str, network: &str, expires_at| SamlRequest {
+        tenant,
+        id: id.into(),
+        network: network.into(),
+        expires_at,
+        ..SamlRequest::default()
+    };
+    for request in [from("a", "n", 10), from("b", "n", 3), from("c", "m", 10)] {
+        world.write(move |w| w.saml_request_insert(&request)).unwrap();
+    }
+    let asked = store::SignInRequest { tenant, network: "n".into(), expires_at: 10, ..store::SignInRequest::default() };
+    world.write(move |w| w.sign_in_request_insert(&asked)).unwrap();
+    assert_eq!(world.write(move |w| w.waiting_sign_ins("n", 5)).unwrap(), 2);
+}

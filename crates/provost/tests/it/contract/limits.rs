@@ -74,6 +74,8 @@ fn json_is_bounded() {
         "{\"userName\":\"a\"}".encode_utf16().flat_map(u16::to_be_bytes).collect(),
         br#"{"userName":NaN}"#.to_vec(),
         br#"{"userName":1e999}"#.to_vec(),
+        br#"{"userName":"a","userName":"b"}"#.to_vec(),
+        br#"{"userName":"a","name":{"givenName":"x","given\u004eame":"y"}}"#.to_vec(),
     ];
     for body in bodies {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();

@@ -10,6 +10,7 @@ mod mappings;
 mod on_demand;
 mod profile;
 mod push_groups;
+mod sign_on;
 mod tasks;
 mod to_app;
 mod to_directory;
@@ -33,11 +34,17 @@ pub(super) fn router() -> Router<App> {
         .route("/app/apps", get(list))
         .route("/app/create-app", get(wizard::method).post(wizard::create))
         .route("/app/create-app/general", get(wizard::general))
-        .route("/app/create-app/saml", get(wizard::saml))
+        .route("/app/create-app/saml", get(wizard::saml).post(wizard::read))
         .route("/app/create-app/feedback", get(wizard::feedback))
         .route("/app/apps/{name}", get(general::show))
         .route("/app/apps/{name}/general", post(general::save))
         .route("/app/apps/{name}/delete", post(general::delete))
+        .route("/app/apps/{name}/sign-on", get(sign_on::show).post(sign_on::act))
+        .route("/app/apps/{name}/sign-on/metadata", post(sign_on::read))
+        .route("/app/apps/{name}/sign-on/certificate", get(sign_on::certificate))
+        .route("/app/apps/{name}/sign-on/keys", post(sign_on::new_key))
+        .route("/app/apps/{name}/sign-on/keys/{id}/promote", post(sign_on::promote_key))
+        .route("/app/apps/{name}/sign-on/keys/{id}/remove", post(sign_on::remove_key))
         .route("/app/apps/{name}/provisioning/integration", get(integration::show).post(integration::act))
         .route("/app/apps/{name}/provisioning/to-app", get(to_app::show).post(to_app::save))
         .route("/app/apps/{name}/provisioning/to-app/force", post(to_app::force))
@@ -68,6 +75,7 @@ pub(super) fn router() -> Router<App> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tab {
     General,
+    SignOn,
     Provisioning,
     Import,
     Assignments,
@@ -78,8 +86,9 @@ enum Tab {
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 8] = [
+    const ALL: [(Self, &'static str, &'static str); 9] = [
         (Self::General, "General", ""),
+        (Self::SignOn, "Sign On", "/sign-on"),
         (Self::Provisioning, "Provisioning", "/provisioning/integration"),
         (Self::Import, "Import", "/import"),
         (Self::Assignments, "Assignments", "/assignments"),
@@ -92,7 +101,7 @@ impl Tab {
     /// Whether there is anything behind it yet: what is sent needs provisioning.
     fn is_there(self, integration: &Integration) -> bool {
         match self {
-            Self::General | Self::Assignments => true,
+            Self::General | Self::SignOn | Self::Assignments => true,
             _ => integration.app.provisioning,
         }
     }

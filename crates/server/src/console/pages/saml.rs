@@ -28,7 +28,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
         (address_note(&cx))
         (details(&cx, DEFAULT, &keys))
         (connected(&cx, &connections))
-        @if !connections.is_empty() { (our_keys(&cx, &keys)) }
+        @if !connections.is_empty() { (our_keys(&cx, &keys, "/app/saml/keys", &OURS)) }
         (super::oidc::summary(&cx))
     };
     let about = Page::new("SAML sign-in", Nav::Saml)
@@ -136,39 +136,53 @@ pub(super) fn certificate_list(all: &[Certificate], now: i64) -> Markup {
     }
 }
 
-fn our_keys(cx: &Desk, keys: &[SamlKey]) -> Markup {
+/// What is said of keys where they are listed: what they do, what an old one still does, and what each step takes.
+pub(super) struct KeyWords {
+    pub(super) hint: &'static str,
+    pub(super) old: &'static str,
+    pub(super) promote: &'static str,
+    pub(super) remove: &'static str,
+}
+
+const OURS: KeyWords = KeyWords {
+    hint: "They sign requests and logout, and decrypt assertions. A key is replaced in three steps, so that nobody is locked out.",
+    old: "Old: still decrypts",
+    promote: "First have the identity provider read our metadata again: it has to know the key.",
+    remove: "What is still encrypted to it can no longer be read.",
+};
+
+/// Keys of ours, and the steps in which one takes another's place; `base` is where the steps are posted.
+pub(super) fn our_keys(cx: &Desk, keys: &[SamlKey], base: &str, words: &KeyWords) -> Markup {
     let word = |state: KeyState| match state {
         KeyState::Next => badge(Tone::Info, "Next: published"),
         KeyState::Current => badge(Tone::Good, "Signs"),
-        KeyState::Old => badge(Tone::Quiet, "Old: still decrypts"),
+        KeyState::Old => badge(Tone::Quiet, words.old),
     };
-    const COLUMNS: [Column<'static>; 3] = [Column::new("Made"), Column::new("State"), Column::new("")];
+    const COLUMNS: [Column<'static>; 4] =
+        [Column::new("Made"), Column::new("State"), Column::new("Certificate").minor(), Column::new("")];
     let rows = keys.iter().map(|key| {
-        let at = format!("/app/saml/keys/{}", key.id);
-        let step = html! {
-            @if cx.may_change() {
-                @match key.state {
-                    KeyState::Next => (confirm(cx, &format!("{at}/promote"), "Have it sign", html! {
-                        p { "First have the identity provider read our metadata again: it has to know the key." }
-                    }, None, html! {})),
-                    KeyState::Old => (confirm(cx, &format!("{at}/remove"), "Remove", html! {
-                        p { "What is still encrypted to it can no longer be read." }
-                    }, None, html! {})),
-                    KeyState::Current => "",
-                }
-            }
+        let at = format!("{base}/{}", key.id);
+        let step = |to: &str, say: &str, what: &str| {
+            confirm(cx, &format!("{at}/{to}"), say, html! { p { (what) } }, None, html! {})
         };
-        Row { cells: vec![time(key.created_at), word(key.state), step], ..Row::default() }
+        let step = match key.state {
+            KeyState::Next if cx.may_change() => step("promote", "Have it sign", words.promote),
+            KeyState::Old if cx.may_change() => step("remove", "Remove", words.remove),
+            _ => html! {},
+        };
+        let until = Certificate::from_der(&key.certificate).ok().map(|certificate| certificate.not_after_at());
+        let until = html! { @if let Some(until) = until { (good_until(until, cx.now)) } };
+        Row { cells: vec![time(key.created_at), word(key.state), until, step], ..Row::default() }
     });
     let rows: Vec<Row> = rows.collect();
     let has_next = keys.iter().any(|key| key.state == KeyState::Next);
     card(
         "Our keys",
         html! {
-            p .hint { "They sign requests and logout, and decrypt assertions. A key is replaced in three steps, so that nobody is locked out." }
+            p .hint { (words.hint) }
             (table(&Table { caption: "Our keys", columns: &COLUMNS, rows, body_id: None }))
             @if cx.may_change() && !has_next {
-                (form(cx, "/app/saml/keys", html! { div .actions { button type="submit" { (Icon::Key.svg()) span { "Make the next key" } } } }))
+                (form(cx, base, html! { div .actions { button type="submit" { (Icon::Key.svg()) span { "Make the next key" } } } }))
             }
         },
     )

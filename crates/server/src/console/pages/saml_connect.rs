@@ -133,13 +133,7 @@ pub(super) async fn preview(cx: Desk, Form(brought): Form<Brought>) -> Shown {
 }
 
 async fn look(cx: &Desk, brought: &Brought) -> Result<(Metadata, String), Error> {
-    let bytes = match (brought.xml.trim(), brought.url.trim()) {
-        ("", "") => {
-            return Err(scim::Error::invalid_value("bring the metadata: a file, its address, or the XML itself").into());
-        }
-        ("", url) => admin::fetch_metadata(&cx.app, url).await?,
-        (xml, _) => xml.as_bytes().to_vec(),
-    };
+    let bytes = admin::brought_metadata(&cx.app, &brought.url, &brought.xml).await?;
     let metadata = admin::read_metadata(&bytes, cx.now)?;
     Ok((metadata, String::from_utf8_lossy(&bytes).into_owned()))
 }

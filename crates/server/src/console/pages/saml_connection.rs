@@ -267,7 +267,7 @@ pub(super) async fn tested(cx: Desk, Path((id, test)): Path<(String, String)>) -
             (said(&outcome))
             (card(if outcome.name_id.is_some() { "The assertion" } else { "What came" }, html! {
                 @if outcome.name_id.is_none() { p .hint { "It was not verified: nothing of it can be believed." } }
-                (parts::code("XML", &outcome.xml))
+                (parts::xml("XML", &outcome.xml))
             }))
             (again)
         },

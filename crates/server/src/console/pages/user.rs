@@ -1,4 +1,6 @@
-//! A7, one user: the profile with who owns each field, the raw resource, groups, history.
+//! A7, one user: the profile with who owns each field, the raw resource, groups, how they sign in, history.
+
+pub(super) mod sign_in;
 
 use super::log_entry::difference;
 use super::users::{activity, avatar, source};
@@ -32,6 +34,7 @@ fn framed(cx: &Desk, found: &Found, current: &str, body: Markup) -> Response<Bod
         ("Profile", "", base.clone()),
         ("Raw SCIM", "raw", format!("{base}/raw")),
         ("Groups", "groups", format!("{base}/groups")),
+        ("Sign-in", "sign-in", format!("{base}/sign-in")),
         ("History", "history", format!("{base}/history")),
     ];
     let all: Vec<(&str, String, bool)> =

@@ -156,6 +156,22 @@ pub(crate) fn visible(text: &str) -> Markup {
     }
 }
 
+/// XML with a line for each tag, set in by depth. What is no XML comes out as it is, in lines.
+pub(super) fn indented(xml: &str) -> String {
+    let (mut out, mut depth) = (String::with_capacity(xml.len()), 0_usize);
+    for line in xml.replace("><", ">\n<").lines() {
+        if line.starts_with("</") {
+            depth = depth.saturating_sub(1);
+        }
+        out.push_str(&"  ".repeat(depth.min(20)));
+        out.push_str(line);
+        out.push('\n');
+        let is_open = line.starts_with('<') && !line.starts_with("<?") && !line.contains("</") && !line.ends_with("/>");
+        depth = depth.saturating_add(usize::from(is_open));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,5 +202,11 @@ mod tests {
         assert!(html.contains("<span class=\"k\">&quot;a&quot;</span>"), "{html}");
         let plain: String = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, after)| after)).collect();
         assert_eq!(plain.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">"), text);
+    }
+
+    #[test]
+    fn xml_has_a_line_for_each_tag() {
+        assert_eq!(indented("<a><b>x</b><c/></a>"), "<a>\n  <b>x</b>\n  <c/>\n</a>\n");
+        assert_eq!(indented("no xml"), "no xml\n");
     }
 }

@@ -1,12 +1,12 @@
 //! B4, general: what the app is called, and whether SCIM provisioning is on.
 
-use super::wizard::saml_of;
 use super::{Tab, at, back, find, framed, tenant};
 use crate::admin::apps;
 use crate::console::parts::{
     Field, Tone, badge, card, card_with, choice, confirm, definitions, field, form, link, note,
 };
 use crate::console::{Desk, Flash, Form, Shown};
+use crate::idp::SamlApp;
 use crate::outbound::integration::Integration;
 use axum::extract::Path;
 use maud::{Markup, html};
@@ -66,15 +66,14 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
 }
 
 fn saml(integration: &Integration) -> Markup {
-    let of = |name: &str| saml_of(&integration.app.settings, name);
-    let value =
-        |name: &str| html! { @if of(name).is_empty() { span .quiet { "—" } } @else { code .wrap { (of(name)) } } };
-    card(
+    let settings = SamlApp::of(integration).unwrap_or_default();
+    let value = |text: &str| html! { @if text.is_empty() { span .quiet { "—" } } @else { code .wrap { (text) } } };
+    card_with(
         "SAML settings",
+        link(&at(integration, "/sign-on"), "Sign On", false),
         definitions(&[
-            ("Single sign-on URL", value("ssoUrl")),
-            ("Audience URI (SP Entity ID)", value("audience")),
-            ("Name ID format", value("nameIdFormat")),
+            ("Single sign on URL", value(&settings.sso_url)),
+            ("Audience URI (SP Entity ID)", value(&settings.audience)),
         ]),
     )
 }

@@ -88,8 +88,13 @@ fn read(text: &str, object: &str) -> Result<Rule, String> {
     if let Ok(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) = serde_json::from_str::<Value>(text) {
         return Ok(Rule::Constant(value));
     }
+    expression(text).map(Rule::Expression)
+}
+
+/// What was written as an expression: Entra's begin with a bracket.
+pub(super) fn expression(text: &str) -> Result<Expression, String> {
     let language = if text.starts_with('[') { Language::Entra } else { Language::Okta };
-    Expression::parse(text, language).map(Rule::Expression).map_err(|error| error.to_string())
+    Expression::parse(text, language).map_err(|error| error.to_string())
 }
 
 /// What was sent: the fields of all rows, and what to do with them.

@@ -1,10 +1,14 @@
 //! B3, the wizard: method, general settings, SAML, feedback. Each step carries what was said before in its address, so
 //! that Back keeps it and nothing is stored before Finish.
 
+use super::mappings::expression;
+use super::sign_on::FORMATS;
 use super::tenant;
 use crate::admin::apps::{self, NewIntegration};
-use crate::console::parts::{Field, Tone, card, choice, copy_box, field, form, link, note, tabs};
-use crate::console::{Desk, Flash, Form, Nav, Page, Shown, page};
+use crate::admin::{idp, saml};
+use crate::console::parts::{Field, Tone, card, choice, copy_box, field, form, link, note, tabs, text_area};
+use crate::console::{Desk, Fault, Flash, Form, Nav, Page, Shown, page, sentence};
+use crate::idp::SamlApp;
 use crate::query;
 use axum::body::Body;
 use axum::http::Response;
@@ -22,6 +26,8 @@ pub(super) struct Draft {
     sso: String,
     audience: String,
     name_id: String,
+    /// Attribute statements, one a line: name = expression.
+    attributes: String,
 }
 
 impl Draft {
@@ -33,36 +39,53 @@ impl Draft {
             sso: get("sso"),
             audience: get("audience"),
             name_id: get("name_id"),
+            attributes: get("attributes"),
         }
     }
 
-    fn address(&self, step: &str) -> String {
-        query::address(
-            step,
-            &[
-                ("label", &self.label),
-                ("target", &self.target),
-                ("sso", &self.sso),
-                ("audience", &self.audience),
-                ("name_id", &self.name_id),
-            ],
-        )
-    }
-
-    /// Everything but the fields of a step, which has them in sight.
-    fn hidden(&self, in_sight: &[&str]) -> Markup {
-        let all = [
+    /// All that was said, by the names of its fields.
+    fn fields(&self) -> [(&'static str, &str); 6] {
+        [
             ("label", &self.label),
             ("target", &self.target),
             ("sso", &self.sso),
             ("audience", &self.audience),
             ("name_id", &self.name_id),
-        ];
+            ("attributes", &self.attributes),
+        ]
+    }
+
+    fn address(&self, step: &str) -> String {
+        query::address(step, &self.fields())
+    }
+
+    /// Everything but the fields of a step, which has them in sight.
+    fn hidden(&self, in_sight: &[&str]) -> Markup {
         html! {
-            @for (name, value) in all {
+            @for (name, value) in self.fields() {
                 @if !in_sight.contains(&name) && !value.is_empty() { input type="hidden" name=(name) value=(value); }
             }
         }
+    }
+
+    /// The SAML settings, or what keeps them from being kept.
+    fn saml(&self) -> Result<Map<String, Value>, String> {
+        let mut statements = Vec::new();
+        for line in self.attributes.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once('=').ok_or_else(|| format!("{line}: write name = expression"))?;
+            let value = expression(value.trim()).map_err(|why| format!("{}: {why}", name.trim()))?;
+            statements.push(json!({"name": name.trim(), "value": value}));
+        }
+        let format = if self.name_id.is_empty() { "unspecified" } else { &self.name_id };
+        let settings = [
+            ("ssoUrl", json!(self.sso.trim())),
+            ("audience", json!(self.audience.trim())),
+            ("nameIdFormat", json!(format)),
+            ("attributes", json!(statements)),
+        ];
+        let settings: Map<String, Value> = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        idp::laid_over(&SamlApp::default(), settings.clone()).map_err(|error| error.to_scim("").detail)?;
+        Ok(settings)
     }
 }
 
@@ -144,30 +167,77 @@ pub(super) async fn general(cx: Desk) -> Shown {
 
 /// `GET /app/create-app/saml`.
 pub(super) async fn saml(cx: Desk) -> Shown {
-    let draft = Draft::of(&cx);
-    let formats = [
-        ("unspecified", "Unspecified"),
-        ("emailAddress", "EmailAddress"),
-        ("persistent", "Persistent"),
-        ("transient", "Transient"),
-    ];
+    Ok(configure(&cx, &Draft::of(&cx), &Brought::default(), None))
+}
+
+/// The application's metadata, however it comes, beside what was said so far.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Brought {
+    #[serde(flatten)]
+    draft: Draft,
+    url: String,
+    xml: String,
+}
+
+/// `POST /app/create-app/saml`: the application's metadata fills the step in.
+pub(super) async fn read(cx: Desk, Form(brought): Form<Brought>) -> Shown {
+    let read = match saml::brought_metadata(&cx.app, &brought.url, &brought.xml).await {
+        Ok(bytes) => idp::from_metadata(&bytes, cx.now),
+        Err(error) => Err(error),
+    };
+    match read {
+        Ok(found) => {
+            let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let draft = Draft { sso: text("ssoUrl"), audience: text("audience"), ..brought.draft };
+            Ok(configure(&cx, &draft, &Brought::default(), None))
+        }
+        Err(error) => {
+            let said = Fault::from(error).refused()?;
+            Ok(super::super::unprocessable(configure(&cx, &brought.draft, &brought, Some(&said))))
+        }
+    }
+}
+
+fn configure(cx: &Desk, draft: &Draft, brought: &Brought, wrong: Option<&str>) -> Response<Body> {
     let name_id = if draft.name_id.is_empty() { "unspecified" } else { draft.name_id.as_str() };
-    let body = card(
-        "Configure SAML",
-        html! {
+    let body = html! {
+        @if let Some(said) = wrong { (note(Tone::Bad, "That cannot be", html! { p { (sentence(said)) } })) }
+        (card("Configure SAML", html! {
             form method="get" action="/app/create-app/feedback" {
-                (draft.hidden(&["sso", "audience", "name_id"]))
-                (field(&Field { name: "sso", label: "Single sign-on URL", kind: "url", value: &draft.sso, required: true, mono: true, autocomplete: "off",
+                (draft.hidden(&["sso", "audience", "name_id", "attributes"]))
+                (field(&Field { name: "sso", label: "Single sign on URL", kind: "url", value: &draft.sso, required: true, mono: true, autocomplete: "off",
                     hint: "The application's ACS URL: https://INSTANCE/saml/acs.", ..Field::default() }))
                 (field(&Field { name: "audience", label: "Audience URI (SP Entity ID)", value: &draft.audience, required: true, mono: true, autocomplete: "off",
                     hint: "https://INSTANCE/saml/metadata.", ..Field::default() }))
-                (choice(&Field { name: "name_id", label: "Name ID format", value: name_id, ..Field::default() }, &formats))
-                (note(Tone::Info, "", html! { p { "These values are kept with the app. Provisioning does not need them." } }))
+                (choice(&Field { name: "name_id", label: "Name ID format", value: name_id, ..Field::default() }, &FORMATS))
+                (text_area(&Field { name: "attributes", label: "Attribute statements", value: &draft.attributes, mono: true,
+                    hint: "One a line, name = expression, such as firstName = user.firstName.", ..Field::default() }, 3))
+                p .hint { "Everything else of it, and a preview of the assertion for a person, is under Sign On once the app is there. Provisioning needs none of this." }
                 div .actions { button .main type="submit" { "Next" } (link(&draft.address("/app/create-app/general"), "Back", false)) }
             }
-        },
-    );
-    Ok(step(&cx, 2, &draft, body))
+        }))
+        (fill(cx, draft, brought))
+    };
+    step(cx, 2, draft, body)
+}
+
+/// Has the application's metadata say it.
+fn fill(cx: &Desk, draft: &Draft, brought: &Brought) -> Markup {
+    card(
+        "Fill it in from the application's metadata",
+        form(
+            cx,
+            "/app/create-app/saml",
+            html! {
+                (draft.hidden(&[]))
+                (field(&Field { name: "url", label: "Metadata URL of the application", kind: "url", value: &brought.url, mono: true, autocomplete: "off",
+                    hint: "Fetched once, now. Leave it empty to paste.", ..Field::default() }))
+                (text_area(&Field { name: "xml", label: "Metadata XML", value: &brought.xml, mono: true, ..Field::default() }, 3))
+                div .actions { button type="submit" { "Fill in for me" } }
+            },
+        ),
+    )
 }
 
 fn last(cx: &Desk, draft: &Draft, wrong: Option<&str>) -> Response<Body> {
@@ -192,11 +262,19 @@ fn last(cx: &Desk, draft: &Draft, wrong: Option<&str>) -> Response<Body> {
 
 /// `GET /app/create-app/feedback`.
 pub(super) async fn feedback(cx: Desk) -> Shown {
-    Ok(last(&cx, &Draft::of(&cx), None))
+    let draft = Draft::of(&cx);
+    match draft.saml() {
+        Ok(_) => Ok(last(&cx, &draft, None)),
+        Err(said) => Ok(super::super::unprocessable(configure(&cx, &draft, &Brought::default(), Some(&said)))),
+    }
 }
 
 /// `POST /app/create-app`.
 pub(super) async fn create(cx: Desk, Form(draft): Form<Draft>) -> Shown {
+    let settings = match draft.saml() {
+        Ok(settings) => settings,
+        Err(said) => return Ok(super::super::unprocessable(configure(&cx, &draft, &Brought::default(), Some(&said)))),
+    };
     let wanted = NewIntegration {
         name: free_name(&cx, &draft.label).await?,
         label: Some(draft.label.trim().to_owned()),
@@ -206,31 +284,22 @@ pub(super) async fn create(cx: Desk, Form(draft): Form<Draft>) -> Shown {
     let (actor, name) = (cx.actor(), wanted.name.clone());
     let made = apps::create(&cx.app, &actor, tenant(&cx), wanted).await;
     if let Err(error) = made {
-        let said = crate::console::Fault::from(error).refused()?;
+        let said = Fault::from(error).refused()?;
         return Ok(super::super::unprocessable(last(&cx, &draft, Some(&said))));
     }
-    let saml = json!({"ssoUrl": draft.sso.trim(), "audience": draft.audience.trim(), "nameIdFormat": draft.name_id});
-    let mut settings = Map::new();
-    settings.insert("settings".into(), json!({"saml": saml}));
-    apps::change(&cx.app, &actor, tenant(&cx), &name, settings).await?;
+    idp::change(&cx.app, &actor, tenant(&cx), &name, settings).await?;
     let said = "App integration created. Switch SCIM provisioning on under General, Edit";
     cx.done(&format!("/app/apps/{name}"), Flash::good(said))
 }
 
 /// The name that the label gives, with a number behind it where it is taken.
-async fn free_name(cx: &Desk, label: &str) -> Result<String, crate::console::Fault> {
+async fn free_name(cx: &Desk, label: &str) -> Result<String, Fault> {
     let held: Vec<String> =
         apps::list(&cx.app, tenant(cx)).await?.into_iter().map(|integration| integration.row.name).collect();
     let wanted = slug(label);
     let numbered = (2..).map(|number| format!("{wanted}-{number}"));
     let free = std::iter::once(wanted.clone()).chain(numbered).find(|name| !held.contains(name));
     Ok(free.unwrap_or(wanted))
-}
-
-/// The SAML settings that an app keeps.
-pub(super) fn saml_of(settings: &Map<String, Value>, name: &str) -> String {
-    let saml = settings.get("saml").and_then(|saml| saml.get(name)).and_then(Value::as_str);
-    saml.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
