@@ -10,6 +10,7 @@ use crate::events::Events;
 use crate::log_queue::LogQueue;
 use crate::operators::Desks;
 use crate::outbound::Signal;
+use crate::scim::Walks;
 use crate::tenants::{DEFAULT, TenantState, Tenants};
 use crate::{limits, token};
 use axum::http::{HeaderMap, header};
@@ -42,6 +43,7 @@ struct Inner {
     desks: Desks,
     saml_tests: crate::saml::Tests,
     waiting: Known,
+    walks: Walks,
     egress: Egress,
     outbound: Signal,
     log: LogQueue,
@@ -71,6 +73,7 @@ impl App {
             events: Events::default(),
             desks: Desks::default(),
             waiting: Known::default(),
+            walks: Walks::default(),
             log: LogQueue::default(),
             saml_tests: crate::saml::Tests::default(),
         };
@@ -127,6 +130,11 @@ impl App {
     /// What happens, for who listens.
     pub(crate) fn events(&self) -> &Events {
         &self.0.events
+    }
+
+    /// What is known of lists that somebody goes through.
+    pub(crate) fn walks(&self) -> &Walks {
+        &self.0.walks
     }
 
     /// What waits for somebody, as it was counted lately.

@@ -337,7 +337,11 @@ fn line<'a>(
         resource_type: resource_type.into(),
         resource_id: without_tokens(resource_id.into()),
         body: without_tokens(tenant.secrets.body(&asked.body, bytes_max).into()),
-        answer: without_tokens(redact::cut_bytes(&answer.body, answer_max).into()),
+        answer: without_tokens(if answer.rest.is_some() {
+            redact::cut_piece(&answer.body, answer_max).into()
+        } else {
+            redact::cut_bytes(&answer.body, answer_max).into()
+        }),
         steps: trace.steps_text().unwrap_or_default().into(),
     }
 }

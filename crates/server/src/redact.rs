@@ -132,13 +132,23 @@ pub(crate) fn cut_bytes(text: &[u8], bytes_max: usize) -> String {
     let Some((kept, _)) = text.split_at_checked(bytes_max) else {
         return String::from_utf8_lossy(text).into_owned();
     };
-    // What a cut leaves of a character is at the end and short.
-    let kept = kept.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let kept = whole_characters(kept);
     if kept.len() == text.len() {
         kept.to_owned()
     } else {
         format!("{kept}… [{} of {} bytes]", kept.len(), text.len())
     }
+}
+
+/// Of what is sent in pieces, of which nobody knows yet how many follow this one.
+pub(crate) fn cut_piece(first: &[u8], bytes_max: usize) -> String {
+    let kept = whole_characters(first.get(..bytes_max).unwrap_or(first));
+    format!("{kept}… [{} of more than {} bytes, sent in pieces]", kept.len(), first.len())
+}
+
+/// What a cut leaves of a character is at the end and short.
+fn whole_characters(cut: &[u8]) -> &str {
+    cut.utf8_chunks().next().map_or("", |chunk| chunk.valid())
 }
 
 #[cfg(test)]
@@ -147,6 +157,13 @@ mod tests {
 
     fn secrets() -> Secrets {
         Secrets::new(["password".to_owned(), "apiKey".to_owned()])
+    }
+
+    #[test]
+    fn what_is_cut_off_is_counted_as_far_as_it_is_known() {
+        assert_eq!(cut_bytes("aä".as_bytes(), 2), "a… [1 of 3 bytes]");
+        assert_eq!(cut_piece("aä".as_bytes(), 2), "a… [1 of more than 3 bytes, sent in pieces]");
+        assert_eq!(cut_piece(b"ab", 9), "ab… [2 of more than 2 bytes, sent in pieces]");
     }
 
     #[test]

@@ -20,8 +20,10 @@ mod render;
 mod replace;
 mod save;
 mod stream;
+mod walks;
 
 pub(crate) use create::join;
+pub(crate) use walks::Walks;
 
 use crate::answer::Answer;
 use crate::app::App;

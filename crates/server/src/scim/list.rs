@@ -1,6 +1,7 @@
 //! Lists and searches (RFC 7644 §3.4.2 and §3.4.3, RFC 9865): `GET /{endpoint}`, `POST …/.search`, and the same over all types.
 
 use super::stream::{self, Rows, Sink, Written};
+use super::walks::List;
 use super::{Cx, cursor, json, render};
 use crate::answer::Answer;
 use crate::auth::Operation;
@@ -54,17 +55,25 @@ fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest, out: &mu
         Some(text) => Some(cursor::open(cx, rt, search, count, text)?),
     };
     let wanted = render::Wanted::new(rt, &search.projection);
+    let by_index = after.is_none() && rows(search, rt) == Rows::Many;
+    let walked = if by_index { List::of(cx, rt, search, r.last_change(cx.tenant.tenant.id)?) } else { None };
+    let known = walked.as_ref().map(|list| cx.app.walks().find(list)).unwrap_or_default();
     let query = Query {
         filter: search.filter.as_ref(),
         sort: search.sort_by.as_ref().map(|path| Sort { path, descending: search.descending }),
-        start: after.as_ref().map_or(Start::Index(skip), Start::After),
+        start: after.as_ref().or_else(|| known.behind(skip)).map_or(Start::Index(skip), Start::After),
         count,
         // Counting the matches again for every page of a cursor would cost more than the page (RFC 9865 §2.1).
-        want_total: after.is_none(),
+        want_total: after.is_none() && known.total.is_none(),
         want_groups: wanted.groups,
         base: &cx.base,
     };
-    let page = r.search(cx.tenant.tenant.id, rt, &query)?;
+    let mut page = r.search(cx.tenant.tenant.id, rt, &query)?;
+    page.total = page.total.or(known.total);
+    if let Some(list) = walked {
+        let behind = skip + page.views.len() as u64;
+        cx.app.walks().note(list, page.total, page.next.clone().map(|place| (behind, place)));
+    }
     if !out.takes(render::members_of(&page.views, &wanted)?) {
         return Ok(Written::Large);
     }

@@ -1,13 +1,13 @@
 //! Membership as rows.
 
-use super::support::{BASE, Dice, World, refs};
-use scim::Filter;
+use super::support::{BASE, Dice, Folder, POLICY, World, refs, resource, write};
 use scim::patch_op::MemberOp;
+use scim::{Filter, ResourceType};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
-use store::Error;
+use store::{Definitions, Error, Options, Settings, Writer};
 
 fn users(world: &World, count: usize) -> Vec<String> {
     let named = |number: usize| json!({"userName": format!("user{number}"), "displayName": format!("User{number}")});
@@ -168,4 +168,75 @@ fn many_threads_change_one_group_at_once() {
     assert_eq!((view.member_count, view.version), (expected.len() as u64, version));
     assert!(world.store.stats().largest_batch > 1, "writers shared commits");
     world.verify();
+}
+
+/// All of a wave, of which there are two, are on their way before the first is answered. PostgreSQL, where each costs some
+/// ways there and back, has fewer.
+#[test]
+fn ten_thousand_changes_of_one_member_at_once_are_all_kept() {
+    const PEOPLE: usize = if super::POSTGRES { 200 } else { 5_000 };
+    let folder = Folder::new();
+    let store = folder.open_with(Options { queue_max: 2 * PEOPLE, ..Options::default() });
+    let types = Definitions::default().resource_types().unwrap();
+    let tenant =
+        write(&store, |w| w.tenant_insert("default", &Settings::default(), &Definitions::default(), 1)).unwrap().id;
+    let (user, kind) = (Arc::clone(&types[0]), Arc::clone(&types[1]));
+    let made = write(&store, move |w| {
+        let mut insert =
+            |rt: &Arc<ResourceType>, body| Ok(w.insert(tenant, rt, None, &resource(rt, body), 1, POLICY)?.id);
+        let people: Result<Vec<_>, Error> =
+            (0..PEOPLE).map(|n| insert(&user, json!({"userName": format!("u{n}")}))).collect();
+        let team = insert(&kind, json!({"displayName": "team"}))?;
+        Ok((people?, team))
+    });
+    let (people, team) = made.unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let wave = |joins: fn(usize) -> bool| {
+        runtime.block_on(async {
+            let one = |(number, id): (usize, &String)| {
+                let (store, kind, team, who) = (store.clone(), Arc::clone(&types[1]), team.clone(), refs([id.clone()]));
+                tokio::spawn(async move {
+                    let work = move |w: &mut Writer| {
+                        let stored = w.find(tenant, &kind, &team)?.unwrap();
+                        let op = if joins(number) { MemberOp::Add(who) } else { MemberOp::Remove(who) };
+                        let moved = w.members_apply(tenant, &kind, &stored, &[op], BASE, false)?;
+                        w.touch(tenant, &stored, 1)?;
+                        Ok::<_, Error>(moved.added.len() + moved.removed.len())
+                    };
+                    store.write_in(tenant, work).await
+                })
+            };
+            let all: Vec<_> = people.iter().enumerate().map(one).collect();
+            for change in all {
+                assert_eq!(change.await.unwrap().unwrap(), 1);
+            }
+        });
+    };
+    let even: fn(usize) -> bool = |number| number % 2 == 0;
+    // Half of them are there before.
+    let half: Vec<String> = people.iter().skip(1).step_by(2).cloned().collect();
+    let (kind, id) = (Arc::clone(&types[1]), team.clone());
+    write(&store, move |w| {
+        let stored = w.find(tenant, &kind, &id)?.unwrap();
+        w.members_apply(tenant, &kind, &stored, &[MemberOp::Add(refs(half))], BASE, false).map(|_| ())
+    })
+    .unwrap();
+    wave(even);
+    wave(|number| number % 2 != 0);
+    let (kind, id) = (Arc::clone(&types[1]), team.clone());
+    let (version, count, odd, problems) = store
+        .read_blocking(move |r| {
+            let view = r.view(tenant, &kind, &id, false)?.unwrap();
+            let mut members = BTreeSet::new();
+            r.members(tenant, view.rid, |member| {
+                members.insert(member.id);
+                Ok(())
+            })?;
+            let problems = r.verify(tenant, &types, POLICY.manager_match)?;
+            Ok::<_, Error>((view.version, view.member_count, members, problems))
+        })
+        .unwrap();
+    let expected: BTreeSet<String> = people.into_iter().skip(1).step_by(2).collect();
+    assert_eq!((version, count, problems), (1 + 2 * PEOPLE as i64, expected.len() as u64, Vec::new()));
+    assert!(odd == expected, "somebody is missing or left over");
 }

@@ -304,3 +304,44 @@ fn a_cursor_expires() {
     std::thread::sleep(std::time::Duration::from_millis(2_100));
     assert_eq!(tenant.get(&next).expect_error(400)["scimType"], "expiredCursor");
 }
+
+#[test]
+fn pages_by_index_of_a_filter_are_those_of_the_directory_as_it_is() {
+    let tenant = people(20);
+    for query in [
+        "filter=active%20eq%20true",
+        "filter=userName%20co%20%22x%22&sortBy=name.familyName",
+        "sortBy=emails&sortOrder=descending",
+    ] {
+        let page =
+            |start: usize, count: usize| tenant.read(&format!("/Users?{query}&startIndex={start}&count={count}"));
+        let walked = || {
+            let whole = page(1, 1_000);
+            let total = whole["totalResults"].as_u64().unwrap();
+            let mut seen = Vec::new();
+            // Forwards, so that each page begins where the one before has ended; then one from the middle.
+            for start in (1..=total as usize).step_by(3) {
+                let list = page(start, 3);
+                assert_eq!(
+                    (list["totalResults"].as_u64(), list["startIndex"].as_u64()),
+                    (Some(total), Some(start as u64))
+                );
+                seen.extend(names(&list));
+            }
+            assert_eq!(seen, names(&whole), "{query}");
+            assert_eq!(names(&page(6, 4)), seen[5..9], "{query}");
+            assert_eq!(names(&page(total as usize + 1, 4)), Vec::<String>::new());
+            (total, seen)
+        };
+        let (before, seen) = walked();
+        // Somebody comes at the front, and somebody leaves: the next page knows of both.
+        let body = json!({ "active": true, "name": { "familyName": "A" }, "emails": [{ "value": "zz@x.test", "primary": true }] });
+        let new = id(&tenant.user("zz@x.test", body)).to_owned();
+        assert_eq!(walked().0, before + 1);
+        let gone = tenant.read(&format!("/Users?filter=userName%20eq%20%22{}%22", seen[1]));
+        tenant.delete(&format!("/Users/{}", gone["Resources"][0]["id"].as_str().unwrap())).expect(204);
+        let (after, left) = walked();
+        assert!(after == before && !left.contains(&seen[1]));
+        tenant.delete(&format!("/Users/{new}")).expect(204);
+    }
+}
