@@ -89,7 +89,8 @@ impl Reader {
 
     /// The changes of one resource before a number, newest first; its own, not those of groups that it is in.
     pub fn changes_of(&self, tenant: TenantId, id: &str, before: Option<i64>, limit: u32) -> Result<Vec<Change>> {
-        let sql = "select seq, kind, resource_type, id, at, actor, what from change
+        // The planner would rather walk through the whole feed in its order, because of the limit.
+        let sql = "select seq, kind, resource_type, id, at, actor, what from change indexed by change_resource
                    where tenant = ?1 and id = ?2 and seq < ?3 order by seq desc limit ?4";
         self.all(sql, (tenant.0, id, before.unwrap_or(i64::MAX), limit), |row| row_of(tenant, row))
     }

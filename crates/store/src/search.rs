@@ -101,9 +101,10 @@ impl Reader {
         let total = match (query.want_total, query.filter) {
             (false, _) => None,
             (true, None) => Some(self.count(tenant, &resource_type.name)?),
-            (true, Some(_)) => {
-                Some(Search::new(self, tenant, resource_type, &Query { sort: None, ..*query })?.count(Run::Rows)?)
-            }
+            (true, Some(_)) => Some(
+                Search::new(self, tenant, resource_type, &Query { sort: None, ..*query })?
+                    .count(Run::Rows, i64::MAX)?,
+            ),
         };
         if query.count == 0 {
             return Ok(Page { total, views: Vec::new(), next: None });
@@ -117,6 +118,28 @@ impl Reader {
         let views = self.views(tenant, resource_type, &rids, query.want_groups)?;
         let last = found.pop().filter(|_| has_more);
         Ok(Page { total, views, next: last.map(|last| Position { key: last.key, rid: last.rid }) })
+    }
+
+    /// How many resources a filter fits; counts up to `most` and no further.
+    pub fn count_to(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        filter: &Filter,
+        base: &str,
+        most: u64,
+    ) -> Result<u64> {
+        let query = Query {
+            filter: Some(filter),
+            sort: None,
+            start: Start::Index(0),
+            count: 0,
+            want_total: true,
+            want_groups: false,
+            base,
+        };
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        Search::new(self, tenant, resource_type, &query)?.count(Run::Rows, most)
     }
 
     fn page(
@@ -214,7 +237,7 @@ impl<'a> Search<'a> {
             };
             let part = self.run(*run, place, left, skip)?;
             if part.is_empty() && skip > 0 && index + 1 < runs.len() {
-                skip = skip.saturating_sub(i64::try_from(self.count(*run)?).unwrap_or(i64::MAX));
+                skip = skip.saturating_sub(i64::try_from(self.count(*run, i64::MAX)?).unwrap_or(i64::MAX));
             } else if !part.is_empty() {
                 skip = 0;
             }
@@ -223,10 +246,10 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
-    fn count(&self, run: Run) -> Result<u64> {
+    fn count(&self, run: Run, most: i64) -> Result<u64> {
         let (distinct, Rows { from, rid, condition }) = (self.distinct, self.rows(run));
         let mut values: Vec<Sql> = self.compiler.values().to_vec();
-        values.push(i64::MAX.into());
+        values.push(most.into());
         // The bound is the last parameter: the ones before may belong to another run.
         let sql = format!(
             "select count(*) from (select {distinct} {rid} from {from} where {condition} limit ?{}) as x",

@@ -2,6 +2,7 @@
 //! README's walk by copy and paste.
 
 mod contract;
+mod desk;
 
 use crate::harness::{Folder, Server, binary, run};
 use serde_json::Value;

@@ -83,7 +83,7 @@ pub(crate) enum Chosen {
 /// Begins a job; answers its number.
 pub(crate) async fn begin(app: &App, actor: &Actor, tenant: &str, bulk: Bulk, chosen: Chosen) -> Result<i64> {
     let state = tenant_of(app, tenant)?;
-    let total = number(app, &state, &chosen).await?;
+    let total = number(app, &state, &chosen, u64::MAX).await?;
     let input = match chosen {
         Chosen::Ids(ids) => json!({"ids": ids}),
         Chosen::Filter(filter) => json!({"filter": filter.map(|filter| filter.to_string())}),
@@ -102,8 +102,9 @@ pub(crate) async fn begin(app: &App, actor: &Actor, tenant: &str, bulk: Bulk, ch
     audited(app, actor, line, move |w| Ok(w.job_insert(&job)?)).await
 }
 
-/// How many a job would concern; refuses a choice of nobody or of too many.
-pub(crate) async fn number(app: &App, state: &Arc<TenantState>, chosen: &Chosen) -> Result<u64> {
+/// How many a job would concern, counted up to `most` where they have to be counted; refuses a choice of nobody or of
+/// too many.
+pub(crate) async fn number(app: &App, state: &Arc<TenantState>, chosen: &Chosen, most: u64) -> Result<u64> {
     match chosen {
         Chosen::Ids(ids) if ids.is_empty() => {
             Err(scim::Error::invalid_value("nobody is selected; tick the users first").into())
@@ -113,7 +114,7 @@ pub(crate) async fn number(app: &App, state: &Arc<TenantState>, chosen: &Chosen)
         }
         Chosen::Ids(ids) => Ok(ids.len() as u64),
         Chosen::Filter(None) => count_all(app, state).await,
-        Chosen::Filter(Some(filter)) => count(app, state, filter.clone()).await,
+        Chosen::Filter(Some(filter)) => count(app, state, filter.clone(), most).await,
     }
 }
 
@@ -122,21 +123,12 @@ async fn count_all(app: &App, state: &TenantState) -> Result<u64> {
     app.store().read(move |r| r.count(tenant, "User")).await.map_err(|error: store::Error| error.into())
 }
 
-async fn count(app: &App, state: &Arc<TenantState>, filter: Filter) -> Result<u64> {
+async fn count(app: &App, state: &Arc<TenantState>, filter: Filter, most: u64) -> Result<u64> {
     let state = Arc::clone(state);
     app.store()
         .read(move |r| -> Result<u64> {
             let rt = state.named("User").ok_or_else(|| missing("there is no resource type User"))?;
-            let query = store::Query {
-                filter: Some(&filter),
-                sort: None,
-                start: store::Start::Index(0),
-                count: 0,
-                want_total: true,
-                want_groups: false,
-                base: "",
-            };
-            Ok(r.search(state.tenant.id, rt, &query)?.total.unwrap_or(0))
+            Ok(r.count_to(state.tenant.id, rt, &filter, "", most)?)
         })
         .await
 }

@@ -100,15 +100,15 @@ fn now(cx: &Desk, job: &Job) -> Markup {
             ("Failed", html! { (count(job.failed)) }),
         ]);
     }
+    told.extend([
+        ("Left", left(job, cx.now).map_or_else(none, |seconds| html! { "about " (count(seconds)) " s" })),
+        ("Asked for", html! { (time(job.created_at)) " by " (job.created_by) }),
+        ("Ended", job.finished_at.map_or_else(none, time)),
+    ]);
     html! {
         (card("How far it is", html! {
             (progress(&job.label, job.done, Some(job.total)))
             (definitions(&told))
-            (definitions(&[
-                ("Left", left(job, cx.now).map_or_else(none, |seconds| html! { "about " (count(seconds)) " s" })),
-                ("Asked for", html! { (time(job.created_at)) " by " (job.created_by) }),
-                ("Ended", job.finished_at.map_or_else(none, time)),
-            ]))
         }))
         @if job.kind == KIND { (next_of_import(cx, job)) }
         @if !job.failures.is_empty() { (what_failed(job)) }

@@ -7,11 +7,13 @@ use tokio_postgres::types::Type;
 
 /// Words of a query, and what PostgreSQL has for them. Text compares as its bytes on both sides: columns say so
 /// themselves, expressions without a column have to be told.
-const WORDS: [(&str, &str); 5] = [
+const WORDS: [(&str, &str); 7] = [
     ("instr(", "strpos("),
     // For SQLite the word fixes the order of the join; here it takes no condition.
     (" cross join ", " join "),
     (" indexed by log_failed", ""),
+    (" indexed by log_resource", ""),
+    (" indexed by change_resource", ""),
     ("cast(r.version as text)", "cast(r.version as text) collate \"C\""),
     ("else 'indirect' end", "else 'indirect' end collate \"C\""),
 ];

@@ -4,7 +4,7 @@ use super::Asked;
 use crate::admin::jobs::{self, Bulk, Chosen};
 use crate::console::parts::{Field, Tone, card, count, field, form, link, note};
 use crate::console::{Desk, Flash, Nav, Page, Shown, page};
-use crate::query;
+use crate::{limits, query};
 use axum::body::Bytes;
 use maud::{Markup, html};
 
@@ -62,11 +62,22 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
         let id = jobs::begin(&cx.app, &cx.actor(), &cx.tenant.tenant.name, what, chosen).await?;
         return cx.done(&format!("/app/jobs/{id}"), Flash::good("The job has begun"));
     }
-    let number = jobs::number(&cx.app, &cx.tenant, &chosen).await?;
+    let number = jobs::number(&cx.app, &cx.tenant, &chosen, limits::JOB_COUNT_MAX + 1).await?;
     let mistyped = !get("confirm").is_empty();
     let body = confirmation(&cx, &asked, (what, number), &ids, everybody, mistyped);
     let about = Page::new(what.title(), Nav::Users).under("Users", "/app/users");
     Ok(page(&cx, about, body))
+}
+
+/// Matches are counted up to a bound; who is ticked, and everybody without a filter, always.
+fn concerns(number: u64, everybody: bool) -> String {
+    match number {
+        1 => "This concerns 1 user".to_owned(),
+        _ if everybody && number == limits::JOB_COUNT_MAX + 1 => {
+            format!("This concerns more than {} users", count(limits::JOB_COUNT_MAX))
+        }
+        _ => format!("This concerns {} users", count(number)),
+    }
 }
 
 fn confirmation(
@@ -88,7 +99,7 @@ fn confirmation(
         }
     };
     html! {
-        (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &format!("This concerns {} {}", count(number), if number == 1 { "user" } else { "users" }), html! { p { (result) } }))
+        (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &concerns(number, everybody), html! { p { (result) } }))
         (card("Are you sure?", form(cx, "/app/users/bulk", html! {
             @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source)] {
                 input type="hidden" name=(name) value=(value);
