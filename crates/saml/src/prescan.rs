@@ -181,7 +181,8 @@ impl<'a> Scan<'a> {
         let end = self.rest.find(ends).ok_or(Refused::MalformedXml)?;
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
-        if name.is_empty() { Err(Refused::MalformedXml) } else { Ok(name) }
+        // A parser may read `:xmlns` as `xmlns`, of which nothing would have been looked at here.
+        if name.is_empty() || name.starts_with(':') { Err(Refused::MalformedXml) } else { Ok(name) }
     }
 
     fn skip_space(&mut self) -> bool {
