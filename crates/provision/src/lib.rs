@@ -8,6 +8,7 @@
 pub mod app;
 pub mod assignment;
 pub mod brake;
+pub mod census;
 pub mod expression;
 pub mod import;
 pub mod link;
@@ -24,6 +25,7 @@ pub mod wire;
 
 pub use app::App;
 pub use assignment::Assignment;
+pub use census::Census;
 pub use expression::{Dependency, Expression, Facts, Person};
 pub use link::{Kind, Link};
 pub use mapping::Mapping;

@@ -1,13 +1,13 @@
 //! How fast one app is worked on: how many requests at once, and when not at all.
 //!
-//! The limit grows by one when a whole round went well and is halved when the target says "too many"
-//! (AIMD). A breaker stops everything while the app as a whole does not work, with one try now and then.
+//! The limit doubles with each round until something goes wrong for the first time; from then on it grows by one when a whole
+//! round went well, and is halved when the target says "too many" (AIMD). A breaker stops everything while the app as a whole does not work, with one try now and then.
 
 use crate::outcome::{BREAKER_MS, Outcome, Trouble};
 use serde::{Deserialize, Serialize};
 
 /// Most requests at once to one app.
-pub const AT_ONCE_MAX: u32 = 32;
+pub const AT_ONCE_MAX: u32 = 64;
 /// Requests at once to an app that is not known yet.
 pub const AT_ONCE_FIRST: u32 = 5;
 /// Longest pause of a breaker.
@@ -21,6 +21,8 @@ pub struct Pace {
     pub at_once: u32,
     /// Good answers since the limit last changed.
     pub good: u32,
+    /// Whether something has gone wrong yet: a limit is known, and approached slowly.
+    pub careful: bool,
     /// Nothing before this time.
     pub not_before: i64,
     /// What is wrong with the app as a whole; one request at a time finds out whether it still is.
@@ -31,7 +33,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { at_once: AT_ONCE_FIRST, good: 0, not_before: 0, trouble: None, opened: 0 }
+        Self { at_once: AT_ONCE_FIRST, good: 0, careful: false, not_before: 0, trouble: None, opened: 0 }
     }
 }
 
@@ -45,6 +47,7 @@ impl Pace {
     /// The pace after an outcome.
     #[must_use]
     pub fn after(mut self, outcome: &Outcome, now: i64) -> Self {
+        self.careful |= !matches!(outcome, Outcome::Done | Outcome::Again | Outcome::Parked(_));
         match outcome {
             Outcome::Throttled { until } => {
                 // Several answers of one round say the same thing once.
@@ -64,7 +67,7 @@ impl Pace {
             // An answer of any kind but these is an app that works.
             Outcome::Done | Outcome::Again | Outcome::Parked(_) => {
                 (self.trouble, self.opened, self.good) = (None, 0, self.good.saturating_add(1));
-                if self.good >= self.at_once {
+                if !self.careful || self.good >= self.at_once {
                     (self.at_once, self.good) = ((self.at_once + 1).min(AT_ONCE_MAX), 0);
                 }
             }

@@ -141,6 +141,13 @@ pub fn refreshed(mut link: Link, shown: &Map<String, Value>, now: i64) -> Link {
     link
 }
 
+/// A link for an account that nobody in the directory goes with: it is ours to end, because the administrator says so.
+pub fn claimed(kind: crate::link::Kind, remote_id: &str, shown: &Map<String, Value>, now: i64) -> Link {
+    let mut link = Link::new(kind, remote_id);
+    (link.knowledge, link.remote_id) = (Knowledge::Linked, Some(remote_id.to_owned()));
+    refreshed(link, shown, now)
+}
+
 /// The link after a whole scan that did not show it: it has to be looked for before it is made again.
 #[must_use]
 pub fn unseen(mut link: Link) -> Link {

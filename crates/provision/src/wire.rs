@@ -71,6 +71,12 @@ impl Request {
         Self { query, ..self }
     }
 
+    /// Only what was changed since that instant.
+    #[must_use]
+    pub fn changed_since(self, since: i64) -> Self {
+        self.with("filter", format!("meta.lastModified gt \"{}\"", scim::meta::rfc3339(since)))
+    }
+
     /// Path and query as they stand in the request line; a space is `%20`.
     pub fn target(&self) -> String {
         let pairs: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();

@@ -172,6 +172,12 @@ pub const OUTBOUND_IDLE_MAX: usize = 64;
 pub const APPS_MAX: usize = 1_000;
 /// Longest credential that is shown to an app.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;
+/// People assigned by themselves to one app that a declarative document holds; of more, it holds none.
+pub const CONFIG_PEOPLE_MAX: u32 = 10_000;
+/// Most steps of a plan.
+pub const PLAN_STEPS_MAX: usize = 50_000;
+/// Longest title of a plan; the rest is cut off.
+pub const PLAN_TITLE_CHARS_MAX: usize = 200;
 /// Microseconds for which an approval of held work is good.
 pub const APPROVAL_LIFE: i64 = 24 * 3_600 * 1_000_000;
 /// Longest time that an app's own setting lets an answer take.
@@ -180,8 +186,24 @@ pub const OUTBOUND_PATIENCE_MAX: Duration = Duration::from_secs(60);
 pub const OUTBOUND_TICK: Duration = Duration::from_secs(1);
 /// How long changes are gathered before the outbound engine looks at them.
 pub const OUTBOUND_GAP: Duration = Duration::from_millis(2);
+/// The same while there is much to look at.
+pub const OUTBOUND_GAP_MAX: Duration = Duration::from_millis(30);
 /// How long the outbound engine rests after the database failed it.
 pub const OUTBOUND_RETRY: Duration = Duration::from_millis(500);
+/// Links that are taken for one request at once: while some are sent, others are read and stored.
+pub const OUTBOUND_AHEAD: u32 = 4;
+/// Those who leave that are taken at once when there is no room for others.
+pub const OUTBOUND_LEAVERS: u32 = 32;
+/// People who have to wait for their first account before everybody at the app is listed instead of looked for singly.
+pub const CENSUS_PEOPLE: u32 = 200;
+/// How far those who wait are counted; of more, the list may be as long as this many are worth.
+pub const CENSUS_COUNTED: u32 = 100_000;
+/// Looks that a page of such a list has to spare.
+pub const CENSUS_WORTH: u64 = 10;
+/// Microseconds for which such a list is believed.
+pub const CENSUS_AGE: i64 = 60 * 1_000_000;
+/// Microseconds until it is tried again after a list that was of no use.
+pub const CENSUS_REST: i64 = 300 * 1_000_000;
 /// How long an app without work is kept at hand.
 pub const OUTBOUND_LINGER: Duration = Duration::from_secs(10);
 /// Longest time that requests to apps get to finish when the server stops; what is cut off is looked up afterwards.
@@ -212,6 +234,8 @@ pub const EVIDENCE_PRUNE_EVERY: i64 = 3_600 * 1_000_000;
 pub const EVIDENCE_PRUNE_ROWS: u32 = 5_000;
 /// Microseconds for which a scan is one node's.
 pub const SCAN_LEASE: i64 = 120 * 1_000_000;
+/// Microseconds that an import of what changed goes back behind the last one: clocks differ.
+pub const IMPORT_OVERLAP: i64 = 300 * 1_000_000;
 /// Failures in a row after which a scan ends.
 pub const SCAN_FAILURES_MAX: u32 = 6;
 /// Links that a scan did not see, looked at in one turn.

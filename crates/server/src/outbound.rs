@@ -6,10 +6,12 @@
 
 pub(crate) mod brakes;
 pub(crate) mod causes;
+mod census;
 pub(crate) mod directory;
 mod driver;
 mod engine;
 mod follow;
+mod gate;
 pub(crate) mod import;
 pub(crate) mod inputs;
 pub(crate) mod integration;

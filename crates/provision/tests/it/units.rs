@@ -549,6 +549,15 @@ fn the_pace_of_an_app() {
     use provision::pace::{AT_ONCE_FIRST, AT_ONCE_MAX, Pace};
     let mut pace = Pace::default();
     assert!(pace.allows(AT_ONCE_FIRST - 1, START) && !pace.allows(AT_ONCE_FIRST, START));
+    for _ in 0..10 {
+        pace = pace.after(&Outcome::Done, START);
+    }
+    assert_eq!(pace.at_once, AT_ONCE_FIRST + 10, "nothing has gone wrong yet");
+    pace = pace.after(&Outcome::Unknown { at: START }, START);
+    for _ in 0..AT_ONCE_FIRST + 10 {
+        pace = pace.after(&Outcome::Done, START);
+    }
+    assert_eq!(pace.at_once, AT_ONCE_FIRST + 11, "a round is worth one");
     for _ in 0..2_000 {
         pace = pace.after(&Outcome::Done, START);
     }

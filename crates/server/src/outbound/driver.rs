@@ -1,15 +1,19 @@
 //! One app: takes links while the app's pace allows, and has them worked on side by side.
 
+use super::census;
+use super::gate::Gate;
 use super::integration::Integration;
-use super::push::{Shared, push};
+use super::push::{Shared, push, ready};
 use super::send::Secret;
+use crate::admin::apps::assign::number;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::limits;
 use provision::pace::Pace;
-use std::sync::{Arc, Mutex, PoisonError};
+use provision::plan::Lane;
+use std::sync::Arc;
 use std::time::Duration;
-use store::{AppId, AppRow, Claimed};
+use store::{AppId, AppRow, Claimed, LinkKind, Standing};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -45,7 +49,7 @@ impl Driver {
 }
 
 async fn drive(app: App, id: AppId, signal: Arc<Notify>, stop: watch::Receiver<bool>) {
-    let mut drive = Drive { app, id, pace: None, shared: None, tasks: JoinSet::new() };
+    let mut drive = Drive { app, id, gate: None, shared: None, tasks: JoinSet::new(), nudged: true };
     while !*stop.borrow() {
         match drive.turn().await {
             Ok(Turn::Ended) => break,
@@ -54,7 +58,7 @@ async fn drive(app: App, id: AppId, signal: Arc<Notify>, stop: watch::Receiver<b
                 let mut stop = stop.clone();
                 tokio::select! {
                     Some(_) = drive.tasks.join_next() => {}
-                    () = signal.notified() => {}
+                    () = signal.notified() => drive.nudged = true,
                     () = tokio::time::sleep(pause) => if drive.tasks.is_empty() && pause >= limits::OUTBOUND_LINGER { break },
                     _ = stop.changed() => {}
                 }
@@ -80,53 +84,97 @@ enum Turn {
 struct Drive {
     app: App,
     id: AppId,
-    pace: Option<Arc<Mutex<Pace>>>,
+    gate: Option<Arc<Gate>>,
     shared: Option<Arc<Shared>>,
     tasks: JoinSet<()>,
+    /// Whether the engine has found something due since the last turn.
+    nudged: bool,
 }
 
 impl Drive {
     /// Takes as many links as there is room for.
     async fn turn(&mut self) -> Result<Turn> {
         while self.tasks.try_join_next().is_some() {}
+        let now = self.app.clock().now();
+        let nudged = std::mem::take(&mut self.nudged);
+        if self.gate.is_some() && self.room(now).0 == 0 && !self.tasks.is_empty() && !nudged {
+            return Ok(Turn::Idle(limits::OUTBOUND_TICK));
+        }
         let Some(shared) = self.shared().await? else { return Ok(Turn::Ended) };
         if shared.integration.options.paused || !shared.integration.is_reachable() {
             return Ok(Turn::Idle(limits::OUTBOUND_LINGER));
         }
-        let now = self.app.clock().now();
         let (room, not_before) = self.room(now);
+        if room == 0 && nudged && not_before <= now.saturating_add(1_000) && self.leavers(&shared, now).await? {
+            return Ok(Turn::Worked);
+        }
         if room == 0 {
             let pause = u64::try_from(not_before.saturating_sub(now)).unwrap_or(0);
             return Ok(Turn::Idle(Duration::from_micros(pause).clamp(Duration::from_millis(1), limits::OUTBOUND_TICK)));
         }
-        let claimed = self.claim(&shared, room, now).await?;
+        let claimed = self.claim(&shared, room, now, false).await?;
         if claimed.is_empty() {
             return Ok(Turn::Idle(limits::OUTBOUND_LINGER));
         }
-        for claimed in claimed {
-            self.tasks.spawn(push(Arc::clone(&shared), claimed));
+        let newcomer = |one: &Claimed| one.row.kind == LinkKind::User && one.row.standing == Standing::New;
+        if claimed.iter().any(newcomer) {
+            self.census(&shared, now).await?;
         }
+        self.work(&shared, claimed).await;
         Ok(Turn::Worked)
+    }
+
+    /// Takes those who leave, although there is no room for others; whether there were any.
+    async fn leavers(&mut self, shared: &Arc<Shared>, now: i64) -> Result<bool> {
+        let id = self.id;
+        if !self.app.store().read(move |r| r.leaver_waits(id, now)).await? {
+            return Ok(false);
+        }
+        let claimed = self.claim(shared, limits::OUTBOUND_LEAVERS, now, true).await?;
+        let found = !claimed.is_empty();
+        self.work(shared, claimed).await;
+        Ok(found)
+    }
+
+    async fn work(&mut self, shared: &Arc<Shared>, claimed: Vec<Claimed>) {
+        for one in ready(shared, claimed).await {
+            self.tasks.spawn(push(Arc::clone(shared), one));
+        }
+    }
+
+    /// Lists everybody at the app if so many are new there that it is worth it.
+    async fn census(&self, shared: &Arc<Shared>, now: i64) -> Result<()> {
+        if !shared.census.is_open(now) {
+            return Ok(());
+        }
+        let (id, lane) = (self.id, number(Lane::Arrival));
+        let waiting: u64 = self.app.store().read(move |r| r.links_new(id, lane, now, limits::CENSUS_COUNTED)).await?;
+        if waiting >= u64::from(limits::CENSUS_PEOPLE) {
+            census::begin(shared, waiting);
+        }
+        Ok(())
     }
 
     /// How many more there is room for, and when there will be if there is none.
     fn room(&self, now: i64) -> (u32, i64) {
-        let Some(pace) = &self.pace else { return (0, 0) };
-        let pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(gate) = &self.gate else { return (0, 0) };
+        let pace = gate.pace();
         let under_way = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
-        if !pace.allows(under_way, now) {
-            return (0, pace.not_before.max(now.saturating_add(1_000)));
+        if now < pace.not_before {
+            return (0, pace.not_before);
         }
-        let most = if pace.trouble.is_some() { 1 } else { pace.at_once.max(1) };
-        (most.saturating_sub(under_way), 0)
+        let most = if pace.trouble.is_some() { 1 } else { pace.at_once.max(1).saturating_mul(limits::OUTBOUND_AHEAD) };
+        let room = most.saturating_sub(under_way);
+        // A claim is a commit: it is worth it for several.
+        (if room >= most / 4 { room } else { 0 }, now.saturating_add(1_000))
     }
 
-    async fn claim(&self, shared: &Shared, room: u32, now: i64) -> Result<Vec<Claimed>> {
+    async fn claim(&self, shared: &Shared, room: u32, now: i64, leavers: bool) -> Result<Vec<Claimed>> {
         let (id, node) = (self.id, self.app.node().to_owned());
         let until = now.saturating_add(limits::OUTBOUND_LEASE);
         self.app
             .store()
-            .write_in(shared.state.tenant.id, move |w| w.links_claim(id, &node, now, until, room))
+            .write_in(shared.state.tenant.id, move |w| w.links_claim(id, (&node, until), now, room, leavers))
             .await
             .map_err(|error: store::Error| Error::from(error))
     }
@@ -152,15 +200,14 @@ impl Drive {
         let cleared = row.pace.is_none();
         let integration = Integration::of(row)?;
         let secret = Secret::of(&self.app, &integration).await?;
-        let pace = Arc::clone(self.pace.get_or_insert_with(|| Arc::new(Mutex::new(kept.unwrap_or_default()))));
+        let gate = Arc::clone(self.gate.get_or_insert_with(|| Arc::new(Gate::new(kept.unwrap_or_default()))));
         if cleared {
             // Somebody changed what was wrong: try at once.
-            let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
-            (pace.trouble, pace.opened) = (None, 0);
-            pace.not_before = pace.not_before.min(self.app.clock().now());
+            let now = self.app.clock().now();
+            gate.change(|pace| Pace { trouble: None, opened: 0, not_before: pace.not_before.min(now), ..pace });
         }
-        let app = self.app.clone();
-        self.shared = Some(Arc::new(Shared { app, state, integration, secret, pace }));
+        let (app, census) = (self.app.clone(), census::Known::default());
+        self.shared = Some(Arc::new(Shared { app, state, integration, secret, gate, census }));
         Ok(self.shared.clone())
     }
 }

@@ -6,6 +6,7 @@
 use super::driver::Driver;
 use super::{follow, scan};
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::tenants::TenantState;
@@ -43,7 +44,10 @@ pub(crate) async fn run(app: App, mut stop: watch::Receiver<bool>) {
         pruned_at: now,
     };
     while !*stop.borrow() {
-        let pause = match engine.round().await {
+        let watch = Stopwatch::start();
+        let round = engine.round().await;
+        let took = Duration::from_micros(u64::try_from(watch.micros()).unwrap_or(0));
+        let pause = match round {
             Ok(next_at) => engine.pause(next_at),
             Err(error) => {
                 tracing::warn!(error = %error.to_scim(""), "the outbound engine rests for a moment");
@@ -55,8 +59,8 @@ pub(crate) async fn run(app: App, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(pause) => {}
             _ = stop.changed() => {}
         }
-        // What comes at once is done at once.
-        tokio::time::sleep(limits::OUTBOUND_GAP).await;
+        // What comes at once is done at once; while much comes, going round must not be what keeps the machine busy.
+        tokio::time::sleep((took * 3).clamp(limits::OUTBOUND_GAP, limits::OUTBOUND_GAP_MAX)).await;
     }
     engine.end().await;
 }

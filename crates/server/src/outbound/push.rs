@@ -3,6 +3,8 @@
 //! Invariant: what a request may do is on the disk before it is sent. Whoever is killed here, at any point, leaves a link
 //! that says what may have been done; the next decision is a look.
 
+use super::census::Known;
+use super::gate::{Gate, Pass};
 use super::inputs::{self, Inputs, kind_of};
 use super::integration::Integration;
 use super::send::{Secret, Sent, send};
@@ -14,12 +16,12 @@ use crate::limits;
 use crate::tenants::TenantState;
 use provision::link::{Kind, Link};
 use provision::outcome::{Outcome, Settled as Judged, settle};
-use provision::pace::Pace;
 use provision::plan::{Action, Desired, Lane, Members, next};
 use provision::wire;
+use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
-use store::{Cause, Claimed, Exchange, LinkRow, Settled, Standing, Writer};
+use std::sync::Arc;
+use store::{Cause, Claimed, Exchange, LinkKind, LinkRow, Settled, Standing, Writer};
 
 /// What the work on all links of an app shares.
 #[derive(Debug)]
@@ -28,7 +30,16 @@ pub(crate) struct Shared {
     pub(crate) state: Arc<TenantState>,
     pub(crate) integration: Integration,
     pub(crate) secret: Secret,
-    pub(crate) pace: Arc<Mutex<Pace>>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) census: Known,
+}
+
+/// A claimed link with everything that a decision about it takes.
+pub(super) struct Ready {
+    row: LinkRow,
+    /// What is known of the account, and what should be there; or why that cannot be said.
+    known: Result<(Link, Inputs)>,
+    read_at: i64,
 }
 
 /// What is stored with the next write.
@@ -52,6 +63,8 @@ struct Push {
     /// What somebody should know while it waits.
     reason: Option<Cause>,
     was_active: bool,
+    /// Leave to send.
+    pass: Option<Pass>,
 }
 
 /// How a link comes to rest.
@@ -69,11 +82,45 @@ enum Step {
     Lost,
 }
 
-/// Works on a claimed link until nothing more is to be done now.
-pub(crate) async fn push(shared: Arc<Shared>, claimed: Claimed) {
-    let (id, fence, app) = (claimed.row.id, claimed.row.fence, shared.app.clone());
-    let tenant = claimed.row.tenant;
-    let done = match Push::start(shared, claimed).await {
+/// Reads what decisions about these links take, all in one go.
+pub(super) async fn ready(shared: &Arc<Shared>, claimed: Vec<Claimed>) -> Vec<Ready> {
+    let (work, now) = (Arc::clone(shared), shared.app.clock().now());
+    let rows: Vec<LinkRow> = claimed.iter().map(|one| one.row.clone()).collect();
+    let read = shared.app.store().read(move |r| -> Result<Vec<Result<(Link, Inputs)>>> {
+        let one = |one: &Claimed| {
+            let link = known(&work, one)?;
+            let inputs = inputs::read(r, &work.state, &work.integration, &one.row, &link, now)?;
+            Ok((link, inputs))
+        };
+        Ok(claimed.iter().map(one).collect())
+    });
+    let mut read = read.await.unwrap_or_default().into_iter();
+    // Whoever was not read has a claim that has to be given back.
+    let next = |row| {
+        let known = read.next().unwrap_or_else(|| Err(store_error(store::Error::Unavailable)));
+        Ready { row, known, read_at: now }
+    };
+    rows.into_iter().map(next).collect()
+}
+
+/// What is known of the account.
+fn known(shared: &Shared, claimed: &Claimed) -> Result<Link> {
+    let row = &claimed.row;
+    let link = match &claimed.state {
+        Some(state) => Link::deserialize(state).map_err(store::Error::from)?,
+        None => Link::new(kind_of(row.kind), &row.resource),
+    };
+    Ok(match row.retry {
+        0 if row.evaluated_rev >= shared.integration.row.revision => link,
+        0 | 1 => link.retried(),
+        _ => link.forgotten(),
+    })
+}
+
+/// Works on a link until nothing more is to be done now.
+pub(super) async fn push(shared: Arc<Shared>, ready: Ready) {
+    let (id, fence, tenant, app) = (ready.row.id, ready.row.fence, ready.row.tenant, shared.app.clone());
+    let done = match Push::start(shared, ready).await {
         Ok(push) => push.run().await,
         Err(error) => Err(error),
     };
@@ -86,24 +133,28 @@ pub(crate) async fn push(shared: Arc<Shared>, claimed: Claimed) {
 }
 
 impl Push {
-    async fn start(shared: Arc<Shared>, claimed: Claimed) -> Result<Self> {
-        let row = claimed.row;
-        let kind = kind_of(row.kind);
-        let mut link = match claimed.state {
-            Some(state) => serde_json::from_value(state).map_err(store::Error::from)?,
-            None => Link::new(kind, &row.resource),
-        };
-        if row.retry > 0 || row.evaluated_rev < shared.integration.row.revision {
-            link = if row.retry > 1 { link.forgotten() } else { link.retried() };
-        }
-        if kind == Kind::Group && row.retry > 0 {
+    async fn start(shared: Arc<Shared>, ready: Ready) -> Result<Self> {
+        let Ready { row, known, mut read_at } = ready;
+        let (link, mut inputs) = known?;
+        if row.kind == LinkKind::Group && row.retry > 0 {
             let (tenant, id) = (row.tenant, row.id);
             shared.app.store().write_in(tenant, move |w| w.members_forget(id, true)).await.map_err(store_error)?;
+            (inputs, read_at) = read_inputs(&shared, &row, &link).await?;
         }
-        let (inputs, read_at) = read_inputs(&shared, &row, &link).await?;
+        let rules = inputs.rules(&shared.integration, row.kind);
+        let link = shared.census.vouch(link, &inputs.desired, &rules, read_at);
         let was_active = row.active;
-        let unsaved = Unsaved::default();
-        Ok(Self { shared, row, link, inputs, read_at, unsaved, reason: None, was_active })
+        Ok(Self {
+            shared,
+            row,
+            link,
+            inputs,
+            read_at,
+            unsaved: Unsaved::default(),
+            reason: None,
+            was_active,
+            pass: None,
+        })
     }
 
     async fn run(mut self) -> Result<()> {
@@ -120,7 +171,8 @@ impl Push {
     }
 
     async fn step(&mut self) -> Result<Step> {
-        let now = self.shared.app.clock().now();
+        let shared = Arc::clone(&self.shared);
+        let now = shared.app.clock().now();
         if now.saturating_sub(self.read_at) > limits::OUTBOUND_INPUTS_AGE || !self.unsaved.members.is_empty() {
             if !self.unsaved.members.is_empty() && !self.keep().await? {
                 return Ok(Step::Lost);
@@ -130,6 +182,15 @@ impl Push {
         self.link.note(&self.inputs.desired, now);
         let rules = self.inputs.rules(&self.shared.integration, self.row.kind);
         let action = next(&self.link, &self.inputs.desired, &rules, now);
+        if action.is_sent() && self.pass.is_none() {
+            let pass = shared.gate.pass(self.row.lane, shared.app.clock()).await;
+            let Some(pass) = pass else { return Ok(Step::Rest(self.left_alone())) };
+            self.pass = Some(pass);
+            if shared.app.clock().now().saturating_sub(self.read_at) > limits::OUTBOUND_INPUTS_AGE {
+                // Whoever waited long for their turn may be somebody else by now.
+                return Ok(Step::On);
+            }
+        }
         match action {
             Action::Nothing => Ok(Step::Rest(self.settled())),
             Action::Adopt { id } => {
@@ -222,6 +283,11 @@ impl Push {
         }
     }
 
+    /// The app wants nothing for now.
+    fn left_alone(&self) -> Rest {
+        Rest { standing: self.row.standing, due_at: Some(self.shared.gate.pace().not_before), cause: None }
+    }
+
     /// Sends it, and takes in what the answer means.
     async fn send(&mut self, action: Action) -> Result<Step> {
         let shared = Arc::clone(&self.shared);
@@ -241,7 +307,10 @@ impl Push {
             ..exchange
         });
         self.unsaved.matters |= !matches!(action, Action::Probe(_));
-        Ok(self.judged(judged, now).await)
+        let step = self.judged(judged, now).await;
+        // The next one must not be let in before it is known that the app wants nobody.
+        self.pass = None;
+        Ok(step)
     }
 
     async fn judged(&mut self, judged: Judged, now: i64) -> Step {
@@ -265,13 +334,8 @@ impl Push {
 
     /// Tells the pace of the app; what is wrong with it as a whole is kept over a restart.
     async fn paced(&self, outcome: &Outcome, now: i64) {
-        let (before, after) = {
-            let mut pace = self.shared.pace.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = pace.trouble;
-            *pace = std::mem::take(&mut *pace).after(outcome, now);
-            (before, pace.clone())
-        };
-        if before != after.trouble {
+        let (before, after) = self.shared.gate.change(|pace| pace.after(outcome, now));
+        if before.trouble != after.trouble {
             let (id, kept) = (self.row.app, after.trouble.map(|_| json!(after)));
             let stored =
                 self.shared.app.store().write_in(self.row.tenant, move |w| w.app_set_pace(id, kept.as_ref())).await;

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::tenants::TenantState;
 use provision::link::Link;
 use provision::plan::Lane;
-use provision::reconcile::{Reaction, Situation, compare, refreshed, unlinked, unseen as lost};
+use provision::reconcile::{Reaction, Situation, claimed, compare, refreshed, unlinked, unseen as lost};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use store::{Found, LinkKind, LinkRow, RunItem, Standing, Writer};
@@ -167,8 +167,27 @@ impl Judge {
             // The worker finds it by what it looks for, and takes it if the policy agrees.
             done = w.link_nudge_known(self.integration.row.id, self.kind, person, number(Lane::Backfill), self.now)?;
         }
+        let enforced = self.integration.options.reactions.to(&situation) == Reaction::Enforce;
+        if situation == Situation::Orphaned && enforced && self.kind == LinkKind::User {
+            done = self.end_orphan(w, id, resource)?;
+        }
         let person = fitting.into_iter().next().map(|(person, _)| person);
         self.note(w, id, &situation, person, done)
+    }
+
+    /// An account that nobody goes with is put out of use as if its person had gone: by the worker, by the policy for leavers,
+    /// and no faster than the brakes let through.
+    fn end_orphan(&self, w: &mut Writer, id: &str, shown: &Map<String, Value>) -> store::Result<bool> {
+        let (app, kind, lane) = (self.integration.row.id, self.kind, number(Lane::Backfill));
+        // No id of the directory looks like this, so nobody will ever be found by it.
+        let nobody = format!("orphan:{id}");
+        w.link_nudge(self.integration.row.tenant, app, kind, &nobody, lane, self.now)?;
+        let Some(row) = w.link_of(app, kind, &nobody)? else { return Ok(false) };
+        w.run_seen(self.run, row.id)?;
+        let link = claimed(inputs::kind_of(kind), id, shown, self.now);
+        let (remote_id, active) = (link.remote_id.clone(), !is_inactive(link.kind, shown));
+        let state = serde_json::to_value(link)?;
+        w.link_found(&Found { id: row.id, remote_id, state, standing: Standing::Waiting, active, lane }, self.now)
     }
 
     /// The people, or groups, that an account fits, each with whether they have one.

@@ -38,6 +38,8 @@ pub(crate) struct Position {
     pub(crate) agreed: bool,
     /// Failures in a row.
     pub(crate) failures: u32,
+    /// Of an incremental import: only what was changed since then. Nothing, if the app cannot be asked that.
+    pub(crate) since: Option<i64>,
 }
 
 /// Everything that a scan works with.
@@ -122,6 +124,10 @@ impl Scan {
             Some(cursor) => wire::list_after(kind, cursor, target),
             None => wire::list(kind, self.position.read + 1, target),
         };
+        let request = match self.position.since {
+            Some(since) => request.changed_since(since),
+            None => request,
+        };
         let Sent { answer, exchange } =
             send(&self.app, &self.state, &self.integration, &self.secret, "scan", &request).await;
         let found = match &answer {
@@ -132,6 +138,10 @@ impl Scan {
             Some(page) => {
                 self.position.failures = 0;
                 self.take(page).await
+            }
+            None if self.position.since.is_some() && exchange.status.is_some_and(cannot_filter) => {
+                self.position = Position { groups: self.position.groups, ..Position::default() };
+                self.keep().await
             }
             None => self.failed(exchange).await,
         }
@@ -194,7 +204,7 @@ impl Scan {
         let actions = &self.integration.app.policy.actions;
         let groups = if self.is_import() { actions.import_groups } else { actions.push_groups };
         if !self.position.groups && groups {
-            self.position = Position { groups: true, ..Position::default() };
+            self.position = Position { groups: true, since: self.position.since, ..Position::default() };
             return self.keep().await;
         }
         (self.run.state, self.run.finished_at) = (RunState::Done, Some(self.app.clock().now()));
@@ -248,6 +258,11 @@ impl Scan {
         self.app.events().publish(self.run.tenant, crate::events::Topic::Apps);
         Ok(())
     }
+}
+
+/// Whether an app answers like this when it knows no such filter.
+fn cannot_filter(status: u16) -> bool {
+    matches!(status, 400 | 403 | 404 | 405 | 500 | 501)
 }
 
 /// A resource's id; some servers send numbers.

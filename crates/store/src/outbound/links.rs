@@ -240,7 +240,7 @@ pub(super) fn link(row: &Row<'_>) -> Result<LinkRow> {
 }
 
 /// The lanes, those that are worked on first in front.
-pub(crate) const LANES: [i64; 4] = [0, 1, 2, 3];
+pub const LANES: [i64; 4] = [0, 1, 2, 3];
 
 impl Reader {
     /// The link of a person, or group, at an app.
@@ -313,6 +313,21 @@ impl Reader {
             *count = found.unwrap_or(0).cast_unsigned();
         }
         Ok(due)
+    }
+
+    /// Whether somebody leaves who is nobody's yet.
+    pub fn leaver_waits(&self, app: AppId, now: i64) -> Result<bool> {
+        let sql = "select 1 from link where app = ?1 and lane = 0 and due_at <= ?2
+                   and (lease_until is null or lease_until < ?2) limit 1";
+        Ok(self.first(sql, (app.0, now), |_| Ok(()))?.is_some())
+    }
+
+    /// How many links of a lane are due and never had anything sent, counted no further than `most`.
+    pub fn links_new(&self, app: AppId, lane: i64, now: i64, most: u32) -> Result<u64> {
+        let sql = "select count(*) from (select 1 from link where app = ?1 and lane = ?2 and due_at <= ?3
+                   and standing = 'new' limit ?4) n";
+        let count: Option<i64> = self.first(sql, (app.0, lane, now, most), |row| row.get(0))?;
+        Ok(count.unwrap_or(0).cast_unsigned())
     }
 
     /// Whether an app's links were all decided with its revision, and how many were not.
@@ -415,21 +430,28 @@ impl Writer {
     }
 
     /// Takes what is due: leavers before arrivals before changes before backfill, and behind all that what was decided
-    /// with an older revision of the app. It is the caller's until the given instant.
-    pub fn links_claim(&mut self, app: AppId, by: &str, now: i64, until: i64, limit: u32) -> Result<Vec<Claimed>> {
+    /// with an older revision of the app; or leavers alone. It is the caller's until the given instant.
+    pub fn links_claim(
+        &mut self,
+        app: AppId,
+        (by, until): (&str, i64),
+        now: i64,
+        limit: u32,
+        leavers: bool,
+    ) -> Result<Vec<Claimed>> {
         let mut ids = Vec::new();
         let free = "(lease_until is null or lease_until < ?3)";
         let sql = format!(
             "select id from link where app = ?1 and lane = ?2 and due_at <= ?3 and {free} order by due_at limit ?4"
         );
-        for lane in LANES {
+        for lane in LANES.into_iter().take(if leavers { 1 } else { LANES.len() }) {
             let rest = i64::from(limit) - i64::try_from(ids.len()).unwrap_or(i64::MAX);
             if rest > 0 {
                 ids.extend(self.all(&sql, (app.0, lane, now, rest), |row| row.get::<i64>(0))?);
             }
         }
         let rest = i64::from(limit) - i64::try_from(ids.len()).unwrap_or(i64::MAX);
-        if rest > 0 {
+        if rest > 0 && !leavers {
             let sql = format!(
                 "select id from link where app = ?1 and evaluated_rev < (select revision from app where id = ?1)
                  and (due_at is null or due_at > ?3) and {free} order by evaluated_rev, id limit ?2"

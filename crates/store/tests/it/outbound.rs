@@ -36,7 +36,7 @@ fn nudge(world: &World, app: &AppRow, resource: &str, lane: i64, at: i64) {
 
 fn claim(world: &World, app: &AppRow, by: &str, now: i64, limit: u32) -> Vec<store::Claimed> {
     let (app, by) = (app.id, by.to_owned());
-    world.write(move |w| w.links_claim(app, &by, now, now + 100, limit)).unwrap()
+    world.write(move |w| w.links_claim(app, (&by, now + 100), now, limit, false)).unwrap()
 }
 
 fn settled(claimed: &store::Claimed) -> Settled {
@@ -290,4 +290,31 @@ fn assignments_evidence_and_runs_are_kept() {
     assert!(!world.read(|r| r.run_waits()));
     assert!(world.write(move |w| w.unassign(id, Principal::User, &adam)).unwrap());
     assert!(world.write(move |w| w.tenant_delete(tenant)).unwrap());
+}
+
+#[test]
+fn a_plan_moves_from_one_state_to_the_next_and_never_twice() {
+    let world = World::new();
+    let tenant = world.tenant;
+    let new = store::PlanRow {
+        tenant,
+        title: "titles".into(),
+        steps: json!([{"do": "create", "app": "a"}]),
+        base: json!({"a": null}),
+        effect: json!({}),
+        created_at: 5,
+        created_by: "somebody".into(),
+        ..store::PlanRow::default()
+    };
+    let kept = new.clone();
+    let id = world.write(move |w| w.plan_insert(&kept)).unwrap();
+    let shown = world.read(move |r| r.plan(tenant, id)).unwrap();
+    assert_eq!(shown, store::PlanRow { id, ..new });
+    let step = |from, to, at| world.write(move |w| w.plan_move(tenant, id, (from, to), at, "boss")).unwrap();
+    use store::PlanState::{Applied, Approved, Waiting};
+    assert!(!step(Approved, Applied, 6));
+    assert!(step(Waiting, Approved, 7) && !step(Waiting, Approved, 8));
+    assert!(step(Approved, Applied, 9) && !step(Approved, Applied, 10));
+    let shown = world.read(move |r| r.plans(tenant, None, 9));
+    assert_eq!((&shown[0].decided, &shown[0].applied), (&Some((7, "boss".into())), &Some((9, "boss".into()))));
 }

@@ -6,6 +6,7 @@ use crate::admin::{audited, missing};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Result;
+use crate::limits;
 use crate::outbound::import;
 use serde::Deserialize;
 use serde_json::json;
@@ -44,7 +45,7 @@ pub(crate) async fn begin(
 ) -> Result<Run> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
     let (id, now) = (integration.row.id, app.clock().now());
-    let new = Run {
+    let mut new = Run {
         tenant: state.tenant.id,
         app: id,
         kind: kind.as_str().into(),
@@ -56,6 +57,12 @@ pub(crate) async fn begin(
     };
     let line = ("app.run", format!("{tenant}/app/{name}"), json!({"kind": new.kind, "mode": new.mode}));
     let run = audited(app, actor, line, move |w| {
+        if incremental && kind == Kind::Import {
+            // What the app changed while it was read the last time is read again.
+            let last = w.runs(id, new.kind.as_str(), 50)?.into_iter().find(|run| run.state == RunState::Done);
+            let since = last.and_then(|run| run.started_at).map(|at| at.saturating_sub(limits::IMPORT_OVERLAP));
+            new.position = json!({"since": since});
+        }
         let number = w.run_insert(&new)?;
         w.run(id, number)?.ok_or_else(|| missing("the run is gone"))
     })
