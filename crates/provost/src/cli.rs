@@ -9,6 +9,7 @@ mod console;
 mod database;
 mod idp;
 mod oidc;
+mod plan;
 mod transfer;
 
 pub use app::*;
@@ -17,6 +18,7 @@ pub use console::*;
 pub use database::*;
 pub use idp::*;
 pub use oidc::*;
+pub use plan::*;
 pub use transfer::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -128,6 +130,14 @@ pub enum Command {
     /// Applications that people and groups are brought to
     #[command(subcommand)]
     App(App),
+    /// Changes of apps that are approved before they are made
+    #[command(subcommand)]
+    Plan(Plan),
+    /// Do what an approved plan says
+    Apply(Apply),
+    /// Apps, mappings and assignments as one document
+    #[command(subcommand)]
+    Config(Config),
     /// The provisioning log
     #[command(subcommand)]
     Log(Log),

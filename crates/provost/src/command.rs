@@ -15,6 +15,7 @@ mod import;
 mod job;
 mod oidc;
 mod operator;
+mod plan;
 mod saml;
 mod status;
 mod switch;
@@ -76,6 +77,9 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::User(command) => directory::user(&cx, command).await,
         Command::Group(command) => directory::group(&cx, command).await,
         Command::App(command) => app::run(&cx, command).await,
+        Command::Plan(command) => plan::plan(&cx, command).await,
+        Command::Apply(arguments) => plan::apply(&cx, &arguments).await,
+        Command::Config(command) => plan::config(&cx, command).await,
         Command::Log(command) => feed::log(&cx, command).await,
         Command::Conflict(command) => conflict::run(&cx, command).await,
         Command::Job(command) => job::run(&cx, command).await,

@@ -82,6 +82,10 @@ catalogue! {
         "Choose another name, or change the one that is there.";
     IN_USE = 1102, 409, None, "It is still in use",
         "Remove what uses it first; the detail names it.";
+    PLAN_STALE = 1103, 409, None, "What the plan was made from has changed",
+        "Make the plan again and look at what it would do now: provost plan create.";
+    PLAN_STATE = 1104, 409, None, "The plan does not stand where it would have to",
+        "See where it stands: provost plan show. A plan waits, is approved, and then applied or dropped.";
     UNAUTHORIZED = 2001, 401, None, "The request carries no valid token",
         "Send Authorization: Bearer and the token exactly as it was shown when it was made. Lost tokens cannot be read again: make a new one.";
     TOKEN_EXPIRED = 2002, 401, None, "The token has expired or was revoked",

@@ -11,6 +11,7 @@ mod idp;
 mod imports;
 mod oidc;
 mod operators;
+mod plans;
 mod resource_types;
 mod saml;
 mod tenants;
@@ -116,6 +117,12 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/apps/{app}/push-groups/{group}/push", post(apps::push_now))
         .route("/tenants/{tenant}/apps/{app}/push-rules", post(apps::add_rule))
         .route("/tenants/{tenant}/apps/{app}/push-rules/{rule}", delete(apps::remove_rule))
+        .route("/tenants/{tenant}/config", get(plans::export))
+        .route("/tenants/{tenant}/config/diff", post(plans::diff))
+        .route("/tenants/{tenant}/plans", get(plans::list).post(plans::create))
+        .route("/tenants/{tenant}/plans/{plan}", get(plans::show).delete(plans::discard))
+        .route("/tenants/{tenant}/plans/{plan}/approve", post(plans::approve))
+        .route("/tenants/{tenant}/plans/{plan}/apply", post(plans::apply))
         .route("/tenants/{tenant}/apps/{app}/links", get(apps::list_links))
         .route("/tenants/{tenant}/apps/{app}/links/{link}", get(apps::link))
         .route("/tenants/{tenant}/apps/{app}/tasks", get(app_work::tasks))

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0015_log_texts.sql"),
     include_str!("../migrations/0016_person_passkeys.sql"),
     include_str!("../migrations/0017_waiting_sign_ins.sql"),
+    include_str!("../migrations/0018_plan.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

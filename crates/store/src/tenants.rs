@@ -385,7 +385,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 51] = [
+        const TABLES: [&str; 52] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -437,6 +437,7 @@ impl Writer {
             "run",
             "run_item",
             "lifecycle",
+            "plan",
         ];
         for table in TABLES {
             self.execute(&format!("delete from {table} where tenant = ?1"), [tenant.0])?;

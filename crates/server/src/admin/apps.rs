@@ -8,11 +8,13 @@
 //! ([`set_credential`]) and are never shown.
 //!
 //! Elsewhere: who is assigned ([`assign`]), what became of them ([`links`]), groups that are pushed ([`push_groups`]),
-//! scans ([`runs`]).
+//! scans ([`runs`]), everything as one document ([`config`]), and changes that are agreed to before they are made ([`plans`]).
 
 pub(crate) mod assign;
+pub(crate) mod config;
 pub(crate) mod effect;
 pub(crate) mod links;
+pub(crate) mod plans;
 pub(crate) mod preview;
 pub(crate) mod push_groups;
 pub(crate) mod runs;
@@ -32,7 +34,7 @@ use scim::Code;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{AppRow, LinkKind, NewApp, Standing};
+use store::{AppRow, LinkKind, NewApp, Standing, TenantId, Writer};
 
 /// Longest name of an app; it is a part of addresses.
 const NAME_CHARS_MAX: usize = 63;
@@ -115,6 +117,28 @@ pub(crate) async fn numbers(app: &App, integration: &Integration) -> Result<Numb
 /// Makes an app: the standard profile and mappings, provisioning off, the usual brakes.
 pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewIntegration) -> Result<Integration> {
     let state = tenant_of(app, tenant)?;
+    let id = state.tenant.id;
+    let new = drawn(id, wanted)?;
+    let line = ("app.create", format!("{tenant}/app/{}", new.name), json!({"label": new.settings.get("label")}));
+    let now = app.clock().now();
+    let made = audited(app, actor, line, move |w| insert(w, &new, now)).await?;
+    app.events().publish(id, Topic::Apps);
+    Integration::of(made)
+}
+
+/// Stores a new app.
+fn insert(w: &mut Writer, new: &NewApp, now: i64) -> Result<AppRow> {
+    if w.apps(new.tenant)?.len() >= limits::APPS_MAX {
+        return Err(scim::Error::invalid_value(format!("a tenant has at most {} apps", limits::APPS_MAX)).into());
+    }
+    w.app_insert(new, now).map_err(|error| match error {
+        store::Error::Conflict { .. } => Error::new(Code::NAME_TAKEN, "there is already an app of this name"),
+        other => other.into(),
+    })
+}
+
+/// A new app as it will be stored.
+fn drawn(tenant: TenantId, wanted: NewIntegration) -> Result<NewApp> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if wanted.name.is_empty() || wanted.name.len() > NAME_CHARS_MAX || !wanted.name.chars().all(fits) {
         let detail = format!(
@@ -122,29 +146,13 @@ pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewIn
         );
         return Err(scim::Error::invalid_value(detail).into());
     }
-    let id = state.tenant.id;
-    let held: Vec<AppRow> = app.store().read(move |r| r.apps(id)).await?;
-    if held.len() >= limits::APPS_MAX {
-        return Err(scim::Error::invalid_value(format!("a tenant has at most {} apps", limits::APPS_MAX)).into());
-    }
     let mut integration = provision::App::standard();
     integration.label = wanted.label.filter(|label| !label.trim().is_empty()).unwrap_or_else(|| wanted.name.clone());
     integration.sign_in = wanted.sign_in;
     integration.target = named_target(wanted.target.as_deref().unwrap_or("generic"))?;
     integration.brakes = usual_brakes();
     let (settings, options) = (json!(integration), json!(Options::default()));
-    let new = NewApp { tenant: id, name: wanted.name, settings, options };
-    let line = ("app.create", format!("{tenant}/app/{}", new.name), json!({"label": integration.label}));
-    let now = app.clock().now();
-    let made = audited(app, actor, line, move |w| {
-        w.app_insert(&new, now).map_err(|error| match error {
-            store::Error::Conflict { .. } => Error::new(Code::NAME_TAKEN, "there is already an app of this name"),
-            other => other.into(),
-        })
-    })
-    .await?;
-    app.events().publish(id, Topic::Apps);
-    Integration::of(made)
+    Ok(NewApp { tenant, name: wanted.name, settings, options })
 }
 
 /// More leavers in a day than these wait for somebody to agree.
@@ -189,19 +197,21 @@ pub(crate) async fn change(
     if let Some(Value::String(name)) = renamed {
         changed.row.name = name;
     }
-    schedule(&mut changed, app.clock().now());
-    let matters = provision::App { label: String::new(), ..known.app.clone() }
-        != provision::App { label: String::new(), ..changed.app.clone() };
-    let (row, now) = (changed.row, app.clock().now());
+    let now = app.clock().now();
     let line = ("app.change", format!("{tenant}/app/{name}"), detail);
-    let stored = audited(app, actor, line, move |w| {
-        // Whatever was wrong with the app as a whole may be right now.
-        w.app_set_pace(row.id, None)?;
-        Ok(w.app_update(&row, matters, now)?)
-    })
-    .await?;
+    let stored = audited(app, actor, line, move |w| Ok(update(w, &known, changed, now)?)).await?;
     told(app, &state);
     Integration::of(stored)
+}
+
+/// Stores a changed app.
+fn update(w: &mut Writer, known: &Integration, mut changed: Integration, now: i64) -> store::Result<AppRow> {
+    schedule(&mut changed, now);
+    let matters = provision::App { label: String::new(), ..known.app.clone() }
+        != provision::App { label: String::new(), ..changed.app.clone() };
+    // Whatever was wrong with the app as a whole may be right now.
+    w.app_set_pace(changed.row.id, None)?;
+    w.app_update(&changed.row, matters, now)
 }
 
 /// An app as it would be with a change, which is looked at and not stored.

@@ -239,20 +239,7 @@ struct Tried {
 /// What a change would do to everybody; nothing is stored.
 pub(super) async fn try_change(State(app): State<App>, Path((tenant, name)): Place, request: Request) -> ApiResult {
     let wanted: Tried = body_at(&app, &tenant, &name, request).await?;
-    let effect = effect::effect(&app, &tenant, &name, wanted.change).await?;
-    let changes = |(who, what): &(String, Vec<effect::Changed>)| {
-        let what: Vec<Value> =
-            what.iter().map(|(name, was, is)| json!({"attribute": name, "was": was, "is": is})).collect();
-        json!({"person": who, "changes": what})
-    };
-    shown(
-        200,
-        &json!({
-            "lookedAt": effect.looked_at, "more": effect.more, "change": effect.change, "fail": effect.fail,
-            "shown": effect.shown.iter().map(changes).collect::<Vec<_>>(),
-            "failing": effect.failing.iter().map(|(who, why)| json!({"person": who, "why": why})).collect::<Vec<_>>(),
-        }),
-    )
+    shown(200, &effect::effect(&app, &tenant, &name, wanted.change).await?.to_json())
 }
 
 /// `?principal&after&limit`; principal is `user` or `group`.

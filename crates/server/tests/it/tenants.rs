@@ -47,6 +47,8 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
     made(format!("{api}/apps/theirs/push-groups"), json!({"group": group}), "id").await;
     let rule = made(format!("{api}/apps/theirs/push-rules"), json!({"name": ["equals", MARKER]}), "id").await;
     let run = made(format!("{api}/apps/theirs/runs"), json!({"kind": "import"}), "id").await;
+    let config = json!({"apps": {"theirs": {"label": format!("{MARKER} planned")}}});
+    let plan = made(format!("{api}/plans"), json!({"title": MARKER, "config": config}), "id").await;
     // A conflict, and an entry of the log.
     let taken = desk.local("POST", &format!("{scim}/Users"), json!({"userName": login})).await;
     assert_eq!(taken.status, 409);
@@ -72,6 +74,7 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
         ("{principal}", user.clone()),
         ("push-groups", group.clone()),
         ("push-rules", rule),
+        ("plans", plan),
         ("runs", run.clone()),
         ("import", run.clone()),
         ("items", run),

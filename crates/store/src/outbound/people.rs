@@ -80,6 +80,17 @@ impl Reader {
         self.all(sql, (tenant.0, group, after, limit), |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
+    /// How many people are in a group and in the groups within it; whoever is in several counts for each.
+    pub fn group_people_count(&self, tenant: TenantId, group: &str) -> Result<u64> {
+        let sql = "select count(*) from resource g join member m on m.tenant = ?1 and m.group_rid = g.rid
+                   join resource r on r.rid = m.member_rid and r.kind = 'User' where g.tenant = ?1 and g.id = ?2";
+        let mut people = 0;
+        for group in self.groups_within(tenant, group)? {
+            people += self.first(sql, (tenant.0, &group), |row| row.get::<i64>(0))?.unwrap_or(0).cast_unsigned();
+        }
+        Ok(people)
+    }
+
     /// The type of a resource: `User`, `Group` or a tenant's own.
     pub fn kind_of(&self, tenant: TenantId, id: &str) -> Result<Option<String>> {
         self.first("select kind from resource where tenant = ?1 and id = ?2", (tenant.0, id), |row| row.get(0))

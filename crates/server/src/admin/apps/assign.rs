@@ -10,7 +10,7 @@ use provision::plan::Lane;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{AssignmentRow, Change, ChangeKind, LinkKind, Principal, Reader};
+use store::{AppId, AssignmentRow, Change, ChangeKind, LinkKind, Principal, Reader, TenantId, Writer};
 
 /// Whom to assign.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,7 +46,6 @@ pub(crate) async fn assign(
     let object = format!("{tenant}/app/{name}/{}/{}", wanted.principal.as_str(), wanted.resource);
     let made = audited(app, actor, ("app.assign", object, json!({"priority": wanted.priority})), move |w| {
         let resource = resolved(w, &known, wanted.principal, &wanted.resource)?;
-        let tenant = known.tenant.id;
         let new = AssignmentRow {
             principal: wanted.principal,
             resource: resource.clone(),
@@ -56,16 +55,42 @@ pub(crate) async fn assign(
             created_by: by,
             ..AssignmentRow::default()
         };
-        w.assign(tenant, id, &new)?;
-        match new.principal {
-            Principal::User => w.link_nudge(tenant, id, LinkKind::User, &resource, number(Lane::Arrival), now)?,
-            Principal::Group => w.fill_insert(tenant, id, &resource, number(Lane::Backfill), true)?,
-        }
+        put(w, known.tenant.id, id, &new)?;
         w.assignment(id, new.principal, &resource)?.ok_or_else(|| missing("the assignment is gone"))
     })
     .await?;
     told(app, &state);
     Ok(made)
+}
+
+/// Stores an assignment, and has whoever it is about looked at.
+pub(super) fn put(w: &mut Writer, tenant: TenantId, app: AppId, new: &AssignmentRow) -> store::Result<()> {
+    w.assign(tenant, app, new)?;
+    let (resource, now) = (&new.resource, new.created_at);
+    match new.principal {
+        Principal::User => w.link_nudge(tenant, app, LinkKind::User, resource, number(Lane::Arrival), now),
+        Principal::Group => w.fill_insert(tenant, app, resource, number(Lane::Backfill), true),
+    }
+}
+
+/// Takes an assignment away, and has whoever it was about looked at; whether there was one.
+pub(super) fn take(
+    w: &mut Writer,
+    tenant: TenantId,
+    app: AppId,
+    (principal, resource): (Principal, &str),
+    now: i64,
+) -> store::Result<bool> {
+    if !w.unassign(app, principal, resource)? {
+        return Ok(false);
+    }
+    match principal {
+        Principal::User => {
+            w.link_nudge_known(app, LinkKind::User, resource, number(Lane::Leaver), now)?;
+        }
+        Principal::Group => w.fill_insert(tenant, app, resource, number(Lane::Leaver), false)?,
+    }
+    Ok(true)
 }
 
 /// Takes an assignment away; accounts that nobody else is the reason for are put out of use, as the policy says.
@@ -83,16 +108,10 @@ pub(crate) async fn unassign(
     audited(app, actor, ("app.unassign", object, json!({})), move |w| {
         // Somebody who is gone can still be unassigned by id.
         let resource = resolved(w, &known, principal, &resource).unwrap_or(resource);
-        if !w.unassign(id, principal, &resource)? {
-            return Err(missing("this app has no such assignment; see: provost app assignments"));
+        match take(w, known.tenant.id, id, (principal, &resource), now)? {
+            true => Ok(()),
+            false => Err(missing("this app has no such assignment; see: provost app assignments")),
         }
-        match principal {
-            Principal::User => {
-                w.link_nudge_known(id, LinkKind::User, &resource, number(Lane::Leaver), now)?;
-            }
-            Principal::Group => w.fill_insert(known.tenant.id, id, &resource, number(Lane::Leaver), false)?,
-        }
-        Ok(())
     })
     .await?;
     told(app, &state);

@@ -8,7 +8,7 @@ use crate::outbound::integration::Integration;
 use crate::tenants::TenantState;
 use provision::link::{Kind, Link};
 use provision::plan::{Desired, Resource};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use store::{LinkKind, LinkQuery, LinkRow, Reader};
 
 /// People who are looked at; of more, the rest is not counted.
@@ -63,6 +63,20 @@ fn desired(r: &Reader, state: &TenantState, integration: &Integration, row: &Lin
 }
 
 impl Effect {
+    /// For the API and for plans.
+    pub(crate) fn to_json(&self) -> Value {
+        let changes = |(who, what): &(String, Vec<Changed>)| {
+            let what: Vec<Value> =
+                what.iter().map(|(name, was, is)| json!({"attribute": name, "was": was, "is": is})).collect();
+            json!({"person": who, "changes": what})
+        };
+        json!({
+            "lookedAt": self.looked_at, "more": self.more, "change": self.change, "fail": self.fail,
+            "shown": self.shown.iter().map(changes).collect::<Vec<_>>(),
+            "failing": self.failing.iter().map(|(who, why)| json!({"person": who, "why": why})).collect::<Vec<_>>(),
+        })
+    }
+
     fn note(&mut self, name: String, was: &Desired, is: &Desired) {
         if let Desired::Impossible(problems) = is {
             self.fail += 1;

@@ -31,7 +31,7 @@ pub(crate) struct NewPushGroup {
     pub(crate) paused: bool,
 }
 
-fn word(mode: LinkMode) -> String {
+pub(super) fn word(mode: LinkMode) -> String {
     match mode {
         LinkMode::Create => "create",
         LinkMode::Link => "link",
@@ -132,28 +132,37 @@ pub(crate) async fn add_rule(
     if rule.name.is_none() && rule.description.is_none() {
         return Err(scim::Error::invalid_value("a rule compares the name, the description, or both").into());
     }
-    let (id, now, known) = (integration.row.id, app.clock().now(), Arc::clone(&state));
+    let (now, known) = (app.clock().now(), Arc::clone(&state));
     let line = ("app.pushRule", format!("{tenant}/app/{name}"), json!(rule));
-    let made = audited(app, actor, line, move |w| {
-        let number = w.push_rule_insert(known.tenant.id, id, &json!(rule))?;
-        let mut chosen = 0;
-        let (mut groups, mut after) = (w.groups_after(known.tenant.id, 0, 500)?, 0);
-        while let Some((last, _, _)) = groups.last() {
-            after = after.max(*last);
-            for (_, group, name) in &groups {
-                // A group's description is not part of its core schema, so its name decides.
-                if rule.chooses(name, "") && w.push_group(id, group)?.is_none() {
-                    choose(w, &known, &integration, group, number, now)?;
-                    chosen += 1;
-                }
-            }
-            groups = w.groups_after(known.tenant.id, after, 500)?;
-        }
-        Ok((number, chosen))
-    })
-    .await?;
+    let made = audited(app, actor, line, move |w| put_rule(w, &known, &integration, &rule, now)).await?;
     told(app, &state);
     Ok(made)
+}
+
+/// Stores a rule and pushes what it chooses now; its number, and how many it chose.
+pub(super) fn put_rule(
+    w: &mut Writer,
+    state: &TenantState,
+    integration: &Integration,
+    rule: &PushRule,
+    now: i64,
+) -> Result<(i64, usize)> {
+    let (tenant, id) = (state.tenant.id, integration.row.id);
+    let number = w.push_rule_insert(tenant, id, &json!(rule))?;
+    let (mut chosen, mut after) = (0, 0);
+    let mut groups = w.groups_after(tenant, after, 500)?;
+    while let Some((last, _, _)) = groups.last() {
+        after = *last;
+        for (_, group, name) in &groups {
+            // A group's description is not part of its core schema, so its name decides.
+            if rule.chooses(name, "") && w.push_group(id, group)?.is_none() {
+                choose(w, state, integration, group, number, now)?;
+                chosen += 1;
+            }
+        }
+        groups = w.groups_after(tenant, after, 500)?;
+    }
+    Ok((number, chosen))
 }
 
 /// A rule has chosen a group.

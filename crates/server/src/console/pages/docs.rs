@@ -39,7 +39,8 @@ static GUIDE: &[(&str, &[Guide])] = &[
             "sign-in-with-saml",
             "openid-connect",
             "identity-provider",
-            "provision-an-application"
+            "provision-an-application",
+            "plans"
         ],
     ),
     ("Use", &guide!["manager-and-custom-fields", "tokens", "operation-switches", "provisioning-log", "cli"]),
