@@ -364,15 +364,13 @@ impl Writer {
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
         );
         let rows: Vec<_> = entries.iter().map(Packed::row).collect();
-        self.execute_many(&sql, &rows)?;
-        Ok(())
+        self.insert_later(&sql, &rows)
     }
 
     pub(crate) fn log_grow(&mut self, tenant: TenantId, bytes: i64) -> Result<()> {
         let sql = "insert into log_size (tenant, bytes) values (?1, ?2)
                    on conflict (tenant) do update set bytes = log_size.bytes + excluded.bytes";
-        self.execute(sql, (tenant.0, bytes))?;
-        Ok(())
+        self.later(sql, (tenant.0, bytes))
     }
 
     /// Removes the oldest entries that are over the limits, 2 000 rows or blocks at most; call it again while the answer

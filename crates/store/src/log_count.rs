@@ -116,8 +116,7 @@ impl Writer {
         let rows: Vec<_> = rows
             .map(|((slot, class, bucket), count)| [tenant.0, slot, class, bucket, count].map(Value::from))
             .collect();
-        self.execute_many(sql, &rows)?;
-        Ok(())
+        self.insert_later(sql, &rows)
     }
 
     /// Forgets counts from before an instant.
