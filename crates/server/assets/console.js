@@ -92,7 +92,23 @@
     announce(paused ? "Live updates are paused" : "Live updates go on");
     if (!paused) for (const topic of ["log", "tiles", "setup", "jobs", "tokens", "settings"]) htmx.trigger(document.body, topic);
   };
-  const topics = new Set(["log", "tiles", "setup", "jobs", "tokens", "settings"]);
+  // A picture becomes a small square PNG here; nothing larger leaves the browser.
+  const picture = async (file) => {
+    const [into, side] = [document.getElementById(file.dataset.picture), 48];
+    into.value = "";
+    if (!file.files[0]) return;
+    try {
+      const drawn = await createImageBitmap(file.files[0]);
+      const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
+      const by = Math.min(side / drawn.width, side / drawn.height);
+      const [w, h] = [drawn.width * by, drawn.height * by];
+      canvas.getContext("2d").drawImage(drawn, (side - w) / 2, (side - h) / 2, w, h);
+      into.value = canvas.toDataURL("image/png").split(",")[1];
+      announce("The picture is taken");
+    } catch { file.value = ""; announce("This is no picture that a browser can read"); }
+  };
+
+  const topics = new Set(["log", "tiles", "setup", "jobs", "tokens", "settings", "apps"]);
   document.addEventListener("htmx:before:request", (event) => {
     const from = event.detail?.ctx?.sourceEvent?.type;
     if (paused && topics.has(from)) event.preventDefault();
@@ -218,6 +234,10 @@
     times();
     passkeys();
     $("form[data-auto]")?.submit();
+    for (const file of $$("[data-picture]")) {
+      file.closest(".field").hidden = false;
+      file.addEventListener("change", () => picture(file));
+    }
     for (const file of $$("input[type=file][data-into]")) {
       file.addEventListener("change", async () => {
         const into = document.getElementById(file.dataset.into);

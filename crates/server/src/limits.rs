@@ -170,6 +170,8 @@ pub const OUTBOUND_IDLE_TIME: Duration = Duration::from_secs(20);
 pub const OUTBOUND_IDLE_MAX: usize = 64;
 /// Most apps of a tenant.
 pub const APPS_MAX: usize = 1_000;
+/// Largest picture of an app, in bytes.
+pub const APP_LOGO_BYTES_MAX: usize = 16 << 10;
 /// Longest credential that is shown to an app.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;
 /// People assigned by themselves to one app that a declarative document holds; of more, it holds none.

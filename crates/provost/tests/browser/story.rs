@@ -38,7 +38,7 @@ pub(crate) fn make_token(visit: &Visit<'_>, label: &str) -> String {
     visit.open("/app/scim/tokens");
     visit.fill("What it is for", label);
     visit.follow("button", "Generate token");
-    let token = visit.value("SCIM token");
+    let token = visit.value("Authentication Token");
     assert!(token.starts_with("pv_"), "{token}");
     token
 }
@@ -70,7 +70,7 @@ fn from_the_first_start_to_a_rotated_token() {
 /// The SCIM configuration page has what the guide tells to copy.
 fn configuration(visit: &Visit<'_>, custom: &str) {
     visit.open("/app/scim");
-    assert_eq!(visit.value("SCIM endpoint URL"), format!("{}/scim/v2", visit.origin));
+    assert_eq!(visit.value("SCIM Endpoint"), format!("{}/scim/v2", visit.origin));
     assert_eq!(visit.value("Manager attribute"), "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager");
     visit.sees("Waiting for the first request");
     for operation in ["Create users", "Read users", "Update users", "Delete users"] {
@@ -187,7 +187,7 @@ fn rotation(visit: &Visit<'_>, old: &str) {
     visit.open("/app/scim/tokens");
     visit.follow("link", "Okta production");
     visit.follow("button", "Rotate token");
-    let new = visit.value("SCIM token");
+    let new = visit.value("Authentication Token");
     assert_ne!(new, old);
     visit.until("document.querySelector('#live')?.dataset.state === 'live'", "the live connection");
     look(old, "look");

@@ -22,7 +22,7 @@ fn every_action_without_a_script() {
     visit.open("/app/scim/tokens");
     visit.fill("What it is for", "Okta production");
     visit.follow("button", "Generate token");
-    let token = visit.value("SCIM token");
+    let token = visit.value("Authentication Token");
     visit.follow("link", "I have stored it");
     okta(&server, &token, "connect", &json!({}));
     okta(&server, &token, "assign", &json!({ "custom": custom }));
@@ -165,7 +165,7 @@ fn every_action_without_a_mouse() {
     visit.tab.insert("Okta production");
     tab_to(&visit, "e.matches('button.main')");
     enter(&visit);
-    let token = visit.value("SCIM token");
+    let token = visit.value("Authentication Token");
     tab_to(&visit, "e.matches('[data-stored]')");
     enter(&visit);
     visit.at("/app/scim/tokens/");

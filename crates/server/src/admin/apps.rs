@@ -13,7 +13,9 @@
 pub(crate) mod assign;
 pub(crate) mod config;
 pub(crate) mod effect;
+pub(crate) mod health;
 pub(crate) mod links;
+pub(crate) mod logo;
 pub(crate) mod plans;
 pub(crate) mod preview;
 pub(crate) mod push_groups;
@@ -239,6 +241,7 @@ fn schedule(integration: &mut Integration, now: i64) {
 }
 
 fn check(app: &App, integration: &Integration) -> Result<()> {
+    logo::check(&integration.app.settings)?;
     let url = &integration.app.connection.base_url;
     if url.len() > limits::BASE_URL_BYTES_MAX {
         let detail = format!("baseUrl is longer than {} bytes", limits::BASE_URL_BYTES_MAX);

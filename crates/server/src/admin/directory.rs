@@ -14,7 +14,8 @@ use scim::{AttrPath, Filter, ResourceType};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use store::{
-    Change, Effort, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Position, Query, Sort, Start, View,
+    Change, Effort, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Position, Query, Reader, Sort, Start,
+    TenantId, View,
 };
 
 /// A resource, taken apart for showing.
@@ -235,9 +236,11 @@ pub(crate) async fn list(
             };
             let page = r.walk(tenant, &rt, &query, Effort::default())?;
             let found = page.views.into_iter().map(|view| Found::new(view, &base, &rt));
+            let mut found = found.collect::<store::Result<Vec<_>>>()?;
+            found.iter_mut().try_for_each(|one| name_manager(r, tenant, &rt, one))?;
             Ok(Listed {
                 total: page.total,
-                found: found.collect::<store::Result<_>>()?,
+                found,
                 next: page.next.map(|position| format!("{}.{}", position.rid, position.key.unwrap_or_default())),
                 stopped_after: page.stopped_after,
             })
@@ -254,13 +257,40 @@ fn type_of(state: &TenantState, name: &str) -> Result<Arc<ResourceType>> {
     state.named(name).cloned().ok_or_else(|| missing("there is no resource type of this name"))
 }
 
+/// What somebody is called who has no display name: by the parts of the name, or the login. On the wire such a person is
+/// shown by the id alone (`store::index::display` says why); people want a name.
+pub(crate) fn called(r: &Reader, tenant: TenantId, rt: &ResourceType, id: &str) -> store::Result<Option<String>> {
+    let view = r.view(tenant, rt, id, false)?;
+    Ok(view.map(|view| Found::new(view, "", rt)).transpose()?.map(|found| found.name()))
+}
+
+/// The same where there is no type at hand.
+pub(crate) fn person_called(r: &Reader, state: &TenantState, id: &str) -> store::Result<Option<String>> {
+    state.named("User").map_or(Ok(None), |rt| called(r, state.tenant.id, rt, id))
+}
+
+fn name_manager(r: &Reader, tenant: TenantId, rt: &ResourceType, found: &mut Found) -> store::Result<()> {
+    let unnamed = found.manager.as_mut().filter(|manager| manager.display.is_none());
+    if let Some(manager) = unnamed
+        && let Some(id) = &manager.id
+    {
+        manager.display = called(r, tenant, rt, id)?;
+    }
+    Ok(())
+}
+
 /// One resource.
 pub(crate) async fn find(app: &App, state: &Arc<TenantState>, base: &str, type_name: &str, id: &str) -> Result<Found> {
     let rt = type_of(state, type_name)?;
     let (tenant, id, base, name) = (state.tenant.id, id.to_owned(), base.to_owned(), rt.name.to_lowercase());
     let found = app
         .store()
-        .read(move |r| r.view(tenant, &rt, &id, rt.is_user())?.map(|view| Found::new(view, &base, &rt)).transpose())
+        .read(move |r| -> store::Result<_> {
+            let view = r.view(tenant, &rt, &id, rt.is_user())?;
+            let mut found = view.map(|view| Found::new(view, &base, &rt)).transpose()?;
+            found.iter_mut().try_for_each(|one| name_manager(r, tenant, &rt, one))?;
+            Ok(found)
+        })
         .await?;
     found.ok_or_else(|| missing(&format!("there is no {name} with this id; it may have been deleted")))
 }
@@ -290,6 +320,24 @@ pub(crate) async fn members(
     let tenant = state.tenant.id;
     let members = app.store().read(move |r| r.members_page(tenant, group_rid, after, count)).await;
     members.map_err(|error: store::Error| error.into())
+}
+
+/// Gives members without a display name one that people know.
+pub(crate) async fn name_members(
+    app: &App,
+    state: &Arc<TenantState>,
+    mut members: Vec<(i64, MemberView)>,
+) -> Result<Vec<(i64, MemberView)>> {
+    let state = Arc::clone(state);
+    app.store()
+        .read(move |r| -> store::Result<_> {
+            for (_, member) in members.iter_mut().filter(|(_, one)| one.display.is_none() && one.kind == "User") {
+                member.display = person_called(r, &state, &member.id)?;
+            }
+            Ok(members)
+        })
+        .await
+        .map_err(|error: store::Error| error.into())
 }
 
 /// What was asked about a resource, newest first, with the differences; and the changes of the feed, which stay longer

@@ -21,6 +21,8 @@ pub(crate) struct Waiting {
     pub(crate) conflicts: usize,
     /// Jobs of the last day of which something failed.
     pub(crate) jobs: usize,
+    /// People and groups of apps that wait for somebody.
+    pub(crate) tasks: usize,
 }
 
 /// The numbers by tenant, and since when.
@@ -52,7 +54,11 @@ pub(crate) async fn of(app: &App, state: &TenantState) -> Result<Waiting> {
     let (open, _) = conflicts::list(app, state).await?;
     let all = jobs::list(app, tenant).await?;
     let failed = all.iter().filter(|job| job.failed > 0 && now - job.created_at < LATELY).count();
-    let waiting = Waiting { conflicts: open.len(), jobs: failed };
+    let tasks: u64 = app
+        .store()
+        .read(move |r| -> store::Result<u64> { r.apps(tenant)?.iter().map(|one| r.tasks_count(one.id)).sum() })
+        .await?;
+    let waiting = Waiting { conflicts: open.len(), jobs: failed, tasks: usize::try_from(tasks).unwrap_or(usize::MAX) };
     app.waiting().keep(tenant, now, waiting);
     Ok(waiting)
 }

@@ -126,25 +126,43 @@ pub(super) async fn run(State(app): State<App>, Path((tenant, name, run)): RunPl
     shown(200, &show_run(&runs::find(&app, &tenant, &name, run).await?))
 }
 
-pub(super) async fn cancel_run(
-    State(app): State<App>,
-    Path((tenant, name, run)): RunPlace,
-    Extension(actor): Extension<Arc<Actor>>,
-) -> ApiResult {
-    let run = number(&run)?;
-    runs::cancel(&app, &actor, &tenant, &name, run).await?;
-    shown(200, &show_run(&runs::find(&app, &tenant, &name, run).await?))
+/// What somebody does to a run.
+enum Steer {
+    Cancel,
+    /// It goes on, although its safeguard stopped it.
+    Resume,
 }
 
-/// A run that its safeguard stopped goes on.
-pub(super) async fn resume_run(
+/// Does it, and shows how the run stands then.
+async fn steered(app: &App, (tenant, name, run): (String, String, String), actor: &Actor, how: Steer) -> ApiResult {
+    let run = number(&run)?;
+    let status = match how {
+        Steer::Cancel => {
+            runs::cancel(app, actor, &tenant, &name, run).await?;
+            200
+        }
+        Steer::Resume => {
+            runs::resume(app, actor, &tenant, &name, run).await?;
+            202
+        }
+    };
+    shown(status, &show_run(&runs::find(app, &tenant, &name, run).await?))
+}
+
+pub(super) async fn cancel_run(
     State(app): State<App>,
-    Path((tenant, name, run)): RunPlace,
+    Path(place): RunPlace,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    let run = number(&run)?;
-    runs::resume(&app, &actor, &tenant, &name, run).await?;
-    shown(202, &show_run(&runs::find(&app, &tenant, &name, run).await?))
+    steered(&app, place, &actor, Steer::Cancel).await
+}
+
+pub(super) async fn resume_run(
+    State(app): State<App>,
+    Path(place): RunPlace,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult {
+    steered(&app, place, &actor, Steer::Resume).await
 }
 
 /// `?verdict&after&limit`.

@@ -37,6 +37,8 @@ pub(crate) enum Icon {
     Pause,
     Play,
     Undo,
+    Gauge,
+    Tasks,
 }
 
 impl Icon {
@@ -97,6 +99,10 @@ impl Icon {
             Self::Plus => r#"<path d="M10 4v12M4 10h12"/>"#,
             Self::Pause => r#"<path d="M7 4.5v11M13 4.5v11"/>"#,
             Self::Play => r#"<path d="M6 4l10 6-10 6z"/>"#,
+            Self::Gauge => r#"<path d="M3 14.5a7 7 0 1 1 14 0M10 14.5l3.5-5"/>"#,
+            Self::Tasks => {
+                r#"<rect x="4" y="3" width="12" height="14" rx="1.5"/><path d="M7 8l1.3 1.3L11 6.8M7 13h6"/>"#
+            }
             Self::Undo => r#"<path d="M4 8h8.5a4 4 0 0 1 0 8H8M7 4.5L3.5 8 7 11.5"/>"#,
         }
     }

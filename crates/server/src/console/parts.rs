@@ -79,7 +79,7 @@ pub(crate) fn tile(value: &str, name: &str, detail: Markup) -> Markup {
     html! { div .tile { p .tile-name { (name) } p .tile-value { (value) } p .tile-detail { (detail) } } }
 }
 
-/// A button that copies a value; its words say what: "Copy SCIM endpoint URL".
+/// A button that copies a value; its words say what: "Copy SCIM Endpoint".
 pub(crate) fn copy_button(what: &str, value: &str) -> Markup {
     html! {
         button .copy.small type="button" data-copy=(value) aria-label={ "Copy " (what) } { (Icon::Copy.svg()) span { "Copy" } }

@@ -8,7 +8,7 @@ use crate::app::App;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
-use axum::routing::post;
+use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
@@ -21,8 +21,11 @@ pub(crate) enum Nav {
     Saml,
     Users,
     Groups,
-    Apps,
     Fields,
+    Profiles,
+    Dashboard,
+    Apps,
+    Tasks,
     Log,
     Conflicts,
     Jobs,
@@ -34,19 +37,12 @@ pub(crate) enum Nav {
 }
 
 impl Nav {
-    const ALL: [Self; 12] = [
-        Self::Setup,
-        Self::Overview,
-        Self::Scim,
-        Self::Saml,
-        Self::Users,
-        Self::Groups,
-        Self::Apps,
-        Self::Fields,
-        Self::Log,
-        Self::Conflicts,
-        Self::Jobs,
-        Self::Settings,
+    /// The entries below their headings: what comes in, who there is, where they are brought to, the server itself.
+    const ALL: [(&'static str, &'static [Self]); 4] = [
+        ("Application", &[Self::Setup, Self::Overview, Self::Scim, Self::Saml, Self::Log, Self::Conflicts]),
+        ("Directory", &[Self::Users, Self::Groups, Self::Fields, Self::Profiles]),
+        ("Applications", &[Self::Dashboard, Self::Apps, Self::Tasks]),
+        ("Server", &[Self::Jobs, Self::Settings]),
     ];
 
     fn entry(self) -> (&'static str, &'static str, Icon) {
@@ -57,7 +53,10 @@ impl Nav {
             Self::Saml => ("/app/saml", "SAML sign-in", Icon::Key),
             Self::Users => ("/app/users", "Users", Icon::Users),
             Self::Groups => ("/app/groups", "Groups", Icon::Groups),
+            Self::Profiles => ("/app/profiles", "Profile Editor", Icon::Person),
+            Self::Dashboard => ("/app/dashboard", "Dashboard", Icon::Gauge),
             Self::Apps => ("/app/apps", "Applications", Icon::Apps),
+            Self::Tasks => ("/app/tasks", "Tasks", Icon::Tasks),
             Self::Fields => ("/app/fields", "Custom fields", Icon::Fields),
             Self::Log => ("/app/log", "Provisioning log", Icon::Log),
             Self::Conflicts => ("/app/conflicts", "Conflicts", Icon::Conflicts),
@@ -222,13 +221,15 @@ fn sidebar(cx: &Desk, current: Nav) -> Markup {
                         }))
                     }
                     nav aria-label="Main" {
-                        p .side-title { "Application" }
-                        ul {
-                            @for nav in Nav::ALL {
-                                @let (href, word, icon) = nav.entry();
-                                li {
-                                    a href=(href) aria-current=[(nav == current).then_some("page")] data-go=(key(nav)) {
-                                        (icon.svg()) span { (word) } (waits(cx, nav))
+                        @for (title, entries) in Nav::ALL {
+                            p .side-title id={ "nav-" (title) } { (title) }
+                            ul aria-labelledby={ "nav-" (title) } {
+                                @for nav in entries.iter().copied() {
+                                    @let (href, word, icon) = nav.entry();
+                                    li {
+                                        a href=(href) aria-current=[(nav == current).then_some("page")] data-go=(key(nav)) {
+                                            (icon.svg()) span { (word) } (waits(cx, nav))
+                                        }
                                     }
                                 }
                             }
@@ -245,6 +246,7 @@ fn waits(cx: &Desk, nav: Nav) -> Markup {
     let (number, what) = match nav {
         Nav::Conflicts => (cx.waiting.conflicts, "to solve"),
         Nav::Jobs => (cx.waiting.jobs, "failed in part lately"),
+        Nav::Tasks => (cx.waiting.tasks, "wait for somebody"),
         _ => (0, ""),
     };
     html! { @if number > 0 { span .waits { (parts::count(number as u64)) span .unseen { " " (what) } } } }
@@ -259,7 +261,10 @@ fn key(nav: Nav) -> &'static str {
         Nav::Saml => "i",
         Nav::Users => "u",
         Nav::Groups => "g",
+        Nav::Profiles => "m",
+        Nav::Dashboard => "d",
         Nav::Apps => "p",
+        Nav::Tasks => "t",
         Nav::Fields => "f",
         Nav::Log => "l",
         Nav::Conflicts => "c",
@@ -339,8 +344,8 @@ fn shortcuts() -> Markup {
     let keys = [
         ("/", "Search"),
         (
-            "g then o, s, i, u, g, p, f, l, c, j, e",
-            "Go to overview, SCIM, sign-in, users, groups, applications, fields, log, conflicts, jobs, settings",
+            "g then o, s, i, l, c, u, g, f, m, d, p, t, j, e",
+            "Go to overview, SCIM, sign-in, log, conflicts, users, groups, fields, profiles, dashboard, applications, tasks, jobs, settings",
         ),
         ("j and k", "Next and previous row"),
         ("Enter", "Open the row"),
@@ -371,7 +376,10 @@ pub(crate) fn settings_tabs(current: &str) -> Markup {
 
 /// The choices that belong to every page.
 pub(super) fn router() -> Router<App> {
-    Router::new().route("/console/theme", post(set_theme)).route("/console/tenant", post(set_tenant))
+    Router::new()
+        .route("/console/theme", post(set_theme))
+        .route("/console/tenant", post(set_tenant))
+        .route("/console/look", get(look))
 }
 
 #[derive(Deserialize)]
@@ -380,9 +388,15 @@ struct Colours {
     next: String,
 }
 
+/// Where to go on: a page of this server, or the overview.
+fn onwards(next: &str) -> &str {
+    let inside =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(|c: char| c == '\\' || c.is_control());
+    if inside { next } else { "/app" }
+}
+
 async fn set_theme(cx: Desk, Form(form): Form<Colours>) -> Shown {
-    let inside = form.next.starts_with('/') && !form.next.starts_with("//") && !form.next.contains('\\');
-    let mut response = see_other(if inside { &form.next } else { "/app" });
+    let mut response = see_other(onwards(&form.next));
     if let Some(cookie) = Theme::parse(&form.theme).cookie(&cx.app) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -392,13 +406,37 @@ async fn set_theme(cx: Desk, Form(form): Form<Colours>) -> Shown {
 #[derive(Deserialize)]
 struct Choice {
     tenant: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /console/look?tenant=…&next=…`: a link to a page of a tenant. Which tenant an operator looks at is changed by a form
+/// of ours, which sends itself where scripts run.
+async fn look(cx: Desk) -> Shown {
+    let (tenant, next) = (cx.asked("tenant").unwrap_or_default(), cx.asked("next").unwrap_or_default());
+    if tenant == cx.tenant.tenant.name {
+        return Ok(see_other(onwards(&next)));
+    }
+    if cx.app.tenants().find(&tenant).is_none() {
+        return Err(Fault::missing("there is no tenant of this name"));
+    }
+    let body = html! {
+        form method="post" action="/console/tenant" data-auto {
+            input type="hidden" name="csrf" value=(cx.csrf);
+            input type="hidden" name="tenant" value=(tenant);
+            input type="hidden" name="next" value=(next);
+            p { "The page is one of another tenant than the one that you look at." }
+            div .actions { button .main type="submit" { "Look at " (tenant) } }
+        }
+    };
+    Ok(page(&cx, Page::new("Another tenant", Nav::None), body))
 }
 
 async fn set_tenant(cx: Desk, Form(form): Form<Choice>) -> Shown {
     let state = cx.app.tenants().find(&form.tenant).ok_or_else(|| Fault::missing("there is no tenant of this name"))?;
     let (hash, name) = (cx.signed.session.hash, state.tenant.name.clone());
     cx.app.store().write(move |w| w.session_tenant(&hash, &name)).await.map_err(|error: store::Error| error)?;
-    Ok(see_other("/app"))
+    Ok(see_other(onwards(&form.next)))
 }
 
 #[cfg(test)]

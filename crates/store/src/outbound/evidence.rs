@@ -82,6 +82,12 @@ impl Reader {
         }
     }
 
+    /// When an app's last exchanges were, and how they were answered; newest first, without what was said.
+    pub fn exchanges_lately(&self, app: AppId, limit: u32) -> Result<Vec<(i64, Option<u16>)>> {
+        let sql = "select at, status from exchange where app = ?1 order by id desc limit ?2";
+        self.all(sql, (app.0, limit), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     /// One exchange.
     pub fn exchange(&self, app: AppId, id: i64) -> Result<Option<Exchange>> {
         self.first(&format!("select {COLUMNS} from exchange where app = ?1 and id = ?2"), (app.0, id), exchange)

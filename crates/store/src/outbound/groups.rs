@@ -75,6 +75,18 @@ fn pushed(row: &Row<'_>) -> Result<PushGroupRow> {
 }
 
 impl Reader {
+    /// How many members of a group have no account in use at an app, and so are left out of it there; counted up to a limit.
+    pub fn push_left_out(&self, tenant: TenantId, app: AppId, group: &str, limit: u32) -> Result<u64> {
+        let sql = "select count(*) from (
+                   select 1 from resource g join member m on m.tenant = g.tenant and m.group_rid = g.rid
+                   join resource r on r.rid = m.member_rid
+                   where g.tenant = ?1 and g.id = ?2 and r.kind = 'User' and not exists
+                   (select 1 from link l where l.app = ?3 and l.kind = 'user' and l.resource = r.id and l.active = 1)
+                   limit ?4) found";
+        let count: Option<i64> = self.first(sql, (tenant.0, group, app.0, limit), |row| row.get(0))?;
+        Ok(count.unwrap_or(0).cast_unsigned())
+    }
+
     /// The groups that are pushed to an app.
     pub fn push_groups(&self, app: AppId) -> Result<Vec<PushGroupRow>> {
         self.all(&format!("select {COLUMNS} {FROM} where p.app = ?1 order by p.id"), [app.0], pushed)

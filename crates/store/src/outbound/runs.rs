@@ -161,6 +161,12 @@ impl Reader {
         Ok(self.first(sql, (), |_| Ok(()))?.is_some())
     }
 
+    /// A tenant's runs that are not at their end: under way, waiting, or stopped until somebody decides.
+    pub fn runs_open(&self, tenant: TenantId) -> Result<Vec<Run>> {
+        let sql = format!("select {RUN} from run where finished_at is null and tenant = ?1 order by id");
+        self.all(&sql, [tenant.0], run)
+    }
+
     /// What a run found, behind one of its findings; of one verdict if it is named.
     pub fn run_items(&self, run: i64, verdict: Option<&str>, after: i64, limit: u32) -> Result<Vec<RunItem>> {
         match verdict {

@@ -1,6 +1,7 @@
 //! Who is assigned to an app: people and groups, with values of their own; and where people stand in the directory.
 
 use super::{told, with_tenant};
+use crate::admin::directory::person_called;
 use crate::admin::{audited, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
@@ -127,9 +128,17 @@ pub(crate) async fn list(
     after: i64,
     limit: u32,
 ) -> Result<Vec<AssignmentRow>> {
-    let id = with_tenant(app, tenant, name).await?.1.row.id;
-    let read = app.store().read(move |r| r.assignments(id, principal, after, limit)).await;
-    read.map_err(|error: store::Error| error.into())
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    app.store()
+        .read(move |r| -> store::Result<_> {
+            let mut found = r.assignments(integration.row.id, principal, after, limit)?;
+            for row in found.iter_mut().filter(|row| row.display.is_none() && row.principal == Principal::User) {
+                row.display = person_called(r, &state, &row.resource)?;
+            }
+            Ok(found)
+        })
+        .await
+        .map_err(|error: store::Error| error.into())
 }
 
 /// People, or groups, whose name holds a text, for a choice: id and name.

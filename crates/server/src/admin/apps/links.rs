@@ -1,15 +1,19 @@
 //! What became of the people and groups of an app: links, what was sent for them, tasks, held work.
 
 use super::{told, with_tenant};
+use crate::admin::directory::person_called;
 use crate::admin::{audited, missing};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Result;
 use crate::limits;
+use crate::outbound::integration::Integration;
+use crate::tenants::TenantState;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use store::{Approval, Exchange, LinkQuery, LinkRow, TaskRow};
+use std::sync::Arc;
+use store::{Approval, Exchange, LinkKind, LinkQuery, LinkRow, TaskRow};
 
 /// A link with what is known of the account, and the last requests.
 #[derive(Clone, Debug)]
@@ -24,9 +28,24 @@ pub(crate) struct Whole {
 
 /// A page of an app's links.
 pub(crate) async fn list(app: &App, tenant: &str, name: &str, mut query: LinkQuery) -> Result<Vec<LinkRow>> {
-    let id = with_tenant(app, tenant, name).await?.1.row.id;
+    let (state, integration) = with_tenant(app, tenant, name).await?;
     query.limit = query.limit.clamp(1, limits::API_PAGE_MAX);
-    let read = app.store().read(move |r| r.links(id, &query)).await;
+    app.store()
+        .read(move |r| -> store::Result<_> {
+            let mut found = r.links(integration.row.id, &query)?;
+            for row in found.iter_mut().filter(|row| row.name.is_none() && row.kind == LinkKind::User) {
+                row.name = person_called(r, &state, &row.resource)?;
+            }
+            Ok(found)
+        })
+        .await
+        .map_err(|error: store::Error| error.into())
+}
+
+/// The link of a person at an app, if there is one.
+pub(crate) async fn of_person(app: &App, integration: &Integration, person: &str) -> Result<Option<LinkRow>> {
+    let (id, person) = (integration.row.id, person.to_owned());
+    let read = app.store().read(move |r| r.link_of(id, LinkKind::User, &person)).await;
     read.map_err(|error: store::Error| error.into())
 }
 
@@ -61,8 +80,26 @@ pub(crate) async fn exchanges(
 
 /// What somebody has to look at, grouped by cause.
 pub(crate) async fn tasks(app: &App, tenant: &str, name: &str) -> Result<Vec<TaskRow>> {
-    let id = with_tenant(app, tenant, name).await?.1.row.id;
-    app.store().read(move |r| r.tasks(id)).await.map_err(|error: store::Error| error.into())
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    tasks_of(app, &state, &integration).await
+}
+
+/// The same of an app that is at hand.
+pub(super) async fn tasks_of(app: &App, state: &Arc<TenantState>, integration: &Integration) -> Result<Vec<TaskRow>> {
+    let (state, id) = (Arc::clone(state), integration.row.id);
+    app.store()
+        .read(move |r| -> store::Result<_> {
+            let mut found = r.tasks(id)?;
+            for task in &mut found {
+                let unnamed = task.example.as_deref();
+                if let Some(name) = unnamed.map(|id| person_called(r, &state, id)).transpose()?.flatten() {
+                    task.example = Some(name);
+                }
+            }
+            Ok(found)
+        })
+        .await
+        .map_err(|error: store::Error| error.into())
 }
 
 /// What to try again.

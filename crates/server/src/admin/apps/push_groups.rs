@@ -39,6 +39,24 @@ pub(super) fn word(mode: LinkMode) -> String {
     .to_owned()
 }
 
+/// Members that are counted of one group; of more it is only said that there are more.
+pub(crate) const LEFT_OUT_COUNTED: u32 = 1_000;
+
+/// How many members of each of these groups have no account in use at the app, and so are left out of the group there.
+pub(crate) async fn left_out(
+    app: &App,
+    state: &TenantState,
+    integration: &Integration,
+    groups: &[PushGroupRow],
+) -> Result<Vec<u64>> {
+    let (tenant, id) = (state.tenant.id, integration.row.id);
+    let groups: Vec<String> = groups.iter().map(|group| group.resource.clone()).collect();
+    let read = app.store().read(move |r| -> store::Result<Vec<u64>> {
+        groups.iter().map(|group| r.push_left_out(tenant, id, group, LEFT_OUT_COUNTED)).collect()
+    });
+    read.await.map_err(|error: store::Error| error.into())
+}
+
 /// Pushes a group, or changes how it is pushed.
 pub(crate) async fn push(
     app: &App,

@@ -2,14 +2,17 @@
 
 use super::assign::resolved;
 use super::{told, with_tenant};
+use crate::admin::directory::person_called;
 use crate::admin::{audited, missing};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Result;
 use crate::limits;
 use crate::outbound::import;
+use crate::tenants::TenantState;
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::HashMap;
 use std::sync::Arc;
 use store::{Principal, Run, RunItem, RunState};
 
@@ -98,6 +101,25 @@ pub(crate) async fn items(
     let limit = limit.clamp(1, crate::limits::API_PAGE_MAX);
     let read = app.store().read(move |r| r.run_items(run, verdict.as_deref(), after, limit)).await;
     read.map_err(|error: store::Error| error.into())
+}
+
+/// What the people and groups of findings are called here, by their ids.
+pub(crate) async fn names(app: &App, state: &Arc<TenantState>, items: &[RunItem]) -> Result<HashMap<String, String>> {
+    let state = Arc::clone(state);
+    let ids: Vec<String> = items.iter().filter_map(|item| item.resource.clone()).collect();
+    app.store()
+        .read(move |r| -> store::Result<_> {
+            let mut names = HashMap::new();
+            for id in ids {
+                let known = r.display_of(state.tenant.id, &id)?;
+                if let Some(name) = known.map_or_else(|| person_called(r, &state, &id), |name| Ok(Some(name)))? {
+                    names.insert(id, name);
+                }
+            }
+            Ok(names)
+        })
+        .await
+        .map_err(|error: store::Error| error.into())
 }
 
 /// Ends a scan; what it did stays done.

@@ -1,7 +1,10 @@
 //! B2, applications: what people are brought to. The frame that every page of one app has, and their routes.
 
+mod all_tasks;
 mod assign;
 mod assignments;
+mod connector_test;
+mod dashboard;
 mod exchanges;
 mod general;
 mod import;
@@ -9,6 +12,7 @@ mod integration;
 mod mappings;
 mod on_demand;
 mod profile;
+mod profiles;
 mod push_groups;
 mod sign_on;
 mod tasks;
@@ -16,7 +20,7 @@ mod to_app;
 mod to_directory;
 mod wizard;
 
-use crate::admin::apps::{self, Numbers};
+use crate::admin::apps::{self, Numbers, logo};
 use crate::app::App;
 use crate::console::parts::{self, Column, Row, Table, Tone, badge, count, empty, link, note, table};
 use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
@@ -28,9 +32,17 @@ use axum::routing::{get, post};
 use maud::{Markup, html};
 use store::Standing;
 
+pub(super) use on_demand::reason;
+
 /// Everything below `/app/apps`, and the wizard.
 pub(super) fn router() -> Router<App> {
     Router::new()
+        .route("/app/dashboard", get(dashboard::show))
+        .route("/app/dashboard/now", get(dashboard::fresh))
+        .route("/app/dashboard/on-demand", get(dashboard::lead_on))
+        .route("/app/tasks", get(all_tasks::show).post(all_tasks::retry))
+        .route("/app/tasks/rows", get(all_tasks::fresh))
+        .route("/app/profiles", get(profiles::show))
         .route("/app/apps", get(list))
         .route("/app/create-app", get(wizard::method).post(wizard::create))
         .route("/app/create-app/general", get(wizard::general))
@@ -38,6 +50,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/create-app/feedback", get(wizard::feedback))
         .route("/app/apps/{name}", get(general::show))
         .route("/app/apps/{name}/general", post(general::save))
+        .route("/app/apps/{name}/logo", get(general::picture))
         .route("/app/apps/{name}/delete", post(general::delete))
         .route("/app/apps/{name}/sign-on", get(sign_on::show).post(sign_on::act))
         .route("/app/apps/{name}/sign-on/metadata", post(sign_on::read))
@@ -66,8 +79,10 @@ pub(super) fn router() -> Router<App> {
         .route("/app/apps/{name}/push-groups", get(push_groups::show).post(push_groups::act))
         .route("/app/apps/{name}/import", get(import::show).post(import::begin))
         .route("/app/apps/{name}/import/{run}", get(import::run).post(import::decide))
+        .route("/app/apps/{name}/import/{run}/now", get(import::fresh))
         .route("/app/apps/{name}/tasks", get(tasks::show).post(tasks::act))
         .route("/app/apps/{name}/on-demand", get(on_demand::show).post(on_demand::provision))
+        .route("/app/apps/{name}/on-demand/steps", get(on_demand::fresh))
         .route("/app/apps/{name}/log", get(exchanges::show))
 }
 
@@ -107,6 +122,11 @@ impl Tab {
     }
 }
 
+/// Its logo; the label beside it says the same.
+fn picture(integration: &Integration) -> Markup {
+    html! { @if logo::has(integration) { img .app-logo src=(at(integration, "/logo")) alt="" width="24" height="24"; } }
+}
+
 /// The name of the tenant that the operator looks at.
 fn tenant(cx: &Desk) -> &str {
     &cx.tenant.tenant.name
@@ -117,7 +137,7 @@ async fn find(cx: &Desk, name: &str) -> Result<Integration, Fault> {
 }
 
 /// The address of a page of an app.
-fn at(integration: &Integration, rest: &str) -> String {
+pub(super) fn at(integration: &Integration, rest: &str) -> String {
     format!("/app/apps/{}{rest}", integration.row.name)
 }
 
@@ -140,7 +160,7 @@ fn framed(cx: &Desk, integration: &Integration, tab: Tab, body: Markup) -> Respo
     };
     let about = Page::new(integration.app.label.clone(), Nav::Apps)
         .under("Applications", "/app/apps")
-        .purpose(html! { (state(integration)) " · " code { (integration.row.name) } })
+        .purpose(html! { (picture(integration)) (state(integration)) " · " code { (integration.row.name) } })
         .help("provision-an-application");
     page(cx, about, inner)
 }
@@ -184,7 +204,7 @@ fn state(integration: &Integration) -> Markup {
 }
 
 /// Where somebody's account stands.
-fn standing(standing: Standing, active: bool) -> Markup {
+pub(super) fn standing(standing: Standing, active: bool) -> Markup {
     let (tone, word) = match (standing, active) {
         (Standing::Linked, true) => (Tone::Good, "Provisioned"),
         (Standing::Linked, false) => (Tone::Quiet, "Deactivated"),
@@ -238,7 +258,7 @@ fn row(integration: &Integration, numbers: &Numbers) -> Row {
     };
     Row {
         cells: vec![
-            html! { a href=(at(integration, "")) { (integration.app.label) } p .hint { (integration.row.name) } },
+            html! { (picture(integration)) a href=(at(integration, "")) { (integration.app.label) } p .hint { (integration.row.name) } },
             state(integration),
             html! { (count(there(&numbers.people))) },
             html! { (count(there(&numbers.groups))) },

@@ -50,6 +50,7 @@ pub(super) async fn members(cx: Desk, Path(id): Path<String>) -> Shown {
     let mut members = directory::members(&cx.app, &cx.tenant, found.rid, after, ROWS + 1).await?;
     let more = members.len() > ROWS as usize;
     members.truncate(ROWS as usize);
+    let members = directory::name_members(&cx.app, &cx.tenant, members).await?;
     let here = format!("/app/groups/{}", found.id);
     let next = members.last().filter(|_| more).map(|(rid, _)| format!("{here}?after={rid}"));
     let first = (after > 0).then_some(here.as_str());

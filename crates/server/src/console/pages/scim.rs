@@ -15,6 +15,9 @@ use store::{Adoption, Crud, LogEntry, LogQuery, Token};
 /// The full name of the manager attribute.
 pub(super) const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
 
+/// Custom fields whose values are on the page itself.
+const FIELDS: usize = 12;
+
 /// `GET /app/scim`.
 pub(super) async fn show(cx: Desk) -> Shown {
     let tokens = admin::tokens::list(&cx.app, Some(cx.tenant.tenant.id)).await?;
@@ -58,6 +61,8 @@ fn receiving(last: Option<&LogEntry>, now: i64) -> Markup {
 fn endpoint(cx: &Desk, tokens: &[Token]) -> Markup {
     let open: Vec<&Token> =
         tokens.iter().filter(|token| admin::tokens::State::of(token, cx.now) == admin::tokens::State::Active).collect();
+    let mut fields = admin::attributes::list(&cx.tenant);
+    fields.retain(|field| field.custom && field.resource_type == "User");
     let aside = html! {
         @if open.is_empty() { (badge(Tone::Warn, "No token")) } @else { (badge(Tone::Good, &format!("{} active", plural(open.len(), "token")))) }
     };
@@ -65,9 +70,13 @@ fn endpoint(cx: &Desk, tokens: &[Token]) -> Markup {
         "Endpoint",
         aside,
         html! {
-            (copy_box("endpoint", "SCIM endpoint URL", &cx.endpoint))
+            (copy_box("endpoint", "SCIM Endpoint", &cx.endpoint))
             (address_warning(&cx.endpoint))
             (copy_box("manager", "Manager attribute", MANAGER))
+            @for (at, field) in fields.iter().take(FIELDS).enumerate() {
+                (copy_box(&format!("field-{at}"), &format!("Custom field {}", field.attribute.name), &field.value))
+            }
+            @if fields.len() > FIELDS { p .hint { (fields.len() - FIELDS) " more custom fields are in the attribute list." } }
             div .token-line {
                 @match open.iter().max_by_key(|token| token.last_used_at) {
                     None => {

@@ -277,7 +277,7 @@ fn values(cx: &Desk) -> Markup {
     let custom: Vec<_> = admin::attributes::list(&cx.tenant).into_iter().filter(|named| named.custom).collect();
     html! {
         div .values {
-            (copy_box("endpoint", "SCIM endpoint URL", &cx.endpoint))
+            (copy_box("endpoint", "SCIM Endpoint", &cx.endpoint))
             (address_warning(&cx.endpoint))
             (three("manager", "Manager attribute", MANAGER))
             @for (at, named) in custom.iter().enumerate() { (three(&format!("custom-{at}"), &label(named), &named.value)) }

@@ -63,7 +63,7 @@ pub(super) async fn show(
         h1 { "Connect your identity provider" }
         p .purpose { "For " strong { (link.label) } ". This page needs no account; it closes " (when(link.expires_at, now)) "." }
         (card_with("What you need", html! { @if link.token.is_some() { (badge(Tone::Good, "token made")) } }, html! {
-            (copy_box("endpoint", "SCIM endpoint URL", &endpoint))
+            (copy_box("endpoint", "SCIM Endpoint", &endpoint))
             @if link.token.is_none() {
                 form method="post" action={ "/share/" (secret) "/token" } {
                     p { "The token is shown once, and this link makes one." }
@@ -96,8 +96,8 @@ pub(super) async fn token(
     let body: Markup = match links::token(&app, &state.tenant.name, &link).await {
         Ok(made) => html! {
             h1 { "Your token" }
-            (once("SCIM token", &made.text, true, &back))
-            (card("Where it goes", copy_box("endpoint", "SCIM endpoint URL", &app.base_url(&state, &headers)?)))
+            (once("Authentication Token", &made.text, true, &back))
+            (card("Where it goes", copy_box("endpoint", "SCIM Endpoint", &app.base_url(&state, &headers)?)))
         },
         Err(error) => html! {
             h1 { "No token was made" }

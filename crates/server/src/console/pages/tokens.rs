@@ -178,9 +178,9 @@ pub(super) async fn create(cx: Desk, Form(new): Form<New>) -> Shown {
 fn shown_once(cx: &Desk, made: &Made, replaces: Option<&Token>) -> axum::http::Response<axum::body::Body> {
     let title = if replaces.is_some() { "The new token" } else { "Your token" };
     let body = html! {
-        (once("SCIM token", &made.text, true, &format!("/app/scim/tokens/{}", made.token.id)))
+        (once("Authentication Token", &made.text, true, &format!("/app/scim/tokens/{}", made.token.id)))
         (card("Where it goes", html! {
-            (crate::console::parts::copy_box("endpoint", "SCIM endpoint URL", &cx.endpoint))
+            (crate::console::parts::copy_box("endpoint", "SCIM Endpoint", &cx.endpoint))
             p { "In Okta: Provisioning, Integration, Authentication Mode " strong { "HTTP Header" } ", Authorization: paste the token behind “Bearer”. "
                 "In Entra: Provisioning, Admin Credentials, " strong { "Secret Token" } "." }
             @if let Some(end) = made.old_ends_at {

@@ -6,7 +6,8 @@ use super::log_entry::difference;
 use super::users::{activity, avatar, source};
 use crate::admin::directory::{self, Found};
 use crate::console::parts::{
-    self, Tone, badge, card, card_with, confirm, copy_button, empty, form, json, status, tabs, time, visible, when,
+    self, Tone, badge, card, card_with, confirm, copy_button, empty, form, json, link, status, tabs, time, visible,
+    when,
 };
 use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, page};
 use axum::body::Body;
@@ -23,11 +24,11 @@ use store::{Change, LogEntry};
 
 const ENTRIES: u32 = 50;
 
-async fn find(cx: &Desk, id: &str) -> Result<Found, crate::error::Error> {
+pub(super) async fn find(cx: &Desk, id: &str) -> Result<Found, crate::error::Error> {
     directory::find(&cx.app, &cx.tenant, &cx.endpoint, "User", id).await
 }
 
-fn framed(cx: &Desk, found: &Found, current: &str, body: Markup) -> Response<Body> {
+pub(super) fn framed(cx: &Desk, found: &Found, current: &str, body: Markup) -> Response<Body> {
     let base = format!("/app/users/{}", found.id);
     let name = found.name();
     let all = [
@@ -35,6 +36,7 @@ fn framed(cx: &Desk, found: &Found, current: &str, body: Markup) -> Response<Bod
         ("Raw SCIM", "raw", format!("{base}/raw")),
         ("Groups", "groups", format!("{base}/groups")),
         ("Sign-in", "sign-in", format!("{base}/sign-in")),
+        ("Applications", "apps", format!("{base}/apps")),
         ("History", "history", format!("{base}/history")),
     ];
     let all: Vec<(&str, String, bool)> =
@@ -56,6 +58,7 @@ fn actions(cx: &Desk, found: &Found) -> Markup {
     let (word, to) = if found.is_active() { ("Deactivate", "false") } else { ("Activate", "true") };
     html! {
         @if cx.may_change() {
+            (link(&format!("/app/users/{}/edit", found.id), "Edit", false))
             @if found.is_active() {
                 (confirm(cx, &format!("/app/users/{}/active", found.id), word, html! {
                     p { "The door closes at once; profile and groups stay." }

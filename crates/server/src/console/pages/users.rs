@@ -1,7 +1,9 @@
 //! A6, users: search, filters and columns that live in the address, pages by keyset, and work on many at once.
 
+pub(super) mod apps;
 pub(super) mod bulk;
 mod columns;
+pub(super) mod edit;
 pub(super) mod new;
 
 use crate::admin::attributes::Named;

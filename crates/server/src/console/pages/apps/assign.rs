@@ -200,7 +200,8 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(pairs): Form<V
     };
     match assign::assign(&cx.app, &cx.actor(), tenant(&cx), &name, wanted).await {
         Ok(made) => {
-            let who = made.display.unwrap_or(made.resource);
+            let kind = if principal == Principal::User { "User" } else { "Group" };
+            let who = directory::find(&cx.app, &cx.tenant, &cx.endpoint, kind, &made.resource).await?.name();
             let to = at(&integration, &format!("/assign?to={}", word(principal)));
             cx.done(&to, Flash::good(format!("{who} assigned")))
         }

@@ -41,9 +41,12 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     );
     let body = html! {
         @if cx.may_change() {
-            div .actions {
-                a .button.main href=(at(&integration, "/assign?to=people")) { (Icon::Plus.svg()) "Assign to People" }
-                a .button href=(at(&integration, "/assign?to=groups")) { (Icon::Plus.svg()) "Assign to Groups" }
+            details .drop.begin data-drop {
+                summary .button.main { (Icon::Plus.svg()) "Assign" (Icon::Down.svg()) }
+                div {
+                    a .plain href=(at(&integration, "/assign?to=people")) { (Icon::Users.svg()) "Assign to People" }
+                    a .plain href=(at(&integration, "/assign?to=groups")) { (Icon::Groups.svg()) "Assign to Groups" }
+                }
             }
         }
         (tabs("Assigned", &kinds))

@@ -44,7 +44,7 @@ pub(super) fn row(cx: &Desk, integration: &Integration, one: &Exchange) -> Row {
     let href = query::address(&at(integration, "/log"), &[("open", &one.id.to_string())]);
     Row {
         cells: vec![
-            html! { a href=(href) { span .method { (one.method) } " " span .wrap { (one.path) } } },
+            html! { a href=(href) { span .method { (one.method) } " " span .wrap { (query::decode(&one.path)) } } },
             answer(one),
             html! { (one.action) @if !one.outcome.is_empty() { p .hint { (one.outcome) } } },
             html! { (when(one.at, cx.now)) p .hint { (ms(one.took_us)) } },
@@ -53,7 +53,7 @@ pub(super) fn row(cx: &Desk, integration: &Integration, one: &Exchange) -> Row {
     }
 }
 
-fn answer(one: &Exchange) -> Markup {
+pub(super) fn answer(one: &Exchange) -> Markup {
     match one.status {
         Some(code) => status(code, None),
         None => badge(Tone::Bad, "No answer"),

@@ -1,14 +1,17 @@
 //! B4, general: what the app is called, and whether SCIM provisioning is on.
 
+use super::wizard::logo_field;
 use super::{Tab, at, back, find, framed, tenant};
-use crate::admin::apps;
+use crate::admin::apps::{self, logo};
 use crate::console::parts::{
     Field, Tone, badge, card, card_with, choice, confirm, definitions, field, form, link, note,
 };
-use crate::console::{Desk, Flash, Form, Shown};
+use crate::console::{Desk, Fault, Flash, Form, Shown};
 use crate::idp::SamlApp;
 use crate::outbound::integration::Integration;
+use axum::body::Body;
 use axum::extract::Path;
+use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Map, json};
@@ -53,6 +56,8 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
             &at(integration, "/general"),
             html! {
                 (field(&Field { name: "label", label: "Application label", value: &app.label, required: true, max: Some(100), autocomplete: "off", ..Field::default() }))
+                (logo_field(""))
+                @if logo::has(integration) { label .check { input type="checkbox" name="no_logo" value="1"; span { "Take the logo away" } } }
                 (choice(&Field { name: "target", label: "Speaks SCIM like", value: &app.target.name, hint: &app.target.source, ..Field::default() }, &choices))
                 fieldset .checks-field {
                     legend { "Provisioning" }
@@ -95,6 +100,8 @@ pub(super) struct Edited {
     target: String,
     scim: String,
     paused: String,
+    logo: String,
+    no_logo: String,
 }
 
 /// `POST /app/apps/{name}/general`.
@@ -104,6 +111,9 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<
     change.insert("label".into(), edited.label.trim().into());
     change.insert("provisioning".into(), (!edited.scim.is_empty()).into());
     change.insert("options".into(), json!({"paused": !edited.paused.is_empty()}));
+    if !edited.logo.is_empty() || !edited.no_logo.is_empty() {
+        change.insert("settings".into(), json!({logo::KEY: edited.logo}));
+    }
     if edited.target != before.app.target.name {
         change.insert("target".into(), edited.target.into());
     }
@@ -111,6 +121,16 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<
     let new = after.app.provisioning && !before.app.provisioning;
     let said = if new { "Saved. A Provisioning tab was added: connect the app there" } else { "Saved" };
     cx.done(&at(&after, ""), Flash::good(said))
+}
+
+/// `GET /app/apps/{name}/logo`.
+pub(super) async fn picture(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let bytes = logo::of(&integration).ok_or_else(|| Fault::missing("this app has no logo"))?;
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    Ok(response)
 }
 
 #[derive(Debug, Default, Deserialize)]

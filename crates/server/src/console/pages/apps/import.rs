@@ -3,20 +3,39 @@
 use super::{Tab, at, find, framed, tenant};
 use crate::admin::apps::runs::{self, Decision, Kind};
 use crate::console::parts::{
-    Column, Row, Table, Tone, badge, card, definitions, empty, form, note, pager, table, time, when,
+    self, Column, Row, Table, Tone, badge, card, confirm, definitions, empty, form, live, note, pager, progress, table,
+    time, when,
 };
-use crate::console::{Desk, Fault, Flash, Form, Icon, Shown};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Shown, fragment};
 use crate::outbound::integration::Integration;
+use crate::query;
 use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
-use store::{Run, RunItem, RunState};
+use std::collections::HashMap;
+use store::{LinkKind, Run, RunItem, RunState};
 
 const RUNS: [Column; 4] =
     [Column::new("Begun"), Column::new("Kind"), Column::new("State"), Column::new("Found").minor()];
 const ITEMS: [Column; 4] = [Column::new("At the app"), Column::new("Verdict"), Column::new("Whose"), Column::new("")];
 const ROWS: u32 = 100;
+/// What a finding can be; other numbers of a scan have no rows.
+const VERDICTS: [&str; 10] =
+    ["exact", "partial", "new", "missing", "ambiguous", "drifted", "lingering", "orphaned", "unlinked", "disputed"];
+
+/// A number of a scan, in words.
+fn said(word: &str) -> &str {
+    match word {
+        "exact" => "exact matches",
+        "partial" => "partial matches",
+        "known" => "known already",
+        "left" => "gone there, and acted on",
+        "refused" => "could not be taken over",
+        "newGroups" => "new groups",
+        other => other,
+    }
+}
 
 /// `GET /app/apps/{name}/import`.
 pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
@@ -54,16 +73,16 @@ fn state(run: &Run) -> Markup {
     badge(tone, word)
 }
 
-fn counts(run: &Run) -> Markup {
+pub(super) fn counts(run: &Run) -> Markup {
     let empty = serde_json::Map::new();
     let counts = run.counts.as_object().unwrap_or(&empty);
     html! {
         @if counts.is_empty() { "—" }
-        @for (word, number) in counts { span .pair { (number) " " (word) } }
+        @for (word, number) in counts { span .pair { (number) " " (said(word)) } }
     }
 }
 
-fn kind(run: &Run) -> &'static str {
+pub(super) fn kind(run: &Run) -> &'static str {
     match (run.kind.as_str(), run.mode.as_str()) {
         ("import", "incremental") => "Import of what changed",
         ("import", _) => "Import",
@@ -98,28 +117,78 @@ pub(super) async fn begin(cx: Desk, Path(name): Path<String>, Form(begun): Form<
     cx.done(&at(&integration, &format!("/import/{}", run.id)), Flash::good("Begun; this page says how it went"))
 }
 
-/// `GET /app/apps/{name}/import/{run}`.
+/// `GET /app/apps/{name}/import/{run}?verdict&after`.
 pub(super) async fn run(cx: Desk, Path((name, number)): Path<(String, i64)>) -> Shown {
     let integration = find(&cx, &name).await?;
     let run = runs::find(&cx.app, tenant(&cx), &name, number).await?;
-    let after = cx.asked("after").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let found = runs::items(&cx.app, tenant(&cx), &name, number, None, after, ROWS).await?;
     let place = at(&integration, &format!("/import/{number}"));
-    let next = found.last().filter(|_| found.len() == ROWS as usize).map(|item| format!("{place}?after={}", item.id));
-    let rows: Vec<Row> = found.iter().map(|item| found_row(&cx, &place, &run, item)).collect();
+    let inner = whole(&cx, &place, &name, &run).await?;
     let body = html! {
-        (card(kind(&run), html! {
-            (definitions(&[("State", state(&run)), ("Begun", time(run.created_at)), ("By", html! { (run.created_by) }), ("Found", counts(&run))]))
+        @if is_going(&run) { (live("run", &["apps"], &format!("{place}/now"), inner)) } @else { (inner) }
+    };
+    Ok(framed(&cx, &integration, Tab::Import, body))
+}
+
+/// `GET /app/apps/{name}/import/{run}/now`: while it goes on.
+pub(super) async fn fresh(cx: Desk, Path((name, number)): Path<(String, i64)>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    let run = runs::find(&cx.app, tenant(&cx), &name, number).await?;
+    let place = at(&integration, &format!("/import/{number}"));
+    Ok(fragment(whole(&cx, &place, &name, &run).await?))
+}
+
+fn is_going(run: &Run) -> bool {
+    matches!(run.state, RunState::Waiting | RunState::Running)
+}
+
+async fn whole(cx: &Desk, place: &str, name: &str, run: &Run) -> Result<Markup, Fault> {
+    let (after, verdict) = (cx.asked("after").and_then(|text| text.parse().ok()).unwrap_or(0), cx.asked("verdict"));
+    let found = runs::items(&cx.app, tenant(cx), name, run.id, verdict.clone(), after, ROWS).await?;
+    let of = verdict.as_deref().unwrap_or_default();
+    let next = found.last().filter(|_| found.len() == ROWS as usize);
+    let next = next.map(|item| query::address(place, &[("verdict", of), ("after", &item.id.to_string())]));
+    let names = runs::names(&cx.app, &cx.tenant, &found).await?;
+    let rows: Vec<Row> = found.iter().map(|item| found_row(cx, place, run, item, &names)).collect();
+    let open = found.iter().filter(|item| item.decided.is_none()).count();
+    Ok(html! {
+        (card(kind(run), html! {
+            (definitions(&[("State", state(run)), ("Begun", time(run.created_at)), ("By", html! { (run.created_by) }), ("Found", counts(run))]))
+            @if is_going(run) { (progress("Looked at so far", looked_at(run), None)) }
             @if let Some(error) = &run.error { (note(Tone::Bad, "", html! { p { (crate::console::sentence(error)) } })) }
-            @if cx.may_change() { (steer(&cx, &place, &run)) }
+            @if cx.may_change() { (steer(cx, place, run)) }
         }))
+        (verdicts(place, run, of))
         @if !rows.is_empty() {
+            @if run.kind == "import" && open > 1 && matches!(of, "exact" | "partial" | "new") && cx.may_change() { (at_once(cx, place, of, open)) }
             (table(&Table { caption: "What was found", columns: &ITEMS, rows, body_id: None }))
             (pager(None, next.as_deref(), found.len(), None, None))
         } @else if run.state == RunState::Done { (note(Tone::Good, "", html! { p { "Nothing waits for a decision." } })) }
-        @else { p .hint { "Load this page again to see how far it is." } }
-    };
-    Ok(framed(&cx, &integration, Tab::Import, body))
+    })
+}
+
+/// Everything that was counted.
+fn looked_at(run: &Run) -> u64 {
+    let counts = run.counts.as_object();
+    counts.into_iter().flatten().filter_map(|(_, number)| number.as_u64()).sum()
+}
+
+/// The findings of one kind.
+fn verdicts(place: &str, run: &Run, of: &str) -> Markup {
+    let counts = run.counts.as_object();
+    let words = counts.into_iter().flatten().map(|(word, _)| word.as_str());
+    let words: Vec<&str> = words.filter(|word| VERDICTS.contains(word)).collect();
+    let all = std::iter::once(("All", place.to_owned(), of.is_empty()));
+    let each = words.iter().map(|word| (said(word), query::address(place, &[("verdict", word)]), *word == of));
+    let tabs: Vec<_> = all.chain(each).collect();
+    html! { @if words.len() > 1 { (parts::tabs("Found", &tabs)) } }
+}
+
+/// The same decision about everything in sight.
+fn at_once(cx: &Desk, place: &str, of: &str, open: usize) -> Markup {
+    let (act, words) =
+        if of == "new" { ("create-all", "Create all of these") } else { ("confirm-all", "Link all of these") };
+    let hidden = html! { input type="hidden" name="verdict" value=(of); input type="hidden" name="do" value=(act); };
+    confirm(cx, place, words, html! { p { (open) " findings on this page, as each row says." } }, None, hidden)
 }
 
 fn steer(cx: &Desk, place: &str, run: &Run) -> Markup {
@@ -138,8 +207,34 @@ fn steer(cx: &Desk, place: &str, run: &Run) -> Markup {
     }
 }
 
-fn found_row(cx: &Desk, place: &str, run: &Run, item: &RunItem) -> Row {
-    let name = item.detail.get("name").or_else(|| item.detail.get("userName")).and_then(Value::as_str);
+/// What a finding says of itself: by what it was matched, in what it differs, who else it could be.
+fn because(detail: &Value) -> String {
+    let strings = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let mut said = Vec::new();
+    // An import's finding holds its verdict beside the account; a comparison's is the situation itself.
+    let verdict = detail.get("verdict").unwrap_or(detail);
+    let by = verdict.get("by").map(&strings).unwrap_or_default();
+    if !by.is_empty() {
+        said.push(format!("by {}", by.join(", ")));
+    }
+    let people = verdict.get("people").map(&strings).unwrap_or_default();
+    if people.len() > 1 {
+        said.push(format!("{} people fit", people.len()));
+    }
+    let changes = verdict.get("changes").and_then(Value::as_array).map_or(0, Vec::len);
+    if changes > 0 {
+        said.push(format!("{changes} attributes differ"));
+    }
+    said.join("; ")
+}
+
+fn found_row(cx: &Desk, place: &str, run: &Run, item: &RunItem, names: &HashMap<String, String>) -> Row {
+    let account = item.detail.get("account");
+    let name = ["displayName", "userName"].iter().find_map(|part| account?.get(*part)?.as_str());
+    let login = account.and_then(|account| account.get("userName")).and_then(Value::as_str);
+    let because = because(&item.detail);
     let opens = run.kind == "import" && item.decided.is_none() && cx.may_change();
     let decide = html! {
         (form(cx, place, html! {
@@ -154,9 +249,12 @@ fn found_row(cx: &Desk, place: &str, run: &Run, item: &RunItem) -> Row {
     };
     Row {
         cells: vec![
-            html! { (name.unwrap_or(&item.remote_id)) p .hint { code .wrap { (item.remote_id) } } },
-            html! { (badge(Tone::Info, &item.verdict)) },
-            html! { @if let Some(resource) = &item.resource { a href={ "/app/users/" (resource) } { (resource) } } @else { "—" } },
+            html! { (name.unwrap_or(&item.remote_id)) p .hint { @if let Some(login) = login { (login) " · " } code .wrap { (item.remote_id) } } },
+            html! { (badge(Tone::Info, &item.verdict)) @if !because.is_empty() { p .hint { (because) } } },
+            html! { @match &item.resource {
+                Some(resource) => a href={ (if item.kind == LinkKind::Group { "/app/groups/" } else { "/app/users/" }) (resource) } { (names.get(resource).unwrap_or(resource)) },
+                None => "—",
+            } },
             html! { @if let Some(decided) = &item.decided { (badge(Tone::Good, decided)) } @else if opens { (decide) } },
         ],
         ..Row::default()
@@ -170,30 +268,46 @@ pub(super) struct Decided {
     act: String,
     item: i64,
     person: String,
+    verdict: String,
 }
 
 /// `POST /app/apps/{name}/import/{run}`.
 pub(super) async fn decide(cx: Desk, Path((name, number)): Path<(String, i64)>, Form(decided): Form<Decided>) -> Shown {
     let integration = find(&cx, &name).await?;
     let (actor, tenant) = (cx.actor(), tenant(&cx));
-    let decision = match decided.act.as_str() {
+    let one = |decision| vec![(decided.item, decision)];
+    let wanted = match decided.act.as_str() {
         "cancel" => {
             runs::cancel(&cx.app, &actor, tenant, &name, number).await?;
-            None
+            Vec::new()
         }
         "resume" => {
             runs::resume(&cx.app, &actor, tenant, &name, number).await?;
-            None
+            Vec::new()
         }
-        "create" => Some(Decision::Create),
-        "ignore" => Some(Decision::Ignore),
-        _ => Some(Decision::Confirm { person: Some(decided.person).filter(|person| !person.trim().is_empty()) }),
+        "confirm-all" | "create-all" => {
+            let decision =
+                if decided.act == "create-all" { Decision::Create } else { Decision::Confirm { person: None } };
+            let of = Some(decided.verdict.clone());
+            let found = runs::items(&cx.app, tenant, &name, number, of, 0, ROWS).await?;
+            let open = found.iter().filter(|item| item.decided.is_none());
+            open.map(|item| (item.id, decision.clone())).collect()
+        }
+        "create" => one(Decision::Create),
+        "ignore" => one(Decision::Ignore),
+        _ => one(Decision::Confirm { person: Some(decided.person.clone()).filter(|person| !person.trim().is_empty()) }),
     };
-    let mut flash = Flash::good("Done");
-    if let Some(decision) = decision
-        && let Err(error) = runs::decide(&cx.app, &actor, tenant, &name, (number, decided.item), decision).await
-    {
-        flash = Flash::bad(Fault::from(error).0.to_scim("").detail);
+    let (mut done, mut refused) = (0, None);
+    for (item, decision) in wanted {
+        match runs::decide(&cx.app, &actor, tenant, &name, (number, item), decision).await {
+            Ok(_) => done += 1,
+            Err(error) => refused = Some(Fault::from(error).0.to_scim("").detail),
+        }
     }
-    cx.done(&at(&integration, &format!("/import/{number}")), flash)
+    let flash = match refused {
+        Some(said) if done > 0 => Flash::bad(format!("{done} done; the last one that was not: {said}")),
+        Some(said) => Flash::bad(said),
+        None => Flash::good("Done"),
+    };
+    cx.done(&query::address(&at(&integration, &format!("/import/{number}")), &[("verdict", &decided.verdict)]), flash)
 }

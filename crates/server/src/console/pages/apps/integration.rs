@@ -4,11 +4,10 @@
 //! The test and the save are two requests. What was tested comes back sealed in the form, the secret with it, so that
 //! exactly that is saved and nobody has to type the secret twice; whatever was changed in between is tested again.
 
+use super::connector_test::{self, Outcome, Trial};
 use super::{at, back, find, provisioning, tenant};
-use crate::admin::apps::{self, preview};
-use crate::console::parts::{
-    Field, Tone, badge, card, card_with, choice, definitions, field, form, json, link, ms, note,
-};
+use crate::admin::apps;
+use crate::console::parts::{Field, Tone, badge, card, card_with, choice, definitions, field, form, link, note};
 use crate::console::{Desk, Fault, Flash, Form, Shown};
 use crate::outbound::integration::{Authentication, Integration};
 use crate::outbound::send::Secret;
@@ -16,13 +15,8 @@ use axum::extract::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{Markup, html};
-use preview::Tested;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json as value};
-use tokio::sync::mpsc;
-
-/// Steps of a test that are waited for.
-const STEPS_WAIT: usize = 16;
 
 /// The fields of the form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,10 +47,10 @@ pub(super) struct Sent {
 
 /// What was tested, as it comes back.
 #[derive(Serialize, Deserialize)]
-struct Kept {
-    draft: Draft,
+pub(super) struct Kept {
+    pub(super) draft: Draft,
     /// Nothing is the one that is stored.
-    secret: Option<String>,
+    pub(super) secret: Option<String>,
 }
 
 const MODES: [(&str, &str); 4] =
@@ -147,7 +141,7 @@ impl Draft {
 /// `GET /app/apps/{name}/provisioning/integration`.
 pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     let integration = find(&cx, &name).await?;
-    let edits = (cx.asked("edit").is_some() || !super::is_connected(&integration)) && cx.may_change();
+    let edits = cx.asked("edit").is_some() && cx.may_change();
     let body = if edits {
         editor(&cx, &integration, &Draft::of(&integration), &Outcome::default())
     } else {
@@ -158,12 +152,16 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
 
 fn plain(cx: &Desk, integration: &Integration) -> Markup {
     let draft = Draft::of(integration);
+    let fresh = !super::is_connected(integration);
     let edit =
-        html! { @if cx.may_change() { (link(&at(integration, "/provisioning/integration?edit=1"), "Edit", false)) } };
+        html! { @if cx.may_change() { (link(&at(integration, "/provisioning/integration?edit=1"), "Edit", fresh)) } };
     let mode = MODES.iter().find(|(name, _)| *name == draft.mode).map_or("", |(_, words)| *words);
     let secret = if integration.row.has_credential { badge(Tone::Good, "Set") } else { badge(Tone::Warn, "Not set") };
     let actions = html! { ul .list { @for (name, words) in ACTIONS { @if draft.on(name) { li { (words) } } } } };
-    card_with(
+    let start = html! { @if fresh {
+        (note(Tone::Info, "Not connected yet", html! { p { "Edit gives the endpoint and the token, and tests them. To App and To Directory come with the first Save." } }))
+    } };
+    let connection = card_with(
         "SCIM connection",
         edit,
         definitions(&[
@@ -177,30 +175,19 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
             ("Authorization", secret),
             ("Patience", html! { (draft.timeout) " s" }),
         ]),
-    )
+    );
+    html! { (start) (connection) }
 }
 
-/// What a test, or a refusal, has to say.
-#[derive(Default)]
-struct Outcome {
-    steps: Vec<Tested>,
-    fine: Option<bool>,
-    wrong: Option<String>,
-    /// Sealed: what may be saved now.
-    tested: Option<String>,
-    has_secret: bool,
-}
-
-fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcome: &Outcome) -> Markup {
+pub(super) fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcome: &Outcome) -> Markup {
     let place = at(integration, "/provisioning/integration");
     let hint = match (outcome.tested.is_some() && outcome.has_secret, integration.row.has_credential) {
         (true, _) => "The token that was tested is kept for Save. Type here only to change it.",
         (_, true) => "A token is stored. Leave this empty to keep it; it is never shown.",
-        _ => "The token alone, without the word Bearer. It is sealed and never shown again.",
+        _ => "The token, with or without the word Bearer before it. It is sealed and never shown again.",
     };
     let about_url = outcome.wrong.as_deref();
     html! {
-        (results(outcome))
         (card("SCIM connection", form(cx, &place, html! {
             (field(&Field { name: "url", label: "SCIM connector base URL", kind: "url", value: &draft.url, required: true, mono: true, error: about_url, autocomplete: "off",
                 hint: "The SCIM Endpoint, as the application shows it.", ..Field::default() }))
@@ -225,49 +212,7 @@ fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcome: &Outcome
     }
 }
 
-fn results(outcome: &Outcome) -> Markup {
-    let Some(fine) = outcome.fine else { return html! {} };
-    let (tone, title) = match fine {
-        true => (Tone::Good, "Connector configured successfully"),
-        false => (Tone::Bad, "The connector does not work yet"),
-    };
-    let text = if fine {
-        "Everything that was asked was answered as it should be. Save it now."
-    } else {
-        "What is marked below says what to do. Nothing was saved."
-    };
-    html! {
-        (note(tone, title, html! { p { (text) } }))
-        (card("Test", html! { ol .checks { @for step in &outcome.steps { (checked(step)) } } }))
-    }
-}
-
-fn checked(step: &Tested) -> Markup {
-    let title = match step.about.as_str() {
-        "users" => "Users can be read",
-        "groups" => "Groups can be read",
-        "schemas" => "Schemas are told",
-        "serviceProviderConfig" => "What the service offers is told",
-        other => other,
-    };
-    let exchange = &step.exchange;
-    html! {
-        li {
-            p .check-line {
-                (if step.fine { badge(Tone::Good, "Fine") } else { badge(Tone::Bad, "Wrong") })
-                strong { (title) } span .quiet { (ms(exchange.took_us)) }
-            }
-            p { (crate::console::sentence(&step.said)) }
-            details {
-                summary { (exchange.method) " " (exchange.path) }
-                @if let Some(status) = exchange.status { p .quiet { "Answered with " (status) } }
-                @if let Some(response) = &exchange.response { (json("Answer", response)) }
-            }
-        }
-    }
-}
-
-fn purpose(cx: &Desk, integration: &Integration) -> String {
+pub(super) fn purpose(cx: &Desk, integration: &Integration) -> String {
     format!("tested connection {} {}", integration.row.id.0, cx.csrf)
 }
 
@@ -283,42 +228,27 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(sent): Form<Sen
         return save(&cx, &integration, kept).await;
     }
     let secret = typed.or_else(|| opened(&cx, &integration, &sent.tested).and_then(|kept| kept.secret));
-    let outcome = test(&cx, &integration, &sent.draft, secret).await?;
-    let body = editor(&cx, &integration, &sent.draft, &outcome);
-    let page = provisioning(&cx, &integration, "/provisioning/integration", body);
-    Ok(if outcome.fine == Some(true) { page } else { super::super::unprocessable(page) })
-}
-
-fn opened(cx: &Desk, integration: &Integration, tested: &str) -> Option<Kept> {
-    let sealed = BASE64_STANDARD.decode(tested).ok()?;
-    let plain = cx.app.store().unseal(&purpose(cx, integration), &sealed)?;
-    serde_json::from_slice(&plain).ok()
-}
-
-async fn test(cx: &Desk, integration: &Integration, draft: &Draft, secret: Option<String>) -> Result<Outcome, Fault> {
-    let candidate = match apps::candidate(&cx.app, integration, draft.change(integration)) {
+    let draft = sent.draft;
+    let candidate = match apps::candidate(&cx.app, &integration, draft.change(&integration)) {
         Ok(candidate) => candidate,
         Err(error) => {
-            let wrong = Some(Fault::from(error).refused()?);
-            return Ok(Outcome { wrong, ..Outcome::default() });
+            let outcome = Outcome { wrong: Some(Fault::from(error).refused()?), ..Outcome::default() };
+            let body = editor(&cx, &integration, &draft, &outcome);
+            let page = provisioning(&cx, &integration, "/provisioning/integration", body);
+            return Ok(super::super::unprocessable(page));
         }
     };
     let shown = match &secret {
         Some(secret) => Secret::new(Some(secret.clone()), candidate.options.authentication),
         None => Secret::of(&cx.app, &candidate).await?,
     };
-    let (steps, mut told) = mpsc::channel(STEPS_WAIT);
-    let fine = preview::test(&cx.app, &cx.tenant, &candidate, &shown, steps).await;
-    let mut outcome = Outcome { fine: Some(fine), has_secret: secret.is_some(), ..Outcome::default() };
-    while let Some(step) = told.recv().await {
-        outcome.steps.push(step);
-    }
-    if fine {
-        let kept = serde_json::to_vec(&Kept { draft: draft.clone(), secret }).unwrap_or_default();
-        let sealed = cx.app.store().seal(&purpose(cx, integration), &kept)?;
-        outcome.tested = Some(BASE64_STANDARD.encode(sealed));
-    }
-    Ok(outcome)
+    connector_test::page(cx, integration, Trial { draft, candidate, secret, shown }).await
+}
+
+fn opened(cx: &Desk, integration: &Integration, tested: &str) -> Option<Kept> {
+    let sealed = BASE64_STANDARD.decode(tested).ok()?;
+    let plain = cx.app.store().unseal(&purpose(cx, integration), &sealed)?;
+    serde_json::from_slice(&plain).ok()
 }
 
 async fn save(cx: &Desk, integration: &Integration, kept: Kept) -> Shown {

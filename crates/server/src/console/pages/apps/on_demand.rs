@@ -5,9 +5,9 @@ use super::mappings::values;
 use super::{Tab, at, find, framed, standing, tenant};
 use crate::admin::apps::{assign, links, preview};
 use crate::console::parts::{
-    Column, Row, Table, Tone, badge, card, card_with, definitions, form, json, note, table, when,
+    Column, Row, Table, Tone, badge, card, card_with, definitions, form, json, live, note, table, when,
 };
-use crate::console::{Desk, Fault, Flash, Form, Shown, sentence};
+use crate::console::{Desk, Fault, Flash, Form, Shown, fragment, sentence};
 use crate::outbound::integration::Integration;
 use axum::extract::Path;
 use maud::{Markup, html};
@@ -21,10 +21,14 @@ use store::{LinkRow, Principal};
 pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     let integration = find(&cx, &name).await?;
     let person = cx.asked("person").unwrap_or_default();
-    let steps = if person.is_empty() {
-        html! {}
-    } else {
-        looked(&cx, &integration, &person).await?
+    // Who said "now" sees how it goes; otherwise the page stays as it was read.
+    let steps = match (person.is_empty(), cx.asked("now")) {
+        (true, _) => html! {},
+        (false, None) => looked(&cx, &integration, &person).await?,
+        (false, Some(_)) => {
+            let fresh = crate::query::address(&at(&integration, "/on-demand/steps"), &[("person", &person)]);
+            live("steps", &["apps"], &fresh, looked(&cx, &integration, &person).await?)
+        }
     };
     let known = assign::candidates(&cx.app, tenant(&cx), Principal::User, "").await?;
     let body = html! {
@@ -40,6 +44,12 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
         (steps)
     };
     Ok(framed(&cx, &integration, Tab::OnDemand, body))
+}
+
+/// `GET /app/apps/{name}/on-demand/steps?person=…`.
+pub(super) async fn fresh(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    Ok(fragment(looked(&cx, &integration, &cx.asked("person").unwrap_or_default()).await?))
 }
 
 async fn looked(cx: &Desk, integration: &Integration, person: &str) -> Result<Markup, Fault> {
@@ -74,7 +84,8 @@ fn verdict(preview: &Preview) -> Markup {
     note(tone, "", html! { p { strong { (name) } " " (words) @if let Some(why) = why { ": " (why) } "." } })
 }
 
-fn reason(reason: &Reason) -> String {
+/// Why somebody should be there, or should not.
+pub(in crate::console::pages) fn reason(reason: &Reason) -> String {
     match reason {
         Reason::ProvisioningOff => "SCIM provisioning is off for the app".into(),
         Reason::AssignedDirectly { .. } => "they are assigned themselves".into(),
@@ -210,7 +221,7 @@ pub(super) struct Whom {
 /// `POST /app/apps/{name}/on-demand`: the engine looks at this person now.
 pub(super) async fn provision(cx: Desk, Path(name): Path<String>, Form(whom): Form<Whom>) -> Shown {
     let integration = find(&cx, &name).await?;
-    let to = crate::query::address(&at(&integration, "/on-demand"), &[("person", &whom.person)]);
+    let to = crate::query::address(&at(&integration, "/on-demand"), &[("person", &whom.person), ("now", "1")]);
     preview::provision_now(&cx.app, tenant(&cx), &name, &whom.person).await?;
-    cx.done(&to, Flash::good("Under way; load this page again to see how it went"))
+    cx.done(&to, Flash::good("Under way: the page follows it"))
 }

@@ -3,10 +3,11 @@
 use super::{Tab, at, find, framed, standing, tenant};
 use crate::admin::apps::{assign, links, push_groups};
 use crate::console::parts::{
-    Column, Field, Row, Table, Tone, badge, card, choice, confirm, empty, field, form, table, when,
+    Column, Field, Row, Table, Tone, badge, card, choice, confirm, count, empty, field, form, table, when,
 };
 use crate::console::{Desk, Flash, Form, Icon, Shown};
 use crate::outbound::integration::Integration;
+use crate::query;
 use axum::extract::Path;
 use maud::{Markup, html};
 use provision::push_group::{Compare, LinkMode, PushRule};
@@ -20,6 +21,8 @@ const COLUMNS: [Column; 5] = [
     Column::new("Changed").minor(),
     Column::new(""),
 ];
+/// Groups whose members are counted.
+const COUNTED: usize = 50;
 const MODES: [(&str, &str); 2] =
     [("link", "Take a group of that name that is there already"), ("create", "Always make a new one")];
 const COMPARES: [(&str, &str); 4] =
@@ -31,7 +34,13 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     let (groups, rules) = push_groups::list(&cx.app, tenant(&cx), &name).await?;
     let query = LinkQuery { kind: LinkKind::Group, limit: crate::limits::API_PAGE_MAX, ..LinkQuery::default() };
     let known = links::list(&cx.app, tenant(&cx), &name, query).await?;
-    let rows: Vec<Row> = groups.iter().map(|group| row(&cx, &integration, group, &known)).collect();
+    let counted = groups.get(..groups.len().min(COUNTED)).unwrap_or_default();
+    let left_out = push_groups::left_out(&cx.app, &cx.tenant, &integration, counted).await?;
+    let rows: Vec<Row> = groups
+        .iter()
+        .enumerate()
+        .map(|(at, group)| row(&cx, &integration, group, &known, left_out.get(at).copied().unwrap_or(0)))
+        .collect();
     let off = !integration.app.policy.actions.push_groups;
     let body = html! {
         @if off {
@@ -45,7 +54,19 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     Ok(framed(&cx, &integration, Tab::PushGroups, body))
 }
 
-fn row(cx: &Desk, integration: &Integration, group: &PushGroupRow, known: &[LinkRow]) -> Row {
+/// Whoever has no account there cannot be in a group there: who they are, and what to do.
+fn left_out_note(integration: &Integration, group: &PushGroupRow, left_out: u64) -> Markup {
+    let assign = query::address(&at(integration, "/assign/one"), &[("to", "groups"), ("resource", &group.resource)]);
+    html! {
+        @if left_out > 0 {
+            p .hint { @if left_out >= u64::from(push_groups::LEFT_OUT_COUNTED) { "At least " }
+                (count(left_out)) @if left_out == 1 { " member has" } @else { " members have" } " no account there, and are left out. "
+                a href=(assign) { "Assign the group" } }
+        }
+    }
+}
+
+fn row(cx: &Desk, integration: &Integration, group: &PushGroupRow, known: &[LinkRow], left_out: u64) -> Row {
     let link = known.iter().find(|link| link.resource == group.resource);
     let own = group.display.as_deref().unwrap_or(&group.resource);
     let title = link.and_then(|link| link.cause.as_ref()?.detail.get("title")?.as_str().map(str::to_owned));
@@ -58,6 +79,7 @@ fn row(cx: &Desk, integration: &Integration, group: &PushGroupRow, known: &[Link
                 @else if let Some(link) = link { (standing(link.standing, link.active)) }
                 @else { (badge(Tone::Info, "Queued")) }
                 @if let Some(title) = title { p .hint { (title) } }
+                (left_out_note(integration, group, left_out))
             },
             html! { @if let Some(link) = link { (when(link.changed_at, cx.now)) } },
             html! { @if cx.may_change() { (acts(cx, integration, group)) } },

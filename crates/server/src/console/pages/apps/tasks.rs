@@ -60,9 +60,10 @@ async fn item(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Ma
         ul .list {
             @for row in &rows {
                 li {
-                    @if held && cx.may_change() {
-                        label .check { input type="checkbox" name="link" value=(row.id) checked; span { (person(row)) } }
+                    @if cx.may_change() {
+                        label .check { input type="checkbox" name="link" value=(row.id) checked[held]; span { (person(row)) } }
                     } @else { (person(row)) }
+                    " " a .quiet href=(query::address(&at(integration, "/log"), &[("link", &row.id.to_string())])) { "log" span .unseen { " of " (row.name.as_deref().unwrap_or(&row.resource)) } }
                 }
             }
             @if more > 0 { li .quiet { "and " (count(more)) " more" } }
@@ -82,14 +83,14 @@ async fn item(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Ma
                 }
             }))
         } @else {
-            (list)
-            div .actions {
-                (form(cx, &place, html! {
-                    input type="hidden" name="cause" value=(task.cause);
+            (form(cx, &place, html! {
+                input type="hidden" name="cause" value=(task.cause);
+                (list)
+                div .actions {
                     button .main type="submit" name="do" value="retry" { "Retry all of this cause" }
-                }))
-                (link(&at(integration, "/log"), "Open the exchanges", false))
-            }
+                    button type="submit" name="do" value="marked" { "Retry the marked" }
+                }
+            }))
         }
     };
     Ok(card_with(&sentence(&title), aside, body))
@@ -110,11 +111,19 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Ve
             let number = links::discard(&cx.app, &actor, tenant, &name, marked().collect()).await?;
             format!("{number} dropped; each comes back when the person changes")
         }
+        Some("marked") => {
+            let mut number = 0;
+            for link in marked() {
+                number += links::retry(&cx.app, &actor, tenant, &name, Retry::Link(link)).await?;
+            }
+            format!("{number} are tried again")
+        }
         _ => {
             let cause = get("cause").unwrap_or_default();
             let number = links::retry(&cx.app, &actor, tenant, &name, Retry::Cause(cause)).await?;
             format!("{number} are tried again")
         }
     };
+    cx.app.waiting().forget(cx.tenant.tenant.id);
     cx.done(&at(&integration, "/tasks"), Flash::good(said))
 }

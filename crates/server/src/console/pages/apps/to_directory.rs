@@ -4,13 +4,13 @@ use super::mappings::{applied, written};
 use super::{at, back, find, provisioning, tenant};
 use crate::admin::apps;
 use crate::console::parts::{
-    Column, Field, Row, Table, Tone, badge, card, card_with, choice, definitions, field, form, link, table,
+    Column, Field, Row, Table, Tone, badge, card, card_with, choice, definitions, field, form, link, table, text_area,
 };
 use crate::console::{Desk, Flash, Form, Shown};
 use crate::outbound::integration::Integration;
 use axum::extract::Path;
 use maud::{Markup, html};
-use provision::import::OnGone;
+use provision::import::{OnGone, Rule};
 use serde::Deserialize;
 use serde_json::{Map, json};
 
@@ -63,6 +63,10 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
     let schedule = SCHEDULES.iter().find(|(hours, _)| *hours == every).map_or("As set by the API", |(_, words)| *words);
     let gone = GONE.iter().find(|(name, _)| *name == word(options.on_gone)).map_or("", |(_, words)| *words);
     let mut pairs = vec![("Schedule import", html! { (schedule) })];
+    pairs.push(("An account is somebody's if", html! { (exact_text(&options.matching.exact).replace('\n', ", or ")) }));
+    if let Some(rule) = &options.matching.partial {
+        pairs.push(("It may be somebody's if", html! { (rule_text(rule)) }));
+    }
     pairs.extend(confirmed(integration).map(|(_, words, on)| (words, state(on))));
     pairs.push(("Profile source", state(options.profile_source)));
     pairs.push(("When a user is deactivated or gone in the app", html! { (gone) }));
@@ -79,6 +83,10 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
     let percent = options.safeguard_percent.to_string();
     let body = html! {
         (choice(&Field { name: "every", label: "Schedule import", value: &every, ..Field::default() }, &SCHEDULES))
+        (text_area(&Field { name: "rules", label: "Imported user is an exact match if", value: &exact_text(&options.matching.exact), mono: true, required: true,
+            hint: "App attribute = directory attribute, one rule a line; the first that finds somebody counts.", ..Field::default() }, 3))
+        (field(&Field { name: "partial_rule", label: "Imported user is a partial match if", value: &options.matching.partial.as_ref().map(rule_text).unwrap_or_default(), mono: true, autocomplete: "off",
+            hint: "All of these agree. Nothing is: no partial matches.", ..Field::default() }))
         fieldset .checks-field {
             legend { "User creation and matching" }
             @for (name, words, on) in confirmed(integration) {
@@ -96,6 +104,37 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
         div .actions { button .main type="submit" { "Save" } (back(integration, "/provisioning/to-directory", "Cancel")) }
     };
     card("Provisioning to Directory", form(cx, &at(integration, "/provisioning/to-directory"), body))
+}
+
+/// A rule as it is typed: `email = primaryEmail`, several pairs with commas between them.
+fn rule_text(rule: &Rule) -> String {
+    let pairs = rule.pairs.iter().map(|(account, person)| format!("{account} = {person}"));
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
+fn exact_text(rules: &[Rule]) -> String {
+    rules.iter().map(rule_text).collect::<Vec<_>>().join("\n")
+}
+
+/// What was typed as rules, one a line; one that is known already stays as it is.
+fn rules(text: &str, known: &[Rule]) -> Result<Vec<Rule>, crate::error::Error> {
+    let pair = |one: &str| {
+        let (account, person) = one.split_once('=')?;
+        Some((account.trim().to_owned(), person.trim().to_owned())).filter(|(a, b)| !a.is_empty() && !b.is_empty())
+    };
+    let rule = |line: &str| {
+        let pairs: Option<Vec<_>> = line.split(',').map(pair).collect();
+        let pairs = pairs?;
+        let same = known.iter().find(|rule| rule.pairs == pairs).cloned();
+        Some(same.unwrap_or(Rule { pairs, case_exact: false }))
+    };
+    let all: Option<Vec<Rule>> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(rule).collect();
+    let wrong = || {
+        scim::Error::invalid_value(
+            "a rule of matching is written as APP ATTRIBUTE = DIRECTORY ATTRIBUTE, one rule a line",
+        )
+    };
+    Ok(all.ok_or_else(wrong)?)
 }
 
 const COLUMNS: [Column; 3] =
@@ -133,11 +172,13 @@ pub(super) struct Edited {
     source: String,
     gone: String,
     safeguard: String,
+    rules: String,
+    partial_rule: String,
 }
 
 /// `POST /app/apps/{name}/provisioning/to-directory`.
 pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<Edited>) -> Shown {
-    find(&cx, &name).await?;
+    let integration = find(&cx, &name).await?;
     let percent: f64 = edited
         .safeguard
         .trim()
@@ -146,9 +187,14 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<
         .filter(|percent| (0.0..=100.0).contains(percent))
         .ok_or_else(|| scim::Error::invalid_value("the import safeguard is a number from 0 to 100"))?;
     let on = |field: &str| !field.is_empty();
+    let known = &integration.options.matching;
+    let (exact, partial) =
+        (rules(&edited.rules, &known.exact)?, rules(&edited.partial_rule, known.partial.as_slice())?);
     let options = json!({
         "importEveryHours": edited.every.trim().parse::<u32>().ok(),
         "matching": {
+            "exact": exact,
+            "partial": partial.first(),
             "confirmExact": on(&edited.exact),
             "confirmPartial": on(&edited.partial),
             "confirmNew": on(&edited.new),

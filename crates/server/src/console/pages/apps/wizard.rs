@@ -28,6 +28,8 @@ pub(super) struct Draft {
     name_id: String,
     /// Attribute statements, one a line: name = expression.
     attributes: String,
+    /// A PNG in base64.
+    logo: String,
 }
 
 impl Draft {
@@ -40,11 +42,12 @@ impl Draft {
             audience: get("audience"),
             name_id: get("name_id"),
             attributes: get("attributes"),
+            logo: get("logo"),
         }
     }
 
     /// All that was said, by the names of its fields.
-    fn fields(&self) -> [(&'static str, &str); 6] {
+    fn fields(&self) -> [(&'static str, &str); 7] {
         [
             ("label", &self.label),
             ("target", &self.target),
@@ -52,6 +55,7 @@ impl Draft {
             ("audience", &self.audience),
             ("name_id", &self.name_id),
             ("attributes", &self.attributes),
+            ("logo", &self.logo),
         ]
     }
 
@@ -153,9 +157,10 @@ pub(super) async fn general(cx: Desk) -> Shown {
         "General settings",
         html! {
             form method="get" action="/app/create-app/saml" {
-                (draft.hidden(&["label", "target"]))
+                (draft.hidden(&["label", "target", "logo"]))
                 (field(&Field { name: "label", label: "App name", value: &draft.label, required: true, max: Some(100), autofocus: true, autocomplete: "off",
                     hint: "As people know it, such as ServiceOps SCIM.", ..Field::default() }))
+                (logo_field(&draft.logo))
                 (choice(&Field { name: "target", label: "Speaks SCIM like", value: target,
                     hint: "What the other side is known to want otherwise: PUT or PATCH, how groups change.", ..Field::default() }, &choices))
                 div .actions { button .main type="submit" { "Next" } (link(&draft.address("/app/create-app"), "Back", false)) }
@@ -163,6 +168,18 @@ pub(super) async fn general(cx: Desk) -> Shown {
         },
     );
     Ok(step(&cx, 1, &draft, body))
+}
+
+/// A picture, made small by the page's script; without one there is none to choose.
+pub(super) fn logo_field(value: &str) -> Markup {
+    html! {
+        div .field hidden {
+            label for="logo-file" { "App logo" span .optional { "optional" } }
+            p .hint #logo-hint { "PNG, JPEG or WebP; this page makes it small." @if !value.is_empty() { " One is chosen." } }
+            input #logo-file type="file" accept="image/png,image/jpeg,image/webp" data-picture="logo" aria-describedby="logo-hint";
+            input #logo type="hidden" name="logo" value=(value);
+        }
+    }
 }
 
 /// `GET /app/create-app/saml`.
@@ -288,6 +305,10 @@ pub(super) async fn create(cx: Desk, Form(draft): Form<Draft>) -> Shown {
         return Ok(super::super::unprocessable(last(&cx, &draft, Some(&said))));
     }
     idp::change(&cx.app, &actor, tenant(&cx), &name, settings).await?;
+    if !draft.logo.is_empty() {
+        let logo = Map::from_iter([("settings".to_owned(), json!({"logo": draft.logo}))]);
+        apps::change(&cx.app, &actor, tenant(&cx), &name, logo).await?;
+    }
     let said = "App integration created. Switch SCIM provisioning on under General, Edit";
     cx.done(&format!("/app/apps/{name}"), Flash::good(said))
 }

@@ -1,0 +1,238 @@
+//! Changes somebody by hand: what the directory itself is the source of. Each field that was changed is an operation of
+//! one PATCH, so that whatever else is known of them stays as it is.
+
+use crate::admin::apps::assign::{self, Status};
+use crate::admin::directory::{self, Found};
+use crate::console::parts::{Field, Tone, card, choice, field, form, link, note};
+use crate::console::{Desk, Fault, Flash, Form, Nav, Page, Shown, page};
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{Method, Response};
+use maud::html;
+use scim::resource::full_name;
+use scim::{AttrType, Attribute, Mutability, Resource, Returned};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const MAIL: &str = "emails[type eq \"work\"].value";
+const MAIL_WHOLE: &str = "emails[type eq \"work\"]";
+
+/// Standard attributes with the words that people know, in their order.
+const KNOWN: [(&str, &str); 5] = [
+    ("userName", "Login (userName)"),
+    ("name.givenName", "Given name"),
+    ("name.familyName", "Family name"),
+    ("displayName", "Display name"),
+    (MAIL, "E-mail at work"),
+];
+/// What others decide about.
+const NOT_HERE: [&str; 5] = ["id", "externalId", "active", "userName", "displayName"];
+
+const STATUSES: [(&str, &str); 4] = [
+    ("active", "Active: apps give them an account"),
+    ("staged", "Staged: they have not started, apps hear nothing yet"),
+    ("suspended", "Suspended: held back for a while, as each app says"),
+    ("deactivated", "Deactivated: they have left"),
+];
+
+/// A field of the form: its path, its words, what stands there now, how it is typed.
+struct Line {
+    path: String,
+    label: String,
+    value: String,
+    kind: AttrType,
+    required: bool,
+}
+
+impl Line {
+    /// Its name in the form: no space may be in an id.
+    fn name(&self) -> &str {
+        if self.path == MAIL { "email" } else { &self.path }
+    }
+}
+
+/// The value of an attribute as one line.
+fn text(value: Option<&Value>) -> String {
+    crate::admin::apps::preview::line(value)
+}
+
+fn mail(found: &Found) -> String {
+    let all = found.document.get("emails").and_then(Value::as_array);
+    let work = all.into_iter().flatten().find(|mail| mail.get("type").and_then(Value::as_str) == Some("work"));
+    text(work.and_then(|mail| mail.get("value")))
+}
+
+/// Everything that can be changed here.
+fn lines(cx: &Desk, found: &Found) -> Vec<Line> {
+    let mut all: Vec<Line> = KNOWN
+        .iter()
+        .map(|(path, label)| Line {
+            path: (*path).to_owned(),
+            label: (*label).to_owned(),
+            value: if *path == MAIL { mail(found) } else { found.text(path).to_owned() },
+            kind: AttrType::String,
+            required: *path == "userName",
+        })
+        .collect();
+    let Some(rt) = cx.tenant.named("User") else { return all };
+    let resource = Resource { attributes: found.document.clone() };
+    let fits = |attribute: &Attribute| {
+        !attribute.multi_valued
+            && attribute.mutability == Mutability::ReadWrite
+            && attribute.returned != Returned::Never
+            && !matches!(attribute.attr_type, AttrType::Binary)
+            && (attribute.attr_type != AttrType::Complex || attribute.name == "manager")
+            && !NOT_HERE.contains(&attribute.name.as_str())
+    };
+    for (extension, attribute) in rt.attributes().filter(|(_, attribute)| fits(attribute)) {
+        let is_manager = attribute.attr_type == AttrType::Complex;
+        let value = match &found.manager {
+            Some(manager) if is_manager => manager.raw.clone(),
+            _ if is_manager => String::new(),
+            _ => text(resource.value(extension, attribute)),
+        };
+        let label = if is_manager { "Manager" } else { attribute.name.as_str() };
+        all.push(Line {
+            path: full_name(extension, attribute),
+            label: label.to_owned(),
+            value,
+            kind: attribute.attr_type,
+            required: false,
+        });
+    }
+    all
+}
+
+async fn status(cx: &Desk, found: &Found) -> Result<&'static str, Fault> {
+    if !found.is_active() {
+        return Ok("deactivated");
+    }
+    let (tenant, id) = (cx.tenant.tenant.id, found.id.clone());
+    let word: Option<String> = cx.app.store().read(move |r| r.lifecycle(tenant, &id)).await?;
+    Ok(match word.as_deref() {
+        Some("staged") => "staged",
+        Some("suspended") => "suspended",
+        _ => "active",
+    })
+}
+
+async fn find(cx: &Desk, id: &str) -> Result<Found, Fault> {
+    Ok(directory::find(&cx.app, &cx.tenant, &cx.endpoint, "User", id).await?)
+}
+
+/// `GET /app/users/{id}/edit`.
+pub(in crate::console::pages) async fn form_edit(cx: Desk, Path(id): Path<String>) -> Shown {
+    let found = find(&cx, &id).await?;
+    let (all, now) = (lines(&cx, &found), status(&cx, &found).await?);
+    Ok(framed(&cx, &found, &all, now, None))
+}
+
+fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, wrong: Option<&str>) -> Response<Body> {
+    let here = format!("/app/users/{}", found.id);
+    let one = |line: &Line| {
+        let hint = if line.label == "Manager" { "Their login, id, e-mail or employee number" } else { "" };
+        match line.kind {
+            AttrType::Boolean => choice(
+                &Field { name: line.name(), label: &line.label, value: &line.value, ..Field::default() },
+                &[("", "Not said"), ("true", "Yes"), ("false", "No")],
+            ),
+            _ => field(&Field {
+                name: line.name(),
+                label: &line.label,
+                value: &line.value,
+                hint,
+                required: line.required,
+                autocomplete: "off",
+                ..Field::default()
+            }),
+        }
+    };
+    let (standard, custom): (Vec<&Line>, Vec<&Line>) = all.iter().partition(|line| !line.path.starts_with("urn:"));
+    let (known, rest) = standard.split_at(KNOWN.len().min(standard.len()));
+    let body = html! {
+        @if found.is_managed() {
+            (note(Tone::Warn, "An identity provider owns this person", html! { p { "Its next push may undo what is changed here." } }))
+        }
+        @if let Some(said) = wrong { (note(Tone::Bad, "Not saved", html! { p { (said) } })) }
+        (form(cx, &format!("{here}/edit"), html! {
+            (card("Who it is", html! { div .columns { @for line in known { (one(line)) } } }))
+            (card("Work and custom fields", html! { div .columns { @for line in &custom { (one(line)) } @for line in rest { (one(line)) } } }))
+            (card("Status", choice(&Field { name: "status", label: "Status", value: now, ..Field::default() }, &STATUSES)))
+            div .actions { button .main type="submit" { "Save" } (link(&here, "Cancel", false)) }
+        }))
+    };
+    let about = Page::new("Edit", Nav::Users)
+        .under("Users", "/app/users")
+        .under(found.name(), here)
+        .help("provision-an-application");
+    page(cx, about, body)
+}
+
+/// A text as a value of that type; what does not fit is sent as it is, and refused with the reason.
+fn typed(kind: AttrType, text: &str) -> Value {
+    match kind {
+        AttrType::Integer | AttrType::Decimal | AttrType::Boolean => {
+            serde_json::from_str(text).unwrap_or_else(|_| text.into())
+        }
+        _ => text.into(),
+    }
+}
+
+/// The operation that makes a field so, if it is not so yet.
+fn operation(line: &Line, wanted: &str) -> Option<Value> {
+    let wanted = wanted.trim();
+    if wanted == line.value.trim() {
+        return None;
+    }
+    Some(match (line.path.as_str(), wanted.is_empty(), line.value.is_empty()) {
+        (MAIL, true, _) => json!({"op": "remove", "path": MAIL_WHOLE}),
+        (MAIL, false, true) => {
+            json!({"op": "add", "path": "emails", "value": [{"value": wanted, "type": "work", "primary": true}]})
+        }
+        (path, true, _) => json!({"op": "remove", "path": path}),
+        (path, false, _) if line.kind == AttrType::Complex => {
+            json!({"op": "replace", "path": path, "value": {"value": wanted}})
+        }
+        (path, false, _) => json!({"op": "replace", "path": path, "value": typed(line.kind, wanted)}),
+    })
+}
+
+/// `POST /app/users/{id}/edit`.
+pub(in crate::console::pages) async fn save(
+    cx: Desk,
+    Path(id): Path<String>,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Shown {
+    let found = find(&cx, &id).await?;
+    let (mut all, before) = (lines(&cx, &found), status(&cx, &found).await?);
+    let mut fields: BTreeMap<String, String> = pairs.into_iter().collect();
+    let wanted = fields.remove("status").unwrap_or_else(|| before.to_owned());
+    let mut operations: Vec<Value> = all.iter().filter_map(|line| operation(line, fields.get(line.name())?)).collect();
+    let active = wanted != "deactivated";
+    if active != found.is_active() {
+        operations.push(json!({"op": "replace", "path": "active", "value": active}));
+    }
+    if !operations.is_empty() {
+        let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations});
+        let change = (Method::PATCH, format!("/Users/{id}"), body);
+        let acted =
+            directory::change(&cx.app, &cx.tenant, Arc::new(cx.actor()), &cx.endpoint, &cx.origin, change).await?;
+        if let Some(said) = directory::refusal(&acted.answer) {
+            for line in &mut all {
+                line.value = fields.remove(line.name()).unwrap_or_default();
+            }
+            let said = crate::console::sentence(&said);
+            return Ok(crate::console::pages::unprocessable(framed(&cx, &found, &all, &wanted, Some(&said))));
+        }
+    }
+    if active && wanted != before {
+        let status = match wanted.as_str() {
+            "staged" => Status::Staged,
+            "suspended" => Status::Suspended,
+            _ => Status::Active,
+        };
+        assign::set_status(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, status).await?;
+    }
+    cx.done(&format!("/app/users/{id}"), Flash::good("Saved"))
+}
