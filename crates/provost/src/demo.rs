@@ -105,8 +105,9 @@ async fn story(
         pause: Duration::from_secs(arguments.pause),
     };
     world.prepare(links).await?;
-    out.note(&format!("\ndirectory      {}/app/apps", links.base));
-    out.note(&format!("application    {}/app/users   (choose the tenant {APPLICATION} at the left)", links.base));
+    let look = |tenant: &str, page: &str| format!("{}/console/look?tenant={tenant}&next={page}", links.base);
+    out.note(&format!("\ndirectory      {}", look("default", "/app/dashboard")));
+    out.note(&format!("application    {}", look(APPLICATION, "/app/users")));
     if let Some(setup) = &links.setup {
         out.note(&format!("first          {setup}\n               good once; make your account there"));
     }
