@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Nothing that is asked of the browser may take longer.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// The protocol's pipes are the files 3 and 4; what Chromium prints goes elsewhere. It ends when the pipes close, and
 /// its folder with it.

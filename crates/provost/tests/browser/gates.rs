@@ -209,11 +209,18 @@ fn weights(events: &[Value]) -> (f64, f64, f64) {
 
 /// One page in both colours at every width; what is wrong with it.
 pub(crate) fn judge(visit: &Visit<'_>, name: &str, path: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let folder = pictures();
     visit.tab.size(1280, 800);
     visit.tab.colours("light");
     visit.open(path);
+    judge_here(visit, name)
+}
+
+/// The same of the page that is open: what a form was answered with has no address of its own.
+pub(crate) fn judge_here(visit: &Visit<'_>, name: &str) -> Vec<String> {
+    let (mut wrong, path) = (Vec::new(), visit.path());
+    let folder = pictures();
+    visit.tab.size(1280, 800);
+    visit.tab.colours("light");
     let title = visit.tab.text("document.title");
     if title.len() < 12 || !title.ends_with(" · Provost") {
         wrong.push(format!("the title is “{title}”"));
@@ -247,6 +254,22 @@ pub(crate) fn judge_of(server: &Server) -> Visit<'_> {
     visit
 }
 
+/// All of them, with a second judge, because there is a second core.
+pub(crate) fn judge_all(visit: &Visit<'_>, other: &Visit<'_>, pages: &[(&'static str, String)]) -> Vec<String> {
+    let (one, rest) = pages.split_at(pages.len() / 2);
+    let all = |visit: &Visit<'_>, pages: &[(&'static str, String)]| -> Vec<String> {
+        pages.iter().flat_map(|(name, path)| judge(visit, name, path)).collect()
+    };
+    other.tab.size(1280, 800);
+    other.sign_in();
+    std::thread::scope(|scope| {
+        let others = scope.spawn(|| all(other, rest));
+        let mut wrong = all(visit, one);
+        wrong.extend(others.join().expect("the other judge comes to an end"));
+        wrong
+    })
+}
+
 #[test]
 fn every_page_for_everybody() {
     let server = Server::start();
@@ -261,20 +284,9 @@ fn every_page_for_everybody() {
     visit.tab.size(1280, 800);
     let pages = furnished(&visit);
     visit.tab.events();
-    // A second judge, because there is a second core.
-    let (one, other) = pages.split_at(pages.len() / 2);
-    let all = |visit: &Visit<'_>, pages: &[(&str, String)]| -> Vec<String> {
-        pages.iter().flat_map(|(name, path)| judge(visit, name, path)).collect()
-    };
     let stranger = judge_of(&server);
     wrong.extend(judge(&stranger, "login", "/login"));
-    stranger.tab.size(1280, 800);
-    stranger.sign_in();
-    std::thread::scope(|scope| {
-        let others = scope.spawn(|| all(&stranger, other));
-        wrong.extend(all(&visit, one));
-        wrong.extend(others.join().expect("the other judge comes to an end"));
-    });
+    wrong.extend(judge_all(&visit, &stranger, &pages));
     assert!(wrong.is_empty(), "{} findings:\n{}", wrong.len(), wrong.join("\n"));
     if std::env::var_os("UPDATE").is_some() {
         for_the_guide(&visit, &pages);
@@ -286,10 +298,13 @@ fn every_page_for_everybody() {
 fn every_page_is_small() {
     let server = Server::start();
     let visit = Visit::owner(&server);
-    let pages = furnished(&visit);
+    small(&visit, &furnished(&visit));
+}
+
+pub(crate) fn small(visit: &Visit<'_>, pages: &[(&'static str, String)]) {
     visit.tab.call("Network.setCacheDisabled", json!({ "cacheDisabled": true }));
     let mut heavy = Vec::new();
-    for (name, path) in &pages {
+    for (name, path) in pages {
         visit.tab.events();
         visit.open(path);
         let (all, script, style) = weights(&visit.tab.events());

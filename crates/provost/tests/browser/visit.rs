@@ -4,6 +4,7 @@
 use crate::chromium::Tab;
 use crate::harness::Server;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(crate) const NAME: &str = "Ana Ruiz";
@@ -175,6 +176,50 @@ impl<'s> Visit<'s> {
     pub(crate) fn value(&self, label: &str) -> String {
         self.place("field", label);
         self.tab.text(&format!("{FIND}('field', {}).value", json!(label)))
+    }
+
+    /// Gives a file to a field.
+    #[track_caller]
+    pub(crate) fn upload(&self, label: &str, file: &Path) {
+        self.place("field", label);
+        let found =
+            self.tab.call("Runtime.evaluate", json!({ "expression": format!("{FIND}('field', {})", json!(label)) }));
+        let object = &found["result"]["objectId"];
+        self.tab.call("DOM.setFileInputFiles", json!({ "objectId": object, "files": [file] }));
+    }
+
+    /// Whether there is something of that role and those words.
+    pub(crate) fn has(&self, role: &str, words: &str) -> bool {
+        self.tab.eval(&format!("Boolean({FIND}({}, {}))", json!(role), json!(words))) == true
+    }
+
+    #[track_caller]
+    pub(crate) fn is_marked(&self, label: &str) -> bool {
+        self.place("field", label);
+        self.tab.eval(&format!("{FIND}('field', {}).checked", json!(label))) == true
+    }
+
+    /// Looks at another tenant.
+    #[track_caller]
+    pub(crate) fn turn_to(&self, tenant: &str) {
+        self.open("/app");
+        if self.value("Tenant") != tenant {
+            self.tab.leads(|_| self.choose("Tenant", tenant));
+        }
+        assert_eq!(self.value("Tenant"), tenant);
+    }
+
+    /// Opens a page until an expression is true on it.
+    #[track_caller]
+    pub(crate) fn again_until(&self, path: &str, expression: &str) {
+        let started = Instant::now();
+        loop {
+            self.open(path);
+            if self.tab.eval(&format!("Boolean({expression})")) == true {
+                return;
+            }
+            assert!(started.elapsed() < APPEARS_MAX, "{expression} did not come at {path}:\n{}", self.words());
+        }
     }
 
     /// What a browser had to complain about since this was last asked: errors, broken rules, requests elsewhere.

@@ -46,9 +46,15 @@ fn the_demo_tells_its_story_and_leaves_nothing() {
     let output = run(&["demo", "--once", "--pause", "0", "--listen", "127.0.0.1:0"]);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
-    for chapter in
-        ["manager Bea Cruz", "Head of Sales", "longer than 8 characters", "Adam has left", "/app/apps", "/setup?code="]
-    {
+    for chapter in [
+        "manager Bea Cruz",
+        "Head of Sales",
+        "longer than 8 characters",
+        "Adam has left",
+        "tenant=default&next=/app/dashboard",
+        "tenant=serviceops&next=/app/users",
+        "/setup?code=",
+    ] {
         assert!(told.contains(chapter), "{chapter}: {told}");
     }
 }
