@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::limits;
 use crate::serve::Peer;
 use crate::tenants::TenantState;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, Response, header};
 use axum::middleware::{self, Next};
@@ -204,20 +204,32 @@ pub(crate) async fn tenant_and_body<T: DeserializeOwned>(
 
 /// The body of a request that may be so long.
 pub(crate) async fn body_within<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<T, ApiError> {
+    let bytes = received(request, bytes_max).await?;
+    crate::json::parse(&bytes).and_then(|_| serde_json::from_slice(&bytes)).map_err(unfit)
+}
+
+/// The same where the parts of a body are read later, each by itself: one that cannot be read refuses nothing else.
+pub(crate) async fn body_of_parts<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<T, ApiError> {
+    let bytes = received(request, bytes_max).await?;
+    serde_json::from_slice(&bytes).map_err(unfit)
+}
+
+async fn received(request: Request, bytes_max: usize) -> Result<Bytes, ApiError> {
     let bytes = axum::body::to_bytes(request.into_body(), bytes_max)
         .await
         .map_err(|_| Error::new(Code::BODY_TOO_LARGE, "the body is too large"))?;
-    let bytes = if bytes.is_empty() { b"{}".to_vec().into() } else { bytes };
-    crate::json::parse(&bytes).and_then(|_| serde_json::from_slice(&bytes)).map_err(|error| {
-        // Errors of data name fields and types, but some quote what they found: only the place is told.
-        let what = if error.is_data() {
-            "a field is missing, unknown, twice there or of the wrong type"
-        } else {
-            "it is not JSON"
-        };
-        let detail = format!("the body does not fit: {what}, at line {} column {}", error.line(), error.column());
-        scim::Error::invalid_syntax(detail).into()
-    })
+    Ok(if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes })
+}
+
+/// Errors of data name fields and types, but some quote what they found: only the place is told.
+fn unfit(error: serde_json::Error) -> ApiError {
+    let what = if error.is_data() {
+        "a field is missing, unknown, twice there or of the wrong type"
+    } else {
+        "it is not JSON"
+    };
+    let detail = format!("the body does not fit: {what}, at line {} column {}", error.line(), error.column());
+    scim::Error::invalid_syntax(detail).into()
 }
 
 async fn authenticate(State(app): State<App>, mut request: Request, next: Next) -> Response<Body> {

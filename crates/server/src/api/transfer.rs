@@ -1,6 +1,6 @@
 //! Much at once: a backup of everything; the users and groups of a tenant, out and in.
 
-use super::{ApiError, ApiResult, body_within, shown};
+use super::{ApiError, ApiResult, body_of_parts, shown};
 use crate::admin::tenant_of;
 use crate::app::App;
 use crate::auth::{Actor, Operation};
@@ -84,7 +84,7 @@ pub(super) async fn import(
     request: Request,
 ) -> ApiResult {
     let state = tenant_of(&app, &tenant)?;
-    let batch: Batch = body_within(request, limits::IMPORT_BYTES_MAX).await?;
+    let batch: Batch = body_of_parts(request, limits::IMPORT_BYTES_MAX).await?;
     let base = app.base_url(&state, &headers)?;
     let imported = import::import(&app, &state, &actor, base, batch).await?;
     shown(200, &serde_json::to_value(imported).unwrap_or_default())
