@@ -149,6 +149,12 @@ pub fn desired(app: &App, facts: &Facts, assignments: &[Assignment], external_id
     Explained { standing, desired }
 }
 
+/// What somebody whom no assignment is about would get with one that says nothing of its own: for looking at mappings
+/// before anybody is assigned.
+pub fn as_if_assigned(app: &App, facts: &Facts, external_id: &str, now: i64) -> Desired {
+    present(app, facts, &Basis::of(&facts.user, &[]), external_id, now)
+}
+
 fn present(app: &App, facts: &Facts, basis: &Basis<'_>, external_id: &str, now: i64) -> Desired {
     let (values, waits, mut problems) = account(app, facts, basis, now);
     let unique_field = app.unique_field();

@@ -12,6 +12,7 @@
 
 mod chromium;
 mod gates;
+mod guide;
 mod idp;
 mod load;
 #[path = "saml.rs"]

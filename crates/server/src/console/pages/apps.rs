@@ -9,6 +9,7 @@ mod exchanges;
 mod general;
 mod import;
 mod integration;
+mod mapped;
 mod mappings;
 mod on_demand;
 mod profile;

@@ -1,18 +1,17 @@
 //! B13, mappings in both directions, with a preview for a person. *Save Mappings* shows what it would do to everybody;
 //! *Apply Updates* does it.
 
-use super::{at, find, provisioning, tenant};
+use super::{at, find, mapped, provisioning, tenant};
 use crate::admin::apps::effect::{self, Effect};
 use crate::admin::apps::{self, preview};
-use crate::console::parts::{Column, Row, Table, Tone, badge, card, count, form, note, table, tabs};
+use crate::console::parts::{Tone, badge, card, count, form, note, tabs};
 use crate::console::{Desk, Fault, Flash, Form, Shown, fragment, sentence};
 use crate::outbound::integration::Integration;
 use crate::query;
 use axum::extract::Path;
 use maud::{Markup, html};
 use provision::expression::{Expression, Language};
-use provision::mapping::{self, Empty, Mapping, Origin, Rule};
-use provision::plan::Desired;
+use provision::mapping::{Empty, Mapping, Rule};
 use provision::profile::Apply;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -35,7 +34,7 @@ pub(super) fn applied(apply: Apply) -> &'static str {
 
 /// A direction: its name in addresses, its words, its place in the document, what its values are read from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     ToApp,
     ToDirectory,
 }
@@ -200,7 +199,7 @@ async fn editor(
         Way::ToApp => required(integration, rows),
         Way::ToDirectory => Vec::new(),
     };
-    let shown = preview_of(cx, integration, way, rows, person).await?;
+    let shown = mapped::shown(cx, integration, way, rows, person).await;
     let place = at(integration, "/mappings");
     Ok(html! {
         (tabs("Direction", &ways))
@@ -312,89 +311,8 @@ fn known(cx: &Desk, way: Way) -> Result<Markup, Fault> {
     Ok(html! { datalist #names { @for name in names { option value={ (way.object()) "." (name) } {} } } })
 }
 
-fn change(way: Way, rows: &[Mapping]) -> Map<String, Value> {
+pub(super) fn change(way: Way, rows: &[Mapping]) -> Map<String, Value> {
     Map::from_iter([(way.key().to_owned(), json!(rows))])
-}
-
-/// What one person would get.
-async fn preview_of(
-    cx: &Desk,
-    integration: &Integration,
-    way: Way,
-    rows: &[Mapping],
-    person: &str,
-) -> Result<Markup, Fault> {
-    if person.trim().is_empty() {
-        return Ok(html! { p .hint { "Name a person to see what they would get." } });
-    }
-    let looked = match apps::candidate(&cx.app, integration, change(way, rows)) {
-        Ok(candidate) => preview::of(&cx.app, std::sync::Arc::clone(&cx.tenant), candidate.clone(), person.trim())
-            .await
-            .map(|preview| (candidate, preview)),
-        Err(error) => Err(error),
-    };
-    Ok(match looked {
-        Err(error) => note(Tone::Warn, "No preview", html! { p { (sentence(&error.to_scim("").detail)) } }),
-        Ok((_, preview)) if way == Way::ToApp => values(&preview.explained.desired),
-        Ok((candidate, preview)) => match &preview.link.document {
-            None => note(Tone::Info, "", html! { p { "There is no account at the app to read from yet." } }),
-            Some(document) => back_values(&mapping::to_directory(&candidate.app, document, false, cx.now)),
-        },
-    })
-}
-
-const COLUMNS: [Column; 3] = [Column::new("Attribute"), Column::new("Value"), Column::new("From").minor()];
-
-/// The values of somebody who should be there, or why there are none.
-pub(super) fn values(desired: &Desired) -> Markup {
-    let rows = match desired {
-        Desired::Present(resource) => resource.values.iter().map(|valued| Row {
-            cells: vec![
-                html! { code { (valued.variable) } p .hint .wrap { (valued.place.path()) } },
-                html! { @if valued.sensitive { span .quiet { "hidden" } } @else { span .wrap { (preview::line(valued.value.as_ref())) } } },
-                html! { (origin(&valued.origin)) },
-            ],
-            ..Row::default()
-        }),
-        Desired::Impossible(problems) => {
-            return note(Tone::Bad, "Cannot be pushed", html! { ul .list { @for problem in problems { li { code { (problem.attribute) } ": " (problem.message) } } } });
-        }
-        Desired::Gone { .. } => return note(Tone::Info, "", html! { p { "They should have no account in use at this app." } }),
-        Desired::Unmanaged => return note(Tone::Info, "", html! { p { "Whatever is there is left as it is." } }),
-    };
-    table(&Table { caption: "Preview", columns: &COLUMNS, rows: rows.collect(), body_id: None })
-}
-
-fn back_values((values, problems): &(Vec<mapping::Imported>, Vec<provision::profile::Problem>)) -> Markup {
-    let rows = values.iter().map(|one| Row {
-        cells: vec![
-            html! { code { (one.attribute) } },
-            html! { span .wrap { (preview::line(one.value.as_ref())) } },
-            html! { (origin(&one.origin)) },
-        ],
-        ..Row::default()
-    });
-    html! {
-        @for problem in problems { (note(Tone::Bad, "", html! { p { code { (problem.attribute) } ": " (problem.message) } })) }
-        (table(&Table { caption: "Preview", columns: &COLUMNS, rows: rows.collect(), body_id: None }))
-    }
-}
-
-/// Where a value came from, in words.
-pub(super) fn origin(origin: &Origin) -> Markup {
-    html! {
-        @match origin {
-            Origin::Assignments { assignments } => { "assignment " (assignments.join(", ")) },
-            Origin::Direct { attribute } => code { (attribute) },
-            Origin::Expression { text, warnings, .. } => {
-                code .wrap { (text) }
-                @for warning in warnings { p .hint { (warning.message) } }
-            },
-            Origin::Constant => "always the same",
-            Origin::Default => "the mapping's default",
-            Origin::ManagerAccount => "the manager's account there",
-        }
-    }
 }
 
 /// `POST /app/apps/{name}/mappings/preview`: while somebody types.
@@ -402,7 +320,7 @@ pub(super) async fn fresh(cx: Desk, Path(name): Path<String>, Form(pairs): Form<
     let integration = find(&cx, &name).await?;
     let sent = Sent::of(pairs);
     let (rows, wrong) = sent.mappings(&integration);
-    let shown = preview_of(&cx, &integration, sent.way, &rows, &sent.person).await?;
+    let shown = mapped::shown(&cx, &integration, sent.way, &rows, &sent.person).await;
     Ok(fragment(html! {
         @for (name, why) in &wrong { (note(Tone::Bad, "", html! { p { code { (name) } ": " (why) } })) }
         (shown)

@@ -1,7 +1,7 @@
 //! *Provision on demand*, and "why": the six steps for one person as the worker takes them, the last one only if somebody
 //! asks for it.
 
-use super::mappings::values;
+use super::mapped::values;
 use super::{Tab, at, find, framed, standing, tenant};
 use crate::admin::apps::{assign, links, preview};
 use crate::console::parts::{
