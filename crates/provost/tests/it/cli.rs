@@ -1,6 +1,7 @@
 //! The command line against the real binary: the contract of `docs/guide/cli.md`, the three ways to the data, and the
 //! README's walk by copy and paste.
 
+mod app;
 mod contract;
 mod desk;
 
