@@ -10,6 +10,7 @@
     unreachable_pub
 )]
 
+mod apps;
 mod chromium;
 mod gates;
 mod guide;
