@@ -98,6 +98,7 @@ fn run(order: &Order, told: &mut (dyn FnMut(Step<'_>) + Send)) -> Result<Outcome
         done += count;
     }
     numbers(&source.side, &target.side, &tables)?;
+    target.side.learn()?;
     let stood_still = source.stood_still()?;
     let finished = stood_still || order.moment;
     target.finish(finished)?;

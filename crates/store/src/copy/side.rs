@@ -42,6 +42,16 @@ impl Side {
         Ok(())
     }
 
+    /// Lets PostgreSQL count how its values are spread: until it has, it may choose an index that finds everybody.
+    pub(super) fn learn(&self) -> Result<()> {
+        if self.is_sqlite() {
+            return Ok(());
+        }
+        self.begin()?;
+        self.execute("analyze", ())?;
+        self.commit()
+    }
+
     /// Runs a statement that changes rows; answers how many.
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
         self.connection.execute(sql, params)
