@@ -2,7 +2,7 @@
 //! and small.
 
 use crate::gates::{judge, judge_all, judge_here, judge_of, small};
-use crate::harness::{ENTERPRISE, Folder, Server, Tenant, id};
+use crate::harness::{ENTERPRISE, Server, Tenant, id};
 use crate::visit::Visit;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -11,11 +11,6 @@ const APP: &str = "/tenants/default/apps/serviceops-scim";
 const PLACE: &str = "/app/apps/serviceops-scim";
 const CUSTOM: &str = "urn:provost:params:scim:schemas:custom:User";
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn server() -> (Server, Folder) {
-    let folder = Folder::new();
-    (Server::start_with(&folder.data(), &["--allow-private-targets"]), folder)
-}
 
 #[track_caller]
 fn post(server: &Server, path: &str, body: &Value) -> Value {
@@ -116,11 +111,18 @@ fn furnished(server: &Server) -> Vec<(&'static str, String)> {
     }
     let run = rows(&server.admin("GET", &format!("{APP}/runs?kind=import"), None).json())[0]["id"].clone();
     let exchange = rows(&server.admin("GET", &format!("{APP}/exchanges"), None).json())[0]["id"].clone();
+    let change = json!({"serviceops-scim": {"label": "ServiceOps", "policy": {"actions": {"update": false}},
+        "assignments": {"people": [{"name": "dora@example.com"}]}}});
+    let wanted = json!({"title": "No more updates", "config": {"apps": change}});
+    post(server, "/tenants/default/plans", &wanted);
     let at = |rest: &str| format!("{PLACE}{rest}");
     vec![
         ("dashboard", "/app/dashboard".into()),
         ("tasks-all", "/app/tasks".into()),
         ("profiles", "/app/profiles".into()),
+        ("plans", "/app/plans".into()),
+        ("plan-new", "/app/plans/new".into()),
+        ("plan", "/app/plans/1".into()),
         ("apps", "/app/apps".into()),
         ("app-new", "/app/create-app".into()),
         ("app-new-general", "/app/create-app/general".into()),
@@ -177,6 +179,16 @@ fn answers(visit: &Visit<'_>) -> Vec<String> {
     visit.follow("button", "Save Mappings");
     visit.sees("Nothing is saved yet");
     wrong.extend(judge_here(visit, "app-mappings-sheet"));
+    visit.open(&format!("{PLACE}/tasks"));
+    let marked = visit.tab.eval("[...document.querySelectorAll('main input[name=link]')].map((i) => i.value)");
+    let marked: Vec<&str> = marked.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let once: std::collections::BTreeSet<&str> = marked.iter().copied().collect();
+    assert!(!marked.is_empty() && once.len() == marked.len(), "everybody is in a task once: {marked:?}");
+    visit.open("/app/plans/new?app=wiki");
+    visit.fill("Document", r#"{"apps": {"wiki": {"label": "The wiki"}}}"#);
+    visit.follow("button", "Look at the difference");
+    visit.sees("~ wiki: label: \"Wiki\" → \"The wiki\"");
+    wrong.extend(judge_here(visit, "plan-difference"));
     visit.open(&format!("{PLACE}/assignments"));
     visit.press("button", "Assign");
     wrong.extend(judge_here(visit, "app-assign-menu"));
@@ -185,13 +197,14 @@ fn answers(visit: &Visit<'_>) -> Vec<String> {
 
 #[test]
 fn every_page_of_apps_for_everybody() {
-    let (server, _folder) = server();
+    let server = Server::start_both_sides();
     let visit = judge_of(&server);
     visit.set_up();
     let mut wrong = Vec::new();
     for (name, path) in [
         ("dashboard-none", "/app/dashboard"),
         ("apps-none", "/app/apps"),
+        ("plans-none", "/app/plans"),
         ("tasks-none", "/app/tasks"),
         ("profiles-none", "/app/profiles"),
     ] {

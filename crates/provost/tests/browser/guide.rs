@@ -2,7 +2,7 @@
 //! every step by its label, until Adam is in the application, changes there, and is out of it. The two sides meet over
 //! HTTP only.
 
-use crate::harness::{Folder, Server};
+use crate::harness::Server;
 use crate::story::{make_field, make_token};
 use crate::visit::Visit;
 use serde_json::{Value, json};
@@ -29,8 +29,7 @@ struct Copied {
 
 #[test]
 fn the_guide_whole() {
-    let folder = Folder::new();
-    let server = Server::start_with(&folder.data(), &["--allow-private-targets"]);
+    let server = Server::start_both_sides();
     let began = Instant::now();
     server.admin("POST", "/tenants", Some(&json!({ "name": APPLICATION }))).expect(201);
     let visit = Visit::owner(&server);

@@ -12,7 +12,7 @@ use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const KEY: &str = include_str!("../../../saml/tests/keys/idp.key.pem");
 const CERTIFICATE: &str = include_str!("../../../saml/tests/keys/idp.cert.pem");
@@ -150,12 +150,7 @@ fn adam_signs_in_with_saml_and_is_out_when_scim_says_so() {
     visit.at("/me");
     let path = format!("/Users/{}", adam["id"].as_str().unwrap());
     assert!(tenant.patch(&path, &json!([{"op": "replace", "path": "active", "value": false}])).status < 300);
-    let deactivated = Instant::now();
-    visit.sees("You are not signed in");
-    let took = deactivated.elapsed();
-    println!("his page was gone after {took:?}");
-    // Half a second between two looks; the rest is the browser's, on a machine that may be busy.
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    visit.is_put_out();
     visit.press("link", "Sign in with Test IdP");
     visit.sees("Sign-in failed");
     visit.open("/me");

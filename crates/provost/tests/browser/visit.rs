@@ -14,6 +14,13 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// How long something may take to appear.
 const APPEARS_MAX: Duration = Duration::from_secs(15);
 
+/// How long a page may take to draw what is on it: a part that refreshes itself may be on its way.
+const DRAWN_MAX: Duration = Duration::from_secs(2);
+
+/// How soon a page has to notice that its person is out: half a second between two looks; the rest is the browser's, on a
+/// machine that may be busy.
+const GONE_MAX: Duration = Duration::from_secs(5);
+
 /// Finds what has that role and that name, and can be seen; a name that is the same goes before one that begins so.
 const FIND: &str = r##"((role, words) => {
   const roles = {
@@ -85,6 +92,32 @@ impl<'s> Visit<'s> {
         self.follow("button", "Sign in");
     }
 
+    /// A person of the directory types who they are.
+    pub(crate) fn person_signs_in(&self, login: &str, password: &str) {
+        self.sees("User name");
+        self.fill("User name", login);
+        self.fill("Password", password);
+        self.press("button", "Sign in");
+    }
+
+    /// Waits until a person's page has noticed that they are signed out, which is soon after it was decided.
+    #[track_caller]
+    pub(crate) fn is_put_out(&self) {
+        let decided = Instant::now();
+        self.sees("You are not signed in");
+        let took = decided.elapsed();
+        println!("the page was gone after {took:?}");
+        assert!(took < GONE_MAX, "{took:?}");
+    }
+
+    /// A device with a lock, as the browser sees one.
+    pub(crate) fn authenticator(&self) {
+        self.tab.call("WebAuthn.enable", json!({}));
+        let device = json!({ "options": { "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true, "automaticPresenceSimulation": true } });
+        self.tab.call("WebAuthn.addVirtualAuthenticator", device);
+    }
+
     #[track_caller]
     pub(crate) fn open(&self, path: &str) {
         self.tab.go(&format!("{}{path}", self.origin));
@@ -126,7 +159,12 @@ impl<'s> Visit<'s> {
 
     #[track_caller]
     pub(crate) fn place(&self, role: &str, words: &str) -> (f64, f64) {
-        let at = self.tab.eval(&format!("{CENTRE}({FIND}({}, {}))", json!(role), json!(words)));
+        let look = || self.tab.eval(&format!("{CENTRE}({FIND}({}, {}))", json!(role), json!(words)));
+        let (began, mut at) = (Instant::now(), look());
+        while at.is_null() && began.elapsed() < DRAWN_MAX {
+            std::thread::sleep(Duration::from_millis(20));
+            at = look();
+        }
         assert!(!at.is_null(), "no {role} “{words}” at {}:\n{}", self.path(), self.words());
         assert!(at["over"].is_null(), "{role} “{words}” at {} is covered by {}", self.path(), at["over"]);
         (at["x"].as_f64().unwrap(), at["y"].as_f64().unwrap())

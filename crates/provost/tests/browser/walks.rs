@@ -83,6 +83,62 @@ fn every_action_without_a_script() {
     visit.no_complaints();
 }
 
+/// A change of an application is planned, looked at, approved and applied; no script runs.
+#[test]
+fn a_plan_without_a_script() {
+    let server = Server::start();
+    let app = json!({ "name": "wiki", "label": "Wiki", "target": "generic" });
+    server.admin("POST", "/tenants/default/apps", Some(&app)).expect(201);
+    let visit = Visit::new(&server);
+    visit.tab.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    visit.set_up();
+    visit.open("/app/plans");
+    visit.sees("No plans");
+    visit.follow("link", "New plan");
+    assert!(visit.value("Document").contains("\"wiki\""), "it begins with what is there");
+    visit.fill("What it is for", "Another name");
+    visit.fill("Document", "{\"apps\": {\"wiki\": {\"label\": 7}}}");
+    visit.follow("button", "Make the plan");
+    visit.sees("No plan was made");
+    visit.fill("Document", "{\"apps\": {\"wiki\": {\"label\": \"The wiki\"}}}");
+    visit.follow("button", "Look at the difference");
+    visit.sees("~ wiki: label: \"Wiki\" → \"The wiki\"");
+    visit.follow("button", "Make the plan");
+    visit.sees("the plan waits for approval");
+    let plan = visit.path();
+    visit.follow("button", "Approve");
+    visit.sees("it can be applied now");
+    let app = || server.admin("GET", "/tenants/default/apps/wiki", None).json()["label"].clone();
+    assert_eq!(app(), "Wiki");
+    visit.follow("button", "Apply now");
+    visit.sees("Applied");
+    assert_eq!(app(), "The wiki");
+    visit.open("/app/plans");
+    visit.follow("link", "Another name #1");
+    visit.at(&plan);
+    assert!(!visit.has("button", "Apply now") && !visit.has("button", "Drop"));
+}
+
+#[test]
+fn an_operator_signs_in_with_a_passkey() {
+    let server = Server::start();
+    let mut visit = Visit::new(&server);
+    // A passkey belongs to a host name.
+    visit.origin = format!("http://localhost:{}", server.address.port());
+    visit.authenticator();
+    visit.set_up();
+    visit.open("/account");
+    visit.fill("Name of the new passkey", "my laptop");
+    visit.press("button", "Add a passkey");
+    visit.sees("my laptop");
+    visit.press("button", &format!("Account of {NAME}"));
+    visit.follow("button", "Sign out");
+    visit.at("/login");
+    visit.press("button", "Use a passkey");
+    visit.until("location.pathname.startsWith('/app')", "the console");
+    visit.no_complaints();
+}
+
 /// What has the focus, in a few words.
 const FOCUSED: &str = "(() => { const e = document.activeElement; if (!e || e === document.body) return ''; \
     return e.tagName + ' ' + (e.id || e.name || e.ariaLabel || e.textContent.replace(/\\s+/g, ' ').trim().slice(0, 40)) })()";

@@ -75,10 +75,20 @@ pub(crate) struct Server {
 impl Server {
     /// In a fresh folder.
     pub(crate) fn start() -> Self {
+        Self::start_more(&[])
+    }
+
+    /// In a fresh folder, with more arguments.
+    pub(crate) fn start_more(more: &[&str]) -> Self {
         let folder = Folder::new();
-        let mut server = Self::start_in(&folder.data());
+        let mut server = Self::start_with(&folder.data(), more);
         server.folder = Some(folder);
         server
+    }
+
+    /// One that may call itself: both sides of a guide are on it.
+    pub(crate) fn start_both_sides() -> Self {
+        Self::start_more(&["--allow-private-targets"])
     }
 
     /// In a given data folder; everything that it prints can be read afterwards.

@@ -18,10 +18,9 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let folder = Folder::new();
-        let server = Server::start_with(&folder.data(), &["--allow-private-targets"]);
+        let server = Server::start_both_sides();
         let way = Way::folder(&server.data);
-        Self { server, folder, way }
+        Self { server, folder: Folder::new(), way }
     }
 
     /// The application's endpoint, and a file with its token.
