@@ -481,6 +481,16 @@ Examples:
 
 Where values are kept otherwise from then on, a job builds the index again; the former rules hold until it is done.")]
     Change(Box<AttributeChange>),
+    /// Move a custom attribute past its neighbour: so it stands in lists, forms and at /Schemas
+    #[command(after_help = "\
+Example:
+  provost attribute move urn:provost:params:scim:schemas:custom:User:badgeNumber up")]
+    Move {
+        /// The whole value, as `attribute list` shows it
+        value: String,
+        /// Where to
+        to: Way,
+    },
     /// Take a custom attribute away, with every value of it
     Remove {
         /// The whole value, as `attribute list` shows it
@@ -535,6 +545,15 @@ Examples:
         /// Its name
         name: String,
     },
+}
+
+/// Past which neighbour an attribute is moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Way {
+    /// The one above.
+    Up,
+    /// The one below.
+    Down,
 }
 
 /// A resource type that we bring with us.

@@ -29,6 +29,7 @@ use crate::output::{Output, write_out};
 use crate::{Environment, demo, serve};
 use clap::CommandFactory;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// What every command works with.
 pub struct Cx {
@@ -118,6 +119,13 @@ fn version(out: Output) -> Result<()> {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Failure::new(Exit::Failed, format!("the work was broken off: {error}"), ""))
+}
+
+/// The text of a file, or of standard input for `-`.
+fn text_of(file: &Path, fix: &str) -> Result<String> {
+    let read =
+        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    read.map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display()), fix))
 }
 
 /// The rows of a list answer, and where it goes on.

@@ -62,6 +62,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/tokens/{id}/rotate", post(tokens::rotate))
         .route("/tenants/{tenant}/attributes", get(attributes::list).post(attributes::add))
         .route("/tenants/{tenant}/attributes/{attribute}", patch(attributes::change).delete(attributes::remove))
+        .route("/tenants/{tenant}/attributes/{attribute}/move", post(attributes::shift))
         .route("/tenants/{tenant}/resource-types", get(resource_types::list).post(resource_types::add))
         .route("/tenants/{tenant}/resource-types/{name}", delete(resource_types::remove))
         .route("/tenants/{tenant}/log", get(feeds::log))
@@ -184,6 +185,11 @@ pub(crate) fn shown(status: u16, body: &Value) -> ApiResult {
 /// A list and where it goes on.
 pub(crate) fn listed(data: Vec<Value>, next: Option<i64>) -> ApiResult {
     shown(200, &json!({"data": data, "next": next}))
+}
+
+/// Where a page goes on: behind its last row, if it is full.
+pub(crate) fn onwards<T>(page: &[T], limit: u32, number: impl Fn(&T) -> i64) -> Option<i64> {
+    page.last().filter(|_| page.len() >= limit as usize).map(number)
 }
 
 /// The body of a request.

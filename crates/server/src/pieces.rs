@@ -21,6 +21,13 @@ pub(crate) fn channel() -> (Pieces, Body) {
     (pieces, rest.behind(Bytes::new()))
 }
 
+/// Breaks an answer off for a reason, which is told to the server's own log.
+pub(crate) async fn break_off(pieces: &Pieces, why: &crate::error::Error) {
+    let told = why.to_scim("").detail;
+    tracing::warn!(why = %told, "an answer was broken off");
+    let _ = pieces.send(Err(io::Error::other(told))).await;
+}
+
 /// What follows a piece that is known, and where it goes in.
 pub(crate) fn rest() -> (Pieces, Rest) {
     let (pieces, out) = mpsc::channel(PIECES_MAX);

@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0016_person_passkeys.sql"),
     include_str!("../migrations/0017_waiting_sign_ins.sql"),
     include_str!("../migrations/0018_plan.sql"),
+    include_str!("../migrations/0019_plan_steps.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -145,7 +145,8 @@ fn table(measured: &[Measured]) -> String {
 /// A number with a space between its thousands.
 fn spaced(number: usize) -> String {
     let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
     groups.join(" ")
 }
 

@@ -102,6 +102,9 @@ Examples:
         /// Groups instead of people
         #[arg(long)]
         group: bool,
+        /// Which part of the list
+        #[command(flatten)]
+        page: Page,
     },
     /// Push a group
     Push {
@@ -138,6 +141,9 @@ Examples:
         /// Only these: new, linked, waiting, held, parked, dropped
         #[arg(long, value_name = "WORD")]
         standing: Option<String>,
+        /// Which part of the list
+        #[command(flatten)]
+        page: Page,
     },
     /// What waits for somebody, by cause
     Tasks {
@@ -196,12 +202,26 @@ Examples:
     Log {
         /// The app
         name: String,
+        /// Which part of the list
+        #[command(flatten)]
+        page: Page,
     },
     /// Delete an app; everybody keeps their account there
     Delete {
         /// The app
         name: String,
     },
+}
+
+/// Which part of a list.
+#[derive(Args, Clone, Debug)]
+pub struct Page {
+    /// Go on behind this number: `next` of --json
+    #[arg(long, value_name = "NUMBER")]
+    pub after: Option<i64>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u32,
 }
 
 /// `provost app set`

@@ -1,14 +1,13 @@
 //! `provost app …`: what the console's Applications do, for scripts.
 
-use super::{Cx, rows};
-use crate::cli::{App, AppSet, merged};
+use super::{Cx, rows, text_of};
+use crate::cli::{App, AppSet, Page, merged};
 use crate::client::{encoded, with_query};
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Column, instant, text, yes};
 use crate::secret::{confirm, read_token};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use std::io::Read;
 use std::path::Path;
 
 pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
@@ -51,7 +50,7 @@ pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
             let answer = cx.client.call(Method::DELETE, &path, None).await?;
             cx.out.done("app.unassign", &answer, &format!("{who} is not assigned to {name} any more."))
         }
-        App::Assignments { name, group } => assignments(cx, &name, group).await,
+        App::Assignments { name, group, page } => assignments(cx, &name, group, &page).await,
         App::Push { name, group, called } => {
             let body = json!({"group": group, "name": called});
             let made = cx.client.call(Method::POST, &at(cx, &name, "/push-groups"), Some(&body)).await?;
@@ -65,7 +64,7 @@ pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
             cx.out.done("app.unpush", &answer, &format!("The group {group} is pushed to {name} no longer."))
         }
         App::Groups { name } => groups(cx, &name).await,
-        App::Links { name, group, standing } => links(cx, &name, group, standing).await,
+        App::Links { name, group, standing, page } => links(cx, &name, group, standing, &page).await,
         other => work(cx, other).await,
     }
 }
@@ -96,7 +95,7 @@ async fn work(cx: &Cx, command: App) -> Result<()> {
         App::Reconcile { name } => begin(cx, &name, json!({"kind": "reconcile"})).await,
         App::Import { name, changed } => begin(cx, &name, json!({"kind": "import", "incremental": changed})).await,
         App::Runs { name, imports } => runs(cx, &name, imports).await,
-        App::Log { name } => log(cx, &name).await,
+        App::Log { name, page } => log(cx, &name, &page).await,
         App::Delete { name } => {
             confirm(&format!("delete the app {name}: everybody keeps their account there"), cx.yes)?;
             let answer = cx.client.call(Method::DELETE, &at(cx, &name, ""), None).await?;
@@ -135,13 +134,7 @@ async fn list(cx: &Cx) -> Result<()> {
 /// The part of the document that changes.
 fn change(arguments: &AppSet) -> Result<Value> {
     let Some(file) = &arguments.file else { return Ok(merged(&arguments.settings)) };
-    let mut held = String::new();
-    let done = if file == Path::new("-") {
-        std::io::stdin().lock().read_to_string(&mut held).map(|_| ())
-    } else {
-        std::fs::read_to_string(file).map(|read| held = read)
-    };
-    done.map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display()), "name a file of JSON"))?;
+    let held = text_of(file, "name a file of JSON")?;
     serde_json::from_str::<Map<String, Value>>(&held).map(Value::Object).map_err(|error| {
         Failure::usage(format!("{} is not an object of JSON: {error}", file.display()), "see: provost app show --json")
     })
@@ -197,16 +190,25 @@ async fn test(cx: &Cx, name: &str) -> Result<()> {
     Err(Failure::new(Exit::Findings, "the connection does not work yet", "what is marked WRONG says what to do"))
 }
 
-async fn assignments(cx: &Cx, name: &str, group: bool) -> Result<()> {
-    let path = with_query(&at(cx, name, "/assignments"), &[("principal", Some(principal(group).to_owned()))]);
-    let (found, _) = rows(&cx.client.get(&path).await?);
+fn limit(page: &Page) -> (&'static str, Option<String>) {
+    ("limit", Some(page.limit.to_string()))
+}
+
+fn from(page: &Page) -> Option<String> {
+    page.after.map(|after| after.to_string())
+}
+
+async fn assignments(cx: &Cx, name: &str, group: bool, page: &Page) -> Result<()> {
+    let of = ("principal", Some(principal(group).to_owned()));
+    let path = with_query(&at(cx, name, "/assignments"), &[of, limit(page), ("after", from(page))]);
+    let (found, next) = rows(&cx.client.get(&path).await?);
     let columns: [Column<'_>; 4] = [
         ("ID", &|row| text(row, "resource")),
         ("NAME", &|row| text(row, "display")),
         ("PRIORITY", &|row| text(row, "priority")),
         ("SINCE", &|row| instant(row, "createdAt")),
     ];
-    cx.out.list("app.assignments", &columns, &found, &Value::Null)
+    cx.out.list("app.assignments", &columns, &found, &next)
 }
 
 async fn groups(cx: &Cx, name: &str) -> Result<()> {
@@ -220,10 +222,10 @@ async fn groups(cx: &Cx, name: &str) -> Result<()> {
     cx.out.list("app.groups", &columns, &found, &Value::Null)
 }
 
-async fn links(cx: &Cx, name: &str, group: bool, standing: Option<String>) -> Result<()> {
-    let path =
-        with_query(&at(cx, name, "/links"), &[("kind", Some(principal(group).to_owned())), ("standing", standing)]);
-    let (found, _) = rows(&cx.client.get(&path).await?);
+async fn links(cx: &Cx, name: &str, group: bool, standing: Option<String>, page: &Page) -> Result<()> {
+    let of = [("kind", Some(principal(group).to_owned())), ("standing", standing), limit(page), ("after", from(page))];
+    let path = with_query(&at(cx, name, "/links"), &of);
+    let (found, next) = rows(&cx.client.get(&path).await?);
     let why = |row: &Value| row.pointer("/cause/detail/title").and_then(Value::as_str).unwrap_or_default().to_owned();
     let columns: [Column<'_>; 6] = [
         ("LINK", &|row| text(row, "id")),
@@ -233,7 +235,7 @@ async fn links(cx: &Cx, name: &str, group: bool, standing: Option<String>) -> Re
         ("AT THE APP", &|row| text(row, "remoteId")),
         ("WHY", &why),
     ];
-    cx.out.list("app.links", &columns, &found, &Value::Null)
+    cx.out.list("app.links", &columns, &found, &next)
 }
 
 async fn tasks(cx: &Cx, name: &str) -> Result<()> {
@@ -266,8 +268,10 @@ async fn runs(cx: &Cx, name: &str, imports: bool) -> Result<()> {
     cx.out.list("app.runs", &columns, &found, &next)
 }
 
-async fn log(cx: &Cx, name: &str) -> Result<()> {
-    let (found, _) = rows(&cx.client.get(&at(cx, name, "/exchanges")).await?);
+async fn log(cx: &Cx, name: &str, page: &Page) -> Result<()> {
+    // Newest first: what is behind is what was before.
+    let path = with_query(&at(cx, name, "/exchanges"), &[limit(page), ("before", from(page))]);
+    let (found, next) = rows(&cx.client.get(&path).await?);
     let columns: [Column<'_>; 6] = [
         ("WHEN", &|row| instant(row, "at")),
         ("FOR", &|row| text(row, "action")),
@@ -276,5 +280,5 @@ async fn log(cx: &Cx, name: &str) -> Result<()> {
         ("STATUS", &|row| text(row, "status")),
         ("THEN", &|row| text(row, "outcome")),
     ];
-    cx.out.list("app.log", &columns, &found, &Value::Null)
+    cx.out.list("app.log", &columns, &found, &next)
 }

@@ -1,7 +1,7 @@
 //! `provost attribute …` and `provost type …`: what a tenant's resources are made of.
 
-use super::{Cx, rows};
-use crate::cli::{Attribute, AttributeAdd, AttributeChange, Offered, Type};
+use super::{Cx, rows, text_of};
+use crate::cli::{Attribute, AttributeAdd, AttributeChange, Offered, Type, Way};
 use crate::client::encoded;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Column, text, yes};
@@ -9,7 +9,6 @@ use crate::secret::confirm;
 use clap::ValueEnum;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use std::io::Read;
 use std::path::Path;
 
 pub(super) async fn attribute(cx: &Cx, command: Attribute) -> Result<()> {
@@ -17,6 +16,12 @@ pub(super) async fn attribute(cx: &Cx, command: Attribute) -> Result<()> {
         Attribute::List { resource, custom } => list(cx, resource.as_deref(), custom).await,
         Attribute::Add(arguments) => add(cx, &arguments).await,
         Attribute::Change(arguments) => change(cx, &arguments).await,
+        Attribute::Move { value, to } => {
+            let (to, word) = if to == Way::Up { ("up", "above") } else { ("down", "below") };
+            let path = cx.path(&format!("/attributes/{}/move", encoded(&value)));
+            let moved = cx.client.call(Method::POST, &path, Some(&json!({"to": to}))).await?;
+            cx.out.done("attribute.move", &moved, &format!("{value} is past the one {word} it."))
+        }
         Attribute::Remove { value, no_wait } => {
             confirm(&format!("take the attribute {value} away from every resource"), cx.yes)?;
             let path = cx.path(&format!("/attributes/{}", encoded(&value)));
@@ -125,13 +130,7 @@ fn offered_name(offered: Offered) -> String {
 }
 
 fn read_definition(file: &Path) -> Result<Value> {
-    let read = if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(file)
-    };
-    let text = read.map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display()), ""))?;
+    let text = text_of(file, "see `provost type add --help`")?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::usage(format!("{} is not JSON: {error}", file.display()), "see `provost type add --help`")
     })

@@ -1,14 +1,13 @@
 //! `provost idp …`
 
-use super::{Cx, directory, rows};
+use super::{Cx, directory, rows, text_of};
 use crate::cli::{Idp, IdpKey, merged};
 use crate::client::encoded;
-use crate::failure::{Exit, Failure, Result};
+use crate::failure::Result;
 use crate::output::{Column, instant, text};
 use crate::secret::confirm;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::path::Path;
 
 pub(super) async fn run(cx: &Cx, command: Idp) -> Result<()> {
     match command {
@@ -21,7 +20,7 @@ pub(super) async fn run(cx: &Cx, command: Idp) -> Result<()> {
             cx.out.done("idp.set", &changed, &format!("The SAML settings of {app} are changed."))
         }
         Idp::ImportMetadata { app, file } => {
-            let body = json!({"xml": read(&file)?});
+            let body = json!({"xml": text_of(&file, "name the file with the metadata")?});
             let changed = cx.client.call(Method::POST, &saml(cx, &app, "/metadata"), Some(&body)).await?;
             cx.out.done("idp.import", &changed, &format!("{app} is what its metadata says."))
         }
@@ -40,12 +39,6 @@ fn saml(cx: &Cx, app: &str, rest: &str) -> String {
 
 fn show(cx: &Cx, schema: &str, value: &Value) -> Result<()> {
     cx.out.one(schema, value, &serde_json::to_string_pretty(value).unwrap_or_default())
-}
-
-fn read(file: &Path) -> Result<String> {
-    let text =
-        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
-    text.map_err(|error| Failure::new(Exit::Usage, format!("{} cannot be read: {error}", file.display()), ""))
 }
 
 async fn key(cx: &Cx, command: IdpKey) -> Result<()> {

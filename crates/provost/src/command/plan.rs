@@ -1,6 +1,6 @@
 //! `provost plan`, `apply` and `config`: what would be done, line by line, and doing it.
 
-use super::{Cx, rows};
+use super::{Cx, rows, text_of};
 use crate::cli::{Apply, Config, Plan, PlanCreate, merged};
 use crate::client::{encoded, with_query};
 use crate::failure::{Failure, Result};
@@ -8,11 +8,7 @@ use crate::output::{Column, instant, text};
 use crate::secret::{confirm, read_token};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// Longest line that shows a value.
-const VALUE_CHARS_MAX: usize = 160;
 
 pub(super) async fn plan(cx: &Cx, command: Plan) -> Result<()> {
     match command {
@@ -61,12 +57,11 @@ fn at(cx: &Cx, plan: i64, rest: &str) -> String {
 
 async fn list(cx: &Cx) -> Result<()> {
     let (found, next) = rows(&cx.client.get(&cx.path("/plans")).await?);
-    let steps = |row: &Value| steps(row).len().to_string();
     let columns: [Column<'_>; 6] = [
         ("PLAN", &|row| text(row, "id")),
         ("TITLE", &|row| text(row, "title")),
         ("STATE", &|row| text(row, "state")),
-        ("STEPS", &steps),
+        ("STEPS", &|row| text(row, "stepCount")),
         ("MADE", &|row| instant(row, "createdAt")),
         ("BY", &|row| text(row, "createdBy")),
     ];
@@ -129,16 +124,10 @@ async fn make_it_so(cx: &Cx, config: &Value, secrets: &[(String, PathBuf)], titl
 
 /// A document of JSON or TOML.
 fn read(file: &Path) -> Result<Value> {
-    let mut held = String::new();
-    let done = if file == Path::new("-") {
-        std::io::stdin().lock().read_to_string(&mut held).map(|_| ())
-    } else {
-        std::fs::read_to_string(file).map(|read| held = read)
-    };
+    let held = text_of(file, "see: provost config export")?;
     let unread = |error: String| {
         Failure::usage(format!("{} cannot be read: {error}", file.display()), "see: provost config export")
     };
-    done.map_err(|error| unread(error.to_string()))?;
     let is_toml = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
     let read: Map<String, Value> = if is_toml {
         toml::from_str(&held).map_err(|error| unread(error.to_string()))?
@@ -156,7 +145,7 @@ fn steps(plan: &Value) -> &[Value] {
     plan.get("steps").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// What a plan would do, for people.
+/// What a plan would do, for people: the lines that the server has for it.
 fn lines(plan: &Value) -> String {
     let mut lines = Vec::new();
     if plan.get("id").is_some() {
@@ -165,79 +154,7 @@ fn lines(plan: &Value) -> String {
     if steps(plan).is_empty() {
         lines.push("Everything is like that already.".to_owned());
     }
-    steps(plan).iter().for_each(|step| describe(step, &mut lines));
-    for (app, effect) in plan.pointer("/effect/apps").and_then(Value::as_object).into_iter().flatten() {
-        let number = |name: &str| text(effect, name);
-        lines.push(format!(
-            "{app}: of {} people {} would change and {} could not be pushed.",
-            number("lookedAt"),
-            number("change"),
-            number("fail")
-        ));
-    }
-    for scope in plan.pointer("/effect/scope").and_then(Value::as_array).into_iter().flatten() {
-        let (app, who, people, way) =
-            (text(scope, "app"), text(scope, "who"), text(scope, "people"), text(scope, "way"));
-        lines.push(format!("{app}: {people} people {way} with {who}."));
-    }
+    let told = plan.get("lines").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    lines.extend(told.map(str::to_owned));
     lines.join("\n")
-}
-
-fn describe(step: &Value, lines: &mut Vec<String>) {
-    let (app, part) = (text(step, "app"), |name: &str| text(step, name));
-    match part("do").as_str() {
-        "create" => lines.push(format!("+ the app {app}")),
-        "change" => {
-            let empty = Map::new();
-            let of = |name: &str| step.get(name).and_then(Value::as_object).unwrap_or(&empty);
-            for (key, value) in of("change") {
-                difference(&format!("{app}: {key}"), of("was").get(key).unwrap_or(&Value::Null), value, lines);
-            }
-        }
-        "assign" => lines.push(format!(
-            "+ {app}: {} {} is assigned, priority {}",
-            part("principal"),
-            part("name"),
-            part("priority")
-        )),
-        "unassign" => lines.push(format!("- {app}: {} {} is not assigned any more", part("principal"), part("name"))),
-        "push" => lines.push(format!(
-            "+ {app}: the group {} is pushed",
-            step.pointer("/pushed/group").and_then(Value::as_str).unwrap_or_default()
-        )),
-        "unpush" => lines.push(format!("- {app}: the group {} is pushed no longer", part("name"))),
-        "addRule" => {
-            lines.push(format!("+ {app}: groups are pushed by {}", short(step.get("rule").unwrap_or(&Value::Null))))
-        }
-        "removeRule" => lines.push(format!(
-            "- {app}: groups are not pushed any more by {}",
-            short(step.get("rule").unwrap_or(&Value::Null))
-        )),
-        other => lines.push(format!("? {app}: {other}")),
-    }
-}
-
-/// Objects part by part, lists element by element, everything else as a whole.
-fn difference(path: &str, was: &Value, is: &Value, lines: &mut Vec<String>) {
-    match (was, is) {
-        (Value::Object(was), Value::Object(is)) => {
-            for (name, value) in is {
-                difference(&format!("{path}.{name}"), was.get(name).unwrap_or(&Value::Null), value, lines);
-            }
-        }
-        (Value::Array(was), Value::Array(is)) => {
-            lines.extend(was.iter().filter(|one| !is.contains(one)).map(|one| format!("- {path}: {}", short(one))));
-            lines.extend(is.iter().filter(|one| !was.contains(one)).map(|one| format!("+ {path}: {}", short(one))));
-        }
-        _ if was == is => {}
-        _ => lines.push(format!("~ {path}: {} → {}", short(was), short(is))),
-    }
-}
-
-fn short(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(VALUE_CHARS_MAX) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text,
-    }
 }

@@ -1,9 +1,9 @@
 //! `provost saml …`: the identity providers that a tenant's people sign in with, and our own keys.
 
-use super::{Cx, rows};
+use super::{Cx, rows, text_of};
 use crate::cli::{MetadataSource, Saml, merged};
 use crate::client::encoded;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::output::{Column, instant, text, yes};
 use crate::secret::confirm;
 use reqwest::Method;
@@ -78,14 +78,7 @@ fn at(cx: &Cx, id: &str) -> String {
 fn source(from: MetadataSource) -> Result<Map<String, Value>> {
     Ok(match (from.metadata, from.metadata_url) {
         (Some(file), _) => {
-            let read = if file.as_os_str() == "-" {
-                std::io::read_to_string(std::io::stdin())
-            } else {
-                std::fs::read_to_string(&file)
-            };
-            let xml = read.map_err(|error| {
-                Failure::usage(format!("{} cannot be read: {error}", file.display()), "name the file with the metadata")
-            })?;
+            let xml = text_of(&file, "name the file with the metadata")?;
             Map::from_iter([("metadata".to_owned(), json!(xml))])
         }
         (None, Some(url)) => Map::from_iter([("metadataUrl".to_owned(), json!(url))]),

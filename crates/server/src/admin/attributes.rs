@@ -217,6 +217,36 @@ pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) 
     Ok(job)
 }
 
+/// Where a field goes among those of its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+/// Moves a custom field past its neighbour: so it stands in lists, in forms and at `/Schemas`. At the end it stays.
+pub(crate) async fn shift(app: &App, actor: &Actor, tenant: &str, value: &str, way: Way) -> Result<Named> {
+    let state = tenant_of(app, tenant)?;
+    let unknown = || missing("there is no custom attribute of this value; see: provost attribute list");
+    let (urn, name) = value.rsplit_once(':').ok_or_else(unknown)?;
+    let mut definitions = state.tenant.definitions.clone();
+    let schema = definitions.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn));
+    let all = &mut schema.ok_or_else(unknown)?.attributes;
+    let at = all.iter().position(|held| held.name.eq_ignore_ascii_case(name)).ok_or_else(unknown)?;
+    let to = match way {
+        Way::Up => at.checked_sub(1),
+        Way::Down => Some(at + 1).filter(|to| *to < all.len()),
+    };
+    if let Some(to) = to {
+        all.swap(at, to);
+        let line = ("attribute.move", format!("{tenant}/attribute/{value}"), json!({"to": to}));
+        tenants::save(app, actor, line, Tenant { definitions, ..state.tenant.clone() }).await?;
+    }
+    let all = list(&*tenant_of(app, tenant)?);
+    all.into_iter().find(|row| row.custom && row.value.eq_ignore_ascii_case(value)).ok_or_else(unknown)
+}
+
 /// Refuses to take away what a resource type cannot be without.
 fn may_go(state: &TenantState, urn: &str, name: &str) -> Result<()> {
     let is_core = state.types.iter().any(|rt| rt.schema.id.eq_ignore_ascii_case(urn));

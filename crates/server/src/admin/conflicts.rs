@@ -7,6 +7,7 @@ use super::{audited, directory, missing};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::Result;
+use crate::redact::REDACTED;
 use crate::tenants::TenantState;
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -153,12 +154,16 @@ pub(crate) async fn link(
     }
 }
 
-/// The log keeps no secrets: what stands in their place is not sent on.
-fn without_secrets(mut body: Value) -> Value {
-    if let Some(map) = body.as_object_mut() {
-        map.retain(|name, value| !name.eq_ignore_ascii_case("password") && value.as_str() != Some("[redacted]"));
+/// The log keeps no secrets: what stands in their place is not sent on, wherever a secret stood.
+fn without_secrets(body: Value) -> Value {
+    match body {
+        Value::Object(map) => {
+            let kept = map.into_iter().filter(|(_, value)| value.as_str() != Some(REDACTED));
+            Value::Object(kept.map(|(name, value)| (name, without_secrets(value))).collect())
+        }
+        Value::Array(all) => all.into_iter().map(without_secrets).collect(),
+        other => other,
     }
-    body
 }
 
 /// Takes a group out of the list until the same is refused again.
@@ -183,6 +188,13 @@ pub(crate) async fn recall(app: &App, actor: &Actor, state: &TenantState, name: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_for_a_secret_is_no_value() {
+        let body = json!({"userName": "adam", "password": REDACTED, "urn:x": {"pin": REDACTED, "desk": 7},
+            "Operations": [{"token": REDACTED}]});
+        assert_eq!(without_secrets(body), json!({"userName": "adam", "urn:x": {"desk": 7}, "Operations": [{}]}));
+    }
 
     fn entry(seq: i64, status: u16, name: &str) -> LogEntry {
         LogEntry {

@@ -83,7 +83,8 @@ pub(crate) enum Chosen {
 /// Begins a job; answers its number.
 pub(crate) async fn begin(app: &App, actor: &Actor, tenant: &str, bulk: Bulk, chosen: Chosen) -> Result<i64> {
     let state = tenant_of(app, tenant)?;
-    let total = number(app, &state, &chosen, u64::MAX).await?;
+    // Of more than that the job itself finds out how many: whoever asks for it does not wait until they are counted.
+    let total = number(app, &state, &chosen, limits::JOB_COUNT_MAX + 1).await?;
     let input = match chosen {
         Chosen::Ids(ids) => json!({"ids": ids}),
         Chosen::Filter(filter) => json!({"filter": filter.map(|filter| filter.to_string())}),
@@ -213,6 +214,12 @@ async fn turn_of_people(app: &App) -> Result<bool> {
 
 /// The next users of a job: what went wrong, or nothing if there are none left.
 async fn act_on_users(app: &App, state: &Arc<TenantState>, job: &mut Job, bulk: Bulk) -> Result<Option<Vec<Value>>> {
+    if job.total > limits::JOB_COUNT_MAX
+        && job.done == 0
+        && let Some(filter) = filter_of(job)?
+    {
+        job.total = count(app, state, filter, u64::MAX).await?;
+    }
     let (ids, position) = chosen(app, state, job).await?;
     if ids.is_empty() {
         return Ok(None);
@@ -230,6 +237,11 @@ async fn act_on_users(app: &App, state: &Arc<TenantState>, job: &mut Job, bulk: 
     Ok(Some(failed))
 }
 
+/// The filter of a job on all whom one fits.
+fn filter_of(job: &Job) -> Result<Option<Filter>> {
+    Ok(job.input.get("filter").and_then(Value::as_str).map(Filter::parse).transpose()?)
+}
+
 /// The users of the next turn, and the place behind them.
 async fn chosen(app: &App, state: &Arc<TenantState>, job: &Job) -> Result<(Vec<String>, i64)> {
     if let Some(ids) = job.input.get("ids").and_then(Value::as_array) {
@@ -239,7 +251,7 @@ async fn chosen(app: &App, state: &Arc<TenantState>, job: &Job) -> Result<(Vec<S
         let behind = job.position + i64::try_from(turn.len()).unwrap_or(0);
         return Ok((turn, behind));
     }
-    let filter = job.input.get("filter").and_then(Value::as_str).map(Filter::parse).transpose()?;
+    let filter = filter_of(job)?;
     let (state, position) = (Arc::clone(state), job.position);
     let until = job.created_at;
     app.store()

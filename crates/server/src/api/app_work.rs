@@ -1,7 +1,7 @@
 //! What an app's people and groups wait for: tasks, held work, exchanges, scans and what they found.
 
 use super::apps::{Place, body_at, number, show_exchange};
-use super::{ApiResult, listed, shown};
+use super::{ApiResult, listed, onwards, shown};
 use crate::admin::apps::{links, runs};
 use crate::admin::log;
 use crate::app::App;
@@ -75,8 +75,9 @@ pub(super) async fn exchanges(
 ) -> ApiResult {
     let raw = raw.unwrap_or_default();
     let (link, before) = (log::number(&raw, "link"), log::number(&raw, "before"));
-    let all = links::exchanges(&app, &tenant, &name, link, before, log::limit(&raw)).await?;
-    let next = all.last().map(|one| one.id);
+    let limit = log::limit(&raw);
+    let all = links::exchanges(&app, &tenant, &name, link, before, limit).await?;
+    let next = onwards(&all, limit, |one| one.id);
     listed(all.iter().map(show_exchange).collect(), next)
 }
 
@@ -175,8 +176,9 @@ pub(super) async fn items(
     let raw = raw.unwrap_or_default();
     let verdict = query::value(&raw, "verdict").filter(|word| !word.is_empty());
     let after = log::number(&raw, "after").unwrap_or(0);
-    let found = runs::items(&app, &tenant, &name, run, verdict, after, log::limit(&raw)).await?;
-    let next = found.last().map(|item| item.id);
+    let limit = log::limit(&raw);
+    let found = runs::items(&app, &tenant, &name, run, verdict, after, limit).await?;
+    let next = onwards(&found, limit, |item| item.id);
     listed(found.iter().map(|item| json!(item)).collect(), next)
 }
 

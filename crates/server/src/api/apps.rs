@@ -1,13 +1,13 @@
 //! Apps over HTTP: what they are, their secret, a look before a change, who is assigned, which groups are pushed.
 
-use super::{ApiError, ApiResult, body_of, listed, shown};
+use super::{ApiError, ApiResult, body_of, listed, onwards, shown};
 use crate::admin::apps::preview::Tested;
 use crate::admin::apps::{self, NewIntegration, assign, effect, links, preview, push_groups};
 use crate::admin::log;
 use crate::app::App;
 use crate::auth::Actor;
 use crate::outbound::integration::Integration;
-use crate::{admin, limits, pieces, query};
+use crate::{admin, pieces, query};
 use axum::Extension;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderValue, Response, header};
@@ -251,8 +251,9 @@ pub(super) async fn assignments(
     let raw = raw.unwrap_or_default();
     let principal = principal(&query::value(&raw, "principal").unwrap_or_default());
     let after = log::number(&raw, "after").unwrap_or(0);
-    let rows = assign::list(&app, &tenant, &name, principal, after, log::limit(&raw)).await?;
-    let next = rows.last().map(|row| row.id);
+    let limit = log::limit(&raw);
+    let rows = assign::list(&app, &tenant, &name, principal, after, limit).await?;
+    let next = onwards(&rows, limit, |row| row.id);
     listed(rows.iter().map(show_assignment).collect(), next)
 }
 
@@ -406,9 +407,10 @@ pub(super) async fn list_links(
         standing: standing.transpose()?,
         cause: asked("cause"),
         after: log::number(&raw, "after").unwrap_or(0),
-        limit: log::limit(&raw).min(limits::API_PAGE_MAX),
+        limit: log::limit(&raw),
     };
+    let limit = wanted.limit;
     let rows = links::list(&app, &tenant, &name, wanted).await?;
-    let next = rows.last().map(|row| row.id);
+    let next = onwards(&rows, limit, |row| row.id);
     listed(rows.iter().map(show_link).collect(), next)
 }

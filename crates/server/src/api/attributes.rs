@@ -2,12 +2,13 @@
 
 use super::work::show_job;
 use super::{ApiResult, body_of, listed, shown};
-use crate::admin::attributes::{self, Named, NewAttribute};
+use crate::admin::attributes::{self, Named, NewAttribute, Way};
 use crate::admin::tenant_of;
 use crate::app::App;
 use crate::auth::Actor;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::Job;
@@ -48,6 +49,24 @@ pub(super) async fn change(
     let definition: Value = body_of(request).await?;
     let (named, job) = attributes::change(&app, &actor, &tenant, &value, &definition).await?;
     begun(named.row(), job.as_ref())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Moved {
+    to: Way,
+}
+
+/// Past the neighbour above or below.
+pub(super) async fn shift(
+    State(app): State<App>,
+    Path((tenant, value)): Path<(String, String)>,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    tenant_of(&app, &tenant)?;
+    let wanted: Moved = body_of(request).await?;
+    shown(200, &attributes::shift(&app, &actor, &tenant, &value, wanted.to).await?.row())
 }
 
 pub(super) async fn remove(

@@ -1,6 +1,6 @@
 //! Operators and the audit trail, as the console has them.
 
-use super::{ApiError, ApiResult, body_of, listed, shown};
+use super::{ApiError, ApiResult, body_of, listed, onwards, shown};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Error;
@@ -138,7 +138,7 @@ pub(super) async fn audit(State(app): State<App>, RawQuery(query): RawQuery) -> 
     let text = query::value(&query, "text").unwrap_or_default();
     let rows = app.store().read(move |r| r.audit(before, &text, limit)).await;
     let rows = rows.map_err(|error: store::Error| Error::from(error))?;
-    let next = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.seq);
+    let next = onwards(&rows, limit, |row| row.seq);
     let data = rows.iter().map(|row| {
         let mut body = json!(row);
         if let Some(at) = body.get_mut("at") {

@@ -1,12 +1,11 @@
 //! What waits for somebody: conflicts, jobs, setup links; numbers of the log, and rehearsals of what is in it.
 
-use super::{ApiResult, listed, shown, tenant_and_body};
+use super::{ApiResult, listed, onwards, shown, tenant_and_body};
 use crate::admin::conflicts::{self, Conflict};
 use crate::admin::jobs::{self, Bulk, Chosen};
 use crate::admin::{self, links, tenant_of};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
-use crate::limits;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::HeaderMap;
@@ -112,11 +111,11 @@ pub(super) async fn job_failures(
 ) -> ApiResult {
     let tenant = tenant_of(&app, &tenant)?.tenant.id;
     jobs::find(&app, tenant, id).await?;
-    let (raw, most) = (raw.unwrap_or_default(), i64::from(limits::API_PAGE_MAX));
-    let limit = admin::log::number(&raw, "limit").unwrap_or(100).clamp(1, most);
+    let raw = raw.unwrap_or_default();
+    let limit = admin::log::limit(&raw);
     let after = admin::log::number(&raw, "after").unwrap_or(0);
-    let found = jobs::failures(&app, tenant, id, after, u32::try_from(limit).unwrap_or(limits::API_PAGE_MAX)).await?;
-    let next = found.last().filter(|_| found.len() as i64 == limit).map(|(number, _)| *number);
+    let found = jobs::failures(&app, tenant, id, after, limit).await?;
+    let next = onwards(&found, limit, |(number, _)| *number);
     listed(found.into_iter().map(|(_, failure)| failure).collect(), next)
 }
 

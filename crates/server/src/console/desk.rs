@@ -85,6 +85,11 @@ impl Desk {
         self.operator.role >= Role::Admin
     }
 
+    /// Whether a form that is sent there would be taken from this operator.
+    pub(crate) fn may_send(&self, action: &str) -> bool {
+        self.may_change() || OWN.iter().any(|own| action.starts_with(own))
+    }
+
     /// Refuses whoever has a smaller role.
     pub(crate) fn at_least(&self, role: Role) -> Result<(), Fault> {
         Ok(self.actor().at_least(role)?)
@@ -326,6 +331,10 @@ async fn admitted(cx: &Desk, parts: Parts, body: Body) -> Result<Request, Fault>
     if !session::is_from_here(&cx.app, &parts.headers) {
         return Err(foreign().into());
     }
+    // Before a file is read that nobody may bring.
+    if !cx.may_send(&cx.path) {
+        cx.at_least(Role::Admin)?;
+    }
     let has_file = upload::is_one(&cx.path, &parts.headers);
     let most = if has_file { limits::IMPORT_FILE_BYTES_MAX } else { 0 } + limits::FORM_BYTES_MAX;
     let too_large =
@@ -339,9 +348,6 @@ async fn admitted(cx: &Desk, parts: Parts, body: Body) -> Result<Request, Fault>
     };
     if !token.is_some_and(|token| session::same(&token, &cx.csrf)) {
         return Err(foreign().into());
-    }
-    if !OWN.iter().any(|own| cx.path.starts_with(own)) {
-        cx.at_least(Role::Admin)?;
     }
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }

@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, Theme};
 use super::shell::{self, Nav, Page};
-use super::{Icon, parts};
+use super::{Icon, parts, remedy};
 use crate::error::Error;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -32,7 +32,7 @@ impl Fault {
     /// What is wrong, for a form that is shown again; anything but a refused value goes on as it is.
     pub(crate) fn refused(self) -> Result<String, Self> {
         match self.0.to_scim("") {
-            error if matches!(error.status, 400 | 409) => Ok(sentence(&error.detail)),
+            error if matches!(error.status, 400 | 409) => Ok(sentence(remedy::detail(&error.detail))),
             _ => Err(self),
         }
     }
@@ -80,7 +80,7 @@ pub(crate) fn dress(cx: &Desk, response: Response<Body>) -> Response<Body> {
         shell::fragment(parts::note(
             parts::Tone::Bad,
             title(note.error.status),
-            html! { p { (sentence(&note.error.detail)) } },
+            html! { p { (sentence(remedy::detail(&note.error.detail))) } },
         ))
     } else {
         shell::page(cx, Page::new(title(note.error.status), Nav::None), body)
@@ -104,16 +104,17 @@ fn title(status: u16) -> &'static str {
 
 fn told(note: &Note, cx: Option<&Desk>) -> Markup {
     let Note { error, request_id } = note;
-    let fix = error.code.entry().map(|entry| entry.fix).unwrap_or_default();
+    let code = error.code.to_string();
+    let fix = error.code.entry().map(|entry| remedy::words_at_the_desk(&code, entry.fix)).unwrap_or_default();
     let home = if cx.is_some() { ("/app", "Go to the overview") } else { ("/login", "Sign in") };
     html! {
         @if cx.is_none() { h1 { (title(error.status)) } }
         div .empty.left {
             (if error.status == 404 { Icon::Search } else { Icon::Warning }.svg())
-            p .lead { (sentence(&error.detail)) }
+            p .lead { (sentence(remedy::detail(&error.detail))) }
             p { (fix) }
             dl .definitions {
-                div { dt { "Code" } dd { a href={ "/docs/errors/" (error.code.to_string()) } { (error.code.to_string()) } } }
+                div { dt { "Code" } dd { a href={ "/docs/errors/" (code) } { (code) } } }
                 div { dt { "Request" } dd .mono { (request_id) } }
             }
             div .actions { a .button.main href=(home.0) { (home.1) } }

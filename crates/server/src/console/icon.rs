@@ -39,6 +39,7 @@ pub(crate) enum Icon {
     Undo,
     Gauge,
     Tasks,
+    Plan,
 }
 
 impl Icon {
@@ -103,6 +104,7 @@ impl Icon {
             Self::Tasks => {
                 r#"<rect x="4" y="3" width="12" height="14" rx="1.5"/><path d="M7 8l1.3 1.3L11 6.8M7 13h6"/>"#
             }
+            Self::Plan => r#"<path d="M4 3h8l4 4v10H4zM12 3v4h4M7 11h2M8 10v2M7 14.5h6M11.5 11H13"/>"#,
             Self::Undo => r#"<path d="M4 8h8.5a4 4 0 0 1 0 8H8M7 4.5L3.5 8 7 11.5"/>"#,
         }
     }

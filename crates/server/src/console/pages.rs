@@ -29,7 +29,7 @@ mod users;
 use crate::app::App;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Response, StatusCode};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{get, post};
 
 /// Behind the sign-in.
@@ -104,6 +104,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/fields/new", get(fields::form_new))
         .route("/app/fields/edit", get(fields::form_edit))
         .route("/app/fields/preview", get(fields::preview_now))
+        .route("/app/fields/move", post(fields::shift))
         .route("/app/fields/remove", post(fields::remove))
         .route("/app/log", get(log::show))
         .route("/app/log/rows", get(log::fresh))
@@ -145,6 +146,19 @@ pub(super) fn public() -> Router<App> {
         .route("/share/{secret}", get(share::show))
         .route("/share/{secret}/token", post(share::token))
 }
+
+/// A file to keep.
+fn download(kind: &'static str, name: &str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    }
+    response
+}
+
+const CSV: &str = "text/csv; charset=utf-8";
+const JSON: &str = "application/json";
 
 /// A form that was refused: the page with what is wrong, and 422.
 fn unprocessable(mut page: Response<Body>) -> Response<Body> {

@@ -16,13 +16,26 @@ pub(crate) fn of(code: &str) -> Option<(&'static str, &'static str)> {
 
 /// A detail without the command in it, which was meant for whoever has no console.
 pub(crate) fn detail(text: &str) -> &str {
-    text.split("; an administrator can switch it on").next().unwrap_or(text)
+    let cut = text.split("; an administrator can switch it on").next().unwrap_or(text);
+    cut.split("; see: provost ").next().unwrap_or(cut)
+}
+
+/// The same for what the operator asked for themselves: the form is one page back.
+pub(crate) fn words_at_the_desk(code: &str, fix: &'static str) -> &'static str {
+    match code {
+        "PRV-1002" | "PRV-1007" => "Go back, change what the sentence above names, and send it again.",
+        "PRV-1008" => "It may have been removed meanwhile: look for it in its list.",
+        "PRV-1009" => "Load the page again, and look at what is there now.",
+        _ => words(code, fix),
+    }
 }
 
 /// What to do in words, for somebody who sits at the console: where there is a page, no command is told.
 pub(crate) fn words(code: &str, fix: &'static str) -> &'static str {
     match code {
         "PRV-2005" => "Switch it on in the SCIM configuration, or leave it off if this is what you want.",
+        "PRV-1103" => "Make the plan again and look at what it would do now.",
+        "PRV-1104" => "Look at where it stands: a plan waits, is approved, and is then applied or dropped.",
         "PRV-2012" => "Switch the token on again on its page, or give the identity provider another one.",
         _ => fix,
     }

@@ -25,6 +25,7 @@ pub(crate) enum Nav {
     Profiles,
     Dashboard,
     Apps,
+    Plans,
     Tasks,
     Log,
     Conflicts,
@@ -41,7 +42,7 @@ impl Nav {
     const ALL: [(&'static str, &'static [Self]); 4] = [
         ("Application", &[Self::Setup, Self::Overview, Self::Scim, Self::Saml, Self::Log, Self::Conflicts]),
         ("Directory", &[Self::Users, Self::Groups, Self::Fields, Self::Profiles]),
-        ("Applications", &[Self::Dashboard, Self::Apps, Self::Tasks]),
+        ("Applications", &[Self::Dashboard, Self::Apps, Self::Plans, Self::Tasks]),
         ("Server", &[Self::Jobs, Self::Settings]),
     ];
 
@@ -56,6 +57,7 @@ impl Nav {
             Self::Profiles => ("/app/profiles", "Profile Editor", Icon::Person),
             Self::Dashboard => ("/app/dashboard", "Dashboard", Icon::Gauge),
             Self::Apps => ("/app/apps", "Applications", Icon::Apps),
+            Self::Plans => ("/app/plans", "Plans", Icon::Plan),
             Self::Tasks => ("/app/tasks", "Tasks", Icon::Tasks),
             Self::Fields => ("/app/fields", "Custom fields", Icon::Fields),
             Self::Log => ("/app/log", "Provisioning log", Icon::Log),
@@ -264,6 +266,7 @@ fn key(nav: Nav) -> &'static str {
         Nav::Profiles => "m",
         Nav::Dashboard => "d",
         Nav::Apps => "p",
+        Nav::Plans => "n",
         Nav::Tasks => "t",
         Nav::Fields => "f",
         Nav::Log => "l",
@@ -344,8 +347,8 @@ fn shortcuts() -> Markup {
     let keys = [
         ("/", "Search"),
         (
-            "g then o, s, i, l, c, u, g, f, m, d, p, t, j, e",
-            "Go to overview, SCIM, sign-in, log, conflicts, users, groups, fields, profiles, dashboard, applications, tasks, jobs, settings",
+            "g then o, s, i, l, c, u, g, f, m, d, p, n, t, j, e",
+            "Go to overview, SCIM, sign-in, log, conflicts, users, groups, fields, profiles, dashboard, applications, plans, tasks, jobs, settings",
         ),
         ("j and k", "Next and previous row"),
         ("Enter", "Open the row"),

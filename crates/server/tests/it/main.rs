@@ -28,6 +28,7 @@ mod plans;
 #[path = "../../../saml/tests/it/recipe.rs"]
 #[allow(dead_code)]
 mod recipe;
+mod roles;
 mod routes;
 mod saml_bad;
 mod saml_sign_in;

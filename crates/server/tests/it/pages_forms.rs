@@ -127,6 +127,15 @@ async fn custom_fields_of_every_type() {
         assert!(refused.text.contains(&format!("id=\"{field}-error\"")), "{fields:?}: {}", refused.text);
     }
     let value = "urn:provost:params:scim:schemas:custom:User:astring";
+    let like = owner.get(&format!("/app/fields/new?like={value}")).await;
+    assert!(like.text.contains("Create field") && !like.text.contains("value=\"astring\""), "{}", like.text);
+    // The first of them goes down, and up as far as it can.
+    for (to, before) in [("down", "aboolean"), ("up", ""), ("up", "")] {
+        assert_eq!(owner.post("/app/fields/move", &[("value", value), ("to", to)]).await.location(), "/app/fields");
+        let list = owner.get("/app/fields").await.text;
+        let at = |name: &str| list.find(&format!("custom%3AUser%3A{name}")).unwrap();
+        assert_eq!(at("aboolean") < at("astring"), before == "aboolean", "{to}");
+    }
     for (login, text) in [("a", "same"), ("b", "same")] {
         let user = json!({"userName": login, "urn:provost:params:scim:schemas:custom:User": {"astring": text}});
         assert_eq!(desk.local("POST", "/scim/v2/Users", user).await.status, 201);

@@ -178,3 +178,36 @@ async fn a_document_that_cannot_be_is_refused() {
     }
     assert_eq!(post(&desk, &format!("{API}/plans"), json!({"config": {"aps": {}}})).await.status, 400);
 }
+
+/// Whoever is behind the first thousand is assigned as well, and their values are not lost when they are edited.
+#[tokio::test]
+async fn an_assignment_is_edited_however_many_there_are() {
+    let desk = Desk::new();
+    let mut owner = crate::browser::Browser::owner(&desk).await;
+    made(&desk, &format!("{API}/apps"), json!({"name": "wiki", "target": "generic"})).await;
+    let (all, mut last) = (1_001, String::new());
+    for part in (0..all).collect::<Vec<usize>>().chunks(500) {
+        let one = |n: &usize| json!({"method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": {"userName": format!("u{n}")}});
+        let operations: Vec<Value> = part.iter().map(one).collect();
+        let schema = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+        let done = made(&desk, "/scim/v2/Bulk", json!({"schemas": [schema], "Operations": operations})).await;
+        let place = done["Operations"].as_array().unwrap().last().unwrap()["location"].as_str().unwrap().to_owned();
+        last = place.rsplit('/').next().unwrap().to_owned();
+    }
+    let people: Vec<Value> =
+        (0..all).map(|n| json!({"name": format!("u{n}"), "profile": {"userName": format!("their own {n}")}})).collect();
+    let config = json!({"apps": {"wiki": {"assignments": {"people": people}}}});
+    let plan = made(&desk, &format!("{API}/plans"), json!({"config": config})).await;
+    let listed = get(&desk, &format!("{API}/plans")).await;
+    assert_eq!((&listed["data"][0]["stepCount"], &listed["data"][0]["steps"]), (&json!(all), &Value::Null));
+    assert_eq!(plan["lines"][0], "+ wiki: user u0 is assigned, priority 0");
+    for step in ["approve", "apply"] {
+        made(&desk, &format!("{API}/plans/{}/{step}", plan["id"]), Value::Null).await;
+    }
+    let page = owner.get(&format!("/app/apps/wiki/assign/one?to=people&resource={last}")).await;
+    assert!(page.text.contains("value=\"their own 1000\""), "{}", page.text);
+    let choice = owner.get("/app/apps/wiki/assign?to=people&q=u1000").await;
+    assert!(choice.text.contains("Assigned"), "{}", choice.text);
+    let shown = owner.get(&format!("/app/plans/{}", plan["id"])).await;
+    assert!(shown.text.len() < 100_000 && shown.text.contains("These are the first 500"), "{}", shown.text.len());
+}

@@ -138,6 +138,7 @@ async fn no_route_of_the_api_reaches_into_another_tenant() {
         }
         let body = match (method, path.contains("/attributes/")) {
             ("PATCH", true) => json!({"name": MARKER, "type": "string"}),
+            ("POST", true) => json!({"to": "up"}),
             ("PATCH", _) if path.contains("/tokens/") => json!({"disabled": true}),
             ("GET", _) => Value::Null,
             _ => json!({}),

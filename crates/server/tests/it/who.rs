@@ -38,6 +38,7 @@ const API: &[(&str, &str)] = &[
     ("POST", "/tenants/default/attributes"),
     ("PATCH", "/tenants/default/attributes/x"),
     ("DELETE", "/tenants/default/attributes/x"),
+    ("POST", "/tenants/default/attributes/x/move"),
     ("GET", "/tenants/default/resource-types"),
     ("POST", "/tenants/default/resource-types"),
     ("DELETE", "/tenants/default/resource-types/x"),

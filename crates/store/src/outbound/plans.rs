@@ -34,8 +34,10 @@ pub struct PlanRow {
     pub title: String,
     /// Where it stands.
     pub state: PlanState,
-    /// What is done, in order.
+    /// What is done, in order; not read for a list.
     pub steps: Value,
+    /// How many steps that are.
+    pub step_count: u64,
     /// What it was made from.
     pub base: Value,
     /// What it would do to people.
@@ -51,7 +53,10 @@ pub struct PlanRow {
 }
 
 const COLUMNS: &str = "id, tenant, title, state, steps, base, effect, created_at, created_by, decided_at, decided_by, \
-                       applied_at, applied_by";
+                       applied_at, applied_by, step_count";
+/// The same without what may be large.
+const HEAD: &str = "id, tenant, title, state, '[]', '{}', '{}', created_at, created_by, decided_at, decided_by, applied_at, \
+                    applied_by, step_count";
 
 fn plan(row: &Row<'_>) -> Result<PlanRow> {
     let json = |text: String| serde_json::from_str(&text).map_err(Error::from);
@@ -68,13 +73,14 @@ fn plan(row: &Row<'_>) -> Result<PlanRow> {
         created_by: row.get(8)?,
         decided: by(row.get(9)?, row.get(10)?),
         applied: by(row.get(11)?, row.get(12)?),
+        step_count: row.get::<i64>(13)?.cast_unsigned(),
     })
 }
 
 impl Reader {
-    /// A tenant's plans before one of them, newest first.
+    /// A tenant's plans before one of them, newest first, without what each would do.
     pub fn plans(&self, tenant: TenantId, before: Option<i64>, limit: u32) -> Result<Vec<PlanRow>> {
-        let sql = format!("select {COLUMNS} from plan where tenant = ?1 and id < ?2 order by id desc limit ?3");
+        let sql = format!("select {HEAD} from plan where tenant = ?1 and id < ?2 order by id desc limit ?3");
         self.all(&sql, (tenant.0, before.unwrap_or(i64::MAX), limit), plan)
     }
 
@@ -87,11 +93,12 @@ impl Reader {
 impl Writer {
     /// Keeps a new plan; answers its number.
     pub fn plan_insert(&mut self, new: &PlanRow) -> Result<i64> {
-        let sql = "insert into plan (tenant, title, state, steps, base, effect, created_at, created_by)
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) returning id";
+        let sql = "insert into plan (tenant, title, state, steps, base, effect, created_at, created_by, step_count)
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) returning id";
         let [steps, base, effect] = [&new.steps, &new.base, &new.effect].map(Value::to_string);
         let state = new.state.as_str();
-        let values = params![new.tenant.0, new.title, state, steps, base, effect, new.created_at, new.created_by];
+        let (at, by, count) = (new.created_at, &new.created_by, new.step_count.cast_signed());
+        let values = params![new.tenant.0, new.title, state, steps, base, effect, at, by, count];
         self.first(sql, values, |row| row.get(0))?.ok_or_else(|| Error::broken("a plan has no number"))
     }
 

@@ -300,6 +300,7 @@ fn a_plan_moves_from_one_state_to_the_next_and_never_twice() {
         tenant,
         title: "titles".into(),
         steps: json!([{"do": "create", "app": "a"}]),
+        step_count: 1,
         base: json!({"a": null}),
         effect: json!({}),
         created_at: 5,
@@ -316,5 +317,6 @@ fn a_plan_moves_from_one_state_to_the_next_and_never_twice() {
     assert!(step(Waiting, Approved, 7) && !step(Waiting, Approved, 8));
     assert!(step(Approved, Applied, 9) && !step(Approved, Applied, 10));
     let shown = world.read(move |r| r.plans(tenant, None, 9));
+    assert_eq!((&shown[0].steps, shown[0].step_count), (&json!([]), 1), "a list says how many, not which");
     assert_eq!((&shown[0].decided, &shown[0].applied), (&Some((7, "boss".into())), &Some((9, "boss".into()))));
 }

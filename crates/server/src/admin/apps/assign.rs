@@ -6,6 +6,7 @@ use crate::admin::{audited, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Result;
+use crate::outbound::integration::Integration;
 use crate::tenants::TenantState;
 use provision::plan::Lane;
 use serde::Deserialize;
@@ -139,6 +140,21 @@ pub(crate) async fn list(
         })
         .await
         .map_err(|error: store::Error| error.into())
+}
+
+/// The assignments that these people, or groups, have of their own.
+pub(crate) async fn held(
+    app: &App,
+    integration: &Integration,
+    principal: Principal,
+    resources: Vec<String>,
+) -> Result<Vec<AssignmentRow>> {
+    let id = integration.row.id;
+    let read = app.store().read(move |r| -> store::Result<Vec<AssignmentRow>> {
+        let each = resources.iter().map(|resource| r.assignment(id, principal, resource));
+        each.filter_map(store::Result::transpose).collect()
+    });
+    read.await.map_err(|error: store::Error| error.into())
 }
 
 /// People, or groups, whose name holds a text, for a choice: id and name.

@@ -49,6 +49,16 @@ pub(crate) async fn of_person(app: &App, integration: &Integration, person: &str
     read.map_err(|error: store::Error| error.into())
 }
 
+/// The links of these groups at an app, of those that have one.
+pub(crate) async fn of_groups(app: &App, integration: &Integration, groups: Vec<String>) -> Result<Vec<LinkRow>> {
+    let id = integration.row.id;
+    let read = app.store().read(move |r| -> store::Result<Vec<LinkRow>> {
+        let each = groups.iter().map(|group| r.link_of(id, LinkKind::Group, group));
+        each.filter_map(store::Result::transpose).collect()
+    });
+    read.await.map_err(|error: store::Error| error.into())
+}
+
 /// One link.
 pub(crate) async fn find(app: &App, tenant: &str, name: &str, link: i64) -> Result<Whole> {
     let id = with_tenant(app, tenant, name).await?.1.row.id;

@@ -4,6 +4,8 @@
 //! A plan is made from what is there and holds digests of that. It is applied in one transaction, if those are still the
 //! same and somebody has approved it; else nothing happens and a new one has to be made.
 
+mod words;
+
 use super::config::{Config, Held, Pushed, steps};
 use super::effect::effect;
 use super::{assign, candidate, drawn, insert, push_groups, told, update};
@@ -20,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use store::{AssignmentRow, PlanRow, PlanState, Principal, PushGroupRow, Reader, TenantId, Writer};
+
+pub(crate) use words::Words;
 
 /// One thing that is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +134,7 @@ pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewPl
         tenant: id,
         title,
         steps: json!(drawn.steps),
+        step_count: drawn.steps.len() as u64,
         base: Value::Object(drawn.base),
         effect: drawn.effect,
         created_at: app.clock().now(),
@@ -144,7 +149,13 @@ pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewPl
     .await
 }
 
-/// A tenant's plans, newest first.
+/// What a stored plan does, line by line.
+pub(crate) fn words(plan: &PlanRow) -> Result<Words> {
+    let steps: Vec<Step> = serde_json::from_value(plan.steps.clone()).map_err(store::Error::from)?;
+    Ok(Words::of(&steps, &plan.effect))
+}
+
+/// A tenant's plans, newest first, without their steps.
 pub(crate) async fn list(app: &App, tenant: &str, before: Option<i64>, limit: u32) -> Result<Vec<PlanRow>> {
     let id = tenant_of(app, tenant)?.tenant.id;
     app.store().read(move |r| r.plans(id, before, limit)).await.map_err(|error: store::Error| error.into())
@@ -218,6 +229,13 @@ fn unchanged(r: &Reader, tenant: TenantId, base: &Value) -> Result<()> {
         }
     }
     Ok(())
+}
+
+impl Drawn {
+    /// What would be done, line by line.
+    pub(crate) fn words(&self) -> Words {
+        Words::of(&self.steps, &self.effect)
+    }
 }
 
 impl Step {

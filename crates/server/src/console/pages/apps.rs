@@ -12,6 +12,7 @@ mod integration;
 mod mapped;
 mod mappings;
 mod on_demand;
+mod plans;
 mod profile;
 mod profiles;
 mod push_groups;
@@ -44,6 +45,12 @@ pub(super) fn router() -> Router<App> {
         .route("/app/tasks", get(all_tasks::show).post(all_tasks::retry))
         .route("/app/tasks/rows", get(all_tasks::fresh))
         .route("/app/profiles", get(profiles::show))
+        .route("/app/plans", get(plans::list).post(plans::create))
+        .route("/app/plans/new", get(plans::form_new))
+        .route("/app/plans/{id}", get(plans::show))
+        .route("/app/plans/{id}/approve", post(plans::approve))
+        .route("/app/plans/{id}/apply", post(plans::apply))
+        .route("/app/plans/{id}/drop", post(plans::discard))
         .route("/app/apps", get(list))
         .route("/app/create-app", get(wizard::method).post(wizard::create))
         .route("/app/create-app/general", get(wizard::general))

@@ -71,7 +71,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
     let about = Page::new("Attributes", Nav::Scim)
         .under("SCIM configuration", "/app/scim")
         .purpose("What can arrive, what has arrived, and the values to copy into the identity provider.")
-        .action(link("/app/fields/new", "New custom field", false))
+        .action(html! { @if cx.may_change() { (link("/app/fields/new", "New custom field", false)) } })
         .help("manager-and-custom-fields");
     Ok(page(&cx, about, body))
 }

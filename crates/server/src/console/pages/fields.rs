@@ -1,7 +1,7 @@
 //! A10, custom fields: made, changed, removed; the value to copy is shown while the name is typed.
 
 use super::attributes::three;
-use crate::admin::attributes::{self, Named, NewAttribute, custom_urn};
+use crate::admin::attributes::{self, Named, NewAttribute, Way, custom_urn};
 use crate::console::parts::{
     Column, Field, Row, Table, Tone, badge, card, choice, confirm, copy_as, count, empty, field, form, link, note,
     table, text_area,
@@ -16,12 +16,13 @@ use serde_json::{Value, json};
 /// Values are counted up to here.
 const COUNTED_MAX: u32 = 10_001;
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     Column::new("Field"),
     Column::new("Type"),
     Column::new("Rules").minor(),
     Column::new("Values").number(),
     Column::new("Copy"),
+    Column::new("Order"),
 ];
 
 fn type_word(named: &Named) -> String {
@@ -46,8 +47,10 @@ fn number(values: u64) -> String {
 pub(super) async fn list(cx: Desk) -> Shown {
     let all: Vec<Named> = attributes::list(&cx.tenant).into_iter().filter(|named| named.custom).collect();
     let mut rows = Vec::new();
-    for named in &all {
-        rows.push(row(named, holders(&cx, named).await?));
+    for (at, named) in all.iter().enumerate() {
+        let is_beside = |other: Option<&Named>| other.is_some_and(|other| other.namespace == named.namespace);
+        let beside = (is_beside(at.checked_sub(1).and_then(|at| all.get(at))), is_beside(all.get(at + 1)));
+        rows.push(row(&cx, named, holders(&cx, named).await?, beside));
     }
     let new = link("/app/fields/new", "New field", true);
     let body = html! {
@@ -64,7 +67,23 @@ pub(super) async fn list(cx: Desk) -> Shown {
     Ok(page(&cx, about, body))
 }
 
-fn row(named: &Named, values: u64) -> Row {
+/// Buttons that move a field past the ones above and below it, where there are such.
+fn movers(cx: &Desk, named: &Named, (above, below): (bool, bool)) -> Markup {
+    let name = &named.attribute.name;
+    let button = |to: &str, icon: Icon| {
+        html! { button .small type="submit" name="to" value=(to) aria-label={ "Move " (name) " " (to) } { (icon.svg()) } }
+    };
+    html! {
+        @if cx.may_change() && (above || below) {
+            (form(cx, "/app/fields/move", html! {
+                input type="hidden" name="value" value=(named.value);
+                div .copies { @if above { (button("up", Icon::Up)) } @if below { (button("down", Icon::Down)) } }
+            }))
+        }
+    }
+}
+
+fn row(cx: &Desk, named: &Named, values: u64, beside: (bool, bool)) -> Row {
     let attribute = &named.attribute;
     let mut rules = Vec::new();
     if attribute.required {
@@ -92,6 +111,7 @@ fn row(named: &Named, values: u64) -> Row {
             html! { (rules.join(", ")) },
             html! { (number(values)) },
             html! { div .copies { (copy_as("Full value", name, &named.value)) (copy_as("Namespace", name, namespace)) (copy_as("Name", name, name)) } },
+            movers(cx, named, beside),
         ],
         ..Row::default()
     }
@@ -270,9 +290,12 @@ fn new_page() -> Page {
     Page::new("New field", Nav::Fields).under("Custom fields", "/app/fields").help("manager-and-custom-fields")
 }
 
-/// `GET /app/fields/new`; `?value=urn:…:name` begins with that.
+/// `GET /app/fields/new`; `?value=urn:…:name` begins with that, `?like=urn:…:name` with the rules of a field that is there.
 pub(super) async fn form_new(cx: Desk) -> Shown {
-    let mut draft = Draft { max: "255".into(), ..Draft::default() };
+    let mut draft = match cx.asked("like") {
+        Some(like) => Draft { name: String::new(), value: String::new(), ..Draft::of(&find(&cx, &like)?) },
+        None => Draft { max: "255".into(), ..Draft::default() },
+    };
     if let Some(value) = cx.asked("value") {
         let (namespace, name) = value.rsplit_once(':').map_or(("", value.as_str()), |(a, b)| (a, b));
         draft.name = name.to_owned();
@@ -303,8 +326,10 @@ async fn edit_page(cx: &Desk, named: &Named, draft: &Draft, wrong: Option<(&str,
         @if cx.may_change() { (editor(cx, draft, wrong)) (removal(cx, named, values)) }
         @else { (card("The value to copy", three("value", "Full value", &named.value))) }
     };
+    let like = query::address("/app/fields/new", &[("like", &named.value)]);
     let about = Page::new(named.attribute.name.clone(), Nav::Fields)
         .under("Custom fields", "/app/fields")
+        .action(html! { @if cx.may_change() { (link(&like, "New field like this", false)) } })
         .purpose(html! { (type_word(named)) " of a " (named.resource_type) " · " (number(values)) @if values == 1 { " value" } @else { " values" } })
         .help("manager-and-custom-fields");
     Ok(page(cx, about, body))
@@ -376,6 +401,19 @@ pub(super) async fn save(cx: Desk, Form(draft): Form<Draft>) -> Shown {
             edit_page(&cx, &named, &draft, Some((field, &said))).await.map(super::unprocessable)
         }
     }
+}
+
+/// A field, and past which neighbour it goes.
+#[derive(Deserialize)]
+pub(super) struct Moved {
+    value: String,
+    to: Way,
+}
+
+/// `POST /app/fields/move`.
+pub(super) async fn shift(cx: Desk, Form(moved): Form<Moved>) -> Shown {
+    attributes::shift(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &moved.value, moved.to).await?;
+    cx.done("/app/fields", Flash::good("Moved"))
 }
 
 /// The words that confirm.

@@ -2,17 +2,17 @@
 
 use crate::admin::imports::{self, KIND, Plan};
 use crate::admin::jobs;
+use crate::app::App;
 use crate::console::parts::{
     Column, Row, Table, Tone, badge, card, card_with, count, csv_cell, definitions, empty, form, link, live, progress,
     table, time, visible, when,
 };
 use crate::console::{Desk, Flash, Icon, Nav, Page, Shown, fragment, page};
-use axum::body::Body;
+use crate::pieces::{self, Pieces};
 use axum::extract::Path;
-use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use serde_json::Value;
-use store::{Job, JobState};
+use store::{Job, JobState, TenantId};
 
 const COLUMNS: [Column; 5] = [
     Column::new("Job"),
@@ -36,7 +36,7 @@ pub(super) async fn list(cx: Desk) -> Shown {
         ..Row::default()
     });
     let body = html! {
-        @if all.is_empty() { (empty(Icon::Clock, "No jobs", html! { "Work on many users at once becomes a job: choose them in the list of users, or import a file. So does a change of a custom field that concerns what is stored." }, Some(html! { (link("/app/users", "Users", false)) (link("/app/users/imports", "Import CSV", false)) }))) }
+        @if all.is_empty() { (empty(Icon::Clock, "No jobs", html! { "Work on many users at once becomes a job: choose them in the list of users, or import a file. So does a change of a custom field that concerns what is stored." }, Some(html! { (link("/app/users", "Users", false)) @if cx.may_change() { (link("/app/users/imports", "Import CSV", false)) } }))) }
         @else { (table(&Table { caption: "Jobs, newest first", columns: &COLUMNS, rows: rows.collect(), body_id: None })) }
     };
     Ok(page(&cx, Page::new("Jobs", Nav::Jobs).purpose("Long work, and what became of it."), body))
@@ -157,32 +157,42 @@ fn what_failed(job: &Job) -> Markup {
 /// Rows that are read at once.
 const FAILURES_PAGE: u32 = 5_000;
 
-/// `GET /app/jobs/{id}/failures.csv`: everything that a job could not do; it is bounded by the file, or by the users.
+/// `GET /app/jobs/{id}/failures.csv`: everything that a job could not do, sent while it is read.
 pub(super) async fn failures(cx: Desk, Path(id): Path<i64>) -> Shown {
     let tenant = cx.tenant.tenant.id;
     let job = jobs::find(&cx.app, tenant, id).await?;
-    let names: &[&str] = if job.kind == KIND { &["line", "code", "message"] } else { &["id", "why"] };
-    let mut text = format!("{}\r\n", names.join(","));
+    let names: &'static [&'static str] = if job.kind == KIND { &["line", "code", "message"] } else { &["id", "why"] };
+    let (out, body) = pieces::channel();
+    tokio::spawn(pump(cx.app, tenant, id, names, out));
+    Ok(super::download(super::CSV, &format!("job-{id}-failures.csv"), body))
+}
+
+async fn pump(app: App, tenant: TenantId, id: i64, names: &'static [&'static str], out: Pieces) {
+    if out.send(Ok(format!("{}\r\n", names.join(",")).into())).await.is_err() {
+        return;
+    }
     let mut after = 0;
     loop {
-        let some = jobs::failures(&cx.app, tenant, id, after, FAILURES_PAGE).await?;
-        let Some((last, _)) = some.last() else { break };
+        let some = match jobs::failures(&app, tenant, id, after, FAILURES_PAGE).await {
+            Ok(some) => some,
+            Err(error) => return pieces::break_off(&out, &error).await,
+        };
+        let Some((last, _)) = some.last() else { return };
         after = *last;
-        for (_, failure) in &some {
-            let cells = names.iter().map(|name| match failure.get(*name) {
-                Some(Value::String(text)) => csv_cell(text),
-                Some(other) => other.to_string(),
-                None => String::new(),
-            });
-            text.push_str(&cells.collect::<Vec<_>>().join(","));
-            text.push_str("\r\n");
+        let text: String = some.iter().map(|(_, failure)| csv_line(failure, names)).collect();
+        if out.send(Ok(text.into())).await.is_err() {
+            return;
         }
     }
-    let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    let named = HeaderValue::from_str(&format!("attachment; filename=\"job-{id}-failures.csv\""));
-    named.into_iter().for_each(|name| drop(response.headers_mut().insert(header::CONTENT_DISPOSITION, name)));
-    Ok(response)
+}
+
+fn csv_line(failure: &Value, names: &[&str]) -> String {
+    let cells = names.iter().map(|name| match failure.get(*name) {
+        Some(Value::String(text)) => csv_cell(text),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    });
+    format!("{}\r\n", cells.collect::<Vec<_>>().join(","))
 }
 
 /// `POST /app/jobs/{id}/again`: a trial becomes the import, with the same columns.

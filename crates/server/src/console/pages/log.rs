@@ -9,16 +9,12 @@ use crate::console::parts::{
     self, Column, Facet, Row, Table, card, count, empty, facets, link, live, ms, pager, status, when,
 };
 use crate::console::{Desk, Icon, Nav, Page, Shown, fragment, page};
+use crate::pieces::{self, Pieces};
 use crate::query;
-use axum::body::{Body, Bytes};
 use axum::extract::RawQuery;
-use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use serde_json::Value;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use store::{LogEntry, LogQuery, TenantId};
-use tokio::sync::mpsc;
 
 /// Rows of a page.
 const ROWS: u32 = 50;
@@ -406,32 +402,26 @@ pub(super) async fn export(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
     let raw = raw.unwrap_or_default();
     let csv = query::value(&raw, "format").is_some_and(|format| format == "csv");
     let asked = Asked::parse(&raw);
-    let (out, body) = mpsc::channel(4);
+    let (out, body) = pieces::channel();
     tokio::spawn(pump(cx.app.clone(), cx.tenant.tenant.id, asked.query(EXPORT_ROWS), csv, out));
-    let mut response = Response::new(Body::new(Streamed(body)));
-    let (kind, name) = if csv { ("text/csv; charset=utf-8", "csv") } else { ("application/x-ndjson", "ndjson") };
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    let name = format!("attachment; filename=\"provisioning-log.{name}\"");
-    if let Ok(name) = HeaderValue::from_str(&name) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    }
-    Ok(response)
+    let (kind, name) = if csv { (super::CSV, "csv") } else { ("application/x-ndjson", "ndjson") };
+    Ok(super::download(kind, &format!("provisioning-log.{name}"), body))
 }
 
-async fn pump(app: App, tenant: TenantId, mut asked: LogQuery, csv: bool, out: mpsc::Sender<Bytes>) {
-    if csv
-        && out
-            .send("seq,at,method,path,status,code,token,remote,resourceType,resourceId,tookUs\r\n".into())
-            .await
-            .is_err()
-    {
+async fn pump(app: App, tenant: TenantId, mut asked: LogQuery, csv: bool, out: Pieces) {
+    let header = "seq,at,method,path,status,code,token,remote,resourceType,resourceId,tookUs\r\n";
+    if csv && out.send(Ok(header.into())).await.is_err() {
         return;
     }
-    while let Ok(entries) = admin::log::list(&app, tenant, asked.clone()).await {
+    loop {
+        let entries = match admin::log::list(&app, tenant, asked.clone()).await {
+            Ok(entries) => entries,
+            Err(error) => return pieces::break_off(&out, &error).await,
+        };
         let Some(last) = entries.last() else { return };
         asked.before = Some(last.seq);
         let text: String = entries.iter().map(|entry| if csv { csv_line(entry) } else { json_line(entry) }).collect();
-        if out.send(text.into()).await.is_err() || entries.len() < EXPORT_ROWS as usize {
+        if out.send(Ok(text.into())).await.is_err() || entries.len() < EXPORT_ROWS as usize {
             return;
         }
     }
@@ -459,19 +449,4 @@ fn csv_line(entry: &LogEntry) -> String {
         entry.took_us.to_string(),
     ];
     format!("{}\r\n", cells.join(","))
-}
-
-/// A body that comes piece by piece.
-struct Streamed(mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for Streamed {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
-        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(hyper::body::Frame::data(piece))))
-    }
 }

@@ -7,9 +7,7 @@ use crate::console::parts::{
 };
 use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page, remedy, sentence};
 use crate::scim::Acted;
-use axum::body::Body;
 use axum::extract::Path;
-use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use scim::code::CATALOGUE;
 use serde_json::Value;
@@ -88,11 +86,7 @@ pub(super) async fn report(cx: Desk) -> Shown {
     let seq = cx.asked("seq").and_then(|text| text.parse().ok());
     let report = admin::report::report(&cx.app, &cx.actor(), &cx.tenant, seq).await?;
     let text = serde_json::to_string_pretty(&report).unwrap_or_default();
-    let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let name = HeaderValue::from_static("attachment; filename=\"provost-report.json\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+    Ok(super::download(super::JSON, "provost-report.json", text))
 }
 
 fn steps_between(around: &Around) -> Markup {

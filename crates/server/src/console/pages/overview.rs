@@ -10,7 +10,6 @@ use crate::console::parts::{
     self, Column, Row, Table, Tone, card, card_with, count, link, live, ms, percent, status, tile, when,
 };
 use crate::console::{Desk, Fault, Nav, Page, Shown, fragment, page};
-use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use store::{LogCount, LogEntry, LogQuery, SLOT, Token};
 
@@ -53,11 +52,7 @@ pub(super) async fn csv(cx: Desk) -> Shown {
             [scim::meta::rfc3339(one.at), one.good.to_string(), one.refused.to_string(), one.broken.to_string()];
         text.push_str(&format!("{},{},{}\r\n", cells.join(","), time(0.5), time(0.95)));
     }
-    let mut response = Response::new(text.into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    let name = HeaderValue::from_static("attachment; filename=\"requests.csv\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+    Ok(super::download(super::CSV, "requests.csv", text))
 }
 
 /// Everything that the page shows of the moment.

@@ -5,7 +5,6 @@ use crate::console::parts::{
     self, Field, Tone, badge, card, card_with, choice, copy_box, field, form, link, live, note, switch, when,
 };
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, fragment, page};
-use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -354,9 +353,5 @@ pub(super) async fn download(cx: Desk) -> Shown {
         "adoption": settings.adoption,
     });
     let text = serde_json::to_string_pretty(&body).unwrap_or_default();
-    let mut response = Response::new(text.into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let name = HeaderValue::from_static("attachment; filename=\"scim-configuration.json\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+    Ok(super::download(super::JSON, "scim-configuration.json", text))
 }

@@ -5,7 +5,6 @@ use crate::console::parts::{Field, Tone, bytes, card, choice, field, form, note}
 use crate::console::{Desk, Flash, Nav, Page, Shown, page};
 use crate::query;
 use axum::body::Bytes;
-use axum::http::{HeaderValue, Response, header};
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -355,11 +354,8 @@ pub(super) async fn save(cx: Desk, axum::extract::Path(section): axum::extract::
 pub(super) async fn export(cx: Desk) -> Shown {
     let tenant = &cx.tenant.tenant;
     let body = json!({"name": tenant.name, "settings": tenant.settings, "definitions": tenant.definitions});
-    let mut response = Response::new(serde_json::to_string_pretty(&body).unwrap_or_default().into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let name = HeaderValue::from_static("attachment; filename=\"settings.json\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+    let text = serde_json::to_string_pretty(&body).unwrap_or_default();
+    Ok(super::download(super::JSON, "settings.json", text))
 }
 
 #[cfg(test)]

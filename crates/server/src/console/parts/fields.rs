@@ -3,10 +3,13 @@
 use crate::console::desk::Desk;
 use maud::{Markup, html};
 
-/// A form that changes something: a POST with the token of the session.
+/// A form that changes something: a POST with the token of the session. Whoever would be refused can read it and no more.
 pub(crate) fn form(cx: &Desk, action: &str, body: Markup) -> Markup {
     html! {
-        form method="post" action=(action) { input type="hidden" name="csrf" value=(cx.csrf); (body) }
+        form method="post" action=(action) {
+            input type="hidden" name="csrf" value=(cx.csrf);
+            @if cx.may_send(action) { (body) } @else { fieldset .read-only disabled { (body) } }
+        }
     }
 }
 
@@ -104,7 +107,7 @@ pub(crate) fn switch(cx: &Desk, action: &str, name: &str, label: &str, on: bool,
             (form(cx, action, html! {
                 input type="hidden" name=(name) value=(!on);
                 button .switch type="submit" role="switch" aria-checked=(on) aria-labelledby={ (id) "-label" }
-                    aria-describedby={ (id) "-what" } disabled[!cx.may_change()] {
+                    aria-describedby={ (id) "-what" } {
                     span .knob aria-hidden="true" {}
                     span .switch-state { (if on { "On" } else { "Off" }) }
                 }

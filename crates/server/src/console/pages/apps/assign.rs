@@ -44,11 +44,6 @@ fn framed(cx: &Desk, integration: &Integration, principal: Principal, body: Mark
     page(cx, about, body)
 }
 
-async fn held(cx: &Desk, integration: &Integration, principal: Principal) -> Result<Vec<AssignmentRow>, Fault> {
-    let limit = crate::limits::API_PAGE_MAX;
-    Ok(assign::list(&cx.app, tenant(cx), &integration.row.name, principal, 0, limit).await?)
-}
-
 /// People, or groups, whose name or login begins so.
 async fn found(cx: &Desk, principal: Principal, text: &str) -> Result<Vec<Found>, Fault> {
     let quoted = Value::from(text).to_string();
@@ -76,7 +71,8 @@ pub(super) async fn choose(cx: Desk, Path(name): Path<String>) -> Shown {
     let principal = principal(&cx.asked("to").unwrap_or_default());
     let text = cx.asked("q").unwrap_or_default();
     let found = found(&cx, principal, &text).await?;
-    let held = held(&cx, &integration, principal).await?;
+    let ids = found.iter().map(|one| one.id.clone()).collect();
+    let held = assign::held(&cx.app, &integration, principal, ids).await?;
     let rows = found.iter().map(|one| {
         let (id, name) = (&one.id, one.name());
         let login = one.text("userName");
@@ -116,8 +112,8 @@ pub(super) async fn one(cx: Desk, Path(name): Path<String>) -> Shown {
     let integration = find(&cx, &name).await?;
     let principal = principal(&cx.asked("to").unwrap_or_default());
     let resource = cx.asked("resource").unwrap_or_default();
-    let known = held(&cx, &integration, principal).await?.into_iter().find(|held| held.resource == resource);
-    let body = editor(&cx, &integration, principal, &resource, known.as_ref(), None).await?;
+    let known = assign::held(&cx.app, &integration, principal, vec![resource.clone()]).await?;
+    let body = editor(&cx, &integration, principal, &resource, known.first(), None).await?;
     Ok(framed(&cx, &integration, principal, body))
 }
 

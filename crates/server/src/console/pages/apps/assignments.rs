@@ -77,7 +77,8 @@ async fn people(cx: &Desk, integration: &Integration) -> Result<Markup, Fault> {
     let name = integration.row.name.as_str();
     let query = LinkQuery { kind: LinkKind::User, after: after(cx), limit: ROWS, ..LinkQuery::default() };
     let found = links::list(&cx.app, tenant(cx), name, query).await?;
-    let direct = assigned(cx, integration).await?;
+    let people = found.iter().map(|row| row.resource.clone()).collect();
+    let direct = assign::held(&cx.app, integration, Principal::User, people).await?;
     let next = found.last().filter(|_| found.len() == ROWS as usize).map(|row| row.id);
     let rows: Vec<Row> = found.iter().map(|row| person(cx, integration, row, &direct)).collect();
     let more = next.map(|next| at(integration, &format!("/assignments?after={next}")));
@@ -88,12 +89,6 @@ async fn people(cx: &Desk, integration: &Integration) -> Result<Markup, Fault> {
             (pager(None, more.as_deref(), found.len(), None, None))
         }
     })
-}
-
-/// Those who are assigned themselves, not through a group.
-async fn assigned(cx: &Desk, integration: &Integration) -> Result<Vec<AssignmentRow>, Fault> {
-    let limit = crate::limits::API_PAGE_MAX;
-    Ok(assign::list(&cx.app, tenant(cx), &integration.row.name, Principal::User, 0, limit).await?)
 }
 
 fn person(cx: &Desk, integration: &Integration, row: &LinkRow, direct: &[AssignmentRow]) -> Row {

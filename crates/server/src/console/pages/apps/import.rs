@@ -142,13 +142,13 @@ fn is_going(run: &Run) -> bool {
 }
 
 async fn whole(cx: &Desk, place: &str, name: &str, run: &Run) -> Result<Markup, Fault> {
-    let (after, verdict) = (cx.asked("after").and_then(|text| text.parse().ok()).unwrap_or(0), cx.asked("verdict"));
-    let found = runs::items(&cx.app, tenant(cx), name, run.id, verdict.clone(), after, ROWS).await?;
-    let of = verdict.as_deref().unwrap_or_default();
+    let seen = Seen::of(cx);
+    let found = runs::items(&cx.app, tenant(cx), name, run.id, seen.verdict(), seen.after, ROWS).await?;
+    let of = seen.verdict.as_str();
     let next = found.last().filter(|_| found.len() == ROWS as usize);
     let next = next.map(|item| query::address(place, &[("verdict", of), ("after", &item.id.to_string())]));
     let names = runs::names(&cx.app, &cx.tenant, &found).await?;
-    let rows: Vec<Row> = found.iter().map(|item| found_row(cx, place, run, item, &names)).collect();
+    let rows: Vec<Row> = found.iter().map(|item| found_row(cx, (place, &seen), run, item, &names)).collect();
     let open = found.iter().filter(|item| item.decided.is_none()).count();
     Ok(html! {
         (card(kind(run), html! {
@@ -159,9 +159,9 @@ async fn whole(cx: &Desk, place: &str, name: &str, run: &Run) -> Result<Markup, 
         }))
         (verdicts(place, run, of))
         @if !rows.is_empty() {
-            @if run.kind == "import" && open > 1 && matches!(of, "exact" | "partial" | "new") && cx.may_change() { (at_once(cx, place, of, open)) }
+            @if run.kind == "import" && open > 1 && matches!(of, "exact" | "partial" | "new") && cx.may_change() { (at_once(cx, place, &seen, open)) }
             (table(&Table { caption: "What was found", columns: &ITEMS, rows, body_id: None }))
-            (pager(None, next.as_deref(), found.len(), None, None))
+            (pager((seen.after > 0).then(|| query::address(place, &[("verdict", of)])).as_deref(), next.as_deref(), found.len(), None, None))
         } @else if run.state == RunState::Done { (note(Tone::Good, "", html! { p { "Nothing waits for a decision." } })) }
     })
 }
@@ -184,10 +184,12 @@ fn verdicts(place: &str, run: &Run, of: &str) -> Markup {
 }
 
 /// The same decision about everything in sight.
-fn at_once(cx: &Desk, place: &str, of: &str, open: usize) -> Markup {
-    let (act, words) =
-        if of == "new" { ("create-all", "Create all of these") } else { ("confirm-all", "Link all of these") };
-    let hidden = html! { input type="hidden" name="verdict" value=(of); input type="hidden" name="do" value=(act); };
+fn at_once(cx: &Desk, place: &str, seen: &Seen, open: usize) -> Markup {
+    let (act, words) = match seen.verdict.as_str() {
+        "new" => ("create-all", "Create all of these"),
+        _ => ("confirm-all", "Link all of these"),
+    };
+    let hidden = html! { (seen.fields()) input type="hidden" name="do" value=(act); };
     confirm(cx, place, words, html! { p { (open) " findings on this page, as each row says." } }, None, hidden)
 }
 
@@ -230,7 +232,13 @@ fn because(detail: &Value) -> String {
     said.join("; ")
 }
 
-fn found_row(cx: &Desk, place: &str, run: &Run, item: &RunItem, names: &HashMap<String, String>) -> Row {
+fn found_row(
+    cx: &Desk,
+    (place, seen): (&str, &Seen),
+    run: &Run,
+    item: &RunItem,
+    names: &HashMap<String, String>,
+) -> Row {
     let account = item.detail.get("account");
     let name = ["displayName", "userName"].iter().find_map(|part| account?.get(*part)?.as_str());
     let login = account.and_then(|account| account.get("userName")).and_then(Value::as_str);
@@ -238,6 +246,7 @@ fn found_row(cx: &Desk, place: &str, run: &Run, item: &RunItem, names: &HashMap<
     let opens = run.kind == "import" && item.decided.is_none() && cx.may_change();
     let decide = html! {
         (form(cx, place, html! {
+            (seen.fields())
             input type="hidden" name="item" value=(item.id);
             div .joined { input type="text" name="person" value=(item.resource.as_deref().unwrap_or_default()) aria-label="Whose: userName or id" placeholder="userName or id";
                 button .small type="submit" name="do" value="confirm" { "Link" } }
@@ -266,9 +275,48 @@ fn found_row(cx: &Desk, place: &str, run: &Run, item: &RunItem, names: &HashMap<
 pub(super) struct Decided {
     #[serde(rename = "do")]
     act: String,
+    #[serde(deserialize_with = "number")]
     item: i64,
     person: String,
+    #[serde(flatten)]
+    seen: Seen,
+}
+
+/// Which findings somebody looks at: of this verdict, behind that one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Seen {
     verdict: String,
+    #[serde(deserialize_with = "number")]
+    after: i64,
+}
+
+/// In a flattened form every value is a text.
+fn number<'de, D: serde::Deserializer<'de>>(of: D) -> Result<i64, D::Error> {
+    Ok(String::deserialize(of)?.parse().unwrap_or(0))
+}
+
+impl Seen {
+    fn of(cx: &Desk) -> Self {
+        let after = cx.asked("after").and_then(|text| text.parse().ok()).unwrap_or(0);
+        Self { verdict: cx.asked("verdict").unwrap_or_default(), after }
+    }
+
+    fn verdict(&self) -> Option<String> {
+        Some(self.verdict.clone()).filter(|verdict| !verdict.is_empty())
+    }
+
+    fn fields(&self) -> Markup {
+        html! {
+            input type="hidden" name="verdict" value=(self.verdict);
+            input type="hidden" name="after" value=(self.after);
+        }
+    }
+
+    fn address(&self, place: &str) -> String {
+        let after = if self.after > 0 { self.after.to_string() } else { String::new() };
+        query::address(place, &[("verdict", &self.verdict), ("after", &after)])
+    }
 }
 
 /// `POST /app/apps/{name}/import/{run}`.
@@ -288,8 +336,8 @@ pub(super) async fn decide(cx: Desk, Path((name, number)): Path<(String, i64)>, 
         "confirm-all" | "create-all" => {
             let decision =
                 if decided.act == "create-all" { Decision::Create } else { Decision::Confirm { person: None } };
-            let of = Some(decided.verdict.clone());
-            let found = runs::items(&cx.app, tenant, &name, number, of, 0, ROWS).await?;
+            let seen = &decided.seen;
+            let found = runs::items(&cx.app, tenant, &name, number, seen.verdict(), seen.after, ROWS).await?;
             let open = found.iter().filter(|item| item.decided.is_none());
             open.map(|item| (item.id, decision.clone())).collect()
         }
@@ -301,7 +349,7 @@ pub(super) async fn decide(cx: Desk, Path((name, number)): Path<(String, i64)>, 
     for (item, decision) in wanted {
         match runs::decide(&cx.app, &actor, tenant, &name, (number, item), decision).await {
             Ok(_) => done += 1,
-            Err(error) => refused = Some(Fault::from(error).0.to_scim("").detail),
+            Err(error) => refused = Some(Fault::from(error).refused()?),
         }
     }
     let flash = match refused {
@@ -309,5 +357,5 @@ pub(super) async fn decide(cx: Desk, Path((name, number)): Path<(String, i64)>, 
         Some(said) => Flash::bad(said),
         None => Flash::good("Done"),
     };
-    cx.done(&query::address(&at(&integration, &format!("/import/{number}")), &[("verdict", &decided.verdict)]), flash)
+    cx.done(&decided.seen.address(&at(&integration, &format!("/import/{number}"))), flash)
 }

@@ -25,7 +25,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
             div .actions { (link("/app/fields", "Custom fields", false)) (link("/app/scim/attributes", "Attribute list", false)) }
         }))
         @if all.is_empty() {
-            (empty(Icon::Apps, "No applications yet", html! { "Each application has a profile of its own." }, Some(link("/app/create-app", "Create App Integration", true))))
+            (empty(Icon::Apps, "No applications yet", html! { "Each application has a profile of its own." }, cx.may_change().then(|| link("/app/create-app", "Create App Integration", true))))
         } @else {
             (table(&Table { caption: "Profiles of applications", columns: &COLUMNS, rows: all.iter().map(row).collect(), body_id: None }))
         }

@@ -3,7 +3,7 @@
 use super::{Tab, at, find, framed, standing, tenant};
 use crate::admin::apps::{assign, links, push_groups};
 use crate::console::parts::{
-    Column, Field, Row, Table, Tone, badge, card, choice, confirm, count, empty, field, form, table, when,
+    Column, Field, Row, Table, Tone, badge, card, choice, confirm, count, empty, field, form, pager, table, when,
 };
 use crate::console::{Desk, Flash, Form, Icon, Shown};
 use crate::outbound::integration::Integration;
@@ -12,7 +12,7 @@ use axum::extract::Path;
 use maud::{Markup, html};
 use provision::push_group::{Compare, LinkMode, PushRule};
 use serde::Deserialize;
-use store::{LinkKind, LinkQuery, LinkRow, Principal, PushGroupRow, PushRuleRow};
+use store::{LinkRow, Principal, PushGroupRow, PushRuleRow};
 
 const COLUMNS: [Column; 5] = [
     Column::new("Group"),
@@ -21,8 +21,8 @@ const COLUMNS: [Column; 5] = [
     Column::new("Changed").minor(),
     Column::new(""),
 ];
-/// Groups whose members are counted.
-const COUNTED: usize = 50;
+/// Groups of one page.
+const ROWS: usize = 50;
 const MODES: [(&str, &str); 2] =
     [("link", "Take a group of that name that is there already"), ("create", "Always make a new one")];
 const COMPARES: [(&str, &str); 4] =
@@ -32,36 +32,40 @@ const COMPARES: [(&str, &str); 4] =
 pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     let integration = find(&cx, &name).await?;
     let (groups, rules) = push_groups::list(&cx.app, tenant(&cx), &name).await?;
-    let query = LinkQuery { kind: LinkKind::Group, limit: crate::limits::API_PAGE_MAX, ..LinkQuery::default() };
-    let known = links::list(&cx.app, tenant(&cx), &name, query).await?;
-    let counted = groups.get(..groups.len().min(COUNTED)).unwrap_or_default();
-    let left_out = push_groups::left_out(&cx.app, &cx.tenant, &integration, counted).await?;
-    let rows: Vec<Row> = groups
-        .iter()
-        .enumerate()
-        .map(|(at, group)| row(&cx, &integration, group, &known, left_out.get(at).copied().unwrap_or(0)))
-        .collect();
+    let from = cx.asked("from").and_then(|text| text.parse().ok()).unwrap_or(0).min(groups.len());
+    let until = groups.len().min(from + ROWS);
+    let shown = groups.get(from..until).unwrap_or_default();
+    let ids = shown.iter().map(|group| group.resource.clone()).collect();
+    let known = links::of_groups(&cx.app, &integration, ids).await?;
+    let left_out = push_groups::left_out(&cx.app, &cx.tenant, &integration, shown).await?;
+    let each = shown.iter().zip(left_out);
+    let rows: Vec<Row> = each.map(|(group, left_out)| row(&cx, &integration, group, &known, left_out)).collect();
+    let first = (from > 0).then(|| at(&integration, "/push-groups"));
+    let next = (until < groups.len()).then(|| at(&integration, &format!("/push-groups?from={until}")));
     let off = !integration.app.policy.actions.push_groups;
     let body = html! {
         @if off {
             (crate::console::parts::note(Tone::Warn, "Push Groups is off", html! { p { "Nothing is sent until it is among the supported provisioning actions: "
-                a href=(at(&integration, "/provisioning/integration?edit=1")) { "Integration" } "." } }))
+                a href=(at(&integration, if cx.may_change() { "/provisioning/integration?edit=1" } else { "/provisioning/integration" })) { "Integration" } "." } }))
         }
         @if rows.is_empty() { (empty(Icon::Groups, "No group is pushed", html! { "A pushed group is at the app with those of its members who have an account there." }, None)) }
-        @else { (table(&Table { caption: "Pushed groups", columns: &COLUMNS, rows, body_id: None })) }
+        @else {
+            (table(&Table { caption: "Pushed groups", columns: &COLUMNS, rows, body_id: None }))
+            (pager(first.as_deref(), next.as_deref(), shown.len(), Some(groups.len() as u64), None))
+        }
         @if cx.may_change() { div .two { (by_name(&cx, &integration).await?) (by_rule(&cx, &integration, &rules)) } }
     };
     Ok(framed(&cx, &integration, Tab::PushGroups, body))
 }
 
 /// Whoever has no account there cannot be in a group there: who they are, and what to do.
-fn left_out_note(integration: &Integration, group: &PushGroupRow, left_out: u64) -> Markup {
+fn left_out_note(cx: &Desk, integration: &Integration, group: &PushGroupRow, left_out: u64) -> Markup {
     let assign = query::address(&at(integration, "/assign/one"), &[("to", "groups"), ("resource", &group.resource)]);
     html! {
         @if left_out > 0 {
             p .hint { @if left_out >= u64::from(push_groups::LEFT_OUT_COUNTED) { "At least " }
                 (count(left_out)) @if left_out == 1 { " member has" } @else { " members have" } " no account there, and are left out. "
-                a href=(assign) { "Assign the group" } }
+                @if cx.may_change() { a href=(assign) { "Assign the group" } } }
         }
     }
 }
@@ -79,7 +83,7 @@ fn row(cx: &Desk, integration: &Integration, group: &PushGroupRow, known: &[Link
                 @else if let Some(link) = link { (standing(link.standing, link.active)) }
                 @else { (badge(Tone::Info, "Queued")) }
                 @if let Some(title) = title { p .hint { (title) } }
-                (left_out_note(integration, group, left_out))
+                (left_out_note(cx, integration, group, left_out))
             },
             html! { @if let Some(link) = link { (when(link.changed_at, cx.now)) } },
             html! { @if cx.may_change() { (acts(cx, integration, group)) } },
@@ -202,7 +206,7 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(asked): Form<As
     };
     let flash = match done {
         Ok(said) => Flash::good(said),
-        Err(error) => Flash::bad(crate::console::Fault::from(error).0.to_scim("").detail),
+        Err(error) => Flash::bad(crate::console::Fault::from(error).refused()?),
     };
     cx.done(&at(&integration, "/push-groups"), flash)
 }

@@ -29,13 +29,10 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     Ok(framed(&cx, &integration, Tab::Tasks, body))
 }
 
+/// People and groups alike: a cause is asked for whatever the kind.
 async fn about(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Vec<LinkRow>, Fault> {
-    let mut all = Vec::new();
-    for kind in [LinkKind::User, LinkKind::Group] {
-        let query = LinkQuery { kind, cause: Some(task.cause.clone()), limit: SHOWN, ..LinkQuery::default() };
-        all.extend(links::list(&cx.app, tenant(cx), &integration.row.name, query).await?);
-    }
-    Ok(all)
+    let query = LinkQuery { cause: Some(task.cause.clone()), limit: SHOWN, ..LinkQuery::default() };
+    Ok(links::list(&cx.app, tenant(cx), &integration.row.name, query).await?)
 }
 
 async fn item(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Markup, Fault> {

@@ -49,7 +49,8 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
             let told = html! {
                 (state(is_on(integration, name))) p .hint { (what) }
                 @if blocked { p .hint { "Not among the supported provisioning actions: "
-                    a href=(at(integration, "/provisioning/integration?edit=1")) { "change Integration" } "." } }
+                    @if cx.may_change() { a href=(at(integration, "/provisioning/integration?edit=1")) { "change Integration" } }
+                    @else { a href=(at(integration, "/provisioning/integration")) { "see Integration" } } "." } }
             };
             (*words, told)
         })

@@ -80,9 +80,15 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
 fn editor(cx: &Desk, integration: &Integration) -> Markup {
     let options = &integration.options;
     let every = options.import_every_hours.map(|hours| hours.to_string()).unwrap_or_default();
+    let as_set = format!("Every {every} hours, as set by the API");
+    let mut schedules = SCHEDULES.to_vec();
+    // A form that did not have it would switch it off.
+    if !schedules.iter().any(|(hours, _)| *hours == every) {
+        schedules.push((&every, &as_set));
+    }
     let percent = options.safeguard_percent.to_string();
     let body = html! {
-        (choice(&Field { name: "every", label: "Schedule import", value: &every, ..Field::default() }, &SCHEDULES))
+        (choice(&Field { name: "every", label: "Schedule import", value: &every, ..Field::default() }, &schedules))
         (text_area(&Field { name: "rules", label: "Imported user is an exact match if", value: &exact_text(&options.matching.exact), mono: true, required: true,
             hint: "App attribute = directory attribute, one rule a line; the first that finds somebody counts.", ..Field::default() }, 3))
         (field(&Field { name: "partial_rule", label: "Imported user is a partial match if", value: &options.matching.partial.as_ref().map(rule_text).unwrap_or_default(), mono: true, autocomplete: "off",

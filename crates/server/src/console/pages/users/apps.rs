@@ -39,7 +39,8 @@ pub(in crate::console::pages) async fn fresh(cx: Desk, Path(id): Path<String>) -
 async fn rows(cx: &Desk, person: &str) -> Result<Markup, Fault> {
     let all = apps::list(&cx.app, &cx.tenant.tenant.name).await?;
     let mut rows = Vec::new();
-    for integration in all.iter().filter(|integration| integration.app.provisioning).take(APPS) {
+    let on: Vec<&Integration> = all.iter().filter(|integration| integration.app.provisioning).collect();
+    for integration in on.iter().take(APPS) {
         rows.push(row(cx, integration, person).await?);
     }
     Ok(html! {
@@ -47,7 +48,7 @@ async fn rows(cx: &Desk, person: &str) -> Result<Markup, Fault> {
             (empty(Icon::Apps, "No application", html! { "No application of this directory has provisioning on." },
                 Some(link("/app/apps", "Applications", false))))
         } @else { (table(&Table { caption: "Applications", columns: &COLUMNS, rows, body_id: None })) }
-        @if all.len() > APPS { p .hint { "These are the first " (APPS) "." } }
+        @if on.len() > APPS { p .hint { "These are the first " (APPS) "." } }
     })
 }
 
