@@ -259,6 +259,10 @@ fn conjuncts<'a>((scope, filter): Part<'a>, parts: &mut Vec<Part<'a>>) {
     }
 }
 
+/// Ends a subquery that is to be asked by key for each candidate. PostgreSQL would make a join of it, and read everybody who
+/// has the second value of two, when it plans without knowing the values.
+const BY_KEY: &str = "limit 1 offset 0";
+
 /// `column op value` where the column is a key as `Attribute::key` makes them and never null. A column
 /// value of `''` is a value without a key: it differs from everything and compares with nothing.
 fn comparison(compiler: &mut Compiler<'_>, column: &str, op: CompareOp, want: &str) -> String {

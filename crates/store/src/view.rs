@@ -9,8 +9,7 @@ use crate::{Error, Result, TenantId};
 use bytes::Bytes;
 use scim::{Meta, Resource, ResourceType};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A resource to be shown.
 #[derive(Clone, Debug)]
@@ -240,11 +239,38 @@ fn view(row: &Row<'_>) -> Result<View> {
     })
 }
 
-const GROUPS_AROUND: &str = "select g.rid, g.id, g.display from member m join resource g on g.rid = m.group_rid
-                             where m.tenant = ?1 and m.member_rid = ?2 order by m.group_rid";
+macro_rules! groups_around {
+    ($which:literal) => {
+        concat!(
+            "select m.member_rid, g.rid, g.id, g.display from member m join resource g on g.rid = m.group_rid
+             where m.tenant = ?1 and m.member_rid",
+            $which
+        )
+    };
+}
 
-fn group_around(row: &Row<'_>) -> Result<(i64, GroupView)> {
-    Ok((row.get(0)?, GroupView { id: row.get(1)?, display: row.get(2)?, direct: false }))
+/// Somebody's row, and a group that they are in.
+fn group_around(row: &Row<'_>) -> Result<(i64, (i64, GroupView))> {
+    Ok((row.get(0)?, (row.get(1)?, GroupView { id: row.get(2)?, display: row.get(3)?, direct: false })))
+}
+
+/// The groups around members, and around these groups, by the member's row.
+type Around = HashMap<i64, Vec<(i64, GroupView)>>;
+
+/// The groups that somebody is in, directly and through groups in groups, in the order of their rows; circles end.
+fn groups_of(rid: i64, around: &Around) -> Vec<GroupView> {
+    let mut found = BTreeMap::new();
+    let mut frontier = vec![rid];
+    while let Some(member) = frontier.pop() {
+        for (group, view) in around.get(&member).into_iter().flatten() {
+            let place = found.entry(*group).or_insert_with(|| {
+                frontier.push(*group);
+                view.clone()
+            });
+            place.direct |= member == rid;
+        }
+    }
+    found.into_values().collect()
 }
 
 /// A resource that was just made as it is shown, where that is known without a look: it is in no group, has no manager,
@@ -279,11 +305,8 @@ impl Reader {
     ) -> Result<Option<View>> {
         let sql = views!("r.tenant = ?1 and r.id = ?2 and r.kind = ?3");
         let mut found = self.first(sql, (tenant.0, id, &resource_type.name), view)?;
-        if let Some(found) = &mut found
-            && want_groups
-            && resource_type.is_user()
-        {
-            found.groups = self.groups_of(tenant, found.rid)?;
+        if want_groups && resource_type.is_user() {
+            self.with_groups(tenant, found.as_mut_slice())?;
         }
         Ok(found)
     }
@@ -299,19 +322,19 @@ impl Reader {
         let (row, around) = ([Sent::Int(rid)], [Sent::Int(tenant.0), Sent::Int(rid)]);
         let mut asked: Vec<Asked<'_>> = vec![(views!("r.rid = ?1"), &row)];
         if want_groups && resource_type.is_user() {
-            asked.push((GROUPS_AROUND, &around));
+            asked.push((groups_around!(" = ?2"), &around));
         }
         let (mut found, mut groups) = (None, Vec::new());
         self.several(&asked, |number, row| {
             if number == 0 {
                 found = Some(view(row)?);
             } else {
-                groups.push(group_around(row)?);
+                groups.push(group_around(row)?.1);
             }
             Ok(())
         })?;
         if let Some(found) = &mut found {
-            found.groups = self.groups_beyond(tenant, rid, groups)?;
+            found.groups = groups_of(rid, &self.groups_around(tenant, HashMap::from([(rid, groups)]))?);
         }
         Ok(found)
     }
@@ -324,47 +347,58 @@ impl Reader {
         rids: &[i64],
         want_groups: bool,
     ) -> Result<Vec<View>> {
-        let sql = views!("r.rid = ?1");
-        let sets: Vec<[Sent<'_>; 1]> = rids.iter().map(|rid| [(*rid).into()]).collect();
-        let mut views = Vec::with_capacity(rids.len());
-        for found in self.first_of(sql, &sets, view)? {
-            let mut found = found.ok_or_else(|| Error::broken("a listed row without a resource"))?;
-            if want_groups && resource_type.is_user() {
-                found.groups = self.groups_of(tenant, found.rid)?;
-            }
-            views.push(found);
+        let mut found = HashMap::with_capacity(rids.len());
+        self.each_key(views!("+r.tenant = ?1 and r.rid"), tenant, rids, |row| {
+            let view = view(row)?;
+            found.insert(view.rid, view);
+            Ok(())
+        })?;
+        let listed =
+            rids.iter().map(|rid| found.remove(rid).ok_or_else(|| Error::broken("a listed row without a resource")));
+        let mut views: Vec<View> = listed.collect::<Result<_>>()?;
+        if want_groups && resource_type.is_user() {
+            self.with_groups(tenant, &mut views)?;
         }
         Ok(views)
     }
 
-    /// The groups that somebody is in, directly and through groups in groups; circles end. One lookup for the
-    /// person and one for each group: a recursive query would cost forty times as much for who is in none.
-    pub(crate) fn groups_of(&self, tenant: TenantId, rid: i64) -> Result<Vec<GroupView>> {
-        let around = self.all(GROUPS_AROUND, (tenant.0, rid), group_around)?;
-        self.groups_beyond(tenant, rid, around)
+    /// Tells of each user in which groups they are.
+    pub(crate) fn with_groups(&self, tenant: TenantId, users: &mut [View]) -> Result<()> {
+        let rids: Vec<i64> = users.iter().map(|user| user.rid).collect();
+        let around = self.groups_around(tenant, self.groups_around_each(tenant, &rids)?)?;
+        for user in users {
+            user.groups = groups_of(user.rid, &around);
+        }
+        Ok(())
     }
 
-    /// The same for whoever is known to be in these directly.
-    fn groups_beyond(&self, tenant: TenantId, rid: i64, direct: Vec<(i64, GroupView)>) -> Result<Vec<GroupView>> {
-        let mut found = BTreeMap::new();
-        let mut frontier = Vec::new();
-        let mut around = direct;
-        let mut member = rid;
+    /// The groups that somebody is in, directly and through groups in groups.
+    pub(crate) fn groups_of(&self, tenant: TenantId, rid: i64) -> Result<Vec<GroupView>> {
+        let around = self.groups_around(tenant, self.groups_around_each(tenant, &[rid])?)?;
+        Ok(groups_of(rid, &around))
+    }
+
+    /// Adds the groups around those groups that were found, until there are no more. Each group is looked up once, and
+    /// those at the same depth go one way: a recursive query would cost forty times as much for who is in none.
+    fn groups_around(&self, tenant: TenantId, mut around: Around) -> Result<Around> {
         loop {
-            for (group, mut view) in around {
-                view.direct = member == rid;
-                match found.entry(group) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(view);
-                        frontier.push(group);
-                    }
-                    Entry::Occupied(mut entry) => entry.get_mut().direct |= view.direct,
-                }
+            let groups: BTreeSet<i64> = around.values().flatten().map(|(group, _)| *group).collect();
+            let asked: Vec<i64> = groups.into_iter().filter(|group| !around.contains_key(group)).collect();
+            if asked.is_empty() {
+                return Ok(around);
             }
-            let Some(next) = frontier.pop() else { return Ok(found.into_values().collect()) };
-            member = next;
-            around = self.all(GROUPS_AROUND, (tenant.0, member), group_around)?;
+            around.extend(self.groups_around_each(tenant, &asked)?);
         }
+    }
+
+    fn groups_around_each(&self, tenant: TenantId, members: &[i64]) -> Result<Around> {
+        let mut around: Around = members.iter().map(|member| (*member, Vec::new())).collect();
+        self.each_key(groups_around!(""), tenant, members, |row| {
+            let (member, group) = group_around(row)?;
+            around.entry(member).or_default().push(group);
+            Ok(())
+        })?;
+        Ok(around)
     }
 
     /// Calls for each member of a group, in the order in which their rows were made. A page of them is collected at a

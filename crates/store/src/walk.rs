@@ -109,7 +109,10 @@ impl Reader {
         let has_more = fits.len() > wanted;
         fits.truncate(wanted);
         let next = fits.last().filter(|_| has_more).map(|last| last.place.clone());
-        let views = self.with_groups(tenant, query, fits.into_iter().map(|one| one.view).collect())?;
+        let mut views: Vec<View> = fits.into_iter().map(|one| one.view).collect();
+        if query.want_groups {
+            self.with_groups(tenant, &mut views)?;
+        }
         Ok(Walked { total, views, next, stopped_after: None })
     }
 
@@ -149,17 +152,10 @@ impl Reader {
                 break (place, stopped_after);
             }
         };
-        let views = self.with_groups(tenant, query, found)?;
-        Ok(Walked { total: None, views, next, stopped_after })
-    }
-
-    fn with_groups(&self, tenant: TenantId, query: &Query<'_>, mut views: Vec<View>) -> Result<Vec<View>> {
         if query.want_groups {
-            for view in &mut views {
-                view.groups = self.groups_of(tenant, view.rid)?;
-            }
+            self.with_groups(tenant, &mut found)?;
         }
-        Ok(views)
+        Ok(Walked { total: None, views: found, next, stopped_after })
     }
 }
 

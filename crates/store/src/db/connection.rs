@@ -8,6 +8,9 @@ use crate::{Result, TenantId};
 /// Most rows of one statement that adds several.
 const ROWS_MAX: usize = 32;
 
+/// Most keys that one statement asks for.
+const KEYS_MAX: usize = 1_024;
+
 /// A statement with its parameters.
 pub(crate) type Asked<'a> = (&'a str, &'a [Value<'a>]);
 
@@ -88,6 +91,33 @@ impl Connection {
                 let sets: Vec<&[Value<'_>]> = sets.iter().map(<[_; N]>::as_slice).collect();
                 postgres.many(sql, &sets, row).map(|_| ())
             }
+        }
+    }
+
+    /// Asks a question that ends with a column for each key that this column may be; hands out the rows in any order.
+    /// `?1` is the tenant.
+    pub(super) fn each_key(
+        &self,
+        sql: &str,
+        tenant: TenantId,
+        keys: &[i64],
+        row: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut row = |found: &Row<'_>| row(found).map(|()| true);
+        match self {
+            Self::Sqlite(sqlite) => {
+                let sql = format!("{sql} = ?2");
+                keys.iter().try_for_each(|key| sqlite.each(&sql, &[tenant.0.into(), (*key).into()], &mut row))
+            }
+            Self::Postgres(postgres) => keys.chunks(KEYS_MAX).try_for_each(|some| {
+                // A few lengths, so that few statements are kept; the last key fills up what is left.
+                let last = some.last().copied().unwrap_or_default();
+                let padding = std::iter::repeat_n(last, some.len().next_power_of_two() - some.len());
+                let own = some.iter().copied().chain(padding);
+                let params: Vec<Value<'_>> = std::iter::once(tenant.0).chain(own).map(Value::from).collect();
+                let marks: Vec<String> = (2..=params.len()).map(|number| format!("?{number}")).collect();
+                postgres.each(&format!("{sql} in ({})", marks.join(", ")), &params, &mut row)
+            }),
         }
     }
 

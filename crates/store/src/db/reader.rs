@@ -78,6 +78,18 @@ impl Reader {
         Ok(found)
     }
 
+    /// The rows of each of these keys, in any order; as few statements as there can be. `sql` ends with the column that is
+    /// one of them; `?1` is the tenant.
+    pub(crate) fn each_key(
+        &self,
+        sql: &str,
+        tenant: TenantId,
+        keys: &[i64],
+        mut row: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.connection.each_key(sql, tenant, keys, &mut row)
+    }
+
     /// Which database it is, for the few things that only one of them has.
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.connection, Connection::Sqlite(_))

@@ -4,7 +4,7 @@
 
 use super::related::Relation;
 use super::term::{Place, Scope, Stored, leaf_of, place, rank, wanted};
-use super::{Compiler, Rank, comparison};
+use super::{BY_KEY, Compiler, Rank, comparison};
 use crate::Result;
 use crate::index::{empty_path, is_unique};
 use scim::filter::CompareOp;
@@ -31,7 +31,7 @@ impl<'a> Compiler<'a> {
         }
         let (rows, rest, by_key) = self.elements((extension, attribute), inner)?;
         Ok(if by_key {
-            format!("exists (select 1 from {rows} and e.rid = r.rid and {rest})")
+            format!("exists (select 1 from {rows} and e.rid = r.rid and {rest} {BY_KEY})")
         } else {
             format!("r.rid in (select e.rid from {rows} and {rest})")
         })
@@ -198,7 +198,7 @@ impl<'a> Compiler<'a> {
         let value = self.bind(want.to_owned());
         let equal = format!(
             "exists (select 1 from attribute_value v where v.tenant = ?1 and v.attribute = {number}
-             and v.value = {value} and v.rid = e.rid and v.element = e.element)"
+             and v.value = {value} and v.rid = e.rid and v.element = e.element {BY_KEY})"
         );
         match op {
             CompareOp::Eq => equal,

@@ -1,7 +1,7 @@
 //! What a path of a filter is in the database, and comparisons with it.
 
 use super::related::Relation;
-use super::{Compiler, Rank, comparison};
+use super::{BY_KEY, Compiler, Rank, comparison};
 use crate::db::Reader;
 use crate::index::{self, is_unique};
 use crate::{Result, TenantId};
@@ -368,7 +368,7 @@ impl<'a> Compiler<'a> {
             let (attribute, value) = (self.bind(number), self.bind(want.to_owned()));
             let equal = format!(
                 "exists (select 1 from {table} v
-                 where v.tenant = ?1 and v.attribute = {attribute} and v.value = {value} and v.rid = r.rid)"
+                 where v.tenant = ?1 and v.attribute = {attribute} and v.value = {value} and v.rid = r.rid {BY_KEY})"
             );
             return match op {
                 CompareOp::Eq => equal,

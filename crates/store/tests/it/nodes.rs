@@ -2,15 +2,16 @@
 
 use super::support::{BASE, Folder, ORDER, POLICY, World, refs, resource, wait_for, write};
 use crate::cluster::Cluster;
-use scim::ResourceType;
 use scim::patch_op::MemberOp;
+use scim::{Filter, ResourceType};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use store::{
-    Change, ChangeKind, Definitions, Error, LogEntry, LogQuery, Options, Prepared, Settings, Store, TenantId, Writer,
+    Change, ChangeKind, Definitions, Error, LogEntry, LogQuery, Options, Prepared, Query, Settings, Start, Store,
+    TenantId, Writer,
 };
 
 /// A second node beside a world's own, with the same key; its folder is in the first one's and goes with it.
@@ -305,6 +306,58 @@ fn few_ways(store: &Store, what: &str, most: u64, write: impl Fn(usize) -> store
     (3..13).for_each(|number| write(number).unwrap());
     let each = (store.stats().ways - before) / 10;
     assert!(each <= most, "{each} ways for {what}");
+}
+
+/// Also where the plan was made without knowing the values, as one that is kept is.
+#[test]
+fn the_second_of_two_conditions_is_asked_by_key() {
+    const PEOPLE: usize = 1_000;
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    world
+        .write(move |w| {
+            (0..PEOPLE).try_for_each(|n| {
+                let emails = json!([{"type": "work", "value": format!("p{n}@x.test")}]);
+                let body = json!({"userName": format!("p{n}"), "title": "Engineer", "emails": emails});
+                w.insert(tenant, &user, None, &resource(&user, body), 1, POLICY).map(|_| ())
+            })
+        })
+        .unwrap();
+    world.store.close();
+    let alter = "execute format('alter database %I set plan_cache_mode = force_generic_plan', current_database())";
+    world.folder.sql(&format!("do $$ begin {alter}; end $$; analyze; select pg_stat_reset();"));
+    let other = beside(&world);
+    for (number, filter) in [
+        r#"emails[type eq "work" and value eq "p#@x.test"]"#,
+        r#"emails.value eq "p#@x.test" and title eq "Engineer""#,
+        r#"userName eq "p#" and title eq "Engineer" and emails[type eq "work"]"#,
+    ]
+    .repeat(10)
+    .into_iter()
+    .enumerate()
+    {
+        let filter = Filter::parse(&filter.replace('#', &number.to_string())).unwrap();
+        let user = Arc::clone(&world.user);
+        let found = other.read_blocking(move |r| {
+            let query = Query {
+                filter: Some(&filter),
+                sort: None,
+                start: Start::Index(0),
+                count: 10,
+                want_total: true,
+                want_groups: true,
+                base: BASE,
+            };
+            r.search(tenant, &user, &query)
+        });
+        assert_eq!(found.unwrap().total, Some(1), "number {number}");
+    }
+    // A session tells what it has read when it ends.
+    other.close();
+    let read = "select coalesce(sum(idx_tup_read), 0) from pg_stat_user_indexes where relname = 'attribute_value'";
+    let read = || world.folder.sql(read).parse::<usize>().unwrap();
+    wait_for(|| read() > 0);
+    assert!(read() < PEOPLE, "30 searches for one of {PEOPLE} have read {} index rows", read());
 }
 
 /// The database goes away in the middle of writing and comes back: what was answered is there, everything else was

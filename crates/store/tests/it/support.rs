@@ -37,14 +37,13 @@ impl Folder {
         Self { path: Self::path_of_one(), url: POSTGRES.then(|| cluster().database()) }
     }
 
-    /// Runs SQL behind the store's back.
-    pub fn sql(&self, sql: &str) {
+    /// Runs SQL behind the store's back; gives what PostgreSQL answers.
+    pub fn sql(&self, sql: &str) -> String {
         match self.url() {
-            Some(url) => {
-                cluster().sql(url.rsplit_once('/').unwrap().1, sql);
-            }
+            Some(url) => cluster().sql(url.rsplit_once('/').unwrap().1, sql),
             None => {
                 rusqlite::Connection::open(self.path.join("provost.db")).unwrap().execute_batch(sql).unwrap();
+                String::new()
             }
         }
     }
