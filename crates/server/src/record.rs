@@ -141,7 +141,10 @@ impl Diff {
 
     /// As JSON; nothing if nothing changed.
     pub(crate) fn text(&self) -> Option<String> {
-        (!self.is_empty()).then(|| format!("{}]", String::from_utf8_lossy(&self.text)))
+        if self.is_empty() {
+            return None;
+        }
+        String::from_utf8([&*self.text, b"]"].concat()).ok()
     }
 
     /// As values.

@@ -130,7 +130,8 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
 /// As `cut`, without looking at the bytes that are not kept.
 pub(crate) fn cut_bytes(text: &[u8], bytes_max: usize) -> String {
     let Some((kept, _)) = text.split_at_checked(bytes_max) else {
-        return String::from_utf8_lossy(text).into_owned();
+        // Looking for what is broken takes many times as long as seeing that nothing is.
+        return std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text).into_owned(), str::to_owned);
     };
     let kept = whole_characters(kept);
     if kept.len() == text.len() {

@@ -159,15 +159,18 @@ impl Bench<'_> {
                 continue;
             }
             eprintln!("{} with and without the log …", operation.name);
-            let connections = self.options.connections.last().copied().unwrap_or(1);
-            let turns = (0..LOG_TURNS).map(|_| {
-                let rate = |level: &str| {
-                    tenant.settings(json!({ "log": { "level": level } }));
-                    self.run(operation, connections, world.server.address).per_second
-                };
-                (rate("all"), rate("off"))
-            });
-            costs.push(LogCost { operation: operation.name.clone(), connections, turns: turns.collect() });
+            // A request by itself, and a machine that has nothing left.
+            let [fewest, .., most] = self.options.connections[..] else { continue };
+            for connections in [fewest, most] {
+                let turns = (0..LOG_TURNS).map(|_| {
+                    let rate = |level: &str| {
+                        tenant.settings(json!({ "log": { "level": level } }));
+                        self.run(operation, connections, world.server.address).per_second
+                    };
+                    (rate("all"), rate("off"))
+                });
+                costs.push(LogCost { operation: operation.name.clone(), connections, turns: turns.collect() });
+            }
         }
         tenant.settings(json!({ "log": { "level": "all" } }));
         costs

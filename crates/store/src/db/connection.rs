@@ -40,7 +40,7 @@ impl Connection {
     /// The same for several sets of parameters of an `insert … values (…)`, in few statements where each costs.
     pub(super) fn insert_later<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<()> {
         match self {
-            Self::Sqlite(sqlite) => sets.iter().try_for_each(|set| sqlite.execute(sql, set).map(|_| ())),
+            Self::Sqlite(sqlite) => sqlite.execute_many(sql, sets).map(|_| ()),
             Self::Postgres(postgres) => {
                 let (head, rest) = sql.split_once("values").unwrap_or((sql, ""));
                 let (_, tail) = rest.split_once(')').unwrap_or_default();
@@ -67,7 +67,7 @@ impl Connection {
     /// Runs one statement once for each set of parameters; answers how many rows each changed.
     pub(super) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {
         match self {
-            Self::Sqlite(sqlite) => sets.iter().map(|set| sqlite.execute(sql, set)).collect(),
+            Self::Sqlite(sqlite) => sqlite.execute_many(sql, sets),
             Self::Postgres(postgres) => {
                 let sets: Vec<&[Value<'_>]> = sets.iter().map(<[_; N]>::as_slice).collect();
                 postgres.many(sql, &sets, &mut |_, _| Ok(()))
@@ -83,10 +83,7 @@ impl Connection {
         row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
     ) -> Result<()> {
         match self {
-            Self::Sqlite(sqlite) => sets
-                .iter()
-                .enumerate()
-                .try_for_each(|(number, set)| sqlite.each(sql, set, |found| row(number, found).map(|()| true))),
+            Self::Sqlite(sqlite) => sqlite.each_of(sql, sets, row),
             Self::Postgres(postgres) => {
                 let sets: Vec<&[Value<'_>]> = sets.iter().map(<[_; N]>::as_slice).collect();
                 postgres.many(sql, &sets, row).map(|_| ())
@@ -103,11 +100,10 @@ impl Connection {
         keys: &[i64],
         row: &mut dyn FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut row = |found: &Row<'_>| row(found).map(|()| true);
         match self {
             Self::Sqlite(sqlite) => {
-                let sql = format!("{sql} = ?2");
-                keys.iter().try_for_each(|key| sqlite.each(&sql, &[tenant.0.into(), (*key).into()], &mut row))
+                let sets: Vec<[Value<'_>; 2]> = keys.iter().map(|key| [tenant.0.into(), (*key).into()]).collect();
+                sqlite.each_of(&format!("{sql} = ?2"), &sets, &mut |_, found| row(found))
             }
             Self::Postgres(postgres) => keys.chunks(KEYS_MAX).try_for_each(|some| {
                 // A few lengths, so that few statements are kept; the last key fills up what is left.
@@ -116,7 +112,8 @@ impl Connection {
                 let own = some.iter().copied().chain(padding);
                 let params: Vec<Value<'_>> = std::iter::once(tenant.0).chain(own).map(Value::from).collect();
                 let marks: Vec<String> = (2..=params.len()).map(|number| format!("?{number}")).collect();
-                postgres.each(&format!("{sql} in ({})", marks.join(", ")), &params, &mut row)
+                postgres
+                    .each(&format!("{sql} in ({})", marks.join(", ")), &params, &mut |found| row(found).map(|()| true))
             }),
         }
     }

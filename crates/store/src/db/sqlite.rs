@@ -75,6 +75,39 @@ impl Sqlite {
         Ok(changed)
     }
 
+    /// The same statement with one set of parameters after the other: it is looked up once.
+    pub(super) fn execute_many<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<Vec<usize>> {
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let one = |set: &[Value<'_>; N]| Ok(statement.execute(rusqlite::params_from_iter(set))?);
+        let changed = sets.iter().map(one).collect();
+        self.count_steps(&statement);
+        changed
+    }
+
+    /// One question with one set of parameters after the other; hands out the rows with the number of their set.
+    pub(super) fn each_of<const N: usize>(
+        &self,
+        sql: &str,
+        sets: &[[Value<'_>; N]],
+        row: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if sets.is_empty() {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for (number, set) in sets.iter().enumerate() {
+            let mut rows = statement.query(rusqlite::params_from_iter(set))?;
+            while let Some(found) = rows.next()? {
+                row(number, &Row::Sqlite(found))?;
+            }
+        }
+        self.count_steps(&statement);
+        Ok(())
+    }
+
     /// Runs a statement and hands out its rows, if it has any; answers how many it changed.
     pub(super) fn run(
         &self,
