@@ -98,26 +98,37 @@ enum Run {
 impl Reader {
     /// Lists resources; see the module's cost.
     pub fn search(&self, tenant: TenantId, resource_type: &ResourceType, query: &Query<'_>) -> Result<Page> {
-        let total = match (query.want_total, query.filter) {
-            (false, _) => None,
-            (true, None) => Some(self.count(tenant, &resource_type.name)?),
-            (true, Some(_)) => Some(
-                Search::new(self, tenant, resource_type, &Query { sort: None, ..*query })?
-                    .count(Run::Rows, i64::MAX)?,
-            ),
-        };
         if query.count == 0 {
-            return Ok(Page { total, views: Vec::new(), next: None });
+            return Ok(Page { total: self.total(tenant, resource_type, query)?, views: Vec::new(), next: None });
         }
         // One more than the page tells whether there is another one.
         let wanted = i64::try_from(query.count).unwrap_or(i64::MAX - 1).min(i64::MAX - 1) + 1;
         let mut found = self.page(tenant, resource_type, query, wanted)?;
         let has_more = found.len() as u64 > query.count;
         found.truncate(usize::try_from(query.count).unwrap_or(usize::MAX));
+        let total = match query.start {
+            // The last page tells how many there are.
+            Start::Index(skip) if query.want_total && !has_more && (skip == 0 || !found.is_empty()) => {
+                Some(skip + found.len() as u64)
+            }
+            _ => self.total(tenant, resource_type, query)?,
+        };
         let rids: Vec<i64> = found.iter().map(|one| one.rid).collect();
         let views = self.views(tenant, resource_type, &rids, query.want_groups)?;
         let last = found.pop().filter(|_| has_more);
         Ok(Page { total, views, next: last.map(|last| Position { key: last.key, rid: last.rid }) })
+    }
+
+    /// How many there are, if that is wanted.
+    fn total(&self, tenant: TenantId, resource_type: &ResourceType, query: &Query<'_>) -> Result<Option<u64>> {
+        Ok(match (query.want_total, query.filter) {
+            (false, _) => None,
+            (true, None) => Some(self.count(tenant, &resource_type.name)?),
+            (true, Some(_)) => {
+                let counted = Query { sort: None, ..*query };
+                Some(Search::new(self, tenant, resource_type, &counted)?.count(Run::Rows, i64::MAX)?)
+            }
+        })
     }
 
     /// How many resources a filter fits; counts up to `most` and no further.

@@ -70,7 +70,8 @@ fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest, out: &mu
     };
     let mut page = r.search(cx.tenant.tenant.id, rt, &query)?;
     page.total = page.total.or(known.total);
-    if let Some(list) = walked {
+    // A list that is at its end is not gone on with.
+    if let Some(list) = walked.filter(|_| page.next.is_some()) {
         let behind = skip + page.views.len() as u64;
         cx.app.walks().note(list, page.total, page.next.clone().map(|place| (behind, place)));
     }
