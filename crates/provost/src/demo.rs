@@ -106,12 +106,15 @@ async fn story(
     };
     world.prepare(links).await?;
     let look = |tenant: &str, page: &str| format!("{}/console/look?tenant={tenant}&next={page}", links.base);
-    out.note(&format!("\ndirectory      {}", look("default", "/app/dashboard")));
-    out.note(&format!("application    {}", look(APPLICATION, "/app/users")));
-    if let Some(setup) = &links.setup {
-        out.note(&format!("first          {setup}\n               good once; make your account there"));
-    }
     out.note("");
+    // Whoever has no account yet begins here, so it comes first, as when `serve` starts.
+    if let Some(setup) = &links.setup {
+        out.note(&format!(
+            "first owner    {setup}\n               good once; make your account there, then open both sides:"
+        ));
+    }
+    out.note(&format!("directory      {}", look("default", "/app/dashboard")));
+    out.note(&format!("application    {}\n", look(APPLICATION, "/app/users")));
     world.tell().await
 }
 
