@@ -4,10 +4,12 @@
 //! Invariant: what a request may have done is written down (`begin`) before it is sent. A process that
 //! dies at any point finds a link that says "look first".
 
-use crate::plan::{Action, Desired, Found, Lookup, Observed, Parking, Rules};
+use crate::plan::{Action, Desired, Found, Lookup, Members, Observed, Parking, Rules};
 use crate::target::LookupBy;
+use crate::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Most lessons that a link keeps.
 pub const LESSONS_MAX: usize = 64;
@@ -147,6 +149,15 @@ pub struct Link {
     pub left_at: Option<i64>,
     /// How many membership changes the target takes at once, when that is fewer than it says.
     pub chunk: Option<usize>,
+    /// Of a group: whom the request under way brings or takes away, by their ids at the target.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub moving: BTreeSet<String>,
+    /// Whom a request without an answer may have brought or taken away: they are told again where they belong.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unsure: BTreeSet<String>,
+    /// Of those, who was told while that request could still take effect: they are unsure once more at `recheck_at`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub late: BTreeSet<String>,
 }
 
 impl Link {
@@ -163,10 +174,13 @@ impl Link {
         if self.intent.take().is_some() {
             // Somebody died over it; it may take effect yet.
             self.recheck_at = self.recheck_at.max(self.intent_at.saturating_add(settle));
+            self.unsure.append(&mut self.moving);
         }
         if action.is_sent() && !matches!(action, Action::Probe(_)) {
             (self.intent, self.intent_at) = (Some(action.word().to_owned()), now);
         }
+        let members = wire::members(action, &self, rules.target);
+        self.moving = members.iter().flat_map(Members::ids).map(str::to_owned).collect();
         // Until there is an answer, what is known is perhaps no longer what is there.
         self.verify |= matches!(action, Action::Update(_) | Action::Deactivate(_) | Action::Delete { .. });
         if let Action::Create(want) = action {

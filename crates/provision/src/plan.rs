@@ -62,6 +62,13 @@ pub struct Members {
     pub all: Option<Vec<Member>>,
 }
 
+impl Members {
+    /// Whom a change is about.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.add.iter().chain(&self.remove).map(|member| member.id.as_str())
+    }
+}
+
 /// A member by the id that it has at the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Member {

@@ -98,11 +98,13 @@ pub struct Candidate {
     pub display: String,
 }
 
-/// The difference between who should be in and who is known to be in; and who is waited for. `blocked`
-/// are members that the target does not take.
+/// The difference between who should be in and who is known to be in; and who is waited for. `unsure` are those that a
+/// request without an answer may have brought or taken away (`Link::unsure`): they are always told. `blocked` are members
+/// that the target does not take.
 pub fn members(
     wanted: &[Candidate],
     known: &BTreeSet<String>,
+    unsure: &BTreeSet<String>,
     blocked: &BTreeSet<String>,
     whole: bool,
 ) -> (Members, Vec<String>) {
@@ -118,11 +120,14 @@ pub fn members(
         }
     }
     let member = |id: &str, candidate: &Candidate| Member { id: id.to_owned(), display: candidate.display.clone() };
-    let add = should.iter().filter(|(id, _)| !known.contains(**id)).map(|(id, who)| member(id, who)).collect();
-    let gone = known.iter().filter(|id| !should.contains_key(id.as_str()));
-    let remove = gone.map(|id| Member { id: id.clone(), display: String::new() }).collect();
+    let new = should.iter().filter(|(id, _)| !known.contains(**id) || unsure.contains(**id));
+    let add = new.map(|(id, who)| member(id, who)).collect();
+    let perhaps = unsure.iter().filter(|id| !known.contains(*id) && !blocked.contains(*id));
+    let there: Vec<&String> = known.iter().chain(perhaps).collect();
+    let gone = there.iter().filter(|id| !should.contains_key(id.as_str()));
+    let remove = gone.map(|id| Member { id: (*id).clone(), display: String::new() }).collect();
     let all = whole.then(|| should.iter().map(|(id, who)| member(id, who)).collect());
-    (Members { add, remove, before: known.len(), all }, waits)
+    (Members { add, remove, before: there.len(), all }, waits)
 }
 
 /// What should be at the app for a group. `pushed` is nothing once it is unlinked.

@@ -376,6 +376,17 @@ fn by_path(changes: &[Change], link: &Link, target: &Target) -> Value {
     patch(operations)
 }
 
+/// The change of members that goes out with an action.
+pub fn members(action: &Action, link: &Link, target: &Target) -> Option<Members> {
+    let whole = target.group_update == GroupUpdate::Put;
+    match action {
+        Action::Create(want) => want.members.clone().filter(|members| whole && members.all.is_some()),
+        Action::Update(update) if whole => update.members.clone(),
+        Action::Update(update) => update.members.as_ref().map(|members| chunk(members, link, target)),
+        _ => None,
+    }
+}
+
 /// The part of a change of members that goes out with the next request.
 pub fn chunk(members: &Members, link: &Link, target: &Target) -> Members {
     let most = link.chunk.unwrap_or(target.members_chunk).max(1);

@@ -83,6 +83,13 @@ pub struct Refusal {
     pub detail: Option<String>,
 }
 
+impl Refusal {
+    /// Whether it may be done all the same: the target, or something before it, broke on the way.
+    pub fn may_be_done(&self) -> bool {
+        self.status >= 500 || self.status == 408
+    }
+}
+
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";

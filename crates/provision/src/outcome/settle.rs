@@ -93,11 +93,20 @@ pub fn settle(
     let was_linked = link.knowledge == Knowledge::Linked;
     let mut run = Run { link, desired, rules, now, seed, members: None, blocked: None };
     run.link.intent = None;
+    let moving = std::mem::take(&mut run.link.moving);
     let outcome = match answer {
         Answer::Lost(lost) => run.lost(action, *lost),
         Answer::Got(response) => run.got(action, response),
     };
     let Run { mut link, members, blocked, .. } = run;
+    if is_in_doubt(answer) {
+        link.unsure.extend(moving);
+    }
+    for told in members.iter().flat_map(Members::ids).chain(blocked.as_ref().map(|member| member.id.as_str())) {
+        if let Some(told) = link.unsure.take(told).filter(|_| link.recheck_at > now) {
+            link.late.insert(told);
+        }
+    }
     match &outcome {
         Outcome::Done => {
             (link.attempts, link.next_attempt_at, link.parked) = (0, 0, None);
@@ -113,6 +122,14 @@ pub fn settle(
     }
     let linked = !was_linked && link.knowledge == Knowledge::Linked;
     Settled { link, outcome, members, blocked, linked }
+}
+
+/// Whether what was sent may have been done, for all that the answer says.
+fn is_in_doubt(answer: &Answer) -> bool {
+    match answer {
+        Answer::Lost(lost) => lost.may_have_arrived(),
+        Answer::Got(response) => response.refusal().is_some_and(|refusal| refusal.may_be_done()),
+    }
 }
 
 struct Run<'a> {
@@ -158,7 +175,7 @@ impl Run<'_> {
         let refusal = response.refusal();
         if matches!(action, Action::Update(_) | Action::Deactivate(_) | Action::Delete { .. }) {
             // What broke on the way may have been done all the same, or be done yet.
-            let broke = refusal.as_ref().is_some_and(|refusal| refusal.status >= 500 || refusal.status == 408);
+            let broke = refusal.as_ref().is_some_and(Refusal::may_be_done);
             let yet = refusal.as_ref().is_some_and(|refusal| matches!(refusal.status, 408 | 502 | 503 | 504));
             self.link.verify = broke;
             if yet {
@@ -186,7 +203,7 @@ impl Run<'_> {
             (Action::Probe(Lookup::Filter { field, value }), refusal) => {
                 self.searched(field, value, response, refusal.as_ref())
             }
-            (Action::Create(want), None) => self.created(want, response),
+            (Action::Create(want), None) => self.created(action, want, response),
             (Action::Create(want), Some(refusal)) => self.not_created(want, &refusal, response),
             (Action::Update(update) | Action::Deactivate(update), None) => self.updated(action, update, response),
             (Action::Update(update) | Action::Deactivate(update), Some(refusal)) => {
@@ -250,7 +267,10 @@ impl Run<'_> {
             }
         }
         (self.link.verify, self.link.read_at, self.link.etag) = (false, self.now, version);
-        self.link.recheck_at = if self.now < self.link.recheck_at { self.link.recheck_at } else { 0 };
+        if self.now >= self.link.recheck_at {
+            self.link.recheck_at = 0;
+            self.link.unsure.append(&mut self.link.late);
+        }
         self.link.document = Some(self.kept(document));
     }
 
@@ -400,7 +420,7 @@ impl Run<'_> {
         Outcome::Again
     }
 
-    fn created(&mut self, want: &Resource, response: &Response) -> Outcome {
+    fn created(&mut self, action: &Action, want: &Resource, response: &Response) -> Outcome {
         let Some(id) = response.id() else {
             // It says that it did, and not what: the next look tells.
             self.link.missed.clear();
@@ -418,8 +438,7 @@ impl Run<'_> {
                 self.learn("externalId", Some(&Value::from(want.external_id.as_str())), document);
             }
         }
-        let put = self.rules.target.group_update == GroupUpdate::Put;
-        self.members = want.members.as_ref().filter(|members| put && members.all.is_some()).cloned();
+        self.members = wire::members(action, &self.link, self.rules.target);
         Outcome::Done
     }
 
@@ -447,7 +466,12 @@ impl Run<'_> {
     fn updated(&mut self, action: &Action, update: &Update, response: &Response) -> Outcome {
         let resource = response.resource().filter(|map| answer::id(map).is_some_and(|id| id == update.id)).cloned();
         (self.link.etag, self.link.read_at, self.link.lost_id) = (response.version(), self.now, None);
-        self.applied(update);
+        self.members = wire::members(action, &self.link, self.rules.target);
+        if self.members.is_some() {
+            // What went through lets the next one be larger.
+            let most = self.rules.target.members_chunk;
+            self.link.chunk = self.link.chunk.map(|size| size * 2).filter(|size| *size < most);
+        }
         let fights = self.fights();
         match resource {
             Some(document) => {
@@ -504,15 +528,6 @@ impl Run<'_> {
             }
         }
         self.link.document = Some(document);
-    }
-
-    fn applied(&mut self, update: &Update) {
-        let Some(members) = &update.members else { return };
-        let whole = self.rules.target.group_update == GroupUpdate::Put;
-        let part = if whole { members.clone() } else { wire::chunk(members, &self.link, self.rules.target) };
-        self.members = Some(part);
-        // What went through lets the next one be larger.
-        self.link.chunk = self.link.chunk.map(|size| size * 2).filter(|size| *size < self.rules.target.members_chunk);
     }
 
     fn not_updated(&mut self, update: &Update, refusal: &Refusal, response: &Response) -> Outcome {

@@ -22,6 +22,8 @@ struct Pushed {
     sim: Sim,
     now: i64,
     told: Vec<String>,
+    /// After so many calls, who is wanted changes to this.
+    turn: Option<(usize, Vec<Candidate>)>,
 }
 
 impl Pushed {
@@ -47,6 +49,7 @@ impl Pushed {
             sim,
             now: START,
             told: Vec::new(),
+            turn: None,
         }
     }
 
@@ -54,7 +57,10 @@ impl Pushed {
         let whole = self.app.target.group_update == provision::target::GroupUpdate::Put;
         for _ in 0..200 {
             self.now += 200_000;
-            let (delta, waits) = members(&self.wanted, &self.known, &self.blocked, whole);
+            if let Some((_, wanted)) = self.turn.take_if(|(at, _)| self.sim.calls >= *at) {
+                self.wanted = wanted;
+            }
+            let (delta, waits) = members(&self.wanted, &self.known, &self.link.unsure, &self.blocked, whole);
             let policy = policy(&self.app, self.pushed.as_ref());
             let target = self.app.target.clone();
             let rules = Rules { kind: Kind::Group, policy: &policy, target: &target };
@@ -77,11 +83,14 @@ impl Pushed {
             let answer = self.sim.call(&request, self.now);
             let body = request.body.as_ref().map_or_else(String::new, |body| format!(" {body}"));
             self.told.push(format!("{} {}{body}", request.method.as_str(), request.target()));
+            let unsure = self.link.unsure.clone();
             let settled = settle(self.link.clone(), &action, &answer, &desired, &rules, self.now, 7);
             self.link = settled.link;
             if let Some(delta) = settled.members {
                 self.known.extend(delta.add.into_iter().map(|member| member.id));
-                delta.remove.iter().for_each(|member| assert!(self.known.remove(&member.id)));
+                for gone in delta.remove {
+                    assert!(self.known.remove(&gone.id) || unsure.contains(&gone.id), "{gone:?} was never there");
+                }
             }
             self.blocked.extend(settled.blocked.map(|member| member.id));
             if let Outcome::Throttled { until } | Outcome::Breaker { until, .. } = settled.outcome {
@@ -210,6 +219,39 @@ fn every_fault_at_every_call() {
     }
 }
 
+/// Somebody comes, or goes, and nobody hears whether it was done; before anybody asks, it is to be as it was.
+#[test]
+fn who_was_only_on_the_way_is_put_back() {
+    for (target, fault) in TARGETS.into_iter().flat_map(|target| Fault::ALL.map(|fault| (target, fault))) {
+        for turned in [2, 4] {
+            for at in 0..4 {
+                let mut group = Pushed::new(target, 4);
+                let everybody = group.wanted.clone();
+                let people = |count: usize| everybody[..count].to_vec();
+                group.wanted = people(3);
+                group.run();
+                group.now += 120_000_000;
+                let calls = group.sim.calls;
+                group.sim.faults = (0..at).map(|_| Fault::Pass).chain([fault]).collect();
+                group.turn = Some((calls + at + 1, people(3)));
+                group.wanted = people(turned);
+                group.run();
+                // What was asked for late, or refused for nothing, gets its time and its second chance.
+                for _ in 0..2 {
+                    (group.wanted, group.turn) = (people(3), None);
+                    group.now += 120_000_000;
+                    group.link.parked = None;
+                    group.run();
+                }
+                let context = format!("{target}, {fault:?} at {at}, {turned}:\n{}", group.told.join("\n"));
+                assert_eq!(group.members(), ids(1..=3), "{context}");
+                assert_eq!(group.known, ids(1..=3), "{context}");
+                assert!(group.link.unsure.is_empty() && group.link.late.is_empty(), "{context}");
+            }
+        }
+    }
+}
+
 /// One member spoils the request: it is found by halving, and the others get in.
 #[test]
 fn a_poisonous_member_is_isolated() {
@@ -228,7 +270,7 @@ fn a_poisonous_member_is_isolated() {
 fn late_members_are_waited_for() {
     let mut group = Pushed::new("generic", 2);
     group.wanted[1].remote_id = None;
-    let (delta, waits) = members(&group.wanted, &group.known, &group.blocked, false);
+    let (delta, waits) = members(&group.wanted, &group.known, &BTreeSet::new(), &group.blocked, false);
     assert_eq!((delta.add.len(), waits), (1, vec!["p2".to_owned()]));
     group.run();
     group.wanted[1].remote_id = Some("2".into());

@@ -10,7 +10,7 @@ use crate::client::Answer;
 use crate::harness::{GROUP, Server, Tenant, USER, id};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::{AssignmentRow, NewApp, Options, Principal, PushGroupRow, Store};
 
 /// How long anything may take on a busy machine.
@@ -104,15 +104,6 @@ fn told(data: &str, database: Option<&str>, tenant: &str) -> String {
 fn again<'s>(server: &'s Server, tenant: &(String, String)) -> Tenant<'s> {
     let (name, token) = tenant.clone();
     Tenant { server, prefix: format!("/t/{name}/scim/v2"), name, token }
-}
-
-/// Waits until something holds.
-fn until(what: &str, told: impl Fn() -> String, mut fits: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !fits() {
-        assert!(began.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}\n{}", told());
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn person(name: &str) -> Value {

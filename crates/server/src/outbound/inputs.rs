@@ -28,6 +28,8 @@ pub(crate) struct Inputs {
     pub(crate) explained: Option<Explained>,
     /// Of a person: whom it was decided about.
     pub(crate) facts: Option<Facts>,
+    /// Of a group: whose membership was in doubt when this was compared (`Link::unsure`).
+    pub(crate) unsure: BTreeSet<String>,
 }
 
 impl Inputs {
@@ -65,7 +67,7 @@ pub(crate) fn read(
 ) -> Result<Inputs> {
     match row.kind {
         LinkKind::User => person(r, state, integration, &row.resource, link, now),
-        LinkKind::Group => group(r, state, integration, row, now),
+        LinkKind::Group => group(r, state, integration, row, link, now),
     }
 }
 
@@ -85,6 +87,7 @@ pub(crate) fn person(
         policy: integration.app.policy,
         explained: Some(explained),
         facts: Some(facts),
+        unsure: link.unsure.clone(),
     })
 }
 
@@ -156,7 +159,14 @@ fn assignment(row: AssignmentRow) -> Assignment {
     Assignment { id: row.id.to_string(), principal, priority: row.priority, profile: row.profile }
 }
 
-fn group(r: &Reader, state: &TenantState, integration: &Integration, row: &LinkRow, now: i64) -> Result<Inputs> {
+fn group(
+    r: &Reader,
+    state: &TenantState,
+    integration: &Integration,
+    row: &LinkRow,
+    link: &Link,
+    now: i64,
+) -> Result<Inputs> {
     let app = &integration.app;
     let pushed = r.push_group(integration.row.id, &row.resource)?;
     // A group that is gone in the directory is pushed no longer.
@@ -167,11 +177,11 @@ fn group(r: &Reader, state: &TenantState, integration: &Integration, row: &LinkR
         Some("keep") => policy.delete_unlinked_groups = false,
         _ => {}
     }
-    let (members, waits) = members(r, state, integration, row, pushed.is_some(), now)?;
+    let (members, waits) = members(r, state, integration, row, &link.unsure, pushed.is_some(), now)?;
     let named = provision::App { policy, ..app.clone() };
     let name = row.name.clone().unwrap_or_default();
     let desired = push_group::desired(&named, pushed.as_ref(), &name, members, waits, &row.resource);
-    Ok(Inputs { desired, policy, explained: None, facts: None })
+    Ok(Inputs { desired, policy, explained: None, facts: None, unsure: link.unsure.clone() })
 }
 
 fn pushed_group(row: PushGroupRow) -> PushGroup {
@@ -190,6 +200,7 @@ fn members(
     state: &TenantState,
     integration: &Integration,
     row: &LinkRow,
+    unsure: &BTreeSet<String>,
     pushed: bool,
     now: i64,
 ) -> Result<(provision::plan::Members, Vec<String>)> {
@@ -207,7 +218,7 @@ fn members(
         set.insert(member.remote_id);
     }
     let whole = integration.app.target.group_update == GroupUpdate::Put;
-    let (mut members, waits) = push_group::members(&wanted, &known, &blocked, whole);
+    let (mut members, waits) = push_group::members(&wanted, &known, unsure, &blocked, whole);
     // A shrink in several bites is one shrink.
     members.before += usize::try_from(shrunk(r, integration, row.id, now)?).unwrap_or(0);
     Ok((members, waits))

@@ -173,7 +173,8 @@ impl Push {
     async fn step(&mut self) -> Result<Step> {
         let shared = Arc::clone(&self.shared);
         let now = shared.app.clock().now();
-        if now.saturating_sub(self.read_at) > limits::OUTBOUND_INPUTS_AGE || !self.unsaved.members.is_empty() {
+        let old = now.saturating_sub(self.read_at) > limits::OUTBOUND_INPUTS_AGE;
+        if old || !self.unsaved.members.is_empty() || self.inputs.unsure != self.link.unsure {
             if !self.unsaved.members.is_empty() && !self.keep().await? {
                 return Ok(Step::Lost);
             }
@@ -209,6 +210,8 @@ impl Push {
             }
             Action::Hold { action, held } => Ok(self.held(&action, &held)),
             Action::Probe(_) => {
+                // Whoever died over a request left one that may take effect yet.
+                self.link = std::mem::take(&mut self.link).begin(&action, &self.inputs.desired, &rules, now);
                 if self.unsaved.matters && !self.keep().await? {
                     return Ok(Step::Lost);
                 }

@@ -2,7 +2,7 @@
 //! answer lost. After the next start there is one account, and it is as it should be.
 
 use super::sim::Sim;
-use super::{PRIVATE, Wanted, again, app, joins, person, team, told, until};
+use super::{PRIVATE, Wanted, again, app, joins, person, team, told};
 use crate::cluster::Cluster;
 use crate::harness::{Folder, Server, id};
 use provision::outcome::{Answer, Body};
@@ -10,7 +10,6 @@ use provision::wire::{Method, Request};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -39,7 +38,6 @@ struct State {
 #[derive(Clone, Default)]
 struct Target {
     state: Arc<(Mutex<State>, Condvar)>,
-    ended: Arc<AtomicBool>,
 }
 
 fn now() -> i64 {
@@ -234,14 +232,19 @@ impl Story {
     }
 
     fn settled(&mut self, name: &str, active: bool, title: Option<&str>) {
+        self.reaches(|state| wrong(state, name, active, title).map(|why| format!("{name}: {why}")));
+    }
+
+    /// Waits until nothing is wrong with the target, with every death that comes on the way.
+    fn reaches(&mut self, wrong: impl Fn(&State) -> Option<String>) {
         let began = std::time::Instant::now();
         loop {
             self.maybe_killed(Duration::from_millis(20));
-            let wrong = wrong(&self.target.lock(), name, active, title);
+            let wrong = wrong(&self.target.lock());
             let Some(why) = wrong else { break };
             if began.elapsed() > super::PATIENCE {
                 self.server = None;
-                panic!("{name}: {why}\n{}", told(&self.data, self.database.as_deref(), &self.tenant.0));
+                panic!("{why}\n{}", told(&self.data, self.database.as_deref(), &self.tenant.0));
             }
         }
     }
@@ -273,17 +276,11 @@ impl Story {
         }
         assert!(self.kills >= STEPS, "only {} deaths", self.kills);
         // In the end everybody has one account, and the group is empty: all have left.
-        let data = (self.data.clone(), self.database.clone(), self.tenant.0.clone());
-        let target = self.target.clone();
-        let server = self.server.take();
-        until("everybody has left the group", String::new, || {
-            let state = target.lock();
-            let users = state.sim.users.len();
-            users == STEPS * 2 && state.sim.groups.len() == 1 && state.sim.groups.values().all(|g| g.members.is_empty())
+        self.reaches(|state| {
+            let (users, groups) = (state.sim.users.len(), &state.sim.groups);
+            let left = groups.len() == 1 && groups.values().all(|group| group.members.is_empty());
+            (users != STEPS * 2 || !left).then(|| format!("{users} accounts, groups {groups:?}"))
         });
-        drop(server);
-        drop(data);
-        target.ended.store(true, Ordering::Relaxed);
     }
 }
 
