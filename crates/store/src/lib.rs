@@ -46,6 +46,7 @@ mod tally;
 mod tenants;
 mod tokens;
 mod verify;
+mod versioned;
 mod view;
 mod walk;
 
@@ -86,6 +87,7 @@ pub use tenants::{
     Tenant, TenantId,
 };
 pub use tokens::{Access, Scope, Token, TokenUse};
+pub use versioned::Versioned;
 pub use view::{GroupView, ManagerView, MemberView, View};
 pub use walk::{Effort, Walked};
 

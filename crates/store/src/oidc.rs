@@ -7,25 +7,16 @@ use crate::db::{Reader, Row, Writer, params};
 use crate::people::PersonSession;
 use crate::resources::Stored;
 use crate::saml::KeyState;
-use crate::{Error, Result, TenantId};
+use crate::versioned::{Kept, Versioned};
+use crate::{Result, TenantId};
 use scim::ResourceType;
 use serde::{Deserialize, Serialize};
 
 /// An application that signs people in through us.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OidcClient {
-    /// Whose.
-    pub tenant: TenantId,
-    /// `client_id`.
-    pub id: String,
-    /// Goes up with every change.
-    pub version: i64,
-    /// When it was made.
-    pub created_at: i64,
-    /// When it last changed.
-    pub modified_at: i64,
-    /// Everything else.
-    pub settings: OidcSettings,
+pub type OidcClient = Versioned<OidcSettings>;
+
+impl Kept for OidcSettings {
+    const TABLE: &'static str = "oidc_client";
 }
 
 /// What an administrator sets of a client.
@@ -145,20 +136,6 @@ pub struct OidcGrant {
 /// A grant that counts, the session it was given in, and the person.
 pub type LivingGrant = (OidcGrant, PersonSession, Stored);
 
-const CLIENT: &str = "tenant, id, version, created_at, modified_at, settings";
-
-fn client(row: &Row<'_>) -> Result<OidcClient> {
-    let settings: String = row.get(5)?;
-    Ok(OidcClient {
-        tenant: TenantId(row.get(0)?),
-        id: row.get(1)?,
-        version: row.get(2)?,
-        created_at: row.get(3)?,
-        modified_at: row.get(4)?,
-        settings: serde_json::from_str(&settings)?,
-    })
-}
-
 const GRANT: &str = "id, tenant, client, session, person, redirect_uri, scope, nonce, challenge, code, \
                      code_expires_at, code_used_at, token_expires_at, created_at, expires_at";
 
@@ -183,16 +160,14 @@ fn grant(row: &Row<'_>) -> Result<OidcGrant> {
 }
 
 impl Reader {
-    /// A tenant's clients, by their ids.
+    /// A tenant's clients, the oldest first.
     pub fn oidc_clients(&self, tenant: TenantId) -> Result<Vec<OidcClient>> {
-        let sql = format!("select {CLIENT} from oidc_client where tenant = ?1 order by created_at, id");
-        self.all(&sql, [tenant.0], client)
+        self.versioned_all(tenant, "created_at, id")
     }
 
     /// A client.
     pub fn oidc_client(&self, tenant: TenantId, id: &str) -> Result<Option<OidcClient>> {
-        let sql = format!("select {CLIENT} from oidc_client where tenant = ?1 and id = ?2");
-        self.first(&sql, (tenant.0, id), client)
+        self.versioned_find(tenant, id)
     }
 
     /// A client's secrets, also those that have ended; the newest first.
@@ -244,25 +219,12 @@ impl Reader {
 impl Writer {
     /// Keeps a new client; `Conflict` if the id is taken.
     pub fn oidc_client_insert(&mut self, new: &OidcClient) -> Result<()> {
-        let sql = "insert into oidc_client (tenant, id, version, created_at, modified_at, settings)
-                   values (?1, ?2, 1, ?3, ?3, ?4) on conflict do nothing";
-        let settings = serde_json::to_string(&new.settings)?;
-        if self.execute(sql, (new.tenant.0, &new.id, new.created_at, settings))? == 0 {
-            return Err(Error::Conflict { attribute: "id".into() });
-        }
-        Ok(())
+        self.versioned_insert(new)
     }
 
     /// Stores the settings of a client; `Stale` if it changed since it was read, or is gone.
     pub fn oidc_client_update(&mut self, changed: &OidcClient, now: i64) -> Result<()> {
-        let sql = "update oidc_client set settings = ?4, version = version + 1, modified_at = ?5
-                   where tenant = ?1 and id = ?2 and version = ?3";
-        let settings = serde_json::to_string(&changed.settings)?;
-        let OidcClient { tenant, id, version, .. } = changed;
-        if self.execute(sql, (tenant.0, id, *version, settings, now))? == 0 {
-            return Err(Error::Stale);
-        }
-        Ok(())
+        self.versioned_update(changed, now)
     }
 
     /// Takes a client away with its secrets and everything that it was let have; whether there was one.
@@ -270,7 +232,7 @@ impl Writer {
         for table in ["oidc_secret", "oidc_grant"] {
             self.execute(&format!("delete from {table} where tenant = ?1 and client = ?2"), (tenant.0, id))?;
         }
-        Ok(self.execute("delete from oidc_client where tenant = ?1 and id = ?2", (tenant.0, id))? > 0)
+        self.versioned_delete::<OidcSettings>(tenant, id)
     }
 
     /// Takes back everything that a client was let have.

@@ -1,24 +1,15 @@
 //! What signing in with SAML has to remember: connections, our keys, requests under way, assertions that were taken.
 
 use crate::db::{Reader, Row, Writer, params};
+use crate::versioned::{Kept, Versioned};
 use crate::{Error, Result, TenantId};
 use serde::{Deserialize, Serialize};
 
 /// An identity provider that a tenant's people sign in with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SamlConnection {
-    /// Whose.
-    pub tenant: TenantId,
-    /// A word of its addresses.
-    pub id: String,
-    /// Goes up with every change.
-    pub version: i64,
-    /// When it was made.
-    pub created_at: i64,
-    /// When it last changed.
-    pub modified_at: i64,
-    /// Everything else.
-    pub settings: SamlSettings,
+pub type SamlConnection = Versioned<SamlSettings>;
+
+impl Kept for SamlSettings {
+    const TABLE: &'static str = "saml_connection";
 }
 
 /// What an administrator sets of a connection.
@@ -235,20 +226,6 @@ pub struct SamlRequest {
     pub network: String,
 }
 
-const CONNECTION: &str = "tenant, id, version, created_at, modified_at, settings";
-
-fn connection(row: &Row<'_>) -> Result<SamlConnection> {
-    let settings: String = row.get(5)?;
-    Ok(SamlConnection {
-        tenant: TenantId(row.get(0)?),
-        id: row.get(1)?,
-        version: row.get(2)?,
-        created_at: row.get(3)?,
-        modified_at: row.get(4)?,
-        settings: serde_json::from_str(&settings)?,
-    })
-}
-
 fn key(row: &Row<'_>) -> Result<SamlKey> {
     let state: String = row.get(1)?;
     Ok(SamlKey {
@@ -263,14 +240,12 @@ fn key(row: &Row<'_>) -> Result<SamlKey> {
 impl Reader {
     /// A tenant's connections, by their ids.
     pub fn saml_connections(&self, tenant: TenantId) -> Result<Vec<SamlConnection>> {
-        let sql = format!("select {CONNECTION} from saml_connection where tenant = ?1 order by id");
-        self.all(&sql, [tenant.0], connection)
+        self.versioned_all(tenant, "id")
     }
 
     /// A connection.
     pub fn saml_connection(&self, tenant: TenantId, id: &str) -> Result<Option<SamlConnection>> {
-        let sql = format!("select {CONNECTION} from saml_connection where tenant = ?1 and id = ?2");
-        self.first(&sql, (tenant.0, id), connection)
+        self.versioned_find(tenant, id)
     }
 
     /// A tenant's keys for one purpose, the newest first.
@@ -310,25 +285,12 @@ impl Reader {
 impl Writer {
     /// Keeps a new connection; `Conflict` if the id is taken.
     pub fn saml_connection_insert(&mut self, new: &SamlConnection) -> Result<()> {
-        let sql = "insert into saml_connection (tenant, id, version, created_at, modified_at, settings)
-                   values (?1, ?2, 1, ?3, ?3, ?4) on conflict do nothing";
-        let settings = serde_json::to_string(&new.settings)?;
-        if self.execute(sql, (new.tenant.0, &new.id, new.created_at, settings))? == 0 {
-            return Err(Error::Conflict { attribute: "id".into() });
-        }
-        Ok(())
+        self.versioned_insert(new)
     }
 
     /// Stores the settings of a connection; `Stale` if it changed since it was read, or is gone.
     pub fn saml_connection_update(&mut self, changed: &SamlConnection, now: i64) -> Result<()> {
-        let sql = "update saml_connection set settings = ?4, version = version + 1, modified_at = ?5
-                   where tenant = ?1 and id = ?2 and version = ?3";
-        let settings = serde_json::to_string(&changed.settings)?;
-        let SamlConnection { tenant, id, version, .. } = changed;
-        if self.execute(sql, (tenant.0, id, *version, settings, now))? == 0 {
-            return Err(Error::Stale);
-        }
-        Ok(())
+        self.versioned_update(changed, now)
     }
 
     /// Takes a connection away, and the requests and sessions of it; whether there was one. Assertions that were taken
@@ -336,7 +298,7 @@ impl Writer {
     pub fn saml_connection_delete(&mut self, tenant: TenantId, id: &str) -> Result<bool> {
         self.execute("delete from saml_request where tenant = ?1 and connection = ?2", (tenant.0, id))?;
         self.person_sessions_of_connection_end(tenant, id)?;
-        Ok(self.execute("delete from saml_connection where tenant = ?1 and id = ?2", (tenant.0, id))? > 0)
+        self.versioned_delete::<SamlSettings>(tenant, id)
     }
 
     /// Keeps a new key.
