@@ -95,6 +95,11 @@ impl VerifyingKey {
         )
     }
 
+    /// Whether anything can be encrypted to it: only to RSA keys.
+    pub fn encrypts(&self) -> bool {
+        self.encrypting().is_ok()
+    }
+
     /// The key to encrypt to, which has to be RSA.
     pub(crate) fn encrypting(&self) -> Result<PublicEncryptingKey> {
         match self.kind {

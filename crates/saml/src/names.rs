@@ -46,20 +46,34 @@ impl Location {
         let rest = text.strip_prefix("https://").map(|rest| (rest, false));
         let rest = rest.or_else(|| text.strip_prefix("http://").map(|rest| (rest, true)));
         let (rest, only_local) = rest.ok_or(Refused::LocationNotAllowed)?;
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        let host = match authority.strip_prefix('[') {
-            Some(v6) => v6.split(']').next().unwrap_or_default(),
-            None => authority.split(':').next().unwrap_or_default(),
-        };
-        let local = matches!(host, "localhost" | "127.0.0.1" | "::1");
-        let fits = text.len() <= LOCATION_BYTES_MAX && plain && !host.is_empty() && !authority.contains('@');
-        if fits && (local || !only_local) { Ok(Self(text.to_owned())) } else { Err(Refused::LocationNotAllowed) }
+        let host = host_of(rest.split(['/', '?']).next().unwrap_or_default()).ok_or(Refused::LocationNotAllowed)?;
+        let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        let fits = text.len() <= LOCATION_BYTES_MAX && plain && (local || !only_local);
+        if fits { Ok(Self(text.to_owned())) } else { Err(Refused::LocationNotAllowed) }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The host of an authority that is a host and perhaps a port: no user in front, and nothing that would mean something
+/// in a policy or a header that names the origin.
+fn host_of(authority: &str) -> Option<&str> {
+    let end = if authority.starts_with('[') {
+        authority.find(']')? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
+    };
+    let (host, port) = authority.split_at_checked(end)?;
+    let is_number = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.chars().all(is_name),
+    };
+    (is_host && port.strip_prefix(':').map_or(port.is_empty(), is_number)).then_some(host)
 }
 
 impl fmt::Display for Location {
@@ -139,4 +153,43 @@ pub fn fresh_id() -> Result<String> {
     let mut bytes = [0_u8; 20];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Refused::SigningFailed)?;
     Ok(bytes.iter().fold(String::from("_"), |id, b| format!("{id}{b:02x}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Location;
+
+    #[test]
+    fn an_address_names_one_host_and_nothing_else() {
+        for good in [
+            "https://idp.example/sso?x=1;y=a,b",
+            "https://a_b-c.example:8443",
+            "https://[2001:db8::1]:443/x",
+            "http://localhost:9/",
+            "http://127.0.0.1",
+            "http://[::1]:9/",
+        ] {
+            assert!(Location::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://a;sandbox/",
+            "https://a,default-src/",
+            "https://*/",
+            "https://a'b/",
+            "https://u@a/",
+            "https://a:b/",
+            "https://a:/",
+            "https://a:123456/",
+            "https://[::1]x/",
+            "https://[x]/",
+            "https://[::1/",
+            "https:///x",
+            "https://?x",
+            "http://[::2]/",
+            "http://localhost.evil.example/",
+            "http://127.0.0.1.evil.example/",
+        ] {
+            assert!(Location::parse(bad).is_err(), "{bad}");
+        }
+    }
 }
