@@ -18,6 +18,7 @@ pub(crate) mod person_passwords;
 pub(crate) mod report;
 pub(crate) mod resource_types;
 pub(crate) mod saml;
+pub(crate) mod saml_keys;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod waiting;

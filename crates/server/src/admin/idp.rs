@@ -1,24 +1,18 @@
-//! The issuing side of SAML: what an app is told, before it is told; its settings; the keys that sign.
+//! The issuing side of SAML: what an app is told, before it is told; and its settings.
 
 use super::apps::assign::resolved;
 use super::apps::{self, with_tenant};
-use super::{audited, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::idp::{Addresses, Said, SamlApp, said};
-use crate::limits;
 use crate::outbound::integration::Integration;
-use crate::saml::make_key;
-use crate::tenants::TenantState;
 use ::saml::issue::{Login, Recipient, authn_context};
 use ::saml::{EntityId, Metadata, Refused, fresh_id};
 use scim::Code;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{KeyState, Principal, SamlKey, SamlPurpose};
-
-const IDP: SamlPurpose = SamlPurpose::IdentityProvider;
+use store::Principal;
 
 fn wrong(detail: impl Into<String>) -> Error {
     Error::new(Code::SAML_SETTINGS, detail)
@@ -73,6 +67,7 @@ pub(crate) fn from_metadata(bytes: &[u8], now: i64) -> Result<Map<String, Value>
     let default = default.ok_or_else(|| about("metadata")(Refused::EndpointMissing))?;
     let others = role.acs.iter().filter(|acs| acs.location != default.location);
     let others: Vec<&str> = others.map(|acs| acs.location.as_str()).collect();
+    let encryption = role.role.encryption.iter().find(|certificate| certificate.key().encrypts());
     let mut found = Map::new();
     for (field, value) in [
         ("audience", json!(metadata.entity_id.as_str())),
@@ -80,7 +75,7 @@ pub(crate) fn from_metadata(bytes: &[u8], now: i64) -> Result<Map<String, Value>
         ("otherAcsUrls", json!(others)),
         ("requestCertificate", json!(role.role.signing.first().map(|certificate| certificate.base64()))),
         ("requireSignedRequests", json!(role.signs_requests && !role.role.signing.is_empty())),
-        ("encryptionCertificate", json!(role.role.encryption.first().map(|certificate| certificate.base64()))),
+        ("encryptionCertificate", json!(encryption.map(|certificate| certificate.base64()))),
     ] {
         found.insert(field.into(), value);
     }
@@ -134,65 +129,4 @@ pub(crate) async fn preview(
     };
     let xml = written();
     Ok(Preview { xml: xml.ok(), said })
-}
-
-/// Our first key is made when it is needed.
-pub(crate) async fn first_key(app: &App, state: &TenantState) -> Result<()> {
-    let tenant = state.tenant.id;
-    if !app.store().read(move |r| r.saml_keys(tenant, IDP)).await?.is_empty() {
-        return Ok(());
-    }
-    let key = make_key(app, state, IDP, KeyState::Current, app.clock().now()).await?;
-    let kept = app.store().write_in(tenant, move |w| -> store::Result<()> {
-        // Somebody else may have been first.
-        if w.saml_keys(tenant, IDP)?.is_empty() { w.saml_key_insert(tenant, IDP, &key) } else { Ok(()) }
-    });
-    Ok(kept.await?)
-}
-
-/// Our keys as an identity provider, the newest first.
-pub(crate) async fn keys(app: &App, tenant: &str) -> Result<Vec<SamlKey>> {
-    let id = tenant_of(app, tenant)?.tenant.id;
-    Ok(app.store().read(move |r| r.saml_keys(id, IDP)).await.map_err(|error: store::Error| error)?)
-}
-
-/// Makes a key and publishes it: the first one signs, a later one is the next.
-pub(crate) async fn new_key(app: &App, actor: &Actor, tenant: &str) -> Result<SamlKey> {
-    let state = tenant_of(app, tenant)?;
-    let mut key = make_key(app, &state, IDP, KeyState::Next, app.clock().now()).await?;
-    let id = state.tenant.id;
-    let line = ("idp.key.create", format!("{tenant}/idp-key/{}", key.id), json!({}));
-    audited(app, actor, line, move |w| {
-        let known = w.saml_keys(id, IDP)?;
-        if known.len() >= limits::SAML_KEYS_MAX {
-            return Err(wrong(format!("there are {} keys; take an old one away first", limits::SAML_KEYS_MAX)));
-        }
-        if known.is_empty() {
-            key.state = KeyState::Current;
-        }
-        w.saml_key_insert(id, IDP, &key)?;
-        Ok(key)
-    })
-    .await
-}
-
-/// Has the next key sign. The old one is published no longer, once it is taken away.
-pub(crate) async fn promote_key(app: &App, actor: &Actor, tenant: &str, key: &str) -> Result<()> {
-    let (id, wanted) = (tenant_of(app, tenant)?.tenant.id, key.to_owned());
-    let line = ("idp.key.promote", format!("{tenant}/idp-key/{key}"), json!({}));
-    audited(app, actor, line, move |w| {
-        if w.saml_key_promote(id, IDP, &wanted)? { Ok(()) } else { Err(missing("there is no next key of this id")) }
-    })
-    .await
-}
-
-/// Takes a key away that does not sign.
-pub(crate) async fn remove_key(app: &App, actor: &Actor, tenant: &str, key: &str) -> Result<()> {
-    let (id, wanted) = (tenant_of(app, tenant)?.tenant.id, key.to_owned());
-    let line = ("idp.key.remove", format!("{tenant}/idp-key/{key}"), json!({}));
-    audited(app, actor, line, move |w| {
-        let why = "there is no key of this id that could go; the one that signs is replaced first";
-        if w.saml_key_delete(id, IDP, &wanted)? { Ok(()) } else { Err(missing(why)) }
-    })
-    .await
 }

@@ -1,26 +1,25 @@
-//! SAML connections: what an administrator sets of them, checked so that nothing unsafe can be kept, and our own keys.
+//! SAML connections: what an administrator sets of them, checked so that nothing unsafe can be kept, and what metadata says.
 
-use super::{audited, missing, tenant_of};
+use super::{audited, missing, saml_keys, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::egress::Request;
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::saml::{is_connection_id, make_key};
+use crate::saml::is_connection_id;
 use crate::tenants::TenantState;
 use ::saml::metadata::{Endpoint, IdentityProviderRole};
 use ::saml::{Binding, Certificate, EntityId, Keys, Location, Metadata, Refused};
 use scim::{Code, Mutability, ResourceType, Target};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{KeyState, SamlBinding, SamlConnection, SamlKey, SamlPurpose, SamlSettings};
+use store::{SamlBinding, SamlConnection, SamlPurpose, SamlSettings};
 
 /// The least and the most minutes of a session.
 const SESSION_MINUTES: std::ops::RangeInclusive<u32> = 5..=1_440;
 const LABEL_CHARS_MAX: usize = 100;
 /// Mapped attributes, and allowed domains.
 const LIST_MAX: usize = 50;
-const SP: SamlPurpose = SamlPurpose::ServiceProvider;
 
 fn wrong(detail: impl Into<String>) -> Error {
     Error::new(Code::SAML_SETTINGS, detail)
@@ -57,7 +56,7 @@ pub(crate) async fn create(
         return Err(wrong("the id takes 1 to 32 lower-case letters, digits and hyphens: it stands in the addresses"));
     }
     let settings = checked(&state, settings)?;
-    first_key(app, &state).await?;
+    saml_keys::first(app, &state, SamlPurpose::ServiceProvider).await?;
     let now = app.clock().now();
     let new = SamlConnection {
         tenant: state.tenant.id,
@@ -286,68 +285,4 @@ pub(crate) fn certificate(certificate: &Certificate) -> Value {
         "fingerprint": certificate.fingerprint(),
         "base64": certificate.base64(),
     })
-}
-
-/// Our keys, the newest first.
-pub(crate) async fn keys(app: &App, tenant: &str) -> Result<Vec<SamlKey>> {
-    let id = tenant_of(app, tenant)?.tenant.id;
-    Ok(app.store().read(move |r| r.saml_keys(id, SP)).await?)
-}
-
-async fn first_key(app: &App, state: &Arc<TenantState>) -> Result<()> {
-    let id = state.tenant.id;
-    if !app.store().read(move |r| r.saml_keys(id, SP)).await?.is_empty() {
-        return Ok(());
-    }
-    let key = make_key(app, state, SP, KeyState::Current, app.clock().now()).await?;
-    let inserted = app.store().write(move |w| -> store::Result<()> {
-        // Somebody else may have been first.
-        if w.saml_keys(id, SP)?.is_empty() { w.saml_key_insert(id, SP, &key) } else { Ok(()) }
-    });
-    Ok(inserted.await?)
-}
-
-/// Makes the next key, which is published at once and signs when it is promoted; the first one signs at once.
-pub(crate) async fn new_key(app: &App, actor: &Actor, tenant: &str) -> Result<SamlKey> {
-    let state = tenant_of(app, tenant)?;
-    let known = keys(app, tenant).await?;
-    let next = if known.is_empty() { KeyState::Current } else { KeyState::Next };
-    let key = make_key(app, &state, SP, next, app.clock().now()).await?;
-    let (id, kept) = (state.tenant.id, key.clone());
-    let line = ("saml.key.create", format!("{tenant}/saml-key/{}", key.id), json!({}));
-    audited(app, actor, line, move |w| {
-        let now = w.saml_keys(id, SP)?;
-        if now.len() >= limits::SAML_KEYS_MAX || now.iter().any(|key| key.state == KeyState::Next) {
-            return Err(Error::new(
-                Code::IN_USE,
-                "there is a next key already, or too many old ones; promote or remove one first",
-            ));
-        }
-        Ok(w.saml_key_insert(id, SP, &kept)?)
-    })
-    .await?;
-    Ok(key)
-}
-
-/// Has the next key sign; the one before goes on decrypting until it is removed.
-pub(crate) async fn promote_key(app: &App, actor: &Actor, tenant: &str, key: &str) -> Result<()> {
-    let (id, name) = (tenant_of(app, tenant)?.tenant.id, key.to_owned());
-    let line = ("saml.key.promote", format!("{tenant}/saml-key/{key}"), json!({}));
-    audited(app, actor, line, move |w| {
-        if w.saml_key_promote(id, SP, &name)? { Ok(()) } else { Err(missing("there is no next key of this id")) }
-    })
-    .await
-}
-
-/// Takes a key away that does not sign.
-pub(crate) async fn remove_key(app: &App, actor: &Actor, tenant: &str, key: &str) -> Result<()> {
-    let (id, name) = (tenant_of(app, tenant)?.tenant.id, key.to_owned());
-    let line = ("saml.key.remove", format!("{tenant}/saml-key/{key}"), json!({}));
-    audited(app, actor, line, move |w| {
-        if w.saml_key_delete(id, SP, &name)? {
-            return Ok(());
-        }
-        Err(missing("there is no key of this id that could go; the one that signs is replaced first"))
-    })
-    .await
 }

@@ -1,7 +1,7 @@
 //! The issuing side of SAML: settings of an app, what it would be told of somebody, keys; and passwords of people.
 
 use super::{ApiResult, body_of, listed, shown};
-use crate::admin::{idp, person_passwords, saml, tenant_of};
+use crate::admin::{idp, person_passwords, saml, saml_keys, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Error;
@@ -14,7 +14,9 @@ use scim::meta::rfc3339;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::SamlKey;
+use store::{SamlKey, SamlPurpose};
+
+const IDP: SamlPurpose = SamlPurpose::IdentityProvider;
 
 fn endpoint(app: &App, tenant: &str, headers: &HeaderMap) -> Result<String, Error> {
     app.base_url(&*tenant_of(app, tenant)?, headers)
@@ -105,7 +107,7 @@ fn show_key(key: &SamlKey) -> Value {
 }
 
 pub(super) async fn keys(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
-    listed(idp::keys(&app, &tenant).await?.iter().map(show_key).collect(), None)
+    listed(saml_keys::list(&app, &tenant, IDP).await?.iter().map(show_key).collect(), None)
 }
 
 pub(super) async fn new_key(
@@ -113,7 +115,7 @@ pub(super) async fn new_key(
     Path(tenant): Path<String>,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    shown(201, &show_key(&idp::new_key(&app, &actor, &tenant).await?))
+    shown(201, &show_key(&saml_keys::add(&app, &actor, &tenant, IDP).await?))
 }
 
 pub(super) async fn promote_key(
@@ -121,7 +123,7 @@ pub(super) async fn promote_key(
     Path((tenant, id)): Path<(String, String)>,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    idp::promote_key(&app, &actor, &tenant, &id).await?;
+    saml_keys::promote(&app, &actor, &tenant, IDP, &id).await?;
     shown(200, &json!({"id": id, "state": "current"}))
 }
 
@@ -130,7 +132,7 @@ pub(super) async fn remove_key(
     Path((tenant, id)): Path<(String, String)>,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    idp::remove_key(&app, &actor, &tenant, &id).await?;
+    saml_keys::remove(&app, &actor, &tenant, IDP, &id).await?;
     shown(200, &json!({"id": id, "deleted": true}))
 }
 

@@ -1,7 +1,7 @@
 //! SAML connections and our keys.
 
 use super::{ApiResult, body_of, body_within, listed, shown};
-use crate::admin::{self, saml, tenant_of};
+use crate::admin::{self, saml, saml_keys, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Error;
@@ -14,7 +14,9 @@ use scim::Code;
 use scim::meta::rfc3339;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{SamlConnection, SamlKey, SamlSettings};
+use store::{SamlConnection, SamlKey, SamlPurpose, SamlSettings};
+
+const SP: SamlPurpose = SamlPurpose::ServiceProvider;
 
 /// Room for metadata with its quotes escaped.
 const METADATA_BODY_MAX: usize = 3 << 20;
@@ -85,7 +87,7 @@ pub(super) async fn preview(State(app): State<App>, Path(tenant): Path<String>, 
 }
 
 pub(super) async fn keys(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
-    listed(saml::keys(&app, &tenant).await?.iter().map(show_key).collect(), None)
+    listed(saml_keys::list(&app, &tenant, SP).await?.iter().map(show_key).collect(), None)
 }
 
 pub(super) async fn new_key(
@@ -95,7 +97,7 @@ pub(super) async fn new_key(
     request: Request,
 ) -> ApiResult {
     let _: Map<String, Value> = body_of(request).await?;
-    shown(201, &show_key(&saml::new_key(&app, &actor, &tenant).await?))
+    shown(201, &show_key(&saml_keys::add(&app, &actor, &tenant, SP).await?))
 }
 
 pub(super) async fn promote_key(
@@ -103,7 +105,7 @@ pub(super) async fn promote_key(
     Path((tenant, id)): Path<(String, String)>,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    saml::promote_key(&app, &actor, &tenant, &id).await?;
+    saml_keys::promote(&app, &actor, &tenant, SP, &id).await?;
     keys(State(app), Path(tenant)).await
 }
 
@@ -112,7 +114,7 @@ pub(super) async fn remove_key(
     Path((tenant, id)): Path<(String, String)>,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    saml::remove_key(&app, &actor, &tenant, &id).await?;
+    saml_keys::remove(&app, &actor, &tenant, SP, &id).await?;
     shown(200, &json!({"id": id}))
 }
 

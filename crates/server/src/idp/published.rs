@@ -2,7 +2,7 @@
 
 use super::page::unusable;
 use super::{Addresses, SamlApp, sso};
-use crate::admin::idp::first_key;
+use crate::admin::saml_keys;
 use crate::console::Shown;
 use crate::person::Visit;
 use crate::saml::ours;
@@ -16,7 +16,7 @@ use store::SamlPurpose;
 pub(super) async fn metadata(visit: Visit) -> Shown {
     let integration = sso::integration(&visit).await?;
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &integration.row.name)?;
-    first_key(&visit.app, &visit.tenant).await?;
+    saml_keys::first(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
     let ours = ours(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
     let (entity_id, sign_on) =
         (EntityId::parse(&at.entity_id).map_err(unusable)?, Location::parse(&at.sso).map_err(unusable)?);

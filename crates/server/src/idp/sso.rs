@@ -2,7 +2,7 @@
 
 use super::page::{Denied, denied, log, unusable};
 use super::{Addresses, SamlApp, said};
-use crate::admin::idp::first_key;
+use crate::admin::saml_keys;
 use crate::clock::Stopwatch;
 use crate::console::{Fault, Shown, see_other};
 use crate::error::Error;
@@ -98,14 +98,15 @@ pub(super) async fn go_on(visit: Visit) -> Shown {
             answer(&visit, &asked, &mut trace, &integration, &saml, question, Some(waiting)).await
         }
         (_, Err(why)) => Ok(denied(&visit, &asked, &mut trace, &name, &why)),
-        (None, _) => {
-            let why = Denied {
-                name: "request_unknown",
-                fix: "The request was answered already, or signing in took longer than ten minutes.".to_owned(),
-                told: Some("signing in took too long, or was done already; start again in the application"),
-            };
-            Ok(denied(&visit, &asked, &mut trace, &name, &why))
-        }
+        (None, _) => Ok(denied(&visit, &asked, &mut trace, &name, &not_waiting())),
+    }
+}
+
+fn not_waiting() -> Denied {
+    Denied {
+        name: "request_unknown",
+        fix: "The request was answered already, or signing in took longer than ten minutes.".to_owned(),
+        told: Some("signing in took too long, or was done already; start again in the application"),
     }
 }
 
@@ -207,14 +208,12 @@ async fn answer(
         Ok(page) => page,
         Err(why) => return Ok(denied(visit, asked, trace, &integration.row.name, &why.into())),
     };
-    if let Some(waiting) = waiting {
-        let (tenant, hash) = (waiting.tenant, waiting.hash);
-        visit
-            .app
-            .store()
-            .write_in(tenant, move |w| w.sign_in_request_take(tenant, &hash))
-            .await
-            .map_err(|e: store::Error| e)?;
+    if let Some(SignInRequest { tenant, hash, .. }) = waiting {
+        let taken = visit.app.store().write_in(tenant, move |w| w.sign_in_request_take(tenant, &hash));
+        // Of two answers at once one is sent.
+        if !taken.await.map_err(|error: store::Error| error)? {
+            return Ok(denied(visit, asked, trace, &integration.row.name, &not_waiting()));
+        }
     }
     trace.step(format!("the app is told that this is {}", said.name_id.value));
     log(visit, asked, trace, &integration.row.name, None, 200);
@@ -235,7 +234,7 @@ async fn send(
     question: &Question,
     login: Option<&Login<'_>>,
 ) -> Result<Result<Response<Body>, Refused>, Error> {
-    first_key(&visit.app, &visit.tenant).await?;
+    saml_keys::first(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
     let ours = ours(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &question.app)?;
     let written = || -> Result<String, Refused> {

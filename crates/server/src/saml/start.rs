@@ -5,7 +5,7 @@
 //! Firefox do, for `localhost` and 127.0.0.1), so trying it out works there as it is.
 
 use super::page;
-use super::{Addresses, named, ours};
+use super::{Addresses, ours};
 use crate::app::App;
 use crate::console::Shown;
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ pub(crate) fn is_inside(next: &str) -> bool {
 
 /// Makes a request, remembers it and sends the browser off with it.
 pub(crate) async fn begin(visit: &Visit, connection: &SamlConnection, start: Start) -> Shown {
-    let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, named_or(visit, &connection.id))?;
+    let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &connection.id)?;
     let (browser, cookie) = browser(&visit.app, &visit.headers)?;
     let id = fresh_id().map_err(page::unusable)?;
     let (purpose, target) = start.parts(&connection.id, &id);
@@ -98,11 +98,6 @@ pub(crate) async fn begin(visit: &Visit, connection: &SamlConnection, start: Sta
     }
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
-}
-
-/// A test is started by a page of the console, whose path names no connection.
-fn named_or<'a>(visit: &'a Visit, id: &'a str) -> &'a str {
-    if visit.path.starts_with("/saml/") { named(visit) } else { id }
 }
 
 fn sent(

@@ -1,6 +1,6 @@
 //! A5, SAML sign-in: what the identity provider asks for, who is connected, and our keys.
 
-use crate::admin::saml as admin;
+use crate::admin::{saml as admin, saml_keys};
 use crate::console::parts::{
     Column, Row, Table, Tone, badge, card, card_with, confirm, copy_box, definitions, empty, form, link, note, table,
     time,
@@ -10,7 +10,10 @@ use crate::saml::{Addresses, DEFAULT, certificates};
 use ::saml::Certificate;
 use axum::extract::Path;
 use maud::{Markup, html};
-use store::{KeyState, SamlConnection, SamlKey};
+use store::{KeyState, SamlConnection, SamlKey, SamlPurpose};
+
+/// Whose keys these pages show.
+pub(super) const SP: SamlPurpose = SamlPurpose::ServiceProvider;
 
 /// A certificate that ends within this is worth a word, in microseconds.
 const SOON: i64 = 30 * 86_400 * 1_000_000;
@@ -23,7 +26,7 @@ pub(super) fn addresses(cx: &Desk, connection: &str) -> Addresses {
 /// `GET /app/saml`.
 pub(super) async fn show(cx: Desk) -> Shown {
     let tenant = &cx.tenant.tenant.name;
-    let (connections, keys) = (admin::list(&cx.app, tenant).await?, admin::keys(&cx.app, tenant).await?);
+    let (connections, keys) = (admin::list(&cx.app, tenant).await?, saml_keys::list(&cx.app, tenant, SP).await?);
     let body = html! {
         (address_note(&cx))
         (details(&cx, DEFAULT, &keys))
@@ -190,19 +193,19 @@ pub(super) fn our_keys(cx: &Desk, keys: &[SamlKey], base: &str, words: &KeyWords
 
 /// `POST /app/saml/keys`.
 pub(super) async fn new_key(cx: Desk) -> Shown {
-    admin::new_key(&cx.app, &cx.actor(), &cx.tenant.tenant.name).await?;
+    saml_keys::add(&cx.app, &cx.actor(), &cx.tenant.tenant.name, SP).await?;
     cx.done("/app/saml", Flash::good("The next key is published in our metadata. Have the identity provider read it."))
 }
 
 /// `POST /app/saml/keys/{id}/promote`.
 pub(super) async fn promote_key(cx: Desk, Path(id): Path<String>) -> Shown {
-    admin::promote_key(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id).await?;
+    saml_keys::promote(&cx.app, &cx.actor(), &cx.tenant.tenant.name, SP, &id).await?;
     cx.done("/app/saml", Flash::good("The new key signs from now on."))
 }
 
 /// `POST /app/saml/keys/{id}/remove`.
 pub(super) async fn remove_key(cx: Desk, Path(id): Path<String>) -> Shown {
-    admin::remove_key(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id).await?;
+    saml_keys::remove(&cx.app, &cx.actor(), &cx.tenant.tenant.name, SP, &id).await?;
     cx.done("/app/saml", Flash::good("The key is gone."))
 }
 

@@ -2,7 +2,7 @@
 
 use super::saml::{certificate_list, details, not_saved};
 use super::unprocessable;
-use crate::admin::saml as admin;
+use crate::admin::{saml as admin, saml_keys};
 use crate::console::parts::{Field, Tone, badge, card, choice, definitions, field, form, text_area};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, sentence};
 use crate::error::Error;
@@ -54,7 +54,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
     let into = cx.asked("into").unwrap_or_default();
     let brought = Brought { id: free_id(&cx).await?, into, ..Brought::default() };
     let typed = Typed { id: brought.id.clone(), ..Typed::default() };
-    let keys = admin::keys(&cx.app, &cx.tenant.tenant.name).await?;
+    let keys = saml_keys::list(&cx.app, &cx.tenant.tenant.name, super::saml::SP).await?;
     let body = html! {
         (by_metadata(&cx, &brought, None))
         @if brought.into.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::saml::{certificate_list, details, not_saved};
 use super::unprocessable;
-use crate::admin::saml as admin;
+use crate::admin::{saml as admin, saml_keys};
 use crate::console::parts::{
     self, Field, Tone, badge, card, card_with, choice, confirm, copy_box, definitions, empty, field, form, link, note,
     switch, text_area, when,
@@ -39,7 +39,7 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
 }
 
 async fn whole(cx: &Desk, connection: &SamlConnection, wrong: Option<&str>) -> Result<Markup, Error> {
-    let keys = admin::keys(&cx.app, &cx.tenant.tenant.name).await?;
+    let keys = saml_keys::list(&cx.app, &cx.tenant.tenant.name, super::saml::SP).await?;
     let last = cx.app.saml_tests().last(cx.tenant.tenant.id, &connection.id);
     let path = format!("/app/saml/connections/{}", connection.id);
     Ok(html! {

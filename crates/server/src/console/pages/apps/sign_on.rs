@@ -8,7 +8,7 @@ mod editor;
 use super::super::saml::{KeyWords, our_keys};
 use super::super::unprocessable;
 use super::{Tab, at, framed, tenant};
-use crate::admin::{idp, saml};
+use crate::admin::{idp, saml, saml_keys};
 use crate::console::parts::{Field, field};
 use crate::console::parts::{
     Tone, badge, card, card_with, code, copy_box, definitions, form, link, note, text_area, time,
@@ -23,7 +23,9 @@ use draft::{Draft, Wrong};
 pub(super) use editor::FORMATS;
 use maud::{Markup, html};
 use serde::Deserialize;
-use store::{KeyState, SamlKey};
+use store::{KeyState, SamlKey, SamlPurpose};
+
+const IDP: SamlPurpose = SamlPurpose::IdentityProvider;
 
 const WORDS: KeyWords = KeyWords {
     hint: "They sign what every app is told. A key is replaced in three steps, so that nobody is locked out.",
@@ -53,8 +55,8 @@ async fn whole(
     brought: &Brought,
     wrong: Option<&str>,
 ) -> Result<Markup, Fault> {
-    idp::first_key(&cx.app, &cx.tenant).await?;
-    let keys = idp::keys(&cx.app, tenant(cx)).await?;
+    saml_keys::first(&cx.app, &cx.tenant, IDP).await?;
+    let keys = saml_keys::list(&cx.app, tenant(cx), IDP).await?;
     let person = cx.asked("person").unwrap_or_default();
     Ok(html! {
         @if !settings.is_set() {
@@ -219,8 +221,8 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Ve
 /// `GET /app/apps/{name}/sign-on/certificate`.
 pub(super) async fn certificate(cx: Desk, Path(name): Path<String>) -> Shown {
     find(&cx, &name).await?;
-    idp::first_key(&cx.app, &cx.tenant).await?;
-    let keys = idp::keys(&cx.app, tenant(&cx)).await?;
+    saml_keys::first(&cx.app, &cx.tenant, IDP).await?;
+    let keys = saml_keys::list(&cx.app, tenant(&cx), IDP).await?;
     let certificate = signing(&keys).ok_or_else(|| Fault::missing("there is no key that signs; make one"))?;
     let mut response = Response::new(certificate.pem().into());
     for (name, value) in [
@@ -235,7 +237,7 @@ pub(super) async fn certificate(cx: Desk, Path(name): Path<String>) -> Shown {
 /// `POST /app/apps/{name}/sign-on/keys`.
 pub(super) async fn new_key(cx: Desk, Path(name): Path<String>) -> Shown {
     let (integration, _) = find(&cx, &name).await?;
-    idp::new_key(&cx.app, &cx.actor(), tenant(&cx)).await?;
+    saml_keys::add(&cx.app, &cx.actor(), tenant(&cx), IDP).await?;
     let said = "The next key is published in our metadata. Have every application read it.";
     cx.done(&at(&integration, "/sign-on"), Flash::good(said))
 }
@@ -243,13 +245,13 @@ pub(super) async fn new_key(cx: Desk, Path(name): Path<String>) -> Shown {
 /// `POST /app/apps/{name}/sign-on/keys/{id}/promote`.
 pub(super) async fn promote_key(cx: Desk, Path((name, id)): Path<(String, String)>) -> Shown {
     let (integration, _) = find(&cx, &name).await?;
-    idp::promote_key(&cx.app, &cx.actor(), tenant(&cx), &id).await?;
+    saml_keys::promote(&cx.app, &cx.actor(), tenant(&cx), IDP, &id).await?;
     cx.done(&at(&integration, "/sign-on"), Flash::good("The new key signs from now on."))
 }
 
 /// `POST /app/apps/{name}/sign-on/keys/{id}/remove`.
 pub(super) async fn remove_key(cx: Desk, Path((name, id)): Path<(String, String)>) -> Shown {
     let (integration, _) = find(&cx, &name).await?;
-    idp::remove_key(&cx.app, &cx.actor(), tenant(&cx), &id).await?;
+    saml_keys::remove(&cx.app, &cx.actor(), tenant(&cx), IDP, &id).await?;
     cx.done(&at(&integration, "/sign-on"), Flash::good("The key is gone."))
 }
