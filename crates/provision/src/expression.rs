@@ -22,6 +22,7 @@ mod tree;
 pub use depends::Dependency;
 pub use evaluate::{Evaluated, Step, Warning};
 pub use facts::{Facts, Membership, Person, Source, Status, lookup};
+pub(crate) use function::bounded_regex;
 pub use function::names as function_names;
 pub use lint::Lint;
 

@@ -235,8 +235,13 @@ fn arity(at: At, name: &str, arguments: &[Node], language: Language) -> Result<(
     Ok(())
 }
 
+/// A regular expression of an expression.
+pub(super) fn regex(at: At, text: &str) -> Result<regex::Regex, Error> {
+    bounded_regex(text).map_err(|why| Error::new(at, why))
+}
+
 /// A regular expression of the engine that always ends in time proportional to the text.
-pub(super) fn regex(at: At, pattern: &str) -> Result<regex::Regex, Error> {
+pub(crate) fn bounded_regex(pattern: &str) -> Result<regex::Regex, String> {
     let built = regex::RegexBuilder::new(pattern).size_limit(1 << 18).nest_limit(50).build();
     built.map_err(|error| {
         let why = match error {
@@ -246,7 +251,7 @@ pub(super) fn regex(at: At, pattern: &str) -> Result<regex::Regex, Error> {
             }
             _ => "it is not one",
         };
-        Error::new(at, format!("this regular expression cannot be used: {why}"))
+        format!("this regular expression cannot be used: {why}")
     })
 }
 

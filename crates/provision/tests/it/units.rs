@@ -12,11 +12,31 @@ use provision::place::{Pasted, Place};
 use provision::plan::{Action, Desired};
 use provision::profile::{Apply, Attribute, DataType, Profile, Scope, Union};
 use provision::target::TARGETS;
-use provision::{Dependency, Expression, Target};
+use provision::{Dependency, Expression, FilterBy, GroupFilter, Target};
 use serde_json::{Map, Value, json};
 
 fn place(name: &str, namespace: Option<&str>, pasted: Pasted) -> Place {
     Place::parse(name, namespace, pasted).unwrap()
+}
+
+#[test]
+fn a_filter_names_the_groups_that_fit() {
+    let groups = ["App Admins", "App Users", "all", "Old App"];
+    for (by, value, chosen) in [
+        (FilterBy::StartsWith, "App ", &["App Admins", "App Users"][..]),
+        (FilterBy::StartsWith, "app ", &[]),
+        (FilterBy::Equals, "all", &["all"]),
+        (FilterBy::Equals, "al", &[]),
+        (FilterBy::Contains, "App", &["App Admins", "App Users", "Old App"]),
+        (FilterBy::Matches, "^App (Users|Guests)$", &["App Users"]),
+        (FilterBy::Matches, ".*", &groups),
+    ] {
+        let filter = GroupFilter { by, value: value.into() };
+        assert_eq!(filter.chosen(groups), Ok(chosen.to_vec()), "{filter:?}");
+    }
+    for (by, value) in [(FilterBy::Equals, ""), (FilterBy::Matches, "("), (FilterBy::Matches, "(?=a)")] {
+        assert!(GroupFilter { by, value: value.into() }.chosen(groups).is_err(), "{value}");
+    }
 }
 
 /// Name, namespace, what is done with pasted names, and what a write of `v` makes.

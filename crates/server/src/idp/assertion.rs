@@ -46,7 +46,16 @@ pub(crate) fn said(
         attributes.push(Attribute { name: one.name.clone(), name_format, friendly_name: None, values });
     }
     if let Some(name) = &settings.groups_attribute {
-        let values = facts.user.groups.iter().map(|group| group.name.clone()).collect();
+        let names = facts.user.groups.iter().map(|group| group.name.as_str());
+        let chosen = match &settings.groups_filter {
+            Some(filter) => filter.chosen(names),
+            None => Ok(names.collect()),
+        };
+        let chosen = chosen.unwrap_or_else(|why| {
+            problems.push(format!("{name}: {why}"));
+            Vec::new()
+        });
+        let values = chosen.into_iter().map(str::to_owned).collect();
         attributes.push(Attribute { name: name.clone(), name_format: None, friendly_name: None, values });
     }
     let groups: Vec<String> = facts.user.groups.iter().map(|group| group.id.clone()).collect();

@@ -1,7 +1,7 @@
 //! What an app is told and where: the SAML settings of an app, a part of its document.
 
 use crate::outbound::integration::Integration;
-use provision::Expression;
+use provision::{Expression, GroupFilter};
 use saml::authn_request::{Acs, RequestSignature, ServiceProvider};
 use saml::issue::Sign;
 use saml::{Certificate, EntityId, Keys, Location, Refused, name_id_format};
@@ -82,8 +82,10 @@ pub(crate) struct SamlApp {
     pub(crate) name_id: Option<Expression>,
     /// Attribute statements.
     pub(crate) attributes: Vec<AttributeStatement>,
-    /// The attribute that holds the names of all groups; none is sent without one.
+    /// The attribute that holds the names of groups; none is sent without one.
     pub(crate) groups_attribute: Option<String>,
+    /// Which groups these are; all without one.
+    pub(crate) groups_filter: Option<GroupFilter>,
     /// What is signed.
     pub(crate) sign: Signed,
     /// The app's certificate for its requests, base64 of DER or PEM.
@@ -137,12 +139,19 @@ impl SamlApp {
         if names.windows(2).any(|pair| pair.first() == pair.last()) {
             return Err("saml.attributes: two attributes have one name".to_owned());
         }
+        if let Some(filter) = &self.groups_filter {
+            filter.chosen([]).map_err(|why| format!("saml.groupsFilter: {why}"))?;
+        }
         if self.require_signed_requests && self.request_certificate.is_none() {
             return Err("saml.requireSignedRequests: needs the app's requestCertificate".to_owned());
         }
         self.signature().map_err(about("requestCertificate"))?;
-        self.encrypts_to().map_err(about("encryptionCertificate"))?;
-        Ok(())
+        match self.encrypts_to().map_err(about("encryptionCertificate"))? {
+            Some(certificate) if !certificate.key().encrypts() => {
+                Err("saml.encryptionCertificate: only an RSA key can be encrypted to; give the certificate of one".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn signature(&self) -> Result<RequestSignature, Refused> {
@@ -183,8 +192,12 @@ impl SamlApp {
 mod tests {
     use super::*;
 
+    /// A key on a curve: it signs, and nothing can be encrypted to it.
+    const CURVE: &str = include_str!("../../../saml/tests/keys/p256.cert.pem");
+
     #[test]
     fn settings_that_cannot_be() {
+        assert!(SamlApp { request_certificate: Some(CURVE.into()), ..SamlApp::default() }.check().is_ok());
         assert!(SamlApp::default().check().is_ok());
         let value = Expression::okta("user.login").unwrap();
         let attribute = |name: &str| AttributeStatement { name: name.into(), name_format: None, value: value.clone() };
@@ -196,10 +209,18 @@ mod tests {
                 SamlApp { attributes: vec![attribute("g")], groups_attribute: Some("g".into()), ..SamlApp::default() },
                 "attributes",
             ),
+            (
+                SamlApp {
+                    groups_filter: Some(GroupFilter { by: provision::FilterBy::Matches, value: "(".into() }),
+                    ..SamlApp::default()
+                },
+                "groupsFilter",
+            ),
             (SamlApp { attributes: vec![attribute(" ")], ..SamlApp::default() }, "attributes"),
             (SamlApp { require_signed_requests: true, ..SamlApp::default() }, "requireSignedRequests"),
             (SamlApp { request_certificate: Some("x".into()), ..SamlApp::default() }, "requestCertificate"),
             (SamlApp { encryption_certificate: Some("x".into()), ..SamlApp::default() }, "encryptionCertificate"),
+            (SamlApp { encryption_certificate: Some(CURVE.into()), ..SamlApp::default() }, "encryptionCertificate"),
         ] {
             assert!(broken.check().unwrap_err().contains(field), "{field}");
         }

@@ -274,6 +274,25 @@ async fn the_sign_on_page_sets_what_an_app_is_told_and_shows_it_before() {
     assert_eq!((saved.status, saved.location()), (303, "/app/apps/wiki/sign-on"), "{}", saved.text);
     let now = settings(&desk).await;
     assert!(now.contains("\"groups\"") && now.contains("user.login") && !now.contains("firstName"), "{now}");
+    assert!(now.contains("\"groupsFilter\":null"), "{now}");
+    let filtered = |value: &'static str| {
+        let more = [("groupsBy", "matches"), ("groupsFilter", value)];
+        [form("user.login", ACS, "save").as_slice(), more.as_slice()].concat()
+    };
+    let broken = owner.post("/app/apps/wiki/sign-on", &filtered("(")).await;
+    assert!(broken.status == 422 && broken.text.contains("groupsFilter-error"), "{}", broken.text);
+    for name in ["App Users", "all"] {
+        let group = json!({"displayName": name, "members": [{"value": id}]});
+        assert_eq!(desk.local("POST", "/scim/v2/Groups", group).await.status, 201);
+    }
+    let told = async |desk: &Desk| {
+        let path = format!("/api/v1/tenants/default/apps/wiki/saml/preview?person={id}");
+        desk.local("GET", &path, Value::Null).await.body["attributes"][1]["values"].clone()
+    };
+    assert_eq!(told(&desk).await, json!(["App Users", "all"]));
+    assert_eq!(owner.post("/app/apps/wiki/sign-on", &filtered("^App")).await.status, 303);
+    assert_eq!(told(&desk).await, json!(["App Users"]));
+    assert!(owner.get("/app/apps/wiki/sign-on").await.text.contains("Matches regex ^App"));
     let shown = owner.get(&format!("/app/apps/wiki/sign-on?person={id}")).await;
     assert!(
         shown.text.contains("They may sign in") && shown.text.contains("&lt;saml:AttributeValue"),
@@ -305,11 +324,50 @@ async fn the_wizard_makes_an_app_that_people_can_sign_in_to() {
     assert_eq!(owner.post("/app/create-app", &wrong).await.status, 422);
     let wrong = owner.get("/app/create-app/feedback?label=Desk&sso=http%3A%2F%2Fapp.example%2Facs&audience=x").await;
     assert!(wrong.status == 422 && wrong.text.contains("That cannot be"), "{}", wrong.text);
-    let right = [draft.as_slice(), &[("attributes", "first = user.firstName\nlast=user.lastName")]].concat();
+    // What the application says of itself fills the step in, its certificates as well.
+    let key = crate::signer::signing_key("sp");
+    let metadata = saml::metadata::OurServiceProvider {
+        entity_id: &EntityId::parse(SP).unwrap(),
+        acs: &[&Location::parse(ACS).unwrap(), &Location::parse("https://app.example/other").unwrap()],
+        logout: None,
+        signing: &[key.certificate()],
+        encryption: &[key.certificate()],
+        signs_requests: true,
+        name_id_formats: &[],
+    };
+    let xml = metadata.xml().unwrap();
+    let filled = owner.post("/app/create-app/saml", &[("label", "Desk"), ("xml", &xml)]).await;
+    assert_eq!(filled.text.matches(&key.certificate().base64()).count(), 4, "in sight and carried: {}", filled.text);
+    assert!(
+        filled.text.contains("https://app.example/other")
+            && filled.text.contains("name=\"signed_requests\" value=\"1\" checked")
+    );
+    let certificate = key.certificate().base64();
+    let advanced = [
+        ("attributes", "first = user.firstName\nlast=user.lastName"),
+        ("groups", "groups"),
+        ("groups_by", "startsWith"),
+        ("groups_filter", "App "),
+        ("other_acs", "https://app.example/other"),
+        ("request_certificate", certificate.as_str()),
+        ("signed_requests", "1"),
+        ("encryption_certificate", certificate.as_str()),
+    ];
+    let right = [draft.as_slice(), &advanced].concat();
     let made = owner.post("/app/create-app", &right).await;
     assert_eq!((made.status, made.location()), (303, "/app/apps/desk"), "{}", made.text);
     let page = owner.get("/app/apps/desk/sign-on").await;
-    for there in [ACS, SP, "EmailAddress", "user.lastName", "https://id.example/idp/desk/sso"] {
+    for there in [
+        ACS,
+        SP,
+        "EmailAddress",
+        "user.lastName",
+        "https://id.example/idp/desk/sso",
+        "https://app.example/other",
+        "Starts with App ",
+        "Must be signed",
+        ">Encrypted<",
+    ] {
         assert!(page.text.contains(there), "{there}: {}", page.text);
     }
 }

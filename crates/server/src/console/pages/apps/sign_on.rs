@@ -19,8 +19,9 @@ use crate::outbound::integration::Integration;
 use ::saml::Certificate;
 use axum::extract::Path;
 use axum::http::{HeaderValue, Response, header};
+pub(super) use draft::groups_filter;
 use draft::{Draft, Wrong};
-pub(super) use editor::FORMATS;
+pub(super) use editor::{FORMATS, GROUPS_BY};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::{KeyState, SamlKey, SamlPurpose};
@@ -136,7 +137,7 @@ fn plain(cx: &Desk, integration: &Integration, settings: &SamlApp) -> Markup {
         @if settings.attributes.is_empty() && settings.groups_attribute.is_none() { span .quiet { "none" } }
         @else { ul .list {
             @for one in &settings.attributes { li { code { (one.name) } " ← " code .wrap { (one.value.text()) } } }
-            @if let Some(name) = &settings.groups_attribute { li { code { (name) } " ← the names of all groups" } }
+            @if let Some(name) = &settings.groups_attribute { li { code { (name) } " ← " (editor::groups_word(&draft)) } }
         } }
     };
     rows.push(("Attribute statements", statements));

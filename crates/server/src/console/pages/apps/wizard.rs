@@ -2,7 +2,7 @@
 //! that Back keeps it and nothing is stored before Finish.
 
 use super::mappings::expression;
-use super::sign_on::FORMATS;
+use super::sign_on::{FORMATS, GROUPS_BY, groups_filter};
 use super::tenant;
 use crate::admin::apps::{self, NewIntegration};
 use crate::admin::{idp, saml};
@@ -17,50 +17,82 @@ use provision::app::SignIn;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// What was said so far.
+/// What was said so far. The names are those of the fields.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Draft {
     label: String,
     target: String,
+    /// A PNG in base64.
+    logo: String,
     sso: String,
     audience: String,
     name_id: String,
     /// Attribute statements, one a line: name = expression.
     attributes: String,
-    /// A PNG in base64.
-    logo: String,
+    /// The attribute that holds the names of groups, and which groups.
+    groups: String,
+    groups_by: String,
+    groups_filter: String,
+    /// Other ACS URLs, one a line.
+    other_acs: String,
+    request_certificate: String,
+    /// `1` where requests have to be signed.
+    signed_requests: String,
+    encryption_certificate: String,
 }
+
+/// The fields of the step that configures SAML.
+const SAML_FIELDS: [&str; 11] = [
+    "sso",
+    "audience",
+    "name_id",
+    "attributes",
+    "groups",
+    "groups_by",
+    "groups_filter",
+    "other_acs",
+    "request_certificate",
+    "signed_requests",
+    "encryption_certificate",
+];
 
 impl Draft {
     fn of(cx: &Desk) -> Self {
-        let get = |name: &str| cx.asked(name).unwrap_or_default();
-        Self {
-            label: get("label"),
-            target: get("target"),
-            sso: get("sso"),
-            audience: get("audience"),
-            name_id: get("name_id"),
-            attributes: get("attributes"),
-            logo: get("logo"),
+        let mut draft = Self::default();
+        for (name, value) in draft.fields_mut() {
+            *value = cx.asked(name).unwrap_or_default();
         }
+        draft
     }
 
     /// All that was said, by the names of its fields.
-    fn fields(&self) -> [(&'static str, &str); 7] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut String); 14] {
         [
-            ("label", &self.label),
-            ("target", &self.target),
-            ("sso", &self.sso),
-            ("audience", &self.audience),
-            ("name_id", &self.name_id),
-            ("attributes", &self.attributes),
-            ("logo", &self.logo),
+            ("label", &mut self.label),
+            ("target", &mut self.target),
+            ("logo", &mut self.logo),
+            ("sso", &mut self.sso),
+            ("audience", &mut self.audience),
+            ("name_id", &mut self.name_id),
+            ("attributes", &mut self.attributes),
+            ("groups", &mut self.groups),
+            ("groups_by", &mut self.groups_by),
+            ("groups_filter", &mut self.groups_filter),
+            ("other_acs", &mut self.other_acs),
+            ("request_certificate", &mut self.request_certificate),
+            ("signed_requests", &mut self.signed_requests),
+            ("encryption_certificate", &mut self.encryption_certificate),
         ]
     }
 
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        self.clone().fields_mut().map(|(name, value)| (name, std::mem::take(value))).into()
+    }
+
     fn address(&self, step: &str) -> String {
-        query::address(step, &self.fields())
+        let fields = self.fields();
+        query::address(step, &fields.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
     }
 
     /// Everything but the fields of a step, which has them in sight.
@@ -75,7 +107,7 @@ impl Draft {
     /// The SAML settings, or what keeps them from being kept.
     fn saml(&self) -> Result<Map<String, Value>, String> {
         let mut statements = Vec::new();
-        for line in self.attributes.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in lines(&self.attributes) {
             let (name, value) = line.split_once('=').ok_or_else(|| format!("{line}: write name = expression"))?;
             let value = expression(value.trim()).map_err(|why| format!("{}: {why}", name.trim()))?;
             statements.push(json!({"name": name.trim(), "value": value}));
@@ -86,11 +118,27 @@ impl Draft {
             ("audience", json!(self.audience.trim())),
             ("nameIdFormat", json!(format)),
             ("attributes", json!(statements)),
+            ("groupsAttribute", optional(&self.groups)),
+            ("groupsFilter", groups_filter(&self.groups_by, &self.groups_filter)),
+            ("otherAcsUrls", json!(lines(&self.other_acs))),
+            ("requestCertificate", optional(&self.request_certificate)),
+            ("requireSignedRequests", json!(!self.signed_requests.is_empty())),
+            ("encryptionCertificate", optional(&self.encryption_certificate)),
         ];
         let settings: Map<String, Value> = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         idp::laid_over(&SamlApp::default(), settings.clone()).map_err(|error| error.to_scim("").detail)?;
         Ok(settings)
     }
+}
+
+/// The lines in which something stands.
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+/// A text, or nothing where it is empty.
+fn optional(text: &str) -> Value {
+    json!(Some(text.trim()).filter(|text| !text.is_empty()))
 }
 
 /// The name in addresses: letters, digits and dashes of the label.
@@ -206,7 +254,17 @@ pub(super) async fn read(cx: Desk, Form(brought): Form<Brought>) -> Shown {
     match read {
         Ok(found) => {
             let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let draft = Draft { sso: text("ssoUrl"), audience: text("audience"), ..brought.draft };
+            let urls = found.get("otherAcsUrls").and_then(Value::as_array).into_iter().flatten();
+            let is_signed = found.get("requireSignedRequests") == Some(&Value::Bool(true));
+            let draft = Draft {
+                sso: text("ssoUrl"),
+                audience: text("audience"),
+                other_acs: urls.filter_map(Value::as_str).collect::<Vec<_>>().join("\n"),
+                request_certificate: text("requestCertificate"),
+                signed_requests: if is_signed { "1".to_owned() } else { String::new() },
+                encryption_certificate: text("encryptionCertificate"),
+                ..brought.draft
+            };
             Ok(configure(&cx, &draft, &Brought::default(), None))
         }
         Err(error) => {
@@ -222,7 +280,7 @@ fn configure(cx: &Desk, draft: &Draft, brought: &Brought, wrong: Option<&str>) -
         @if let Some(said) = wrong { (note(Tone::Bad, "That cannot be", html! { p { (sentence(said)) } })) }
         (card("Configure SAML", html! {
             form method="get" action="/app/create-app/feedback" {
-                (draft.hidden(&["sso", "audience", "name_id", "attributes"]))
+                (draft.hidden(&SAML_FIELDS))
                 (field(&Field { name: "sso", label: "Single sign on URL", kind: "url", value: &draft.sso, required: true, mono: true, autocomplete: "off",
                     hint: "The application's ACS URL: https://INSTANCE/saml/acs.", ..Field::default() }))
                 (field(&Field { name: "audience", label: "Audience URI (SP Entity ID)", value: &draft.audience, required: true, mono: true, autocomplete: "off",
@@ -230,6 +288,8 @@ fn configure(cx: &Desk, draft: &Draft, brought: &Brought, wrong: Option<&str>) -
                 (choice(&Field { name: "name_id", label: "Name ID format", value: name_id, ..Field::default() }, &FORMATS))
                 (text_area(&Field { name: "attributes", label: "Attribute statements", value: &draft.attributes, mono: true,
                     hint: "One a line, name = expression, such as firstName = user.firstName.", ..Field::default() }, 3))
+                (groups(draft))
+                (advanced(draft))
                 p .hint { "Everything else of it, and a preview of the assertion for a person, is under Sign On once the app is there. Provisioning needs none of this." }
                 div .actions { button .main type="submit" { "Next" } (link(&draft.address("/app/create-app/general"), "Back", false)) }
             }
@@ -237,6 +297,37 @@ fn configure(cx: &Desk, draft: &Draft, brought: &Brought, wrong: Option<&str>) -
         (fill(cx, draft, brought))
     };
     step(cx, 2, draft, body)
+}
+
+fn groups(draft: &Draft) -> Markup {
+    html! {
+        (field(&Field { name: "groups", label: "Group attribute statement", value: &draft.groups, mono: true, autocomplete: "off",
+            hint: "The attribute that holds the names of the person's groups. None is sent if it is empty.", ..Field::default() }))
+        div .columns {
+            (choice(&Field { name: "groups_by", label: "Filter", value: &draft.groups_by, ..Field::default() }, &GROUPS_BY))
+            (field(&Field { name: "groups_filter", label: "Filter value", value: &draft.groups_filter, mono: true, autocomplete: "off", ..Field::default() }))
+        }
+    }
+}
+
+/// What the application's metadata says besides, and few need by hand.
+fn advanced(draft: &Draft) -> Markup {
+    let certificate = |name: &str, label: &str, hint: &str, value: &str| {
+        text_area(&Field { name, label, hint, value, mono: true, ..Field::default() }, 3)
+    };
+    let all = [&draft.other_acs, &draft.request_certificate, &draft.signed_requests, &draft.encryption_certificate];
+    html! {
+        details open[all.iter().any(|value| !value.is_empty())] {
+            summary { "Advanced settings" }
+            (text_area(&Field { name: "other_acs", label: "Other requestable SSO URLs", value: &draft.other_acs, mono: true, hint: "One a line.", ..Field::default() }, 2))
+            (certificate("request_certificate", "Signature certificate of the application", "PEM, or its base64. Requests that are signed are judged with it.", &draft.request_certificate))
+            label .check {
+                input type="checkbox" name="signed_requests" value="1" checked[!draft.signed_requests.is_empty()];
+                span { "Signed requests: what is not signed is refused" }
+            }
+            (certificate("encryption_certificate", "Encryption certificate of the application", "Assertions are encrypted to it. They are not if it is empty.", &draft.encryption_certificate))
+        }
+    }
 }
 
 /// Has the application's metadata say it.

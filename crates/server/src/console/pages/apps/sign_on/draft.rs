@@ -29,6 +29,11 @@ impl Draft {
             TEXTS.iter().chain(&OPTIONAL).map(|name| ((*name).to_owned(), text(name))).collect();
         fields.insert("otherAcsUrls".into(), settings.other_acs_urls.join("\n"));
         fields.insert("nameId".into(), settings.name_id.as_ref().map(|one| one.text().to_owned()).unwrap_or_default());
+        if let Some(filter) = &settings.groups_filter {
+            let by = json!(filter.by);
+            fields.insert("groupsBy".into(), by.as_str().unwrap_or_default().to_owned());
+            fields.insert("groupsFilter".into(), filter.value.clone());
+        }
         if settings.require_signed_requests {
             fields.insert("requireSignedRequests".into(), "1".into());
         }
@@ -90,6 +95,7 @@ impl Draft {
         for name in OPTIONAL {
             change.insert(name.into(), json!(Some(self.get(name)).filter(|text| !text.is_empty())));
         }
+        change.insert("groupsFilter".into(), groups_filter(self.get("groupsBy"), self.get("groupsFilter")));
         let urls = self.get("otherAcsUrls").lines().map(str::trim).filter(|url| !url.is_empty());
         change.insert("otherAcsUrls".into(), json!(urls.collect::<Vec<_>>()));
         change.insert("requireSignedRequests".into(), (!self.get("requireSignedRequests").is_empty()).into());
@@ -111,4 +117,9 @@ impl Draft {
         change.insert("attributes".into(), statements.into());
         (change, wrong)
     }
+}
+
+/// A filter as a form holds it: how it compares, which is nothing where all groups are named, and what with.
+pub(in super::super) fn groups_filter(by: &str, value: &str) -> Value {
+    if by.is_empty() { Value::Null } else { json!({"by": by, "value": value}) }
 }

@@ -15,6 +15,15 @@ pub(in super::super) const FORMATS: [(&str, &str); 4] = [
     ("transient", "Transient"),
 ];
 
+/// Which groups are named.
+pub(in super::super) const GROUPS_BY: [(&str, &str); 5] = [
+    ("", "All groups"),
+    ("startsWith", "Starts with"),
+    ("equals", "Equals"),
+    ("contains", "Contains"),
+    ("matches", "Matches regex"),
+];
+
 const SIGNED: [(&str, &str); 3] =
     [("both", "Response and assertion"), ("assertion", "The assertion"), ("response", "The response")];
 
@@ -36,6 +45,14 @@ pub(super) fn format_word(value: &str) -> &'static str {
 /// What is signed, in words.
 pub(super) fn signed_word(value: &str) -> &'static str {
     word(&SIGNED, value)
+}
+
+/// A filter of groups, in words.
+pub(super) fn groups_word(draft: &Draft) -> String {
+    match draft.get("groupsBy") {
+        "" => "the names of all groups".to_owned(),
+        by => format!("the names of groups: {} {}", word(&GROUPS_BY, by), draft.get("groupsFilter")),
+    }
 }
 
 /// The form, with what is wrong beside the fields.
@@ -71,7 +88,11 @@ pub(super) fn form(cx: &Desk, integration: &Integration, draft: &Draft, wrong: &
             (line("nameId", "Application username", "What the NameID is: an expression such as user.email. The login if it is empty.", ""))
         }
         (statements(draft, wrong))
-        (line("groupsAttribute", "Group attribute statement", "The attribute that holds the names of all groups of the person. None is sent if it is empty.", ""))
+        (line("groupsAttribute", "Group attribute statement", "The attribute that holds the names of the person's groups. None is sent if it is empty.", ""))
+        div .columns {
+            (choice(&Field { name: "groupsBy", label: "Filter", value: draft.get("groupsBy"), ..Field::default() }, &GROUPS_BY))
+            (line("groupsFilter", "Filter value", "Only groups whose name fits are named; capitals count.", ""))
+        }
         (choice(&Field { name: "sign", label: "What is signed", value: draft.get("sign"), ..Field::default() }, &SIGNED))
         (area("requestCertificate", "Signature certificate of the application", "PEM, or its base64. Requests that are signed are judged with it.", 4))
         label .check {
