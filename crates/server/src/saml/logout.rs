@@ -11,6 +11,8 @@ use crate::limits;
 use crate::person::{Person, Visit, end_cookie};
 use crate::record::{self, Trace};
 use crate::scim::Asked;
+use ::saml::SKEW_US;
+use ::saml::authn_request::REQUEST_AGE_MAX_US;
 use ::saml::binding::{Inbound, Kind};
 use ::saml::logout::{LogoutMessage, LogoutRequest, LogoutResponse, NewLogout, Peer};
 use ::saml::{EntityId, Keys, Location, NameId, Refused, SigningKey, fresh_id};
@@ -20,6 +22,9 @@ use axum::response::IntoResponse;
 use maud::html;
 use serde_json::Value;
 use store::{SamlBinding, SamlConnection, SamlPurpose, SamlRequest, SamlSession};
+
+/// How long a logout request is remembered: as long as its date would let it be taken.
+const REQUEST_REMEMBERED: i64 = REQUEST_AGE_MAX_US + 2 * SKEW_US;
 
 /// `GET /saml/logout`. Without a message it is somebody who wants to sign out: their own page has the button.
 pub(super) async fn by_redirect(visit: Visit) -> Shown {
@@ -58,7 +63,7 @@ async fn message(visit: Visit, method: Method, inbound: Result<Inbound, Refused>
     };
     let done = match inbound.kind() {
         Kind::Request => asked_for(&visit, &connection, &at, &inbound, &peer, &mut trace).await?,
-        Kind::Response => answered(&visit, &inbound, &peer, &mut trace).await?,
+        Kind::Response => answered(&visit, &connection, &inbound, &peer, &mut trace).await?,
     };
     match done {
         Err(why) => page::denied(&visit, &asked, &mut trace, &id, why),
@@ -93,12 +98,17 @@ async fn asked_for(
     };
     let (tenant, id) = (visit.tenant.tenant.id, connection.id.clone());
     let (name, indexes) = (request.name_id().value.clone(), request.session_indexes().to_vec());
+    let (message, until) = (request.id().to_owned(), visit.now.saturating_add(REQUEST_REMEMBERED));
     let ended = visit
         .app
         .store()
-        .write_in(tenant, move |w| w.person_sessions_logout(tenant, &id, &name, &indexes))
-        .await
-        .map_err(|error: store::Error| error)?;
+        .write_in(tenant, move |w| -> store::Result<Option<Vec<String>>> {
+            // Whoever sends an old message again must not end the session that the person has begun since.
+            let is_first = w.saml_replay_insert(tenant, &id, &message, until)?;
+            is_first.then(|| w.person_sessions_logout(tenant, &id, &name, &indexes)).transpose()
+        })
+        .await?;
+    let Some(ended) = ended else { return Ok(Err(Denied::Replayed)) };
     trace.step(format!("the identity provider ended {} sessions", ended.len()));
     if let Some(person) = ended.into_iter().next() {
         trace.resource = Some(("User".to_owned(), person));
@@ -125,6 +135,7 @@ async fn asked_for(
 /// The identity provider says that its own session ended, or not.
 async fn answered(
     visit: &Visit,
+    connection: &SamlConnection,
     inbound: &Inbound,
     peer: &Peer,
     trace: &mut Trace,
@@ -132,9 +143,10 @@ async fn answered(
     let tenant = visit.tenant.tenant.id;
     let relay = inbound.relay_state().unwrap_or_default().to_owned();
     let known = visit.app.store().read(move |r| r.saml_request(tenant, &relay)).await?;
-    let Some(known) = known.filter(|request| request.purpose == "logout" && request.expires_at > visit.now) else {
-        return Ok(Err(Denied::RelayState));
+    let is_this = |request: &SamlRequest| {
+        request.purpose == "logout" && request.connection == connection.id && request.expires_at > visit.now
     };
+    let Some(known) = known.filter(is_this) else { return Ok(Err(Denied::RelayState)) };
     let response = match LogoutResponse::verify(inbound, peer, &known.id, visit.now) {
         Ok(response) => response,
         Err(why) => return Ok(Err(why.into())),

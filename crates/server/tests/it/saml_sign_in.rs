@@ -415,6 +415,21 @@ async fn our_own_keys_roll_over_and_sign_requests() {
 }
 
 #[tokio::test]
+async fn a_form_is_as_large_as_the_limit_says_and_no_larger() {
+    let world = World::new(json!({})).await;
+    for (bytes, reason) in
+        [(server::limits::SAML_FORM_BYTES_MAX, "message_too_large"), (server::limits::SAML_FORM_BYTES_MAX + 1, "malformed_form")]
+    {
+        let field = "A".repeat(bytes - "SAMLResponse=".len());
+        let answer = world.desk.send(None, posted("/saml/acs", "", &[("SAMLResponse", &field)])).await;
+        world.note(&answer);
+        assert_eq!(answer.status, 403);
+        let told = world.told().await;
+        assert!(told.contains(reason), "{bytes}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn logout_from_both_sides() {
     let world = World::new(json!({})).await;
     world.desk.user("adam").await;
@@ -442,8 +457,14 @@ async fn logout_from_both_sides() {
     let inbound = Inbound::from_query(&back).unwrap();
     assert_eq!(inbound.relay_state(), Some("theirs"));
     assert!(LogoutResponse::verify(&inbound, &peer, "_l1", now).unwrap().success());
-    // By a form as well.
+    // Once: an old message does not end the session that was begun since.
     let cookie = world.sign_in("adam", &[]).await.unwrap();
+    let again = world.desk.send(None, get(&path(&url), "")).await;
+    world.note(&again);
+    assert_eq!((again.status, world.me(&cookie).await.status), (403, 200));
+    assert!(world.told().await.contains("replayed"));
+    // By a form as well.
+    let request = NewLogout { id: "_l1b", ..request };
     let field = request.form_field(&key, now).unwrap();
     let answer = world.desk.send(None, posted("/saml/logout", "", &[("SAMLRequest", &field)])).await;
     assert_eq!((answer.status, world.me(&cookie).await.status), (303, 401), "{}", answer.text);
@@ -473,6 +494,12 @@ async fn logout_from_both_sides() {
     let message = LogoutMessage::Response { in_response_to: asked.id(), success: true };
     let done = NewLogout { id: "_l2", issuer: &idp, destination: &sp, message };
     let url = done.redirect_url(inbound.relay_state(), &key, now).unwrap();
+    world.connect("default", json!({"id": "other"})).await;
+    let elsewhere = Location::parse("https://sp.example.com/saml/logout/other").unwrap();
+    let stray = NewLogout { destination: &elsewhere, ..done.clone() };
+    let stray = stray.redirect_url(inbound.relay_state(), &key, now).unwrap();
+    let answer = world.desk.send(None, get(&path(&stray), "")).await;
+    assert_eq!(answer.status, 403, "an answer belongs to the connection that was asked by");
     let answer = world.desk.send(None, get(&path(&url), "")).await;
     assert!(answer.status == 200 && answer.text.contains("You are signed out"), "{}", answer.text);
     assert_eq!(world.desk.send(None, get(&path(&url), "")).await.status, 403, "an answer counts once");
