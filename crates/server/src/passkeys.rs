@@ -22,10 +22,20 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 /// Most ceremonies between their halves; the oldest gives way.
 const CEREMONIES_MAX: usize = 1_000;
+/// Most of one person or one address; the oldest of these gives way, so that nobody pushes out everybody else's.
+const CEREMONIES_EACH_MAX: usize = 100;
 
 /// The half-done ceremonies, by ticket.
 #[derive(Debug, Default)]
-pub(crate) struct Ceremonies(Mutex<HashMap<String, (i64, Half)>>);
+pub(crate) struct Ceremonies(Mutex<HashMap<String, Begun>>);
+
+#[derive(Debug)]
+struct Begun {
+    at: i64,
+    /// Who makes a passkey, or from where somebody signs in.
+    by: String,
+    half: Half,
+}
 
 #[derive(Debug)]
 enum Half {
@@ -36,23 +46,26 @@ enum Half {
 }
 
 impl Ceremonies {
-    fn keep(&self, half: Half, now: i64) -> Result<String> {
+    fn keep(&self, half: Half, by: &str, now: i64) -> Result<String> {
         let ticket = session::random_text()?;
         let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        halves.retain(|_, (at, _)| now - *at < limits::SIGN_IN_STEP);
-        if halves.len() >= CEREMONIES_MAX
-            && let Some(oldest) = halves.iter().min_by_key(|(_, (at, _))| *at).map(|(ticket, _)| ticket.clone())
-        {
-            halves.remove(&oldest);
+        halves.retain(|_, begun| now - begun.at < limits::SIGN_IN_STEP);
+        let has_many = halves.values().filter(|begun| begun.by == by).count() >= CEREMONIES_EACH_MAX;
+        if has_many || halves.len() >= CEREMONIES_MAX {
+            let may_go = halves.iter().filter(|(_, begun)| !has_many || begun.by == by);
+            let oldest = may_go.min_by_key(|(_, begun)| begun.at).map(|(ticket, _)| ticket.clone());
+            if let Some(oldest) = oldest {
+                halves.remove(&oldest);
+            }
         }
-        halves.insert(ticket.clone(), (now, half));
+        halves.insert(ticket.clone(), Begun { at: now, by: by.to_owned(), half });
         Ok(ticket)
     }
 
     /// Each half is good for one other half.
     fn take(&self, ticket: &str, now: i64) -> Result<Half> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
-        let fresh = found.filter(|(at, _)| now - at < limits::SIGN_IN_STEP).map(|(_, half)| half);
+        let fresh = found.filter(|begun| now - begun.at < limits::SIGN_IN_STEP).map(|begun| begun.half);
         fresh.ok_or_else(|| Error::new(Code::SIGN_IN, "it took too long; start again"))
     }
 }
@@ -100,7 +113,7 @@ pub(crate) fn begin(app: &App, server_url: &str, owner: &Owner<'_>, now: i64) ->
         .start_passkey_registration(owner.handle, owner.login, owner.name, Some(exclude))
         .map_err(|error| refused(&error))?;
     let half = Half::Making { whose: owner.whose.to_owned(), state: Box::new(state) };
-    let ticket = app.desks().ceremonies.keep(half, now)?;
+    let ticket = app.desks().ceremonies.keep(half, owner.whose, now)?;
     let mut options = json!(challenge.public_key);
     if let Some(selection) = options.get_mut("authenticatorSelection").and_then(Value::as_object_mut) {
         selection.insert("residentKey".into(), "required".into());
@@ -141,12 +154,12 @@ pub(crate) fn finish(
     })
 }
 
-/// The first half of signing in.
-pub(crate) fn ask(app: &App, server_url: &str, at: &str, now: i64) -> Result<Value> {
+/// The first half of signing in, from this network.
+pub(crate) fn ask(app: &App, server_url: &str, at: &str, network: &str, now: i64) -> Result<Value> {
     let started = party(server_url)?.start_discoverable_authentication();
     let (challenge, state) = started.map_err(|error| refused(&error))?;
     let half = Half::SigningIn { at: at.to_owned(), state: Box::new(state) };
-    Ok(json!({"ticket": app.desks().ceremonies.keep(half, now)?, "publicKey": challenge.public_key}))
+    Ok(json!({"ticket": app.desks().ceremonies.keep(half, network, now)?, "publicKey": challenge.public_key}))
 }
 
 /// The second half of signing in, before the passkey is looked up.
@@ -228,10 +241,15 @@ mod tests {
         let (_, state) = party("http://localhost:8080").unwrap().start_discoverable_authentication().unwrap();
         let half =
             |state: &DiscoverableAuthentication| Half::SigningIn { at: "x".into(), state: Box::new(state.clone()) };
-        let ticket = ceremonies.keep(half(&state), 0).unwrap();
+        let ticket = ceremonies.keep(half(&state), "a", 0).unwrap();
         assert!(ceremonies.take(&ticket, 1).is_ok());
         assert!(ceremonies.take(&ticket, 1).is_err());
-        let late = ceremonies.keep(half(&state), 0).unwrap();
+        let late = ceremonies.keep(half(&state), "a", 0).unwrap();
         assert!(ceremonies.take(&late, limits::SIGN_IN_STEP).is_err());
+        // Whoever begins one after the other pushes out their own.
+        let others = ceremonies.keep(half(&state), "b", 0).unwrap();
+        let own: Vec<_> = (1..150).map(|now| ceremonies.keep(half(&state), "a", now).unwrap()).collect();
+        assert!(ceremonies.take(&own[0], 150).is_err() && ceremonies.take(&own[148], 150).is_ok());
+        assert!(ceremonies.take(&others, 150).is_ok());
     }
 }

@@ -147,8 +147,8 @@ pub(crate) fn server_url(app: &App, headers: &HeaderMap) -> String {
     app.config().public_url.clone().unwrap_or_else(|| format!("http://{host}"))
 }
 
-async fn ask(State(app): State<App>, headers: HeaderMap) -> Response<Body> {
-    told(passkeys::ask(&app, &server_url(&app, &headers), app.clock().now()))
+async fn ask(State(app): State<App>, parts: Parts) -> Response<Body> {
+    told(passkeys::ask(&app, &server_url(&app, &parts.headers), &origin_of(&parts), app.clock().now()))
 }
 
 #[derive(Deserialize)]

@@ -83,8 +83,8 @@ pub(crate) async fn remove(app: &App, signed: &SignedIn, id: &str, origin: &Orig
 }
 
 /// The first half of signing in.
-pub(crate) fn ask(app: &App, server_url: &str, now: i64) -> Result<Value> {
-    super::ask(app, server_url, AT, now)
+pub(crate) fn ask(app: &App, server_url: &str, origin: &Origin, now: i64) -> Result<Value> {
+    super::ask(app, server_url, AT, &origin.network(), now)
 }
 
 /// The second half: the cookie of the session of whoever's key it is.

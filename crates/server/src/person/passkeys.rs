@@ -206,7 +206,8 @@ pub(super) async fn remove(visit: Visit, Form(form): Form<One>) -> Shown {
 
 /// `POST /sign-in/passkey`: the first half.
 pub(super) async fn ask(visit: Visit) -> Response<Body> {
-    told(passkeys::ask(&visit.app, &server_url(&visit.app, &visit.headers), &place(&visit), visit.now))
+    let (url, network) = (server_url(&visit.app, &visit.headers), visit.origin.network());
+    told(passkeys::ask(&visit.app, &url, &place(&visit), &network, visit.now))
 }
 
 #[derive(Deserialize)]
