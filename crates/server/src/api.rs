@@ -230,7 +230,7 @@ async fn received(request: Request, bytes_max: usize) -> Result<Bytes, ApiError>
 /// Errors of data name fields and types, but some quote what they found: only the place is told.
 fn unfit(error: serde_json::Error) -> ApiError {
     let what = if error.is_data() {
-        "a field is missing, unknown, twice there or of the wrong type"
+        "a field is missing, unknown, twice there, nested too deeply or of the wrong type"
     } else {
         "it is not JSON"
     };

@@ -1,25 +1,47 @@
-//! JSON that comes in: as serde_json reads it, but that no name comes twice in one object. Of two such values one reader
-//! takes the first and another the last, and what a gateway in front has judged would not be what is done here.
+//! JSON that comes in: as serde_json reads it, but that no name comes twice in one object, and that nothing is nested more
+//! deeply than anything that is meant. Of two values of one name one reader takes the first and another the last, and what
+//! a gateway in front has judged would not be what is done here.
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use crate::limits;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-
-/// A value in which no name comes twice.
-#[derive(Debug)]
-pub(crate) struct Unambiguous(pub(crate) Value);
 
 /// Reads a body.
 pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Value> {
-    serde_json::from_slice(body).map(|Unambiguous(value)| value)
+    let mut from = serde_json::Deserializer::from_slice(body);
+    let value = Reader { levels: limits::JSON_DEPTH_MAX }.deserialize(&mut from)?;
+    from.end()?;
+    Ok(value)
 }
 
-impl<'de> Deserialize<'de> for Unambiguous {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Reader).map(Self)
+/// What is wrong with a body, without a value of it.
+pub(crate) fn wrong(error: &serde_json::Error) -> String {
+    let told = error.to_string();
+    let what = if error.is_data() { told.split(" at line").next().unwrap_or_default() } else { "it is not JSON" };
+    what.to_owned()
+}
+
+/// Reads a value that may have so many levels below it.
+#[derive(Clone, Copy)]
+struct Reader {
+    levels: usize,
+}
+
+impl Reader {
+    /// For what an array or an object holds.
+    fn inner<E: Error>(self) -> Result<Self, E> {
+        let deeper = self.levels.checked_sub(1).map(|levels| Self { levels });
+        deeper.ok_or_else(|| E::custom(format_args!("more than {} levels are nested", limits::JSON_DEPTH_MAX)))
     }
 }
 
-struct Reader;
+impl<'de> DeserializeSeed<'de> for Reader {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
 
 impl<'de> Visitor<'de> for Reader {
     type Value = Value;
@@ -57,17 +79,17 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
-        let mut all = Vec::new();
-        while let Some(Unambiguous(value)) = from.next_element()? {
+        let (inner, mut all) = (self.inner()?, Vec::new());
+        while let Some(value) = from.next_element_seed(inner)? {
             all.push(value);
         }
         Ok(Value::Array(all))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
-        let mut all = Map::new();
-        while let Some((name, Unambiguous(value))) = from.next_entry::<String, Unambiguous>()? {
-            if all.insert(name, value).is_some() {
+        let (inner, mut all) = (self.inner()?, Map::new());
+        while let Some(name) = from.next_key::<String>()? {
+            if all.insert(name, from.next_value_seed(inner)?).is_some() {
                 return Err(A::Error::custom("a name comes twice in one object"));
             }
         }
@@ -77,7 +99,8 @@ impl<'de> Visitor<'de> for Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, wrong};
+    use crate::limits;
     use serde_json::Value;
 
     #[test]
@@ -101,5 +124,22 @@ mod tests {
         }
         assert!(parse(br#"{"a":{"a":1},"A":2}"#).is_ok());
         assert!(parse(br#"{"a":1} x"#).is_err());
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_is_not_read() {
+        let nested = |levels: usize| {
+            [
+                format!("{}1{}", "[".repeat(levels), "]".repeat(levels)),
+                "{\"a\":".repeat(levels) + "1" + &"}".repeat(levels),
+            ]
+        };
+        for text in nested(limits::JSON_DEPTH_MAX) {
+            assert!(parse(text.as_bytes()).is_ok(), "{text}");
+        }
+        for text in nested(limits::JSON_DEPTH_MAX + 1) {
+            assert_eq!(wrong(&parse(text.as_bytes()).unwrap_err()), "more than 32 levels are nested");
+        }
+        assert_eq!(wrong(&parse(b"[").unwrap_err()), "it is not JSON");
     }
 }

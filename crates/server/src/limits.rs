@@ -30,6 +30,8 @@ pub const IMPORT_FILE_LIFE: i64 = 24 * 3_600 * 1_000_000;
 pub const JOB_COUNT_MAX: u64 = 100_000;
 /// Microseconds for which everything is kept that a job could not do.
 pub const JOB_FAILURES_LIFE: i64 = 30 * 86_400 * 1_000_000;
+/// Most arrays and objects of a JSON body within one another.
+pub const JSON_DEPTH_MAX: usize = 32;
 /// Longest query string.
 pub const QUERY_BYTES_MAX: usize = 16 << 10;
 /// Most requests worked on at once; more wait, and are refused when they would wait too long.

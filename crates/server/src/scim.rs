@@ -334,7 +334,7 @@ pub(crate) fn json(body: &[u8]) -> Result<Value> {
         return Err(scim::Error::invalid_syntax("the body is empty; send a JSON object").into());
     }
     crate::json::parse(body).map_err(|error| {
-        let what = if error.is_data() { "a name comes twice in one object" } else { "it is not JSON" };
+        let what = crate::json::wrong(&error);
         let detail = format!("the body cannot be read: {what}: line {}, column {}", error.line(), error.column());
         scim::Error::invalid_syntax(detail).into()
     })

@@ -202,8 +202,8 @@ type LeftOut = BTreeMap<(String, &'static str), u64>;
 async fn draft(cx: &Cx, entry: Entry, keep_ids: bool, ignored: &mut LeftOut) -> Result<Ready> {
     let line = entry.line;
     let mut resource = crate::json::parse(entry.resource.get().as_bytes()).map_err(|error| {
-        let what = if error.is_data() { "a name comes twice in one object: " } else { "" };
-        scim::Error::invalid_syntax(format!("the record cannot be read: {what}column {}", error.column()))
+        let what = crate::json::wrong(&error);
+        scim::Error::invalid_syntax(format!("the record cannot be read: {what}: column {}", error.column()))
     })?;
     let rt = type_of(cx, &resource)?;
     let id = resource.get("id").and_then(Value::as_str).filter(|_| keep_ids).map(str::to_ascii_lowercase);
