@@ -136,6 +136,8 @@ catalogue! {
         "Percent-encode what stands in an address: a space is %20, a quotation mark %22. Most often it is a filter.";
     HEAD_TOO_LARGE = 3010, 431, None, "The headers of the request are too many or too long",
         "Send fewer headers; cookies of other applications are often the reason.";
+    STRANGE_TOKENS = 3011, 429, None, "Too many tokens from this address that are not known",
+        "Wait for the seconds in Retry-After, and copy the token again into whatever sends it. A good token from the same address is not held up.";
     INTERNAL = 5001, 500, None, "Something is broken inside the server",
         "Give the request id to whoever runs the server; its log has the cause.";
     UNAVAILABLE = 5002, 503, None, "The database does not answer",

@@ -1,5 +1,7 @@
 //! Who a request is: a bearer token becomes an `Actor`, or the request ends here.
 
+mod strangers;
+
 use crate::error::{Error, Result};
 use crate::tenants::TenantState;
 use crate::token;
@@ -12,6 +14,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{Role, Scope, Token, TokenUse};
+use strangers::Strangers;
 
 /// What a request wants to do with a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,9 +112,9 @@ struct Live {
     used: Mutex<Option<TokenUse>>,
 }
 
-/// The tokens in use, by hash.
+/// The tokens in use, by hash, and who shows others.
 #[derive(Default)]
-pub(crate) struct Tokens(RwLock<Known>);
+pub(crate) struct Tokens(RwLock<Known>, Strangers);
 
 /// What is known, and how often it was forgotten: a token that was read before a change must not be kept behind it.
 #[derive(Default)]
@@ -189,6 +192,30 @@ impl Origin {
 impl crate::app::App {
     /// The actor of a request to this tenant; without a tenant only an administrator is one.
     pub(crate) async fn actor(
+        &self,
+        tenant: Option<&Arc<TenantState>>,
+        headers: &HeaderMap,
+        origin: &Origin,
+        now: i64,
+    ) -> Result<Arc<Actor>> {
+        let found = self.known_actor(tenant, headers, origin, now).await;
+        found.map_err(|error| self.slowed_down(error, headers, origin, now))
+    }
+
+    /// Who shows one token after another that is not known hears less of each. Tokens that have ended or are switched off
+    /// are not counted: who has one is known, and has to hear what is wrong with it.
+    fn slowed_down(&self, error: Error, headers: &HeaderMap, origin: &Origin, now: i64) -> Error {
+        let is_strange =
+            matches!(&error, Error::Scim(scim) if matches!(scim.code, Code::UNAUTHORIZED | Code::TOKEN_TYPO));
+        if !is_strange || origin.address.is_empty() || !headers.contains_key(header::AUTHORIZATION) {
+            return error;
+        }
+        let Some(seconds) = self.tokens().1.another(&origin.network(), now) else { return error };
+        let detail = format!("too many tokens from this address are not known here; wait {seconds} s");
+        Error::Later { code: Code::STRANGE_TOKENS, detail, seconds }
+    }
+
+    async fn known_actor(
         &self,
         tenant: Option<&Arc<TenantState>>,
         headers: &HeaderMap,

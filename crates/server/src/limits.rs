@@ -64,6 +64,12 @@ pub const LOG_DELAY: Duration = Duration::from_millis(500);
 pub const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How often the last use of tokens is written down.
 pub const TOKEN_USE_EVERY: Duration = Duration::from_secs(5);
+/// Tokens that are not known, from one address within a minute, before each further one is told to wait.
+pub const STRANGE_TOKENS_MAX: u32 = 10;
+/// Microseconds within which they are counted.
+pub const STRANGE_TOKENS_WITHIN: i64 = 60 * 1_000_000;
+/// Most addresses for which that is known; with one more, counting begins anew.
+pub const STRANGE_ADDRESSES_MAX: usize = 10_000;
 /// What `Retry-After` says when the server is busy.
 pub const RETRY_AFTER_SECONDS: u64 = 2;
 /// Most rows that a page of the admin API carries.

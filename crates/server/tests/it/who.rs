@@ -1,9 +1,10 @@
 //! Who may do what: every route without a token, with one of another tenant, with one of a smaller scope.
 
-use crate::desk::{Desk, request};
+use crate::desk::{Desk, SECOND, request};
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use server::Peer;
 
 /// Every route of the admin API with every method that it takes.
 const API: &[(&str, &str)] = &[
@@ -187,6 +188,40 @@ async fn nothing_without_a_token() {
         assert_eq!(answer.headers["content-type"], "application/scim+json; charset=utf-8");
         assert!(answer.headers.contains_key("www-authenticate"));
     }
+}
+
+#[tokio::test]
+async fn who_tries_tokens_is_slowed_down_and_good_ones_are_not() {
+    let desk = Desk::new();
+    let (good, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let (revoked, id) = desk.token("default", json!({"label": "old"})).await;
+    assert_eq!(desk.local("DELETE", &format!("/api/v1/tenants/default/tokens/{id}"), Value::Null).await.status, 200);
+    let from = |address: [u8; 4]| Some(Peer::Remote((address, 40_000).into()));
+    let show = async |address: [u8; 4], path: &str, token: &str| {
+        desk.send(from(address), request("GET", path, Some(token), &Value::Null)).await
+    };
+    let other = desk.local("POST", "/api/v1/tenants", json!({"name": "other"})).await;
+    assert_eq!(other.status, 201, "{}", other.text);
+    let (strange, _) = desk.token("other", json!({"label": "theirs"})).await;
+    let near = [192, 0, 2, 1];
+    for at in 0..10 {
+        let (path, token) = match at % 3 {
+            0 => ("/scim/v2/Users", strange.as_str()),
+            1 => ("/scim/v2/Users", "pv_mistyped"),
+            _ => ("/api/v1/status", "nonsense"),
+        };
+        assert_eq!(show(near, path, token).await.status, 401, "{at}");
+    }
+    let slowed = show(near, "/scim/v2/Users", &strange).await;
+    assert_eq!((slowed.status, slowed.headers["retry-after"].to_str().unwrap()), (429, "60"), "{}", slowed.text);
+    assert!(slowed.text.contains("PRV-3011"), "{}", slowed.text);
+    assert_eq!(show(near, "/api/v1/status", "nonsense").await.status, 429);
+    assert_eq!(show(near, "/scim/v2/Users", &good).await.status, 200, "a good one is not held up");
+    let ended = show(near, "/scim/v2/Users", &revoked).await;
+    assert_eq!(ended.status, 401, "who has a token that has ended hears that: {}", ended.text);
+    assert_eq!(show([192, 0, 2, 2], "/scim/v2/Users", &strange).await.status, 401, "from elsewhere");
+    desk.clock.advance(60 * SECOND);
+    assert_eq!(show(near, "/scim/v2/Users", &strange).await.status, 401, "a minute later");
 }
 
 #[tokio::test]
