@@ -75,11 +75,11 @@ pub const RETRY_AFTER_SECONDS: u64 = 2;
 /// Most rows that a page of the admin API carries.
 pub const API_PAGE_MAX: u32 = 1_000;
 /// Microseconds without a request after which a session of the console ends.
-pub const SESSION_IDLE: i64 = 12 * 3_600 * 1_000_000;
+pub const SESSION_IDLE: i64 = 1_800 * 1_000_000;
 /// Microseconds after signing in during which an operator may change how they sign in without confirming it.
 pub const SIGN_IN_RECENT: i64 = 900 * 1_000_000;
 /// Microseconds after which a session of the console ends, used or not.
-pub const SESSION_LIFE: i64 = 7 * 86_400 * 1_000_000;
+pub const SESSION_LIFE: i64 = 12 * 3_600 * 1_000_000;
 /// Microseconds after which the session of a person of a directory ends; a connection may say less.
 pub const PERSON_SESSION_LIFE: i64 = 24 * 3_600 * 1_000_000;
 /// How often a person's open page looks whether their session is still there.

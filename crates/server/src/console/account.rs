@@ -310,7 +310,7 @@ fn sessions_card(cx: &Desk, sessions: &[Session]) -> Markup {
         others,
         html! {
             (parts::table(&table))
-            p .hint { "A session ends after 12 hours without use, and after 7 days in any case." }
+            p .hint { "A session ends after 30 minutes without use, and after 12 hours in any case." }
         },
     )
 }

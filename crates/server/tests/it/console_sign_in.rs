@@ -4,7 +4,7 @@ use crate::browser::{Browser, EMAIL, PASSWORD};
 use crate::desk::{Desk, SECOND};
 use serde_json::{Value, json};
 
-const HOUR: i64 = 3_600 * SECOND;
+const MINUTE: i64 = 60 * SECOND;
 
 #[tokio::test]
 async fn the_setup_link_is_good_once_and_kept_as_a_hash() {
@@ -87,18 +87,19 @@ async fn a_session_ends_when_it_should() {
     assert_eq!(thief.get("/app").await.status, 303, "signed out");
 
     first.sign_in(EMAIL, PASSWORD).await;
-    for _ in 0..13 {
-        desk.clock.advance(11 * HOUR);
-        assert_eq!(first.get("/app").await.status, 200, "used within twelve hours");
+    for _ in 0..4 {
+        desk.clock.advance(29 * MINUTE);
+        assert_eq!(first.get("/app").await.status, 200, "used within half an hour");
     }
-    desk.clock.advance(3 * 11 * HOUR);
+    desk.clock.advance(30 * MINUTE);
     assert_eq!(first.get("/app").await.status, 303, "idle");
     first.sign_in(EMAIL, PASSWORD).await;
-    for _ in 0..16 {
-        desk.clock.advance(11 * HOUR);
-        first.get("/app").await;
+    for _ in 0..24 {
+        assert_eq!(first.get("/app").await.status, 200, "used, and younger than twelve hours");
+        desk.clock.advance(29 * MINUTE);
     }
-    assert_eq!(first.get("/app").await.status, 303, "older than seven days");
+    desk.clock.advance(24 * MINUTE);
+    assert_eq!(first.get("/app").await.status, 303, "twelve hours old");
 }
 
 #[tokio::test]
@@ -265,7 +266,7 @@ async fn a_page_that_refreshes_itself_keeps_nobody_signed_in() {
     let desk = Desk::new();
     let mut owner = Browser::owner(&desk).await;
     for _ in 0..13 {
-        desk.clock.advance(HOUR);
+        desk.clock.advance(3 * MINUTE);
         let request = owner.request("GET", "/account").header("hx-request", "true").body(axum::body::Body::empty());
         owner.send(request.unwrap()).await;
     }
