@@ -102,7 +102,7 @@ pub(crate) fn without_tokens(text: Cow<'_, str>) -> Cow<'_, str> {
     while let Some(at) = rest.find("pv") {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let prefix = ["pv_", "pva_", "pvl_"].into_iter().find(|prefix| from.starts_with(prefix));
+        let prefix = token_prefix(from);
         let length = from.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(from.len());
         let (word, behind) = from.split_at(length.max("pv".len()));
         match prefix {
@@ -112,6 +112,13 @@ pub(crate) fn without_tokens(text: Cow<'_, str>) -> Cow<'_, str> {
         rest = behind;
     }
     (out + rest).into()
+}
+
+/// `pv_`, or with a letter that says what kind of token it is.
+fn token_prefix(text: &str) -> Option<&str> {
+    let kind = text.strip_prefix("pv")?.split('_').next().filter(|kind| kind.len() <= 1)?;
+    let is_kind = kind.bytes().all(|letter| letter.is_ascii_lowercase());
+    text.get(.."pv_".len() + kind.len()).filter(|prefix| is_kind && prefix.ends_with('_'))
 }
 
 fn decode(query: &str) -> String {
@@ -188,6 +195,10 @@ mod tests {
 
     #[test]
     fn tokens_are_taken_out_wherever_they_stand() {
+        for prefix in ["pv_", "pva_", "pvc_", "pvl_", "pvo_", "pvs_", "pvw_"] {
+            let token = crate::token::make(prefix).unwrap().text;
+            assert_eq!(without_tokens((&*token).into()), format!("{prefix}[redacted]"));
+        }
         let token = crate::token::make("pva_").unwrap().text;
         for (text, kept) in [
             (format!("/Users/{token}"), "/Users/pva_[redacted]".to_owned()),
@@ -197,7 +208,7 @@ mod tests {
                 "{\"a\":\"pva_[redacted]\",\"b\":\"pva_[redacted]".to_owned(),
             ),
             (format!("x{}", &token[..30]), "xpva_[redacted]".to_owned()),
-            ("pv pv_ pv_short mpv_x épvé".to_owned(), "pv pv_ pv_short mpv_x épvé".to_owned()),
+            ("pv pv_ pv_short pvé_ pvab_ mpv_x épvé".to_owned(), "pv pv_ pv_short pvé_ pvab_ mpv_x épvé".to_owned()),
             (String::new(), String::new()),
         ] {
             assert_eq!(without_tokens((&*text).into()), kept, "{text}");

@@ -14,7 +14,7 @@ use scim::Code;
 use scim::meta::rfc3339;
 use serde::Deserialize;
 use serde_json::json;
-use store::{OidcClient, OidcGroups, OidcSecret, OidcSettings};
+use store::{OidcClient, OidcGroups, OidcSecret, OidcSettings, Reader};
 
 /// What a secret looks like to whoever searches files for one.
 const SECRET_PREFIX: &str = "pvs_";
@@ -125,22 +125,25 @@ pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, change: Chang
 pub(crate) async fn list(app: &App, tenant: &str) -> Result<Vec<Client>> {
     let (id, now) = (tenant_of(app, tenant)?.tenant.id, app.clock().now());
     let read = app.store().read(move |r| -> store::Result<Vec<Client>> {
-        let clients = r.oidc_clients(id)?.into_iter();
-        let with = |client: OidcClient| {
-            let mut secrets = r.oidc_secrets(id, &client.id)?;
-            secrets.retain(|secret| secret.expires_at.is_none_or(|at| at > now));
-            Ok(Client { client, secrets })
-        };
-        clients.map(with).collect()
+        r.oidc_clients(id)?.into_iter().map(|client| with_secrets(r, client, now)).collect()
     });
     Ok(read.await?)
 }
 
+/// A client with the secrets that are still good.
+fn with_secrets(r: &Reader, client: OidcClient, now: i64) -> store::Result<Client> {
+    let mut secrets = r.oidc_secrets(client.tenant, &client.id)?;
+    secrets.retain(|secret| secret.expires_at.is_none_or(|at| at > now));
+    Ok(Client { client, secrets })
+}
+
 /// One of them.
 pub(crate) async fn find(app: &App, tenant: &str, id: &str) -> Result<Client> {
-    let all = list(app, tenant).await?;
-    let found = all.into_iter().find(|one| one.client.id == id);
-    found.ok_or_else(|| missing("there is no client with this id; see: provost oidc client list"))
+    let (tenant, id, now) = (tenant_of(app, tenant)?.tenant.id, id.to_owned(), app.clock().now());
+    let read = app.store().read(move |r| -> store::Result<Option<Client>> {
+        r.oidc_client(tenant, &id)?.map(|client| with_secrets(r, client, now)).transpose()
+    });
+    read.await?.ok_or_else(|| missing("there is no client with this id; see: provost oidc client list"))
 }
 
 /// Changes a client. One that is switched off loses at once what it was let have.

@@ -123,6 +123,11 @@ async fn codes_that_are_not_exchanged() {
     let mut twice = fields.clone();
     twice.push(("code", "other".into()));
     assert_eq!(application.post(&twice, Some(&application.basic())).await.body["error"], "invalid_request");
+    let limit = server::limits::OIDC_FORM_BYTES_MAX;
+    for (bytes, error) in [(limit, "invalid_client"), (limit + 1, "invalid_request")] {
+        let fields = [("client_id", "a".repeat(bytes - "client_id=".len()))];
+        assert_eq!(application.post(&fields, None).await.body["error"], error, "{bytes} bytes");
+    }
     assert_eq!(application.redeem(&good).await.status, 200, "none of that used the code up");
     // In the form as well; and a code runs out.
     let late = code(&mut browser, &application).await;
