@@ -24,6 +24,7 @@ mod oidc;
 mod pages_content;
 mod pages_forms;
 mod pages_lists;
+mod people;
 mod plans;
 #[path = "../../../saml/tests/it/recipe.rs"]
 #[allow(dead_code)]
