@@ -1,6 +1,6 @@
 //! The issuing side of SAML 2.0: the directory's people sign in to the apps that they are assigned to.
 //!
-//! Each app has an entity ID and endpoints of its own (`/idp/{app}/metadata`, `/idp/{app}/sso`). A sign-in goes: `sso`
+//! Each app has an entity ID and endpoints of its own (`/idp/{app}/metadata`, `…/sso`, `…/slo`). A sign-in goes: `sso`
 //! judges the request, or there is none and it starts here; the person signs in where nobody is (`/sign-in`, and back by
 //! a handle); `assertion` says who they are with the app's expressions; the crate `saml` writes and signs.
 //!
@@ -12,6 +12,7 @@ mod assertion;
 mod page;
 mod published;
 mod settings;
+mod slo;
 mod sso;
 
 pub(crate) use address::Addresses;
@@ -31,7 +32,8 @@ pub(crate) fn router(app: &App) -> Router<App> {
         router = router
             .route(&at("metadata"), get(published::metadata))
             .route(&at("sso"), get(sso::by_query).post(sso::by_form))
-            .route(&at("continue"), get(sso::go_on));
+            .route(&at("continue"), get(sso::go_on))
+            .route(&at("slo"), get(slo::by_query).post(slo::by_form));
     }
     router.layer(middleware::map_response_with_state(app.clone(), crate::saml::secured))
 }

@@ -2,6 +2,7 @@
 
 use super::apps::assign::resolved;
 use super::apps::{self, with_tenant};
+use super::saml::{binding, preferred};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
@@ -67,14 +68,20 @@ pub(crate) fn from_metadata(bytes: &[u8], now: i64) -> Result<Map<String, Value>
     let default = default.ok_or_else(|| about("metadata")(Refused::EndpointMissing))?;
     let others = role.acs.iter().filter(|acs| acs.location != default.location);
     let others: Vec<&str> = others.map(|acs| acs.location.as_str()).collect();
+    let signing = role.role.signing.first();
+    // An app that shows no certificate cannot ask.
+    let logout = preferred(&role.role.logout).filter(|_| signing.is_some());
+    let answers = logout.map(|logout| logout.response_location.as_ref().unwrap_or(&logout.location));
     let encryption = role.role.encryption.iter().find(|certificate| certificate.key().encrypts());
     let mut found = Map::new();
     for (field, value) in [
         ("audience", json!(metadata.entity_id.as_str())),
         ("ssoUrl", json!(default.location.as_str())),
         ("otherAcsUrls", json!(others)),
-        ("requestCertificate", json!(role.role.signing.first().map(|certificate| certificate.base64()))),
-        ("requireSignedRequests", json!(role.signs_requests && !role.role.signing.is_empty())),
+        ("requestCertificate", json!(signing.map(|certificate| certificate.base64()))),
+        ("requireSignedRequests", json!(role.signs_requests && signing.is_some())),
+        ("logoutUrl", json!(answers.map(|location| location.as_str()))),
+        ("logoutBinding", json!(logout.map(|logout| binding(logout.binding)).unwrap_or_default())),
         ("encryptionCertificate", json!(encryption.map(|certificate| certificate.base64()))),
     ] {
         found.insert(field.into(), value);

@@ -248,11 +248,12 @@ pub(crate) fn take_over(metadata: &Metadata, settings: &mut SamlSettings) -> Res
 }
 
 /// By redirect where that is offered.
-fn preferred(endpoints: &[Endpoint]) -> Option<&Endpoint> {
+pub(super) fn preferred(endpoints: &[Endpoint]) -> Option<&Endpoint> {
     endpoints.iter().find(|endpoint| endpoint.binding == Binding::Redirect).or(endpoints.first())
 }
 
-fn binding(of: Binding) -> SamlBinding {
+/// A binding as it is kept.
+pub(super) fn binding(of: Binding) -> SamlBinding {
     match of {
         Binding::Redirect => SamlBinding::Redirect,
         Binding::Post => SamlBinding::Post,

@@ -29,7 +29,16 @@ pub(super) async fn settings(
 ) -> ApiResult {
     let (_, settings) = idp::settings(&app, &tenant, &name).await?;
     let at = Addresses::behind(&endpoint(&app, &tenant, &headers)?, &name);
-    shown(200, &json!({"issuer": at.entity_id, "signOnUrl": at.sso, "metadataUrl": at.entity_id, "settings": settings}))
+    shown(
+        200,
+        &json!({
+            "issuer": at.entity_id,
+            "signOnUrl": at.sso,
+            "logoutUrl": at.slo,
+            "metadataUrl": at.entity_id,
+            "settings": settings,
+        }),
+    )
 }
 
 pub(super) async fn change(

@@ -12,6 +12,8 @@ pub(crate) struct Addresses {
     pub(crate) entity_id: String,
     /// Where requests go; without one, sign-in starts here.
     pub(crate) sso: String,
+    /// Where requests to sign out go.
+    pub(crate) slo: String,
 }
 
 impl Addresses {
@@ -23,6 +25,7 @@ impl Addresses {
     /// Beside the SCIM endpoint.
     pub(crate) fn behind(scim_endpoint: &str, name: &str) -> Self {
         let root = scim_endpoint.strip_suffix("/scim/v2").unwrap_or(scim_endpoint);
-        Self { entity_id: format!("{root}/idp/{name}/metadata"), sso: format!("{root}/idp/{name}/sso") }
+        let at = |what: &str| format!("{root}/idp/{name}/{what}");
+        Self { entity_id: at("metadata"), sso: at("sso"), slo: at("slo") }
     }
 }

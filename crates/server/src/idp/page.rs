@@ -38,16 +38,39 @@ pub(super) fn log(visit: &Visit, asked: &Asked, trace: &Trace, app: &str, code: 
 
 /// Ends a sign-in that failed.
 pub(super) fn denied(visit: &Visit, asked: &Asked, trace: &mut Trace, app: &str, why: &Denied) -> Response<Body> {
+    let words = ("You cannot sign in to this application", "the sign-in failed");
+    failed(visit, asked, trace, app, why, words)
+}
+
+/// Ends a logout that failed.
+pub(super) fn not_signed_out(
+    visit: &Visit,
+    asked: &Asked,
+    trace: &mut Trace,
+    app: &str,
+    why: &Denied,
+) -> Response<Body> {
+    failed(visit, asked, trace, app, why, ("You are not signed out", "nobody was signed out here"))
+}
+
+fn failed(
+    visit: &Visit,
+    asked: &Asked,
+    trace: &mut Trace,
+    app: &str,
+    why: &Denied,
+    (title, otherwise): (&str, &'static str),
+) -> Response<Body> {
     trace.step(format!("refused: {}", why.name));
     trace.step(why.fix.clone());
     log(visit, asked, trace, app, Some(Code::IDP_REFUSED), 403);
     let body = html! {
-        h1 { "You cannot sign in to this application" }
-        p .lead { (sentence(why.told.unwrap_or("the sign-in failed"))) }
+        h1 { (title) }
+        p .lead { (sentence(why.told.unwrap_or(otherwise))) }
         p { "Whoever administers it can look up why, by this request:" }
         dl .definitions { div { dt { "Request" } dd .mono { (asked.request_id) } } }
     };
-    let mut page = bare(visit.theme, "You cannot sign in to this application", body);
+    let mut page = bare(visit.theme, title, body);
     *page.status_mut() = StatusCode::FORBIDDEN;
     if let Ok(id) = HeaderValue::from_str(&asked.request_id) {
         page.headers_mut().insert("x-request-id", id);

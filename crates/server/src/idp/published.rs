@@ -18,13 +18,15 @@ pub(super) async fn metadata(visit: Visit) -> Shown {
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &integration.row.name)?;
     saml_keys::first(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
     let ours = ours(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
-    let (entity_id, sign_on) =
-        (EntityId::parse(&at.entity_id).map_err(unusable)?, Location::parse(&at.sso).map_err(unusable)?);
+    let entity_id = EntityId::parse(&at.entity_id).map_err(unusable)?;
+    let (sign_on, logout) =
+        (Location::parse(&at.sso).map_err(unusable)?, Location::parse(&at.slo).map_err(unusable)?);
     let saml = SamlApp::of(&integration).unwrap_or_default();
     let written = OurIdentityProvider {
         entity_id: &entity_id,
         sign_on: &sign_on,
-        logout: None,
+        // Only where it is answered.
+        logout: saml.logout_url.as_ref().map(|_| &logout),
         signing: &ours.published(),
         wants_signed_requests: saml.require_signed_requests,
         name_id_formats: &[saml.name_id_format.uri()],

@@ -4,8 +4,10 @@ use crate::outbound::integration::Integration;
 use provision::{Expression, GroupFilter};
 use saml::authn_request::{Acs, RequestSignature, ServiceProvider};
 use saml::issue::Sign;
+use saml::logout::Peer;
 use saml::{Certificate, EntityId, Keys, Location, Refused, name_id_format};
 use serde::{Deserialize, Serialize};
+use store::SamlBinding;
 
 /// Most ACS URLs, and most attributes.
 pub(crate) const LIST_MAX: usize = 50;
@@ -88,6 +90,10 @@ pub(crate) struct SamlApp {
     pub(crate) groups_filter: Option<GroupFilter>,
     /// What is signed.
     pub(crate) sign: Signed,
+    /// Single Logout URL: where the app hears that a session here has ended, as it asked. It may not ask without one.
+    pub(crate) logout_url: Option<String>,
+    /// How that travels.
+    pub(crate) logout_binding: SamlBinding,
     /// The app's certificate for its requests, base64 of DER or PEM.
     pub(crate) request_certificate: Option<String>,
     /// Whether requests have to be signed with it.
@@ -145,6 +151,12 @@ impl SamlApp {
         if self.require_signed_requests && self.request_certificate.is_none() {
             return Err("saml.requireSignedRequests: needs the app's requestCertificate".to_owned());
         }
+        if let Some(url) = &self.logout_url {
+            Location::parse(url).map_err(about("logoutUrl"))?;
+            if self.request_certificate.is_none() {
+                return Err("saml.logoutUrl: needs the app's requestCertificate: only signed requests end sessions".to_owned());
+            }
+        }
         self.signature().map_err(about("requestCertificate"))?;
         match self.encrypts_to().map_err(about("encryptionCertificate"))? {
             Some(certificate) if !certificate.key().encrypts() => {
@@ -155,13 +167,22 @@ impl SamlApp {
     }
 
     fn signature(&self) -> Result<RequestSignature, Refused> {
-        let Some(text) = &self.request_certificate else { return Ok(RequestSignature::Ignored) };
-        let keys = Keys::of_certificates(&[Certificate::from_text(text)?])?;
-        Ok(if self.require_signed_requests {
-            RequestSignature::Required(keys)
-        } else {
-            RequestSignature::Verified(keys)
+        Ok(match (self.request_keys()?, self.require_signed_requests) {
+            (None, _) => RequestSignature::Ignored,
+            (Some(keys), true) => RequestSignature::Required(keys),
+            (Some(keys), false) => RequestSignature::Verified(keys),
         })
+    }
+
+    fn request_keys(&self) -> Result<Option<Keys>, Refused> {
+        let Some(text) = &self.request_certificate else { return Ok(None) };
+        Keys::of_certificates(&[Certificate::from_text(text)?]).map(Some)
+    }
+
+    /// The app, as its requests to sign out are judged by; nothing where it may not ask.
+    pub(crate) fn logout_peer(&self, our_location: Location) -> Result<Option<Peer>, Refused> {
+        let Some(keys) = self.request_keys()?.filter(|_| self.logout_url.is_some()) else { return Ok(None) };
+        Ok(Some(Peer { entity_id: EntityId::parse(&self.audience)?, keys, our_location }))
     }
 
     /// The certificate that assertions are encrypted to.
@@ -219,6 +240,8 @@ mod tests {
             (SamlApp { attributes: vec![attribute(" ")], ..SamlApp::default() }, "attributes"),
             (SamlApp { require_signed_requests: true, ..SamlApp::default() }, "requireSignedRequests"),
             (SamlApp { request_certificate: Some("x".into()), ..SamlApp::default() }, "requestCertificate"),
+            (SamlApp { logout_url: Some("https://app.example/slo".into()), ..SamlApp::default() }, "logoutUrl"),
+            (SamlApp { logout_url: Some("app".into()), request_certificate: Some(CURVE.into()), ..SamlApp::default() }, "logoutUrl"),
             (SamlApp { encryption_certificate: Some("x".into()), ..SamlApp::default() }, "encryptionCertificate"),
             (SamlApp { encryption_certificate: Some(CURVE.into()), ..SamlApp::default() }, "encryptionCertificate"),
         ] {

@@ -55,11 +55,13 @@ pub(super) async fn by_query(visit: Visit) -> Shown {
 
 /// `POST /idp/{app}/sso`. What another site posts brings no cookie along, so the browser comes again by itself.
 pub(super) async fn by_form(visit: Visit, body: Body) -> Shown {
-    let inbound = match read_form(body, Kind::Request.parameter()).await {
-        Some(posted) => Inbound::from_form(Kind::Request, &posted.message, posted.relay_state.as_deref()),
-        None => Err(Refused::NoMessage),
-    };
-    begin(visit, Method::POST, Some(inbound)).await
+    begin(visit, Method::POST, Some(posted(body).await)).await
+}
+
+/// A request in a form.
+pub(super) async fn posted(body: Body) -> Result<Inbound, Refused> {
+    let posted = read_form(body, Kind::Request.parameter()).await.ok_or(Refused::NoMessage)?;
+    Inbound::from_form(Kind::Request, &posted.message, posted.relay_state.as_deref())
 }
 
 async fn begin(visit: Visit, method: Method, inbound: Option<Result<Inbound, Refused>>) -> Shown {
@@ -110,7 +112,8 @@ fn not_waiting() -> Denied {
     }
 }
 
-fn usable(integration: &Integration) -> Result<SamlApp, Denied> {
+/// The settings of an app that people can sign in to.
+pub(super) fn usable(integration: &Integration) -> Result<SamlApp, Denied> {
     let denied = |fix: String| Denied {
         name: "app_not_set_up",
         fix,

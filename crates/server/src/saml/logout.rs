@@ -24,7 +24,7 @@ use serde_json::Value;
 use store::{SamlBinding, SamlConnection, SamlPurpose, SamlRequest, SamlSession};
 
 /// How long a logout request is remembered: as long as its date would let it be taken.
-const REQUEST_REMEMBERED: i64 = REQUEST_AGE_MAX_US + 2 * SKEW_US;
+pub(crate) const REQUEST_REMEMBERED: i64 = REQUEST_AGE_MAX_US + 2 * SKEW_US;
 
 /// `GET /saml/logout`. Without a message it is somebody who wants to sign out: their own page has the button.
 pub(super) async fn by_redirect(visit: Visit) -> Shown {
@@ -120,7 +120,7 @@ async fn asked_for(
         // Nowhere to answer to: they are signed out all the same.
         return Ok(Ok(signed_out(visit)));
     };
-    let sent = send(visit, connection, at, (to, key), message, inbound.relay_state());
+    let sent = fresh_id().and_then(|id| to_peer(visit, connection, at, (to, key), (&id, message), inbound.relay_state()));
     Ok(sent
         .map(|mut response| {
             let gone = end_cookie(&visit.app, &visit.tenant);
@@ -220,22 +220,11 @@ fn goodbye(
     let message = LogoutMessage::Request { name_id: &name_id, session_index: saml.session_index.as_deref() };
     let to = connection.settings.logout_url.as_ref().ok_or(Refused::EndpointMissing)?;
     let id = fresh_id()?;
-    let response = send_as(visit, connection, at, (to, key), (&id, message), Some(&id))?;
+    let response = to_peer(visit, connection, at, (to, key), (&id, message), Some(&id))?;
     Ok((id, response))
 }
 
-fn send(
-    visit: &Visit,
-    connection: &SamlConnection,
-    at: &Addresses,
-    to: (&String, &SigningKey),
-    message: LogoutMessage<'_>,
-    relay_state: Option<&str>,
-) -> Result<Response<Body>, Refused> {
-    send_as(visit, connection, at, to, (&fresh_id()?, message), relay_state)
-}
-
-fn send_as(
+fn to_peer(
     visit: &Visit,
     connection: &SamlConnection,
     at: &Addresses,
@@ -244,10 +233,22 @@ fn send_as(
     relay_state: Option<&str>,
 ) -> Result<Response<Body>, Refused> {
     let (issuer, destination) = (EntityId::parse(&at.entity_id)?, Location::parse(to)?);
-    let is_request = matches!(message, LogoutMessage::Request { .. });
     let new = NewLogout { id, issuer: &issuer, destination: &destination, message };
     let words = ("Signing out", "Go on to the identity provider");
-    match connection.settings.logout_binding {
+    send(visit, &new, connection.settings.logout_binding, key, relay_state, words)
+}
+
+/// Has the browser take a message to the other side, signed.
+pub(crate) fn send(
+    visit: &Visit,
+    new: &NewLogout<'_>,
+    binding: SamlBinding,
+    key: &SigningKey,
+    relay_state: Option<&str>,
+    words: (&str, &str),
+) -> Result<Response<Body>, Refused> {
+    let is_request = matches!(new.message, LogoutMessage::Request { .. });
+    match binding {
         SamlBinding::Redirect => {
             let url = new.redirect_url(relay_state, key, visit.now)?;
             if is_request {
@@ -262,7 +263,7 @@ fn send_as(
             let name = if is_request { "SAMLRequest" } else { "SAMLResponse" };
             let mut fields = vec![(name, field.as_str())];
             fields.extend(relay_state.map(|relay| ("RelayState", relay)));
-            Ok(page::post_on(visit, destination.as_str(), &fields, words))
+            Ok(page::post_on(visit, new.destination.as_str(), &fields, words))
         }
     }
 }

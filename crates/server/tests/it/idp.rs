@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const SP: &str = "https://app.example/saml/metadata";
-const ACS: &str = "https://app.example/saml/acs";
-const PASSWORD: &str = "purple monkey dishwasher";
+pub const SP: &str = "https://app.example/saml/metadata";
+pub const ACS: &str = "https://app.example/saml/acs";
+pub const PASSWORD: &str = "purple monkey dishwasher";
 
 /// A desk with an app, Adam with a password, and whether he is assigned.
-async fn ready(desk: &Desk, assigned: bool) -> String {
+pub async fn ready(desk: &Desk, assigned: bool) -> String {
     let adam = json!({"userName": "adam@example.com", "name": {"givenName": "Adam"}, "emails": [{"value": "adam@example.com"}]});
     let made = desk.local("POST", "/scim/v2/Users", adam).await;
     let id = made.body["id"].as_str().unwrap().to_owned();
@@ -47,7 +47,7 @@ async fn ready(desk: &Desk, assigned: bool) -> String {
 }
 
 /// Adam chooses a password by the link that an operator passes on, and is signed in.
-async fn choose_password(browser: &mut Browser<'_>, id: &str) {
+pub async fn choose_password(browser: &mut Browser<'_>, id: &str) {
     let link =
         browser.desk.local("POST", &format!("/api/v1/tenants/default/users/{id}/sign-in-link"), Value::Null).await;
     assert_eq!(link.status, 201, "{}", link.text);
@@ -81,7 +81,7 @@ fn strangers(metadata: &str, field: &str) -> BTreeMap<String, String> {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-async fn connection(desk: &Desk) -> Connection {
+pub async fn connection(desk: &Desk) -> Connection {
     let metadata = desk.local("GET", "/idp/wiki/metadata", Value::Null).await;
     assert_eq!(metadata.status, 200, "{}", metadata.text);
     let read = Metadata::parse(metadata.text.as_bytes(), desk.clock.now()).unwrap();
@@ -96,7 +96,7 @@ async fn connection(desk: &Desk) -> Connection {
     }
 }
 
-fn desk() -> Desk {
+pub fn desk() -> Desk {
     Desk::at("https://id.example")
 }
 
@@ -285,6 +285,10 @@ async fn the_sign_on_page_sets_what_an_app_is_told_and_shows_it_before() {
         let group = json!({"displayName": name, "members": [{"value": id}]});
         assert_eq!(desk.local("POST", "/scim/v2/Groups", group).await.status, 201);
     }
+    // Spaces count.
+    assert_eq!(owner.post("/app/apps/wiki/sign-on", &filtered("^App ")).await.status, 303);
+    assert!(settings(&desk).await.contains("\"value\":\"^App \""));
+    assert_eq!(owner.post("/app/apps/wiki/sign-on", &filtered(".")).await.status, 303);
     let told = async |desk: &Desk| {
         let path = format!("/api/v1/tenants/default/apps/wiki/saml/preview?person={id}");
         desk.local("GET", &path, Value::Null).await.body["attributes"][1]["values"].clone()
@@ -292,7 +296,7 @@ async fn the_sign_on_page_sets_what_an_app_is_told_and_shows_it_before() {
     assert_eq!(told(&desk).await, json!(["App Users", "all"]));
     assert_eq!(owner.post("/app/apps/wiki/sign-on", &filtered("^App")).await.status, 303);
     assert_eq!(told(&desk).await, json!(["App Users"]));
-    assert!(owner.get("/app/apps/wiki/sign-on").await.text.contains("Matches regex ^App"));
+    assert!(owner.get("/app/apps/wiki/sign-on").await.text.contains("Matches regex <code>^App</code>"));
     let shown = owner.get(&format!("/app/apps/wiki/sign-on?person={id}")).await;
     assert!(
         shown.text.contains("They may sign in") && shown.text.contains("&lt;saml:AttributeValue"),
@@ -364,7 +368,7 @@ async fn the_wizard_makes_an_app_that_people_can_sign_in_to() {
         "user.lastName",
         "https://id.example/idp/desk/sso",
         "https://app.example/other",
-        "Starts with App ",
+        "Starts with <code>App </code>",
         "Must be signed",
         ">Encrypted<",
     ] {

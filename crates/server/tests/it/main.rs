@@ -19,6 +19,7 @@ mod console_sign_in;
 mod desk;
 mod egress;
 mod idp;
+mod idp_logout;
 mod imports;
 mod oidc;
 mod pages_content;

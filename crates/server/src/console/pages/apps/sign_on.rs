@@ -19,9 +19,9 @@ use crate::outbound::integration::Integration;
 use ::saml::Certificate;
 use axum::extract::Path;
 use axum::http::{HeaderValue, Response, header};
-pub(super) use draft::groups_filter;
+pub(super) use draft::{binding, groups_filter};
 use draft::{Draft, Wrong};
-pub(super) use editor::{FORMATS, GROUPS_BY};
+pub(super) use editor::{BINDINGS, FORMATS, GROUPS_BY};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::{KeyState, SamlKey, SamlPurpose};
@@ -65,7 +65,7 @@ async fn whole(
                 p { "Give it its Single sign on URL and its Audience URI, or have its metadata read." }
             }))
         }
-        (details(cx, integration, &keys))
+        (details(cx, integration, settings, &keys))
         (plain(cx, integration, settings))
         @if cx.may_change() { (metadata(cx, integration, brought, wrong)) }
         (assertion::card(cx, integration, None, &person).await?)
@@ -74,7 +74,7 @@ async fn whole(
 }
 
 /// What goes into the application.
-fn details(cx: &Desk, integration: &Integration, keys: &[SamlKey]) -> Markup {
+fn details(cx: &Desk, integration: &Integration, settings: &SamlApp, keys: &[SamlKey]) -> Markup {
     let ours = Addresses::behind(&cx.endpoint, &integration.row.name);
     card(
         "What the application needs",
@@ -83,6 +83,7 @@ fn details(cx: &Desk, integration: &Integration, keys: &[SamlKey]) -> Markup {
             (copy_box("metadata", "Metadata URL", &ours.entity_id))
             (copy_box("sso", "Identity Provider Single Sign-On URL", &ours.sso))
             (copy_box("issuer", "Identity Provider Issuer", &ours.entity_id))
+            @if settings.logout_url.is_some() { (copy_box("slo", "Identity Provider Single Logout URL", &ours.slo)) }
             @if let Some(certificate) = signing(keys) {
                 details {
                     summary { "X.509 certificate" }
@@ -129,6 +130,13 @@ fn plain(cx: &Desk, integration: &Integration, settings: &SamlApp) -> Markup {
             match (settings.request_certificate.is_some(), settings.require_signed_requests) {
                 (true, true) => badge(Tone::Good, "Must be signed"),
                 (there, _) => yes(there, "Judged where they are signed", "Signatures are not looked at"),
+            },
+        ),
+        (
+            "Single logout",
+            html! {
+                @if settings.logout_url.is_none() { (yes(false, "", "Not allowed to the application")) }
+                @else { code .wrap { (draft.get("logoutUrl")) } }
             },
         ),
         ("Assertions", yes(settings.encryption_certificate.is_some(), "Encrypted", "Not encrypted")),

@@ -2,7 +2,7 @@
 //! that Back keeps it and nothing is stored before Finish.
 
 use super::mappings::expression;
-use super::sign_on::{FORMATS, GROUPS_BY, groups_filter};
+use super::sign_on::{BINDINGS, FORMATS, GROUPS_BY, binding, groups_filter};
 use super::tenant;
 use crate::admin::apps::{self, NewIntegration};
 use crate::admin::{idp, saml};
@@ -39,11 +39,14 @@ pub(super) struct Draft {
     request_certificate: String,
     /// `1` where requests have to be signed.
     signed_requests: String,
+    /// Where the application hears that a session has ended, and how.
+    logout: String,
+    logout_by: String,
     encryption_certificate: String,
 }
 
 /// The fields of the step that configures SAML.
-const SAML_FIELDS: [&str; 11] = [
+const SAML_FIELDS: [&str; 13] = [
     "sso",
     "audience",
     "name_id",
@@ -54,6 +57,8 @@ const SAML_FIELDS: [&str; 11] = [
     "other_acs",
     "request_certificate",
     "signed_requests",
+    "logout",
+    "logout_by",
     "encryption_certificate",
 ];
 
@@ -67,7 +72,7 @@ impl Draft {
     }
 
     /// All that was said, by the names of its fields.
-    fn fields_mut(&mut self) -> [(&'static str, &mut String); 14] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut String); 16] {
         [
             ("label", &mut self.label),
             ("target", &mut self.target),
@@ -82,6 +87,8 @@ impl Draft {
             ("other_acs", &mut self.other_acs),
             ("request_certificate", &mut self.request_certificate),
             ("signed_requests", &mut self.signed_requests),
+            ("logout", &mut self.logout),
+            ("logout_by", &mut self.logout_by),
             ("encryption_certificate", &mut self.encryption_certificate),
         ]
     }
@@ -123,6 +130,8 @@ impl Draft {
             ("otherAcsUrls", json!(lines(&self.other_acs))),
             ("requestCertificate", optional(&self.request_certificate)),
             ("requireSignedRequests", json!(!self.signed_requests.is_empty())),
+            ("logoutUrl", optional(&self.logout)),
+            ("logoutBinding", binding(&self.logout_by)),
             ("encryptionCertificate", optional(&self.encryption_certificate)),
         ];
         let settings: Map<String, Value> = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -262,6 +271,8 @@ pub(super) async fn read(cx: Desk, Form(brought): Form<Brought>) -> Shown {
                 other_acs: urls.filter_map(Value::as_str).collect::<Vec<_>>().join("\n"),
                 request_certificate: text("requestCertificate"),
                 signed_requests: if is_signed { "1".to_owned() } else { String::new() },
+                logout: text("logoutUrl"),
+                logout_by: text("logoutBinding"),
                 encryption_certificate: text("encryptionCertificate"),
                 ..brought.draft
             };
@@ -315,7 +326,13 @@ fn advanced(draft: &Draft) -> Markup {
     let certificate = |name: &str, label: &str, hint: &str, value: &str| {
         text_area(&Field { name, label, hint, value, mono: true, ..Field::default() }, 3)
     };
-    let all = [&draft.other_acs, &draft.request_certificate, &draft.signed_requests, &draft.encryption_certificate];
+    let all = [
+        &draft.other_acs,
+        &draft.request_certificate,
+        &draft.signed_requests,
+        &draft.logout,
+        &draft.encryption_certificate,
+    ];
     html! {
         details open[all.iter().any(|value| !value.is_empty())] {
             summary { "Advanced settings" }
@@ -324,6 +341,11 @@ fn advanced(draft: &Draft) -> Markup {
             label .check {
                 input type="checkbox" name="signed_requests" value="1" checked[!draft.signed_requests.is_empty()];
                 span { "Signed requests: what is not signed is refused" }
+            }
+            div .columns {
+                (field(&Field { name: "logout", label: "Single Logout URL", kind: "url", value: &draft.logout, mono: true, autocomplete: "off",
+                    hint: "Where the application hears that a session here has ended, as it asked.", ..Field::default() }))
+                (choice(&Field { name: "logout_by", label: "Single logout by", value: &draft.logout_by, ..Field::default() }, &BINDINGS))
             }
             (certificate("encryption_certificate", "Encryption certificate of the application", "Assertions are encrypted to it. They are not if it is empty.", &draft.encryption_certificate))
         }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Settings that are a text, or nothing where it is empty.
-const OPTIONAL: [&str; 4] = ["relayState", "groupsAttribute", "requestCertificate", "encryptionCertificate"];
+const OPTIONAL: [&str; 5] =
+    ["relayState", "groupsAttribute", "requestCertificate", "logoutUrl", "encryptionCertificate"];
 /// Settings that always are a text.
 const TEXTS: [&str; 4] = ["ssoUrl", "audience", "nameIdFormat", "sign"];
 /// Statements that nothing was written into yet.
@@ -29,6 +30,7 @@ impl Draft {
             TEXTS.iter().chain(&OPTIONAL).map(|name| ((*name).to_owned(), text(name))).collect();
         fields.insert("otherAcsUrls".into(), settings.other_acs_urls.join("\n"));
         fields.insert("nameId".into(), settings.name_id.as_ref().map(|one| one.text().to_owned()).unwrap_or_default());
+        fields.insert("logoutBinding".into(), text("logoutBinding"));
         if let Some(filter) = &settings.groups_filter {
             let by = json!(filter.by);
             fields.insert("groupsBy".into(), by.as_str().unwrap_or_default().to_owned());
@@ -50,9 +52,10 @@ impl Draft {
         Self(pairs.into_iter().collect())
     }
 
-    /// What is in a field.
+    /// What is in a field. Spaces around it mean nothing, but in a filter they are a part of what names are compared with.
     pub(super) fn get(&self, name: &str) -> &str {
-        self.0.get(name).map(|text| text.trim()).unwrap_or_default()
+        let text = self.0.get(name).map(String::as_str).unwrap_or_default();
+        if name == "groupsFilter" { text } else { text.trim() }
     }
 
     /// How many statements the form has room for.
@@ -96,6 +99,7 @@ impl Draft {
             change.insert(name.into(), json!(Some(self.get(name)).filter(|text| !text.is_empty())));
         }
         change.insert("groupsFilter".into(), groups_filter(self.get("groupsBy"), self.get("groupsFilter")));
+        change.insert("logoutBinding".into(), binding(self.get("logoutBinding")));
         let urls = self.get("otherAcsUrls").lines().map(str::trim).filter(|url| !url.is_empty());
         change.insert("otherAcsUrls".into(), json!(urls.collect::<Vec<_>>()));
         change.insert("requireSignedRequests".into(), (!self.get("requireSignedRequests").is_empty()).into());
@@ -122,4 +126,9 @@ impl Draft {
 /// A filter as a form holds it: how it compares, which is nothing where all groups are named, and what with.
 pub(in super::super) fn groups_filter(by: &str, value: &str) -> Value {
     if by.is_empty() { Value::Null } else { json!({"by": by, "value": value}) }
+}
+
+/// How answers to logouts travel, as a form holds it.
+pub(in super::super) fn binding(by: &str) -> Value {
+    if by.is_empty() { json!(store::SamlBinding::default()) } else { by.into() }
 }

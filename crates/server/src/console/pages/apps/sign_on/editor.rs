@@ -24,6 +24,9 @@ pub(in super::super) const GROUPS_BY: [(&str, &str); 5] = [
     ("matches", "Matches regex"),
 ];
 
+/// How messages travel.
+pub(in super::super) const BINDINGS: [(&str, &str); 2] = [("redirect", "Redirect"), ("post", "POST")];
+
 const SIGNED: [(&str, &str); 3] =
     [("both", "Response and assertion"), ("assertion", "The assertion"), ("response", "The response")];
 
@@ -48,10 +51,10 @@ pub(super) fn signed_word(value: &str) -> &'static str {
 }
 
 /// A filter of groups, in words.
-pub(super) fn groups_word(draft: &Draft) -> String {
+pub(super) fn groups_word(draft: &Draft) -> Markup {
     match draft.get("groupsBy") {
-        "" => "the names of all groups".to_owned(),
-        by => format!("the names of groups: {} {}", word(&GROUPS_BY, by), draft.get("groupsFilter")),
+        "" => html! { "the names of all groups" },
+        by => html! { "the names of groups: " (word(&GROUPS_BY, by)) " " code { (draft.get("groupsFilter")) } },
     }
 }
 
@@ -100,6 +103,10 @@ pub(super) fn form(cx: &Desk, integration: &Integration, draft: &Draft, wrong: &
             span { "Signed requests: what is not signed is refused" }
         }
         @if let Some(error) = error("requireSignedRequests") { p .error { (error) } }
+        div .columns {
+            (line("logoutUrl", "Single Logout URL", "Where the application hears that a session here has ended, as it asked. It may not ask if this is empty.", "url"))
+            (choice(&Field { name: "logoutBinding", label: "Single logout by", value: draft.get("logoutBinding"), ..Field::default() }, &BINDINGS))
+        }
         (area("encryptionCertificate", "Encryption certificate of the application", "Assertions are encrypted to it (AES-256-GCM, RSA-OAEP). They are not if it is empty.", 4))
         div .columns {
             (field(&Field { name: "person", label: "Preview for", value: draft.get("person"), hint: "userName or id of a person", autocomplete: "off", ..Field::default() }))

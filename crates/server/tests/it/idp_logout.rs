@@ -1,0 +1,208 @@
+//! The issuing side of single logout: an app ends the session that it was told of, and no other.
+
+use crate::browser::{Browser, Shown};
+use crate::desk::Desk;
+use crate::idp::{ACS, SP, choose_password, connection, desk, ready};
+use crate::saml_bad::tenant;
+use crate::signer::signing_key;
+use saml::binding::Inbound;
+use saml::logout::{LogoutMessage, LogoutResponse, NewLogout, Peer};
+use saml::metadata::OurServiceProvider;
+use saml::{EntityId, Location, Metadata, NameId, SigningKey, response};
+use serde_json::{Value, json};
+use store::LogQuery;
+
+const AT: &str = "https://id.example";
+const SLO: &str = "https://app.example/saml/logout";
+const PATH: &str = "/api/v1/tenants/default/apps/wiki/saml";
+
+/// An app that may end sessions, and Adam's directory id.
+async fn with_logout(desk: &Desk, binding: &str) -> String {
+    let id = ready(desk, true).await;
+    let certificate = signing_key("sp").certificate().base64();
+    let settings = json!({"requestCertificate": certificate, "logoutUrl": SLO, "logoutBinding": binding});
+    let set = desk.local("PATCH", PATH, settings).await;
+    assert_eq!(set.status, 200, "{}", set.text);
+    id
+}
+
+/// What the app was told when somebody signed in to it: the name and the session.
+async fn told(browser: &mut Browser<'_>) -> (NameId, String) {
+    let field = browser.get("/idp/wiki/sso").await.between("name=\"SAMLResponse\" value=\"", "\"");
+    let login = response::verify(&field, &connection(browser.desk).await, None, browser.desk.clock.now()).unwrap();
+    (login.name_id().clone(), login.session_index().unwrap().to_owned())
+}
+
+/// The app asks, by redirect or by form.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    id: &'a str,
+    name: &'a NameId,
+    index: Option<&'a str>,
+    key: &'a SigningKey,
+}
+
+impl Ask<'_> {
+    async fn by(&self, browser: &mut Browser<'_>, is_form: bool) -> Shown {
+        let (issuer, to) =
+            (EntityId::parse(SP).unwrap(), Location::parse(&format!("{AT}/idp/wiki/slo")).unwrap());
+        let message = LogoutMessage::Request { name_id: self.name, session_index: self.index };
+        let new = NewLogout { id: self.id, issuer: &issuer, destination: &to, message };
+        let now = browser.desk.clock.now();
+        if is_form {
+            let field = new.form_field(self.key, now).unwrap();
+            return browser.post_bare("/idp/wiki/slo", &[("SAMLRequest", &field), ("RelayState", "theirs")]).await;
+        }
+        let url = new.redirect_url(Some("theirs"), self.key, now).unwrap();
+        browser.get(url.strip_prefix(AT).unwrap()).await
+    }
+}
+
+/// Whether the answer that comes by redirect says that the session ended.
+async fn success(desk: &Desk, answer: &Shown, id: &str) -> bool {
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    let query = answer.location().strip_prefix(SLO).unwrap().strip_prefix('?').unwrap();
+    let inbound = Inbound::from_query(query).unwrap();
+    assert_eq!(inbound.relay_state(), Some("theirs"));
+    LogoutResponse::verify(&inbound, &peer(desk).await, id, desk.clock.now()).unwrap().success()
+}
+
+/// We, as the app judges our answers.
+async fn peer(desk: &Desk) -> Peer {
+    let ours = connection(desk).await;
+    Peer { entity_id: ours.identity_provider, keys: ours.keys, our_location: Location::parse(SLO).unwrap() }
+}
+
+/// What the log says of a request. The workers write what waits before they stop.
+async fn reason(desk: &Desk, answer: &Shown) -> String {
+    server::start_workers(&desk.app).stop().await;
+    let (tenant, id) = (tenant(desk).await, answer.header("x-request-id"));
+    let query = LogQuery { limit: 20, want_texts: true, ..LogQuery::default() };
+    let entries = desk.app.store().read(move |r| r.log(tenant, &query)).await.unwrap();
+    let found = entries.into_iter().find(|entry| entry.request_id == id);
+    found.expect("an entry of this request").steps.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn an_app_ends_the_session_that_it_was_told_of() {
+    let desk = desk();
+    let id = with_logout(&desk, "redirect").await;
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    let mut elsewhere = Browser::new(&desk);
+    sign_in(&mut elsewhere).await;
+    let (name, index) = told(&mut browser).await;
+    let (key, stranger) = (signing_key("sp"), signing_key("stranger"));
+    let ask = Ask { id: "_o1", name: &name, index: Some(&index), key: &key };
+    // Nobody but the app, about nobody but the person that the session is of.
+    let somebody = NameId { value: "eve@example.com".into(), ..name.clone() };
+    for (ask, reason) in [
+        (Ask { key: &stranger, ..ask }, "signature"),
+        (Ask { name: &somebody, ..ask }, "somebody_else"),
+    ] {
+        for is_form in [false, true] {
+            let answer = ask.by(&mut browser, is_form).await;
+            assert!(answer.status == 403 && answer.text.contains("You are not signed out"), "{}", answer.text);
+            let told = self::reason(&desk, &answer).await;
+            assert!(told.contains(reason), "{reason}: {told}");
+        }
+    }
+    assert_eq!(browser.get("/me").await.status, 200);
+    // From another site, whose post brings no cookie along, the session ends that is named; the other one lives.
+    let mut none = Browser { site: "cross-site", ..Browser::new(&desk) };
+    let answer = ask.by(&mut none, true).await;
+    assert!(success(&desk, &answer, "_o1").await);
+    assert_eq!((browser.get("/me").await.status, elsewhere.get("/me").await.status), (401, 200));
+    // Once: the same request again ends nothing, and another one hears that the session has ended.
+    let again = ask.by(&mut browser, true).await;
+    assert!(again.status == 403 && reason(&desk, &again).await.contains("replayed"), "{}", again.text);
+    let answer = Ask { id: "_o2", ..ask }.by(&mut browser, false).await;
+    assert!(success(&desk, &answer, "_o2").await);
+    // Without a name for the session it is the browser's, and where there is none the app hears that nothing ended.
+    let answer = Ask { id: "_o3", index: None, ..ask }.by(&mut none, true).await;
+    assert!(!success(&desk, &answer, "_o3").await);
+    assert_eq!(elsewhere.get("/me").await.status, 200);
+    let answer = Ask { id: "_o4", index: None, ..ask }.by(&mut elsewhere, false).await;
+    assert!(success(&desk, &answer, "_o4").await);
+    assert_eq!(elsewhere.get("/me").await.status, 401);
+}
+
+async fn sign_in(browser: &mut Browser<'_>) {
+    let fields = [("name", "adam@example.com"), ("password", crate::idp::PASSWORD)];
+    assert!(browser.post_bare("/sign-in", &fields).await.text.contains("You are signed in"));
+}
+
+#[tokio::test]
+async fn a_session_of_another_tenant_is_none() {
+    let desk = desk();
+    let id = with_logout(&desk, "redirect").await;
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    let (name, index) = told(&mut browser).await;
+    // The same app of another tenant, with the same key, knows the session by hearsay.
+    assert_eq!(desk.local("POST", "/api/v1/tenants", json!({"name": "other"})).await.status, 201);
+    let made = desk.local("POST", "/api/v1/tenants/other/apps", json!({"name": "wiki"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let settings = json!({
+        "ssoUrl": ACS, "audience": SP, "requestCertificate": signing_key("sp").certificate().base64(), "logoutUrl": SLO,
+    });
+    assert_eq!(desk.local("PATCH", "/api/v1/tenants/other/apps/wiki/saml", settings).await.status, 200);
+    let (issuer, to) = (EntityId::parse(SP).unwrap(), Location::parse(&format!("{AT}/t/other/idp/wiki/slo")).unwrap());
+    let message = LogoutMessage::Request { name_id: &name, session_index: Some(&index) };
+    let new = NewLogout { id: "_o1", issuer: &issuer, destination: &to, message };
+    let url = new.redirect_url(None, &signing_key("sp"), desk.clock.now()).unwrap();
+    assert_eq!(browser.get(url.strip_prefix(AT).unwrap()).await.status, 303);
+    assert_eq!(browser.get("/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn logout_is_offered_where_it_is_set_up() {
+    let desk = desk();
+    ready(&desk, true).await;
+    let offered = async |desk: &Desk| {
+        let metadata = desk.local("GET", "/idp/wiki/metadata", Value::Null).await.text;
+        let read = Metadata::parse(metadata.as_bytes(), desk.clock.now()).unwrap();
+        let logout = &read.identity_provider().unwrap().role.logout;
+        logout.iter().map(|endpoint| endpoint.location.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(offered(&desk).await.is_empty());
+    let mut browser = Browser::new(&desk);
+    let key = signing_key("sp");
+    let name = NameId { value: "adam@example.com".into(), ..NameId::default() };
+    let answer = Ask { id: "_o1", name: &name, index: None, key: &key }.by(&mut browser, false).await;
+    assert!(answer.status == 403 && answer.text.contains("is not set up"), "{}", answer.text);
+    let without = desk.local("PATCH", PATH, json!({"logoutUrl": SLO})).await;
+    assert!(without.status == 400 && without.text.contains("requestCertificate"), "{}", without.text);
+    // The app's own metadata sets it up, with where answers go.
+    let (entity, acs, slo) =
+        (EntityId::parse(SP).unwrap(), Location::parse(ACS).unwrap(), Location::parse(SLO).unwrap());
+    let theirs = OurServiceProvider {
+        entity_id: &entity,
+        acs: &[&acs],
+        logout: Some(&slo),
+        signing: &[key.certificate()],
+        encryption: &[],
+        signs_requests: true,
+        name_id_formats: &[],
+    };
+    let xml = theirs.xml().unwrap();
+    let read = desk.local("POST", &format!("{PATH}/metadata"), json!({"xml": xml})).await;
+    assert_eq!(read.body["settings"]["logoutUrl"], SLO, "{}", read.text);
+    assert_eq!(read.body["logoutUrl"], format!("{AT}/idp/wiki/slo"));
+    assert_eq!(offered(&desk).await, vec![format!("{AT}/idp/wiki/slo"); 2]);
+    // An answer by form goes to the app and nowhere else.
+    assert_eq!(desk.local("PATCH", PATH, json!({"logoutBinding": "post"})).await.status, 200);
+    let page = Ask { id: "_o2", name: &name, index: Some("gone"), key: &key }.by(&mut browser, true).await;
+    assert!(page.header("content-security-policy").contains("form-action https://app.example"), "{}", page.text);
+    let field = page.between("name=\"SAMLResponse\" value=\"", "\"");
+    let inbound = Inbound::from_form(saml::binding::Kind::Response, &field, None).unwrap();
+    assert!(LogoutResponse::verify(&inbound, &peer(&desk).await, "_o2", desk.clock.now()).unwrap().success());
+    // In the console as well.
+    let mut owner = Browser::owner(&desk).await;
+    let page = owner.get("/app/apps/wiki/sign-on").await;
+    for there in ["Identity Provider Single Logout URL", &format!("{AT}/idp/wiki/slo"), SLO] {
+        assert!(page.text.contains(there), "{there}: {}", page.text);
+    }
+    let form = owner.get("/app/apps/wiki/sign-on?edit=1").await;
+    assert!(form.text.contains(&format!("name=\"logoutUrl\" type=\"url\" value=\"{SLO}\"")), "{}", form.text);
+}
