@@ -7,6 +7,7 @@ use crate::config::{Config, Database};
 use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::gate::Gate;
 use crate::log_queue::LogQueue;
 use crate::operators::Desks;
 use crate::outbound::Signal;
@@ -17,7 +18,7 @@ use axum::http::{HeaderMap, header};
 use scim::Code;
 use std::sync::Arc;
 use store::{Definitions, Scope, Settings, Store, Token};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::sync::Mutex as AsyncMutex;
 
 /// The running application; cheap to clone.
 #[derive(Clone)]
@@ -38,7 +39,7 @@ struct Inner {
     tenants: Tenants,
     reloading: AsyncMutex<()>,
     tokens: Tokens,
-    gate: Semaphore,
+    gate: Gate,
     events: Events,
     desks: Desks,
     saml_tests: crate::saml::Tests,
@@ -69,7 +70,7 @@ impl App {
             tenants: Tenants::default(),
             reloading: AsyncMutex::new(()),
             tokens: Tokens::default(),
-            gate: Semaphore::new(limits::REQUESTS_MAX),
+            gate: Gate::default(),
             events: Events::default(),
             desks: Desks::default(),
             waiting: Known::default(),
@@ -123,7 +124,7 @@ impl App {
     }
 
     /// Places for requests at work.
-    pub(crate) fn gate(&self) -> &Semaphore {
+    pub(crate) fn gate(&self) -> &Gate {
         &self.0.gate
     }
 

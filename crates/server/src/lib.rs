@@ -12,6 +12,7 @@ mod console;
 pub mod egress;
 mod error;
 mod events;
+mod gate;
 mod idp;
 mod json;
 pub mod limits;

@@ -36,6 +36,8 @@ pub const JSON_DEPTH_MAX: usize = 32;
 pub const QUERY_BYTES_MAX: usize = 16 << 10;
 /// Most requests worked on at once; more wait, and are refused when they would wait too long.
 pub const REQUESTS_MAX: usize = 1_024;
+/// Most of these for one tenant, so that there is room for others.
+pub const REQUESTS_OF_TENANT_MAX: usize = 256;
 /// Longest wait for a place among these.
 pub const QUEUE_WAIT: Duration = Duration::from_secs(5);
 /// Longest time that an answer may take; identity providers give up after 60 s.

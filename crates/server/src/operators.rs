@@ -5,34 +5,23 @@ use crate::auth::{Actor, Origin};
 use crate::error::{Error, Result};
 use crate::passkeys::Ceremonies;
 use crate::session::SignedIn;
-use crate::sign_in::{Cookies, Visitor};
+use crate::sign_in::{Cookies, Hashing, Visitor};
 use crate::{audit, limits, session, sign_in, token};
 use scim::Code;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use store::{EntryLink, Operator, Role, Scope};
-use tokio::sync::Semaphore;
 
 /// What signing in and live pages need between requests.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Desks {
     /// Places for password hashes.
-    pub(crate) hashing: Semaphore,
+    pub(crate) hashing: Hashing,
     /// Passkeys between the halves of their ceremony.
     pub(crate) ceremonies: Ceremonies,
     /// Live pages by operator.
     streams: Mutex<HashMap<String, usize>>,
-}
-
-impl Default for Desks {
-    fn default() -> Self {
-        Self {
-            hashing: Semaphore::new(limits::HASHES_MAX),
-            ceremonies: Ceremonies::default(),
-            streams: Mutex::default(),
-        }
-    }
 }
 
 impl Desks {

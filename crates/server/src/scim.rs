@@ -193,9 +193,7 @@ async fn admitted(
     now: i64,
     trace: &mut Trace,
 ) -> Result<Answer> {
-    let Ok(Ok(_place)) = tokio::time::timeout(limits::QUEUE_WAIT, app.gate().acquire()).await else {
-        return Err(Error::busy(Code::OVERLOADED, "the server is busy; try again in a moment"));
-    };
+    let _place = app.gate().enter(tenant.tenant.id).await?;
     let public = asked.path.eq_ignore_ascii_case("/ServiceProviderConfig")
         && asked.method == Method::GET
         && !parts.headers.contains_key(header::AUTHORIZATION);

@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use scim::Code;
 use serde_json::json;
 use store::{Audit, Operator, Throttle};
+use tokio::sync::Semaphore;
 
 /// Memory of a password hash in KiB, and its passes.
 const HASH_KIB: u32 = 65_536;
@@ -42,7 +43,9 @@ pub(crate) async fn hash(app: &App, password: &str) -> Result<String> {
         return Err(scim::Error::invalid_value(detail).into());
     }
     let password = password.to_owned();
-    slowly(app, move || Some(hasher()?.hash_password(password.as_bytes()).ok()?.to_string()))
+    let hashing = &app.desks().hashing;
+    hashing
+        .slowly(move || Some(hasher()?.hash_password(password.as_bytes()).ok()?.to_string()))
         .await?
         .ok_or_else(|| Error::new(Code::INTERNAL, "the password could not be hashed, so nothing was changed"))
 }
@@ -56,18 +59,30 @@ pub(crate) async fn verify(app: &App, operator: Option<&Operator>, password: &st
 pub(crate) async fn fits(app: &App, known: Option<String>, password: &str) -> Result<bool> {
     let is_known = known.is_some();
     let (kept, password) = (known.unwrap_or_else(|| NOBODY.to_owned()), password.to_owned());
-    let fits = slowly(app, move || {
+    let fits = app.desks().hashing.slowly(move || {
         let parsed = PasswordHash::new(&kept).ok()?;
         hasher()?.verify_password(password.as_bytes(), &parsed).ok()
     });
     Ok(fits.await?.is_some() && is_known)
 }
 
-/// A few at a time: each takes its memory.
-async fn slowly<T: Send + 'static>(app: &App, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let busy = || Error::busy(Code::OVERLOADED, "too many sign-ins at once; try again in a moment");
-    let _place = tokio::time::timeout(limits::QUEUE_WAIT, app.desks().hashing.acquire()).await.map_err(|_| busy())?;
-    tokio::task::spawn_blocking(work).await.map_err(|_| busy())
+/// Places for password hashes: each takes its memory.
+#[derive(Debug)]
+pub(crate) struct Hashing(Semaphore);
+
+impl Default for Hashing {
+    fn default() -> Self {
+        Self(Semaphore::new(limits::HASHES_MAX))
+    }
+}
+
+impl Hashing {
+    /// A few at a time.
+    async fn slowly<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let busy = || Error::busy(Code::OVERLOADED, "too many sign-ins at once; try again in a moment");
+        let _place = tokio::time::timeout(limits::QUEUE_WAIT, self.0.acquire()).await.map_err(|_| busy())?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| busy())
+    }
 }
 
 /// How long the next attempt has to wait, in microseconds, after so many failures.
@@ -277,6 +292,28 @@ pub(crate) async fn out(app: &App, signed: &SignedIn, origin: &Origin, now: i64)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+    use tokio::task::JoinSet;
+
+    #[tokio::test]
+    async fn a_few_hashes_are_worked_on_at_a_time() {
+        static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+        fn one() -> usize {
+            let at_once = AT_WORK.fetch_add(1, Ordering::SeqCst) + 1;
+            std::thread::sleep(Duration::from_millis(5));
+            AT_WORK.fetch_sub(1, Ordering::SeqCst);
+            at_once
+        }
+        let (hashing, mut all) = (Arc::new(Hashing::default()), JoinSet::new());
+        for _ in 0..5 * limits::HASHES_MAX {
+            let hashing = Arc::clone(&hashing);
+            all.spawn(async move { hashing.slowly(one).await.unwrap() });
+        }
+        let most = all.join_all().await.into_iter().max();
+        assert!(most <= Some(limits::HASHES_MAX), "{most:?}");
+    }
 
     #[test]
     fn the_wait_grows_and_ends_at_its_bound() {

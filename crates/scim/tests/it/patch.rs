@@ -108,7 +108,8 @@ fn patches() {
 fn a_patch_has_a_thousand_operations_at_the_most() {
     let patch = |operations: usize| {
         let one = json!({"op": "replace", "path": "displayName", "value": "x"});
-        let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": vec![one; operations]});
+        let body =
+            json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": vec![one; operations]});
         PatchOp::parse(body, &Dialect::LENIENT)
     };
     assert!(patch(1_000).is_ok());

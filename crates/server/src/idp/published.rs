@@ -19,8 +19,7 @@ pub(super) async fn metadata(visit: Visit) -> Shown {
     saml_keys::first(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
     let ours = ours(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
     let entity_id = EntityId::parse(&at.entity_id).map_err(unusable)?;
-    let (sign_on, logout) =
-        (Location::parse(&at.sso).map_err(unusable)?, Location::parse(&at.slo).map_err(unusable)?);
+    let (sign_on, logout) = (Location::parse(&at.sso).map_err(unusable)?, Location::parse(&at.slo).map_err(unusable)?);
     let saml = SamlApp::of(&integration).unwrap_or_default();
     let written = OurIdentityProvider {
         entity_id: &entity_id,

@@ -154,13 +154,16 @@ impl SamlApp {
         if let Some(url) = &self.logout_url {
             Location::parse(url).map_err(about("logoutUrl"))?;
             if self.request_certificate.is_none() {
-                return Err("saml.logoutUrl: needs the app's requestCertificate: only signed requests end sessions".to_owned());
+                return Err(
+                    "saml.logoutUrl: needs the app's requestCertificate: only signed requests end sessions".to_owned()
+                );
             }
         }
         self.signature().map_err(about("requestCertificate"))?;
         match self.encrypts_to().map_err(about("encryptionCertificate"))? {
             Some(certificate) if !certificate.key().encrypts() => {
-                Err("saml.encryptionCertificate: only an RSA key can be encrypted to; give the certificate of one".to_owned())
+                Err("saml.encryptionCertificate: only an RSA key can be encrypted to; give the certificate of one"
+                    .to_owned())
             }
             _ => Ok(()),
         }
@@ -241,7 +244,14 @@ mod tests {
             (SamlApp { require_signed_requests: true, ..SamlApp::default() }, "requireSignedRequests"),
             (SamlApp { request_certificate: Some("x".into()), ..SamlApp::default() }, "requestCertificate"),
             (SamlApp { logout_url: Some("https://app.example/slo".into()), ..SamlApp::default() }, "logoutUrl"),
-            (SamlApp { logout_url: Some("app".into()), request_certificate: Some(CURVE.into()), ..SamlApp::default() }, "logoutUrl"),
+            (
+                SamlApp {
+                    logout_url: Some("app".into()),
+                    request_certificate: Some(CURVE.into()),
+                    ..SamlApp::default()
+                },
+                "logoutUrl",
+            ),
             (SamlApp { encryption_certificate: Some("x".into()), ..SamlApp::default() }, "encryptionCertificate"),
             (SamlApp { encryption_certificate: Some(CURVE.into()), ..SamlApp::default() }, "encryptionCertificate"),
         ] {

@@ -37,6 +37,7 @@ pub(super) async fn by_form(visit: Visit, body: Body) -> Shown {
 
 async fn asked_for(visit: Visit, method: Method, inbound: std::result::Result<Inbound, Refused>) -> Shown {
     let asked = Asked::of_page(&visit, method, &visit.path, Stopwatch::start());
+    let _place = visit.app.gate().enter(visit.tenant.tenant.id).await?;
     let (mut trace, integration) = (Trace::default(), integration(&visit).await?);
     let name = integration.row.name.clone();
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &name)?;
@@ -125,8 +126,7 @@ async fn meant(visit: &Visit, integration: &Integration, question: &Question) ->
         true => visit.person().await?.map(|person| PersonSession::clone(&person.session)),
         false => None,
     };
-    let (state, of, settings, now) =
-        (Arc::clone(&visit.tenant), integration.clone(), question.saml.clone(), visit.now);
+    let (state, of, settings, now) = (Arc::clone(&visit.tenant), integration.clone(), question.saml.clone(), visit.now);
     let read = visit.app.store().read(move |r| -> Result<Option<Vec<PersonSession>>> {
         let mut sessions = Vec::from_iter(here);
         for index in &indexes {

@@ -66,6 +66,7 @@ pub(super) async fn posted(body: Body) -> Result<Inbound, Refused> {
 
 async fn begin(visit: Visit, method: Method, inbound: Option<Result<Inbound, Refused>>) -> Shown {
     let asked = Asked::of_page(&visit, method.clone(), &visit.path, Stopwatch::start());
+    let _place = visit.app.gate().enter(visit.tenant.tenant.id).await?;
     let mut trace = Trace::default();
     let integration = integration(&visit).await?;
     let name = integration.row.name.clone();

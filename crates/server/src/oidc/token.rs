@@ -76,9 +76,8 @@ async fn exchanged(visit: &Visit, told: &mut Told<'_>, body: Body) -> Result<Val
 }
 
 async fn form(visit: &Visit, body: Body) -> Result<Parameters, Refusal> {
-    let busy = || Refusal::new("temporarily_unavailable", "the server is busy; try again in a moment");
-    let place = tokio::time::timeout(limits::QUEUE_WAIT, visit.app.gate().acquire()).await;
-    let _place = place.map_err(|_| busy())?.map_err(|_| busy())?;
+    let busy = |_| Refusal::new("temporarily_unavailable", "the server is busy; try again in a moment");
+    let _place = visit.app.gate().enter(visit.tenant.tenant.id).await.map_err(busy)?;
     let kind = visit.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(Refusal::request("the body has to be application/x-www-form-urlencoded"));

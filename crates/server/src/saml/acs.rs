@@ -15,7 +15,6 @@ use crate::{clock::Stopwatch, query};
 use ::saml::{Connection, Outstanding, VerifiedAssertion, response};
 use axum::body::Body;
 use axum::http::{Method, header};
-use scim::Code;
 use std::sync::Arc;
 use store::{SamlConnection, SamlPurpose, SamlRequest};
 
@@ -35,9 +34,7 @@ pub(super) async fn consume(visit: Visit, body: Body) -> Shown {
     let asked = Arc::new(Asked::of_page(&visit, Method::POST, &visit.path, Stopwatch::start()));
     let mut trace = Trace::default();
     let id = named(&visit).to_owned();
-    let Ok(Ok(_place)) = tokio::time::timeout(limits::QUEUE_WAIT, visit.app.gate().acquire()).await else {
-        return Err(Error::busy(Code::OVERLOADED, "the server is busy; try again in a moment").into());
-    };
+    let _place = visit.app.gate().enter(visit.tenant.tenant.id).await?;
     let connection = match connection(&visit).await? {
         Ok(connection) => connection,
         Err(why) => return page::denied(&visit, &asked, &mut trace, &id, why),

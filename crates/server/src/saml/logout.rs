@@ -49,6 +49,7 @@ pub(super) async fn by_post(visit: Visit, body: Body) -> Shown {
 
 async fn message(visit: Visit, method: Method, inbound: Result<Inbound, Refused>) -> Shown {
     let asked = Asked::of_page(&visit, method, &visit.path, Stopwatch::start());
+    let _place = visit.app.gate().enter(visit.tenant.tenant.id).await?;
     let (mut trace, id) = (Trace::default(), named(&visit).to_owned());
     // A connection that is switched off may still end sessions.
     let (tenant, name) = (visit.tenant.tenant.id, id.clone());
@@ -120,7 +121,8 @@ async fn asked_for(
         // Nowhere to answer to: they are signed out all the same.
         return Ok(Ok(signed_out(visit)));
     };
-    let sent = fresh_id().and_then(|id| to_peer(visit, connection, at, (to, key), (&id, message), inbound.relay_state()));
+    let sent =
+        fresh_id().and_then(|id| to_peer(visit, connection, at, (to, key), (&id, message), inbound.relay_state()));
     Ok(sent
         .map(|mut response| {
             let gone = end_cookie(&visit.app, &visit.tenant);

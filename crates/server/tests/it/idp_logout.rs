@@ -44,8 +44,7 @@ struct Ask<'a> {
 
 impl Ask<'_> {
     async fn by(&self, browser: &mut Browser<'_>, is_form: bool) -> Shown {
-        let (issuer, to) =
-            (EntityId::parse(SP).unwrap(), Location::parse(&format!("{AT}/idp/wiki/slo")).unwrap());
+        let (issuer, to) = (EntityId::parse(SP).unwrap(), Location::parse(&format!("{AT}/idp/wiki/slo")).unwrap());
         let message = LogoutMessage::Request { name_id: self.name, session_index: self.index };
         let new = NewLogout { id: self.id, issuer: &issuer, destination: &to, message };
         let now = browser.desk.clock.now();
@@ -96,10 +95,9 @@ async fn an_app_ends_the_session_that_it_was_told_of() {
     let ask = Ask { id: "_o1", name: &name, index: Some(&index), key: &key };
     // Nobody but the app, about nobody but the person that the session is of.
     let somebody = NameId { value: "eve@example.com".into(), ..name.clone() };
-    for (ask, reason) in [
-        (Ask { key: &stranger, ..ask }, "signature"),
-        (Ask { name: &somebody, ..ask }, "somebody_else"),
-    ] {
+    for (ask, reason) in
+        [(Ask { key: &stranger, ..ask }, "signature"), (Ask { name: &somebody, ..ask }, "somebody_else")]
+    {
         for is_form in [false, true] {
             let answer = ask.by(&mut browser, is_form).await;
             assert!(answer.status == 403 && answer.text.contains("You are not signed out"), "{}", answer.text);

@@ -417,9 +417,10 @@ async fn our_own_keys_roll_over_and_sign_requests() {
 #[tokio::test]
 async fn a_form_is_as_large_as_the_limit_says_and_no_larger() {
     let world = World::new(json!({})).await;
-    for (bytes, reason) in
-        [(server::limits::SAML_FORM_BYTES_MAX, "message_too_large"), (server::limits::SAML_FORM_BYTES_MAX + 1, "malformed_form")]
-    {
+    for (bytes, reason) in [
+        (server::limits::SAML_FORM_BYTES_MAX, "message_too_large"),
+        (server::limits::SAML_FORM_BYTES_MAX + 1, "malformed_form"),
+    ] {
         let field = "A".repeat(bytes - "SAMLResponse=".len());
         let answer = world.desk.send(None, posted("/saml/acs", "", &[("SAMLResponse", &field)])).await;
         world.note(&answer);
