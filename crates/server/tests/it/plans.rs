@@ -124,7 +124,9 @@ async fn a_plan_is_done_as_it_was_shown_when_somebody_has_agreed() {
     assert_eq!(nothing.status, 400, "{}", nothing.text);
     let listed = get(&desk, &format!("{API}/plans")).await;
     assert_eq!((&listed["data"][0]["state"], &listed["data"][0]["title"]), (&json!("applied"), &json!("less")));
-    assert!(listed["data"][0]["appliedAt"].is_string() && listed["data"][0]["decidedBy"].is_string());
+    let kept = &listed["data"][0];
+    assert!(kept["appliedAt"].is_string() && kept["decidedBy"].is_string(), "{kept}");
+    assert_eq!(kept["createdBy"], kept["decidedBy"], "its maker may agree to it, and that stands there");
 }
 
 #[tokio::test]
