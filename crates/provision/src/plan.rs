@@ -281,11 +281,12 @@ pub struct Rules<'a> {
 
 /// The next thing to do about a link: waits and parks first, then what `decide` says.
 pub fn next(link: &Link, desired: &Desired, rules: &Rules<'_>, now: i64) -> Action {
-    let inputs = fingerprint(desired);
-    if let Some(parked) = link.parked.as_ref().filter(|parked| parked.inputs == inputs) {
+    // Nearly nobody waits for anything: only who does is compared with what they waited for.
+    let same = |inputs: &str| fingerprint(desired) == inputs;
+    if let Some(parked) = link.parked.as_ref().filter(|parked| same(&parked.inputs)) {
         return Action::Park(parked.reason.clone());
     }
-    if link.next_attempt_at > now && link.waiting_for == inputs {
+    if link.next_attempt_at > now && same(&link.waiting_for) {
         return Action::Wait { until: link.next_attempt_at };
     }
     match (decide(desired, &link.observed(desired, rules, now), rules, now), &link.remote_id) {

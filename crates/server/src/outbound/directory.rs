@@ -6,6 +6,7 @@
 use provision::place::{Pasted, Place};
 use scim::ResourceType;
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
 /// A name, and its place. Of a list without a choice, the primary element or the first is meant.
 const NAMES: [(&str, &str); 42] = [
@@ -53,6 +54,10 @@ const NAMES: [(&str, &str); 42] = [
     ("roles", "roles"),
 ];
 
+/// The same, read.
+static PLACES: LazyLock<Vec<(&str, Place)>> =
+    LazyLock::new(|| NAMES.iter().filter_map(|(name, path)| Some((*name, place(path)?))).collect());
+
 /// Where a value of a list without a choice is written.
 const WRITTEN: [(&str, &str); 3] = [
     ("emails.", "emails[primary eq true]."),
@@ -86,10 +91,9 @@ pub(crate) fn profile(document: &Map<String, Value>, users: &ResourceType) -> Ma
             }
         }
     }
-    for (name, path) in NAMES {
-        let found = place(path).and_then(|place| place.read(document).cloned());
-        if let Some(value) = found {
-            profile.insert(name.to_owned(), value);
+    for (name, place) in PLACES.iter() {
+        if let Some(value) = place.read(document) {
+            profile.insert((*name).to_owned(), value.clone());
         }
     }
     profile
