@@ -19,7 +19,6 @@ pub mod limits;
 mod log_queue;
 mod oidc;
 mod operators;
-#[allow(dead_code, reason = "as above: what the admin API does not reach yet")]
 mod outbound;
 mod passkeys;
 mod person;

@@ -61,7 +61,7 @@ pub struct Change {
     pub at: i64,
     /// Who did it.
     pub actor: String,
-    /// What changed: names of attributes, ids of members.
+    /// What changed, by its name: `attributes`, `active`; ids of members that were `added` or `removed`.
     pub what: Value,
 }
 

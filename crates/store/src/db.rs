@@ -2,7 +2,7 @@
 //! a snapshot each, and a checkpointer.
 //!
 //! Invariant: an answer to a write is given after the commit that holds it is on the disk
-//! (`synchronous=FULL`). Invariant: a write's failure undoes that write alone.
+//! (`synchronous=FULL`), but for late ones (`Store::write_late_in`). Invariant: a write's failure undoes that write alone.
 
 mod checkpoint;
 mod connection;
@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
-use writer::Numbers;
+use writer::{Numbers, Way};
 
 /// Prepared statements kept by each connection; all of ours and some hundred shapes of filters.
 const STATEMENTS_MAX: usize = 512;
@@ -289,7 +289,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.write_lane(None, false, closure).await
+        self.write_lane(None, Way::Usual, closure).await
     }
 
     /// As `write`, for a closure that changes nothing but rows of this tenant's resources, changes and log: with
@@ -300,8 +300,23 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        // One writer of one file: a lane more would only part what can share a commit.
-        self.write_lane(self.inner.monitor.as_ref().map(|_| tenant), false, closure).await
+        self.write_lane(self.lane(tenant), Way::Usual, closure).await
+    }
+
+    /// As `write_in`, for what is found again and done again when it is lost: when the machine itself fails, not the process
+    /// alone, the last moments of it may be gone. Nothing that is written later outlives it.
+    pub async fn write_late_in<T, E, F>(&self, tenant: TenantId, closure: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.write_lane(self.lane(tenant), Way::Late, closure).await
+    }
+
+    /// One writer of one file: a lane more would only part what can share a commit.
+    fn lane(&self, tenant: TenantId) -> Option<TenantId> {
+        self.inner.monitor.as_ref().map(|_| tenant)
     }
 
     /// As `write_in`, for a closure that does many things, each in a `Writer::nested` of its own and nothing beside them:
@@ -312,17 +327,17 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.write_lane(self.inner.monitor.as_ref().map(|_| tenant), true, closure).await
+        self.write_lane(self.lane(tenant), Way::InParts, closure).await
     }
 
-    async fn write_lane<T, E, F>(&self, lane: Option<TenantId>, in_parts: bool, closure: F) -> Result<T, E>
+    async fn write_lane<T, E, F>(&self, lane: Option<TenantId>, way: Way, closure: F) -> Result<T, E>
     where
         F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = writer::job(in_parts, closure, move |result| {
+        let job = writer::job(way, closure, move |result| {
             reply.send(result).ok();
         });
         self.inner.writes.push(lane, job).map_err(|_| E::from(Error::Unavailable))?;
@@ -337,7 +352,7 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let (reply, answer) = std::sync::mpsc::channel();
-        let job = writer::job(false, closure, move |result| {
+        let job = writer::job(Way::Usual, closure, move |result| {
             reply.send(result).ok();
         });
         self.inner.writes.push(None, job).map_err(|_| E::from(Error::Unavailable))?;

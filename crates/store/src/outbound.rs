@@ -9,6 +9,7 @@ mod assignments;
 mod evidence;
 mod groups;
 mod links;
+mod orphans;
 mod people;
 mod plans;
 mod runs;

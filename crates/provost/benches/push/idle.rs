@@ -22,7 +22,7 @@ pub(crate) fn idle(people: usize, apps: usize) {
         let name = format!("app{number}");
         tenant.admin("POST", "/apps", json!({ "name": name, "target": "generic" })).expect(201);
         let change = json!({
-            "connection": { "baseUrl": "http://127.0.0.1:9/scim/v2" }, "provisioning": true,
+            "connection": { "baseUrl": "http://127.0.0.1:9999/scim/v2" }, "provisioning": true,
             "policy": { "actions": { "create": true, "update": true, "deactivate": true } },
         });
         tenant.admin("PATCH", &format!("/apps/{name}"), change).expect(200);

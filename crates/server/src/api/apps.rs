@@ -191,6 +191,7 @@ fn show_preview(preview: &preview::Preview) -> Value {
             "link": preview.row.as_ref().map(show_link),
         },
         "map": preview.explained.desired,
+        "ifAssigned": preview.if_assigned,
         "action": preview.action,
         "does": preview.action.word(),
         "send": request,

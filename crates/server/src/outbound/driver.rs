@@ -117,8 +117,11 @@ impl Drive {
             return Ok(Turn::Idle(limits::OUTBOUND_LINGER));
         }
         let newcomer = |one: &Claimed| one.row.kind == LinkKind::User && one.row.standing == Standing::New;
-        if claimed.iter().any(newcomer) {
-            self.census(&shared, now).await?;
+        if claimed.iter().any(newcomer)
+            && let Err(error) = self.census(&shared, now).await
+        {
+            // It is a saving, and what is claimed has to be worked on.
+            tracing::warn!(error = %error.to_scim(""), "nobody was counted: each is looked for singly");
         }
         self.work(&shared, claimed).await;
         Ok(Turn::Worked)
@@ -174,7 +177,7 @@ impl Drive {
         let until = now.saturating_add(limits::OUTBOUND_LEASE);
         self.app
             .store()
-            .write_in(shared.state.tenant.id, move |w| w.links_claim(id, (&node, until), now, room, leavers))
+            .write_late_in(shared.state.tenant.id, move |w| w.links_claim(id, (&node, until), now, room, leavers))
             .await
             .map_err(|error: store::Error| Error::from(error))
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{AppId, Fill, Run, TenantId, Work};
+use store::{AppId, AppRow, Fill, Reader, Run, TenantId, Work};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -26,6 +26,33 @@ struct Engine {
     scan: Option<JoinHandle<()>>,
     kept_at: i64,
     pruned_at: i64,
+}
+
+/// What there is to do, read in one go.
+struct Agenda {
+    /// Whether there is any app.
+    wanted: bool,
+    /// The tenants whose feed has gone on.
+    behind: Vec<TenantId>,
+    fills: Vec<Fill>,
+    /// The apps whose next scan has come.
+    scheduled: Vec<AppRow>,
+    /// Whether a scan could go on.
+    scans: bool,
+    work: Work,
+}
+
+impl Agenda {
+    fn read(r: &Reader, now: i64) -> store::Result<Self> {
+        Ok(Self {
+            wanted: r.has_apps()?,
+            behind: r.feeds_behind()?,
+            fills: r.fills(limits::OUTBOUND_FILLS)?,
+            scheduled: r.apps_scheduled(now)?,
+            scans: r.run_waits()?,
+            work: r.links_work(now)?,
+        })
+    }
 }
 
 /// Runs until the server stops.
@@ -74,15 +101,21 @@ impl Engine {
 
     async fn round(&mut self) -> Result<Option<i64>> {
         let now = self.app.clock().now();
-        self.follow().await?;
-        let filling = self.fill(now).await?;
-        self.schedule(now).await?;
-        self.scan().await?;
+        let Agenda { wanted, behind, fills, scheduled, scans, mut work } =
+            self.app.store().read(move |r| Agenda::read(r, now)).await.map_err(lift)?;
+        self.app.outbound().wanted(wanted);
+        let (moved, filling) = (!behind.is_empty(), !fills.is_empty());
+        self.follow(behind).await?;
+        self.fill(fills, now).await?;
+        self.schedule(scheduled, now).await?;
+        self.scan(scans);
         self.keep(now).await?;
         self.prune(now).await?;
-        let wanted: bool = self.app.store().read(|r| r.has_apps()).await.map_err(lift)?;
-        self.app.outbound().wanted(wanted);
-        let work: Work = self.app.store().read(move |r| r.links_work(now)).await.map_err(lift)?;
+        if moved || filling {
+            // These have made links due.
+            let now = self.app.clock().now();
+            work = self.app.store().read(move |r| r.links_work(now)).await.map_err(lift)?;
+        }
         self.drivers.retain(|_, (_, driver)| !driver.is_finished());
         for (app, tenant) in work.apps {
             let start = || (tenant, Driver::start(&self.app, app, self.stop.clone()));
@@ -95,8 +128,7 @@ impl Engine {
         self.app.tenants().all().into_iter().find(|state| state.tenant.id == id)
     }
 
-    async fn follow(&self) -> Result<()> {
-        let behind: Vec<TenantId> = self.app.store().read(|r| r.feeds_behind()).await.map_err(lift)?;
+    async fn follow(&self, behind: Vec<TenantId>) -> Result<()> {
         for tenant in behind {
             let Some(state) = self.tenant(tenant) else { continue };
             while follow::follow(&self.app, &state).await? {}
@@ -104,20 +136,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Does the next part of each order; whether there is more to do.
-    async fn fill(&self, now: i64) -> Result<bool> {
-        let orders: Vec<Fill> = self.app.store().read(|r| r.fills(limits::OUTBOUND_FILLS)).await.map_err(lift)?;
-        for order in &orders {
-            let id = order.id;
+    /// Does the next part of each order.
+    async fn fill(&self, orders: Vec<Fill>, now: i64) -> Result<()> {
+        for Fill { id, tenant, .. } in orders {
             let turn = move |w: &mut store::Writer| w.fill_turn(id, limits::OUTBOUND_FILL, now);
-            self.app.store().write_in(order.tenant, turn).await.map_err(lift)?;
+            self.app.store().write_late_in(tenant, turn).await.map_err(lift)?;
         }
-        Ok(!orders.is_empty())
+        Ok(())
     }
 
     /// Asks for the scans whose time has come.
-    async fn schedule(&self, now: i64) -> Result<()> {
-        let due: Vec<store::AppRow> = self.app.store().read(move |r| r.apps_scheduled(now)).await.map_err(lift)?;
+    async fn schedule(&self, due: Vec<AppRow>, now: i64) -> Result<()> {
         for row in due {
             let integration = super::integration::Integration::of(row)?;
             let row = integration.row.clone();
@@ -150,16 +179,10 @@ impl Engine {
     }
 
     /// One scan at a time is under way on each node.
-    async fn scan(&mut self) -> Result<()> {
-        if self.scan.as_ref().is_some_and(|scan| !scan.is_finished()) {
-            return Ok(());
-        }
-        self.scan = None;
-        let waits: bool = self.app.store().read(|r| r.run_waits()).await.map_err(lift)?;
-        if waits {
-            self.scan = Some(tokio::spawn(scan::turns(self.app.clone(), self.stop.clone())));
-        }
-        Ok(())
+    fn scan(&mut self, waits: bool) {
+        let under_way = self.scan.take_if(|scan| !scan.is_finished());
+        let begin = || tokio::spawn(scan::turns(self.app.clone(), self.stop.clone()));
+        self.scan = under_way.or_else(|| waits.then(begin));
     }
 
     /// Keeps the claims of what is under way.
@@ -173,7 +196,7 @@ impl Engine {
         tenants.dedup();
         for tenant in tenants {
             let (node, until) = (self.app.node().to_owned(), now.saturating_add(limits::OUTBOUND_LEASE));
-            self.app.store().write_in(tenant, move |w| w.links_keep(tenant, &node, until)).await.map_err(lift)?;
+            self.app.store().write_late_in(tenant, move |w| w.links_keep(tenant, &node, until)).await.map_err(lift)?;
         }
         Ok(())
     }

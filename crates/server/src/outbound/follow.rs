@@ -66,7 +66,7 @@ pub(crate) async fn follow(app: &App, state: &Arc<TenantState>) -> Result<bool> 
     let followers = rows.into_iter().map(|(row, rules)| Follower::of(row, rules)).collect::<Result<Vec<_>>>()?;
     let state = Arc::clone(state);
     app.store()
-        .write_in(tenant, move |w| -> Result<bool> {
+        .write_late_in(tenant, move |w| -> Result<bool> {
             let Some(cursor) = w.feed_cursor(tenant)? else { return Ok(false) };
             let changes = w.changes(tenant, cursor, limits::OUTBOUND_FEED_BATCH)?;
             for change in &changes {
@@ -92,15 +92,19 @@ fn spread(w: &mut Writer, state: &TenantState, followers: &[Follower], change: &
     }
 }
 
-/// Names of attributes that a change is about.
+/// Whether a change is about an attribute.
 fn is_about(change: &Change, name: &str) -> bool {
-    let names = change.what.as_array().into_iter().flatten().filter_map(Value::as_str);
-    names.into_iter().any(|changed| changed.eq_ignore_ascii_case(name))
+    listed(change, "attributes").iter().any(|changed| changed.eq_ignore_ascii_case(name))
+}
+
+/// Whether somebody may have to go, at some app or at all.
+fn leaves(change: &Change) -> bool {
+    let comes = change.what.get("active") == Some(&Value::Bool(true));
+    change.kind == ChangeKind::Deleted || (is_about(change, "active") && !comes)
 }
 
 fn person(w: &mut Writer, followers: &[Follower], change: &Change, now: i64) -> Result<()> {
-    let leaving = change.kind == ChangeKind::Deleted || is_about(change, "active");
-    let lane = number(if leaving { Lane::Leaver } else { Lane::Change });
+    let lane = number(if leaves(change) { Lane::Leaver } else { Lane::Change });
     for follower in followers {
         w.link_nudge_known(follower.id(), LinkKind::User, &change.id, lane, now)?;
     }
@@ -142,7 +146,8 @@ fn deleted_group(w: &mut Writer, followers: &[Follower], change: &Change, now: i
     Ok(())
 }
 
-fn ids<'c>(change: &'c Change, name: &str) -> Vec<&'c str> {
+/// A list of texts in what a change says of itself.
+fn listed<'c>(change: &'c Change, name: &str) -> Vec<&'c str> {
     change.what.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
@@ -159,10 +164,10 @@ fn members(w: &mut Writer, followers: &[Follower], change: &Change, now: i64) ->
         if !assigned && !follower.on_groups {
             continue;
         }
-        for id in ids(change, "added") {
+        for id in listed(change, "added") {
             joined(w, change.tenant, follower.id(), id, number(Lane::Arrival), assigned, now)?;
         }
-        for id in ids(change, "removed") {
+        for id in listed(change, "removed") {
             joined(w, change.tenant, follower.id(), id, number(Lane::Leaver), false, now)?;
         }
     }

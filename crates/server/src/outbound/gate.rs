@@ -1,7 +1,8 @@
 //! How many requests an app gets at once: the pace, and who waits for it, leavers first.
 //!
-//! Only requests count, each with the commit of what it may do. What is read before and written behind them goes on beside
-//! them, so that the app is kept busy meanwhile. Whoever waited long decides anew before anything is sent.
+//! A request is prepared, which ends with the commit of what it may do, and then sent. Only requests that are sent are at the
+//! app; as many again may be prepared meanwhile, so that the app is kept busy while this side writes. Whoever waited long
+//! decides anew before anything is sent.
 
 use crate::clock::Clock;
 use provision::pace::Pace;
@@ -17,13 +18,29 @@ pub(crate) struct Gate(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     pace: Pace,
-    under_way: u32,
+    preparing: Queue,
+    sending: Queue,
+}
+
+/// Who is in a stage, and who waits for it.
+#[derive(Debug, Default)]
+struct Queue {
+    inside: u32,
     waiting: [VecDeque<oneshot::Sender<()>>; LANES.len()],
 }
 
-/// Leave to send one request; gone when it is dropped.
+/// What leave is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// To write down what a request may do, and to send it after that.
+    Preparing,
+    /// To send it.
+    Sending,
+}
+
+/// Leave to be in a stage with one request; gone when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Pass(Arc<Gate>);
+pub(crate) struct Pass(Arc<Gate>, Stage);
 
 impl Gate {
     pub(crate) fn new(pace: Pace) -> Self {
@@ -45,8 +62,8 @@ impl Gate {
         (before, after)
     }
 
-    /// Waits for leave to send. Nothing, if the app is to be left alone before it was this one's turn.
-    pub(crate) async fn pass(self: &Arc<Self>, lane: i64, clock: &Clock) -> Option<Pass> {
+    /// Waits for leave. Nothing, if the app is to be left alone before it was this one's turn.
+    pub(crate) async fn pass(self: &Arc<Self>, stage: Stage, lane: i64, clock: &Clock) -> Option<Pass> {
         let turn = {
             let mut state = self.lock();
             if state.pace.not_before > clock.now() {
@@ -54,7 +71,7 @@ impl Gate {
             }
             let (turn, wait) = oneshot::channel();
             let lane = usize::try_from(lane).unwrap_or_default().min(LANES.len() - 1);
-            if let Some(waiting) = state.waiting.get_mut(lane) {
+            if let Some(waiting) = state.queue(stage).waiting.get_mut(lane) {
                 waiting.push_back(turn);
             }
             state.let_in();
@@ -62,7 +79,7 @@ impl Gate {
         };
         turn.await.ok()?;
         // Whoever let this one in has counted it.
-        let pass = Pass(Arc::clone(self));
+        let pass = Pass(Arc::clone(self), stage);
         let rests = self.lock().pace.not_before > clock.now();
         (!rests).then_some(pass)
     }
@@ -73,13 +90,27 @@ impl Gate {
 }
 
 impl State {
-    /// Lets in whoever there is room for, those of the first lane first.
+    fn queue(&mut self, stage: Stage) -> &mut Queue {
+        match stage {
+            Stage::Preparing => &mut self.preparing,
+            Stage::Sending => &mut self.sending,
+        }
+    }
+
     fn let_in(&mut self) {
         let most = if self.pace.trouble.is_some() { 1 } else { self.pace.at_once.max(1) };
-        while self.under_way < most {
+        self.preparing.let_in(most.saturating_mul(2));
+        self.sending.let_in(most);
+    }
+}
+
+impl Queue {
+    /// Lets in whoever there is room for, those of the first lane first.
+    fn let_in(&mut self, most: u32) {
+        while self.inside < most {
             let Some(next) = self.waiting.iter_mut().find_map(VecDeque::pop_front) else { return };
             if next.send(()).is_ok() {
-                self.under_way += 1;
+                self.inside += 1;
             }
         }
     }
@@ -88,7 +119,8 @@ impl State {
 impl Drop for Pass {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        state.under_way = state.under_way.saturating_sub(1);
+        let queue = state.queue(self.1);
+        queue.inside = queue.inside.saturating_sub(1);
         state.let_in();
     }
 }
@@ -102,11 +134,11 @@ mod tests {
     async fn leavers_pass_first_and_nobody_passes_while_the_app_rests() {
         let clock = Clock::manual(1_000);
         let gate = Arc::new(Gate::new(Pace { at_once: 1, ..Pace::default() }));
-        let first = gate.pass(3, &clock).await;
+        let first = gate.pass(Stage::Sending, 3, &clock).await;
         assert!(first.is_some());
         let wait = |lane| {
             let (gate, clock) = (Arc::clone(&gate), clock.clone());
-            tokio::spawn(async move { gate.pass(lane, &clock).await })
+            tokio::spawn(async move { gate.pass(Stage::Sending, lane, &clock).await })
         };
         let change = wait(2);
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -118,8 +150,25 @@ mod tests {
         gate.change(|pace| Pace { not_before: 2_000, ..pace });
         drop(passed);
         assert!(change.await.ok().flatten().is_none(), "the app is left alone");
-        assert!(gate.pass(0, &clock).await.is_none());
+        assert!(gate.pass(Stage::Sending, 0, &clock).await.is_none());
         clock.advance(1_000);
-        assert!(gate.pass(0, &clock).await.is_some());
+        assert!(gate.pass(Stage::Sending, 0, &clock).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn as_many_again_are_prepared_as_are_sent() {
+        let clock = Clock::manual(1_000);
+        let gate = Arc::new(Gate::new(Pace { at_once: 2, ..Pace::default() }));
+        let mut prepared = Vec::new();
+        for _ in 0..4 {
+            prepared.extend(gate.pass(Stage::Preparing, 2, &clock).await);
+        }
+        let fifth = tokio::time::timeout(Duration::from_millis(20), gate.pass(Stage::Preparing, 2, &clock)).await;
+        assert!(prepared.len() == 4 && fifth.is_err());
+        let sent = [gate.pass(Stage::Sending, 2, &clock).await, gate.pass(Stage::Sending, 2, &clock).await];
+        let third = tokio::time::timeout(Duration::from_millis(20), gate.pass(Stage::Sending, 2, &clock)).await;
+        assert!(sent.iter().all(Option::is_some) && third.is_err(), "no more are at the app than it takes");
+        drop(sent);
+        assert!(gate.pass(Stage::Sending, 2, &clock).await.is_some());
     }
 }

@@ -209,7 +209,7 @@ fn linked(row: &LinkRow, remote_id: String, document: Map<String, Value>, now: i
     };
     Ok(Found {
         id: row.id,
-        state: serde_json::to_value(link)?,
+        state: serde_json::to_string(&link)?,
         remote_id: Some(remote_id),
         standing: Standing::Linked,
         active,
@@ -270,7 +270,7 @@ fn suspend(w: &mut Writer, tenant: store::TenantId, id: &str, label: &str, now: 
         id: id.to_owned(),
         at: now,
         actor: label.to_owned(),
-        what: json!(["active"]),
+        what: json!({"attributes": ["active"]}),
     })
     .map(|_| ())
 }

@@ -1,10 +1,11 @@
 //! One link, from a claim to rest: decide, write down, send, settle, and again.
 //!
 //! Invariant: what a request may do is on the disk before it is sent. Whoever is killed here, at any point, leaves a link
-//! that says what may have been done; the next decision is a look.
+//! that says what may have been done; the next decision is a look. Nothing else waits for the disk: what is lost with the
+//! machine is asked for again.
 
 use super::census::Known;
-use super::gate::{Gate, Pass};
+use super::gate::{Gate, Pass, Stage};
 use super::inputs::{self, Inputs, kind_of};
 use super::integration::Integration;
 use super::send::{Secret, Sent, send};
@@ -18,7 +19,6 @@ use provision::link::{Kind, Link};
 use provision::outcome::{Outcome, Settled as Judged, settle};
 use provision::plan::{Action, Desired, Lane, Members, next};
 use provision::wire;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{Cause, Claimed, Exchange, LinkKind, LinkRow, Settled, Standing, Writer};
@@ -107,7 +107,7 @@ pub(super) async fn ready(shared: &Arc<Shared>, claimed: Vec<Claimed>) -> Vec<Re
 fn known(shared: &Shared, claimed: &Claimed) -> Result<Link> {
     let row = &claimed.row;
     let link = match &claimed.state {
-        Some(state) => Link::deserialize(state).map_err(store::Error::from)?,
+        Some(state) => serde_json::from_str::<Link>(state).map_err(store::Error::from)?,
         None => Link::new(kind_of(row.kind), &row.resource),
     };
     Ok(match row.retry {
@@ -124,12 +124,15 @@ pub(super) async fn push(shared: Arc<Shared>, ready: Ready) {
         Ok(push) => push.run().await,
         Err(error) => Err(error),
     };
-    if let Err(error) = done {
-        tracing::warn!(link = id, error = %error.to_scim(""), "a link is left for later");
-        // It stays due; a moment's rest keeps a broken database from being asked without end.
-        tokio::time::sleep(limits::OUTBOUND_RETRY).await;
-        let _ = app.store().write_in(tenant, move |w| w.link_release(id, fence)).await;
+    match done {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(error) => tracing::warn!(link = id, error = %error.to_scim(""), "a link is left for later"),
     }
+    // It stays due; a moment's rest keeps a broken database from being asked without end. A claim that is not given back
+    // would be kept with the others for as long as this process runs.
+    tokio::time::sleep(limits::OUTBOUND_RETRY).await;
+    let _ = app.store().write_late_in(tenant, move |w| w.link_release(id, fence)).await;
 }
 
 impl Push {
@@ -157,12 +160,13 @@ impl Push {
         })
     }
 
-    async fn run(mut self) -> Result<()> {
+    /// Whether it has come to rest; else it is somebody else's by now.
+    async fn run(mut self) -> Result<bool> {
         for _ in 0..limits::OUTBOUND_STEPS_MAX {
             match self.step().await? {
                 Step::On => {}
                 Step::Rest(rest) => return self.rest(rest).await,
-                Step::Lost => return Ok(()),
+                Step::Lost => return Ok(false),
             }
         }
         // Long work on one link, such as a large group, lets others go first.
@@ -173,10 +177,9 @@ impl Push {
     async fn step(&mut self) -> Result<Step> {
         let shared = Arc::clone(&self.shared);
         let now = shared.app.clock().now();
-        let old = now.saturating_sub(self.read_at) > limits::OUTBOUND_INPUTS_AGE;
-        if old || !self.unsaved.members.is_empty() || self.inputs.unsure != self.link.unsure {
+        if self.is_old(now) || !self.unsaved.members.is_empty() || self.inputs.unsure != self.link.unsure {
             if !self.unsaved.members.is_empty() && !self.keep().await? {
-                return Ok(Step::Lost);
+                return self.not_stored().await;
             }
             (self.inputs, self.read_at) = read_inputs(&self.shared, &self.row, &self.link).await?;
         }
@@ -184,10 +187,10 @@ impl Push {
         let rules = self.inputs.rules(&self.shared.integration, self.row.kind);
         let action = next(&self.link, &self.inputs.desired, &rules, now);
         if action.is_sent() && self.pass.is_none() {
-            let pass = shared.gate.pass(self.row.lane, shared.app.clock()).await;
+            let pass = shared.gate.pass(Stage::Preparing, self.row.lane, shared.app.clock()).await;
             let Some(pass) = pass else { return Ok(Step::Rest(self.left_alone())) };
             self.pass = Some(pass);
-            if shared.app.clock().now().saturating_sub(self.read_at) > limits::OUTBOUND_INPUTS_AGE {
+            if self.is_old(shared.app.clock().now()) {
                 // Whoever waited long for their turn may be somebody else by now.
                 return Ok(Step::On);
             }
@@ -213,14 +216,19 @@ impl Push {
                 // Whoever died over a request left one that may take effect yet.
                 self.link = std::mem::take(&mut self.link).begin(&action, &self.inputs.desired, &rules, now);
                 if self.unsaved.matters && !self.keep().await? {
-                    return Ok(Step::Lost);
+                    return self.not_stored().await;
                 }
-                self.send(action).await
+                self.send(action, None).await
             }
             Action::Create(_) | Action::Update(_) | Action::Deactivate(_) | Action::Delete { .. } => {
                 self.begin(action).await
             }
         }
+    }
+
+    /// Whether what it is decided by may have changed too long ago.
+    fn is_old(&self, now: i64) -> bool {
+        now.saturating_sub(self.read_at) > limits::OUTBOUND_INPUTS_AGE
     }
 
     fn held(&self, action: &Action, held: &provision::brake::Held) -> Step {
@@ -280,8 +288,8 @@ impl Push {
             None => self.not_stored().await,
             Some(Action::Hold { action, held }) => Ok(self.held(&action, &held)),
             Some(action) => {
-                self.link = begun;
-                self.send(action).await
+                let before = std::mem::replace(&mut self.link, begun);
+                self.send(action, Some(before)).await
             }
         }
     }
@@ -291,9 +299,16 @@ impl Push {
         Rest { standing: self.row.standing, due_at: Some(self.shared.gate.pace().not_before), cause: None }
     }
 
-    /// Sends it, and takes in what the answer means.
-    async fn send(&mut self, action: Action) -> Result<Step> {
+    /// Sends it, and takes in what the answer means. What is not sent after all leaves things as they were before it was begun.
+    async fn send(&mut self, action: Action, before: Option<Link>) -> Result<Step> {
         let shared = Arc::clone(&self.shared);
+        let turn = shared.gate.pass(Stage::Sending, self.row.lane, shared.app.clock()).await;
+        if turn.is_none() || self.is_old(shared.app.clock().now()) {
+            if let Some(before) = before {
+                self.link = before;
+            }
+            return Ok(if turn.is_none() { Step::Rest(self.left_alone()) } else { Step::On });
+        }
         let rules = self.inputs.rules(&shared.integration, self.row.kind);
         let Some(request) = wire::request(&action, &self.link, &rules, nonce()) else {
             return Ok(Step::Rest(self.settled()));
@@ -312,6 +327,7 @@ impl Push {
         self.unsaved.matters |= !matches!(action, Action::Probe(_));
         let step = self.judged(judged, now).await;
         // The next one must not be let in before it is known that the app wants nobody.
+        drop(turn);
         self.pass = None;
         Ok(step)
     }
@@ -357,7 +373,7 @@ impl Push {
         Ok(Settled {
             id: self.row.id,
             fence: self.row.fence,
-            state: serde_json::to_value(link).map_err(store::Error::from)?,
+            state: serde_json::to_string(link).map_err(store::Error::from)?,
             remote_id: link.remote_id.clone(),
             display,
             standing,
@@ -395,7 +411,7 @@ impl Push {
             .shared
             .app
             .store()
-            .write_in(tenant, move |w| -> store::Result<bool> {
+            .write_late_in(tenant, move |w| -> store::Result<bool> {
                 if !w.link_settle(&settled, now)? {
                     return Ok(false);
                 }
@@ -424,15 +440,18 @@ impl Push {
         let Some(remote_id) = self.link.remote_id.clone() else { return Ok(Step::Lost) };
         let other: Option<LinkRow> =
             self.shared.app.store().read(move |r| r.link_by_remote(app, kind, &remote_id)).await?;
-        if other.is_none_or(|other| other.id == id) {
-            return Ok(Step::Lost);
+        let Some(other) = other.filter(|other| other.id != id) else { return Ok(Step::Lost) };
+        self.link = Link::new(self.link.kind, &self.link.external_id);
+        if other.is_nobodys() {
+            // It is being put out of use for want of somebody; in a moment it can be taken over.
+            let due_at = Some(self.shared.app.clock().now().saturating_add(limits::OUTBOUND_INPUTS_AGE));
+            return Ok(Step::Rest(Rest { standing: Standing::Waiting, due_at, cause: None }));
         }
         // Two people for one account: the second one is told, and keeps nothing of it.
-        self.link = Link::new(self.link.kind, &self.link.external_id);
         Ok(Step::Rest(Rest { standing: Standing::Parked, due_at: None, cause: Some(causes::shared()) }))
     }
 
-    async fn rest(mut self, rest: Rest) -> Result<()> {
+    async fn rest(mut self, rest: Rest) -> Result<bool> {
         let now = self.shared.app.clock().now();
         let of = |push: &Self, rest: &Rest| -> Result<Settled> {
             let mut settled = push.record(&push.link, rest.standing, None)?;
@@ -440,14 +459,13 @@ impl Push {
             Ok(settled)
         };
         let settled = of(&self, &rest)?;
-        if !self.store(settled, now).await?
-            && let Step::Rest(rest) = self.not_stored().await?
-        {
+        let mut stored = self.store(settled, now).await?;
+        if !stored && let Step::Rest(rest) = self.not_stored().await? {
             let settled = of(&self, &rest)?;
-            self.store(settled, now).await?;
+            stored = self.store(settled, now).await?;
         }
         self.shared.app.events().publish(self.row.tenant, crate::events::Topic::Apps);
-        Ok(())
+        Ok(stored)
     }
 }
 

@@ -103,8 +103,8 @@ impl Judge {
 
     /// Somebody's account, as it was shown, or not shown.
     fn judged(&mut self, w: &mut Writer, row: &LinkRow, shown: Option<&Map<String, Value>>) -> store::Result<()> {
-        let state = w.link_state(row.id)?.unwrap_or_default();
-        let link: Link = serde_json::from_value(state)?;
+        let state = w.link_state(row.id)?;
+        let link: Link = serde_json::from_str(state.as_deref().unwrap_or("{}"))?;
         let inputs = inputs::read(w, &self.state, &self.integration, row, &link, self.now)
             .map_err(|error| store::Error::broken(error.to_scim("").detail))?;
         let rules = inputs.rules(&self.integration, row.kind);
@@ -138,7 +138,7 @@ impl Judge {
         let found = Found {
             id: row.id,
             remote_id: link.remote_id.clone(),
-            state: serde_json::to_value(link)?,
+            state: serde_json::to_string(&link)?,
             standing: Standing::Waiting,
             active,
             lane: number(Lane::Backfill),
@@ -179,14 +179,12 @@ impl Judge {
     /// and no faster than the brakes let through.
     fn end_orphan(&self, w: &mut Writer, id: &str, shown: &Map<String, Value>) -> store::Result<bool> {
         let (app, kind, lane) = (self.integration.row.id, self.kind, number(Lane::Backfill));
-        // No id of the directory looks like this, so nobody will ever be found by it.
-        let nobody = format!("orphan:{id}");
-        w.link_nudge(self.integration.row.tenant, app, kind, &nobody, lane, self.now)?;
-        let Some(row) = w.link_of(app, kind, &nobody)? else { return Ok(false) };
+        let whose = (self.integration.row.tenant, app, kind);
+        let Some(row) = w.link_of_orphan(whose, id, lane, self.now)? else { return Ok(false) };
         w.run_seen(self.run, row.id)?;
         let link = claimed(inputs::kind_of(kind), id, shown, self.now);
         let (remote_id, active) = (link.remote_id.clone(), !is_inactive(link.kind, shown));
-        let state = serde_json::to_value(link)?;
+        let state = serde_json::to_string(&link)?;
         w.link_found(&Found { id: row.id, remote_id, state, standing: Standing::Waiting, active, lane }, self.now)
     }
 

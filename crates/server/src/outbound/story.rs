@@ -11,6 +11,7 @@
 
 mod arrives;
 mod many;
+mod scans;
 mod target;
 
 use crate::admin::apps::assign::{self, NewAssignment};

@@ -30,7 +30,7 @@ impl Side {
     }
 
     pub(super) fn begin(&self) -> Result<()> {
-        self.connection.begin_write(None)
+        self.connection.begin_write(None, true)
     }
 
     pub(super) fn commit(&self) -> Result<()> {

@@ -191,11 +191,11 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction that writes: to one tenant's rows, or to anything.
-    pub(crate) fn begin_write(&self, lane: Option<TenantId>) -> Result<()> {
+    /// Begins a transaction that writes: to one tenant's rows, or to anything. Its commit waits for the disk, or does not.
+    pub(crate) fn begin_write(&self, lane: Option<TenantId>, on_disk: bool) -> Result<()> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.execute("begin immediate", &[]).map(|_| ()),
-            Self::Postgres(postgres) => postgres.begin_write(lane),
+            Self::Sqlite(sqlite) => sqlite.begin_write(on_disk),
+            Self::Postgres(postgres) => postgres.begin_write(lane, on_disk),
         }
     }
 

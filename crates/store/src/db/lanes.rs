@@ -65,6 +65,11 @@ impl<T> Lanes<T> {
         state.waiting.remove(place).map(|(_, item)| item)
     }
 
+    /// Whether something of a lane waits that is such.
+    pub(super) fn waits(&self, lane: Lane, is: impl Fn(&T) -> bool) -> bool {
+        self.lock().waiting.iter().any(|(of, item)| *of == lane && is(item))
+    }
+
     /// Gives a lane up.
     pub(super) fn free(&self, lane: Lane) {
         self.lock().busy.remove(&lane);
@@ -100,6 +105,7 @@ mod tests {
         assert_eq!(lanes.pop(), Some((a, 1)));
         assert_eq!(lanes.pop(), Some((b, 3)), "the lane before it is taken");
         assert_eq!(lanes.try_pop(a, |item| *item != 2), None, "it does not fit");
+        assert!(lanes.waits(a, |item| *item == 2) && !lanes.waits(a, |item| *item == 4));
         assert_eq!((lanes.try_pop(a, |_| true), lanes.try_pop(a, |_| true)), (Some(2), None));
         lanes.close();
         assert_eq!(lanes.push(a, 6), Err(6));

@@ -54,6 +54,9 @@ const LATER_MAX: usize = 28;
 /// How a transaction that writes begins. A node that stands still with its turn in its hand loses it.
 const BEGIN_WRITE: &str = "begin; set local idle_in_transaction_session_timeout = 15000;";
 
+/// The commit does not wait for the disk; what follows it and does, waits for both.
+const NOT_ON_DISK: &str = "set local synchronous_commit = off;";
+
 const GENERATION: &str = "select generation from tenant where id = ?1";
 
 /// What all sessions of a store share.
@@ -318,9 +321,12 @@ impl Postgres {
     }
 
     /// Begins a transaction and waits for its turn.
-    pub(super) fn begin_write(&self, lane: Option<TenantId>) -> Result<()> {
+    pub(super) fn begin_write(&self, lane: Option<TenantId>, on_disk: bool) -> Result<()> {
         self.reset();
         self.ahead.borrow_mut().sql.push_str(BEGIN_WRITE);
+        if !on_disk {
+            self.ahead.borrow_mut().sql.push_str(NOT_ON_DISK);
+        }
         let lock = match lane {
             Some(_) => {
                 "select pg_advisory_xact_lock_shared(cast(?1 as integer), cast(?2 as integer)),

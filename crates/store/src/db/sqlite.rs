@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OpenFlags, ToSql};
+use std::cell::Cell;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::time::Duration;
@@ -54,18 +55,31 @@ pub(super) fn open_to_read(database: &Path) -> Result<rusqlite::Connection> {
 /// A connection that runs statements.
 pub(crate) struct Sqlite {
     pub(super) connection: rusqlite::Connection,
+    /// Whether a commit waits for the disk.
+    on_disk: Cell<bool>,
     /// What the statements have cost, in steps of SQLite's machine: the same on every computer.
     #[cfg(test)]
-    pub(super) steps: std::cell::Cell<i64>,
+    pub(super) steps: Cell<i64>,
 }
 
 impl Sqlite {
     pub(super) fn new(connection: rusqlite::Connection) -> Self {
         Self {
             connection,
+            on_disk: Cell::new(true),
             #[cfg(test)]
-            steps: std::cell::Cell::default(),
+            steps: Cell::default(),
         }
+    }
+
+    /// Begins a transaction that writes. The log is one file: what a commit leaves to the system is on the disk with the
+    /// next one that waits for it, in order.
+    pub(super) fn begin_write(&self, on_disk: bool) -> Result<()> {
+        if self.on_disk.get() != on_disk {
+            self.connection.pragma_update(None, "synchronous", if on_disk { "full" } else { "normal" })?;
+            self.on_disk.set(on_disk);
+        }
+        self.execute("begin immediate", &[]).map(|_| ())
     }
 
     pub(super) fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize> {
@@ -170,4 +184,23 @@ pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Value
         ValueRef::Blob(bytes) => Value::Bytes(bytes),
         ValueRef::Real(_) => return Err(Error::broken(format!("column {index} of a row is no whole number"))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_waits_for_the_disk_unless_it_is_told_not_to() {
+        let folder = std::env::temp_dir().join(format!("provost-disk-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let sqlite = Sqlite::new(open(&folder.join("provost.db"), &Options::default()).unwrap());
+        let level = || sqlite.connection.query_row("pragma synchronous", [], |row| row.get::<_, i64>(0)).unwrap();
+        for (on_disk, full) in [(true, 2), (false, 1), (false, 1), (true, 2)] {
+            sqlite.begin_write(on_disk).unwrap();
+            assert_eq!(level(), full);
+            sqlite.execute("commit", &[]).unwrap();
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

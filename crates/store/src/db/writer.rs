@@ -1,7 +1,8 @@
 //! The connection that writes, and the thread around it: group commit.
 //!
 //! The thread opens a transaction for the first write that waits and runs everything of the same lane that arrives
-//! meanwhile in it, each in a savepoint, up to the bound; then one commit (one fsync), then the answers.
+//! meanwhile in it, each in a savepoint, up to the bound; then one commit (one fsync), then the answers. Where all of them
+//! are late ones ([`Store::write_late_in`](super::Store::write_late_in)), nothing waits for the disk.
 
 use super::connection::{Connection, Part};
 use super::lanes::Lanes;
@@ -36,6 +37,8 @@ pub struct Writer {
     /// What the transaction took its turn for, and whether there is nothing in it yet.
     lane: Option<TenantId>,
     is_empty: bool,
+    /// Whether it has to be on the disk before it is answered.
+    on_disk: bool,
 }
 
 /// What of this transaction is in memory until the commit: how much there was before a part of it.
@@ -77,6 +80,7 @@ impl Writer {
             tally: Tally::default(),
             lane: None,
             is_empty: false,
+            on_disk: true,
         }
     }
 
@@ -144,12 +148,12 @@ impl Writer {
         self.shared_changed = true;
     }
 
-    fn begin(&mut self, lane: Option<TenantId>) -> Result<()> {
+    fn begin(&mut self, lane: Option<TenantId>, on_disk: bool) -> Result<()> {
         self.shared_changed = false;
         self.back_to(Mark { log: 0, indexes: 0, tally: 0 });
         self.tally.clear();
-        (self.lane, self.is_empty) = (lane, true);
-        self.reader.connection.begin_write(lane)?;
+        (self.lane, self.is_empty, self.on_disk) = (lane, true, on_disk);
+        self.reader.connection.begin_write(lane, on_disk)?;
         if let (Numbers::Transaction { next, end }, Connection::Postgres(postgres)) =
             (&self.numbers, &self.reader.connection)
         {
@@ -213,7 +217,7 @@ impl Writer {
         if result.is_err() {
             self.reader.connection.rollback();
             self.reader.forget_attributes();
-            self.begin(self.lane)?;
+            self.begin(self.lane, self.on_disk)?;
         }
         result
     }
@@ -234,29 +238,40 @@ impl Writer {
 
 /// One write: it runs, and when it is clear what became of the commit, it answers.
 pub(super) trait Job: Send {
-    /// Whether it changes something within its own parts alone.
-    fn in_parts(&self) -> bool;
+    /// What its caller needs to be true of it.
+    fn way(&self) -> Way;
     /// Runs the closure; whether its changes should stay.
     fn run(&mut self, writer: &mut Writer) -> bool;
     /// Answers with the closure's result, or with the failure of the commit.
     fn answer(self: Box<Self>, failed: bool);
 }
 
+/// How a write is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// In a savepoint of its own, and on the disk before it is answered.
+    Usual,
+    /// The same, but it changes something within its own parts alone.
+    InParts,
+    /// In a savepoint of its own; it may be lost with the machine.
+    Late,
+}
+
 struct Write<F, T, E, R> {
-    in_parts: bool,
+    way: Way,
     closure: Option<F>,
     result: Option<Result<T, E>>,
     reply: R,
 }
 
-pub(super) fn job<T, E, F, R>(in_parts: bool, closure: F, reply: R) -> Box<dyn Job>
+pub(super) fn job<T, E, F, R>(way: Way, closure: F, reply: R) -> Box<dyn Job>
 where
     F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
     R: FnOnce(Result<T, E>) + Send + 'static,
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    Box::new(Write { in_parts, closure: Some(closure), result: None, reply })
+    Box::new(Write { way, closure: Some(closure), result: None, reply })
 }
 
 impl<F, T, E, R> Job for Write<F, T, E, R>
@@ -266,8 +281,8 @@ where
     T: Send,
     E: From<Error> + Send,
 {
-    fn in_parts(&self) -> bool {
-        self.in_parts
+    fn way(&self) -> Way {
+        self.way
     }
 
     fn run(&mut self, writer: &mut Writer) -> bool {
@@ -321,8 +336,16 @@ fn batch(
     batch_max: usize,
     done: &mut Vec<(Box<dyn Job>, bool)>,
 ) -> Result<()> {
+    // A late one that finds others in front of it or behind it is on the disk with them.
+    let on_disk = first.way() != Way::Late || queue.waits(lane, |job| job.way() == Way::Usual);
+    let fits = |way: Way| match way {
+        // One that works in parts has the beginning of a transaction to itself.
+        Way::InParts => false,
+        Way::Usual => on_disk,
+        Way::Late => true,
+    };
     let mut next = Some(first);
-    let began = writer.begin(lane);
+    let began = writer.begin(lane, on_disk);
     while let Some(mut job) = next {
         if began.is_err() {
             done.push((job, false));
@@ -331,8 +354,7 @@ fn batch(
         let kept = in_savepoint(writer, &mut *job);
         done.push((job, matches!(kept, Ok(true))));
         kept?;
-        // One that works in parts has the beginning of a transaction to itself.
-        next = if done.len() < batch_max { queue.try_pop(lane, |job| !job.in_parts()) } else { None };
+        next = if done.len() < batch_max { queue.try_pop(lane, |job| fits(job.way())) } else { None };
     }
     began?;
     writer.commit()
@@ -341,7 +363,7 @@ fn batch(
 /// One that works in parts needs no savepoint around them: it would keep a copy of every page that any of them touches,
 /// and the end of each part would look through all of these.
 fn in_savepoint(writer: &mut Writer, job: &mut dyn Job) -> Result<bool> {
-    let in_parts = job.in_parts();
+    let in_parts = job.way() == Way::InParts;
     if !in_parts {
         writer.is_empty = false;
         writer.connection.savepoint(Part::One)?;

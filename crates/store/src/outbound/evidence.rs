@@ -100,7 +100,7 @@ impl Writer {
         let sql =
             "insert into exchange (tenant, app, link, resource, at, took_us, action, method, path, request, status,
                    response, outcome) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-        self.execute(
+        self.later(
             sql,
             params![
                 new.tenant.0,
@@ -118,7 +118,6 @@ impl Writer {
                 new.outcome,
             ],
         )
-        .map(|_| ())
     }
 
     /// Takes away what is older; at most so many rows at a time. Whether there may be more.

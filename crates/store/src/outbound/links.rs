@@ -142,8 +142,8 @@ pub struct LinkRow {
 pub struct Claimed {
     /// The link.
     pub row: LinkRow,
-    /// `provision::Link`; nothing for one that is new.
-    pub state: Option<Value>,
+    /// `provision::Link` as JSON; nothing for one that is new.
+    pub state: Option<String>,
 }
 
 /// What became of a claimed link.
@@ -153,8 +153,8 @@ pub struct Settled {
     pub id: i64,
     /// What the claim was given.
     pub fence: i64,
-    /// `provision::Link`.
-    pub state: Value,
+    /// `provision::Link` as JSON.
+    pub state: String,
     /// Its id at the app.
     pub remote_id: Option<String>,
     /// What it is called there.
@@ -208,6 +208,8 @@ pub struct LinkQuery {
 pub(super) const COLUMNS: &str = "l.id, l.tenant, l.app, l.kind, l.resource, r.display, l.remote_id, l.display, l.standing, l.active, \
                        l.lane, l.due_at, l.desired_rev, l.applied_rev, l.evaluated_rev, l.retry, l.begun, l.cause, \
                        l.detail, l.fence, l.caused_at, l.changed_at, l.leave";
+/// The place of what follows them.
+const STATE: usize = 23;
 pub(super) const FROM: &str = "from link l left join resource r on r.tenant = l.tenant and r.id = l.resource";
 
 pub(super) fn link(row: &Row<'_>) -> Result<LinkRow> {
@@ -260,11 +262,9 @@ impl Reader {
         self.first(&sql, (app.0, kind.as_str(), remote_id), link)
     }
 
-    /// What is known of an account: `provision::Link`.
-    pub fn link_state(&self, id: i64) -> Result<Option<Value>> {
-        let text: Option<String> =
-            self.first("select state from link_state where link = ?1", [id], |row| row.get(0))?;
-        text.map(|text| Ok(serde_json::from_str(&text)?)).transpose()
+    /// What is known of an account: `provision::Link` as JSON.
+    pub fn link_state(&self, id: i64) -> Result<Option<String>> {
+        self.first("select state from link_state where link = ?1", [id], |row| row.get(0))
     }
 
     /// Everything of one person, over all apps.
@@ -396,7 +396,7 @@ impl Writer {
              coalesce((select revision from app where id = ?1), 0), 0, 0, ?5, 0)
              on conflict (app, kind, resource) do update set {NUDGE}"
         );
-        self.execute(&sql, (app.0, kind.as_str(), resource, lane, at, tenant.0)).map(|_| ())
+        self.later(&sql, (app.0, kind.as_str(), resource, lane, at, tenant.0))
     }
 
     /// The same for a link that is there; whether there is one.
@@ -458,25 +458,30 @@ impl Writer {
             );
             ids.extend(self.all(&sql, (app.0, rest, now), |row| row.get::<i64>(0))?);
         }
-        ids.into_iter().map(|id| self.claim(id, by, until)).filter_map(Result::transpose).collect()
+        self.claim(&ids, (by, until), now)
     }
 
     /// Takes one link, whether it is due or not; nothing if somebody else has it.
     pub fn link_claim(&mut self, id: i64, by: &str, now: i64, until: i64) -> Result<Option<Claimed>> {
         let sql = "select id from link where id = ?1 and (lease_until is null or lease_until < ?2)";
         match self.first(sql, (id, now), |row| row.get::<i64>(0))? {
-            Some(id) => self.claim(id, by, until),
+            Some(id) => Ok(self.claim(&[id], (by, until), now)?.pop()),
             None => Ok(None),
         }
     }
 
-    fn claim(&mut self, id: i64, by: &str, until: i64) -> Result<Option<Claimed>> {
-        self.execute(
-            "update link set lease_by = ?2, lease_until = ?3, fence = fence + 1 where id = ?1",
-            (id, by, until),
-        )?;
-        let Some(row) = self.link(id)? else { return Ok(None) };
-        Ok(Some(Claimed { row, state: self.link_state(id)? }))
+    /// A fence is later than any before it, also than one that was lost with a database's machine while the node that held
+    /// it went on.
+    fn claim(&mut self, ids: &[i64], (by, until): (&str, i64), now: i64) -> Result<Vec<Claimed>> {
+        let sets: Vec<[Sent<'_>; 4]> =
+            ids.iter().map(|id| [Sent::Int(*id), Sent::Text(by), Sent::Int(until), Sent::Int(now)]).collect();
+        let sql = "update link set lease_by = ?2, lease_until = ?3,
+                   fence = case when fence < ?4 then ?4 else fence + 1 end where id = ?1";
+        self.execute_many(sql, &sets)?;
+        let sql = format!("select {COLUMNS}, s.state {FROM} left join link_state s on s.link = l.id where l.id = ?1");
+        let sets: Vec<[Sent<'_>; 1]> = ids.iter().map(|id| [Sent::Int(*id)]).collect();
+        let claimed = self.first_of(&sql, &sets, |row| Ok(Claimed { row: link(row)?, state: row.get(STATE)? }))?;
+        Ok(claimed.into_iter().flatten().collect())
     }
 
     /// Stores what became of a claimed link, and gives it back unless it is kept. `false` if it is somebody else's by
@@ -484,6 +489,7 @@ impl Writer {
     pub fn link_settle(&mut self, settled: &Settled, now: i64) -> Result<bool> {
         if let Some(remote_id) = &settled.remote_id
             && self.remote_taken(settled.id, remote_id)?
+            && !self.orphan_yields((settled.id, settled.fence), remote_id)?
         {
             return Ok(false);
         }
@@ -521,13 +527,17 @@ impl Writer {
         if stored == 0 {
             return Ok(false);
         }
-        let sql = "insert into link_state (link, tenant, state) select id, tenant, ?2 from link where id = ?1
-                   on conflict (link) do update set state = excluded.state";
-        self.execute(sql, (settled.id, serde_json::to_string(&settled.state)?))?;
+        self.link_state_put(settled.id, &settled.state)?;
         if settled.keep_until.is_none() {
             self.link_waits(settled.id, &settled.waits)?;
         }
         Ok(true)
+    }
+
+    pub(super) fn link_state_put(&mut self, id: i64, state: &str) -> Result<()> {
+        let sql = "insert into link_state (link, tenant, state) select id, tenant, ?2 from link where id = ?1
+                   on conflict (link) do update set state = excluded.state";
+        self.later(sql, (id, state))
     }
 
     /// Whether an id at the app is another link's.
@@ -538,12 +548,10 @@ impl Writer {
     }
 
     fn link_waits(&mut self, id: i64, people: &[String]) -> Result<()> {
-        self.execute("delete from link_wait where link = ?1", [id])?;
+        self.later("delete from link_wait where link = ?1", [id])?;
         let sql = "insert into link_wait (app, person, link, tenant) select app, ?2, id, tenant from link where id = ?1
                    on conflict do nothing";
-        for person in people {
-            self.execute(sql, (id, person))?;
-        }
+        people.iter().try_for_each(|person| self.later(sql, (id, person)))?;
         Ok(())
     }
 
@@ -570,9 +578,10 @@ impl Writer {
         let sql = "update link set desired_rev = desired_rev + 1, lane = case when due_at is null then 2 else lane end,
                    due_at = case when due_at is null or due_at > ?3 then ?3 else due_at end
                    where id in (select link from link_wait where app = ?1 and person = ?2)";
-        self.execute(sql, (app.0, person, now))?;
+        self.later(sql, (app.0, person, now))?;
+        let sql = format!("update link set {NUDGE} where app = ?1 and kind = ?2 and resource = ?3");
         for group in self.groups_holding(tenant, person)? {
-            self.link_nudge_known(app, LinkKind::Group, &group, 2, groups_at)?;
+            self.later(&sql, (app.0, LinkKind::Group.as_str(), group, 2_i64, groups_at))?;
         }
         Ok(())
     }

@@ -95,8 +95,8 @@ pub struct RunItem {
 pub struct Found {
     /// The link.
     pub id: i64,
-    /// `provision::Link`.
-    pub state: Value,
+    /// `provision::Link` as JSON.
+    pub state: String,
     /// Its id at the app.
     pub remote_id: Option<String>,
     /// Where it stands.
@@ -284,9 +284,7 @@ impl Writer {
         if self.execute(sql, (found.id, &found.remote_id, standing, found.active, found.lane, now))? == 0 {
             return Ok(false);
         }
-        let sql = "insert into link_state (link, tenant, state) select id, tenant, ?2 from link where id = ?1
-                   on conflict (link) do update set state = excluded.state";
-        self.execute(sql, (found.id, serde_json::to_string(&found.state)?))?;
+        self.link_state_put(found.id, &found.state)?;
         Ok(true)
     }
 

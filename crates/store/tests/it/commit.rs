@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
-use store::{Definitions, Error, Options, Settings, Store};
+use store::{Definitions, Error, Options, Settings, Store, Writer};
 
 /// Keeps the writer busy until the sender goes, so that what follows waits and shares the next commit.
 fn hold(store: &Store) -> Sender<()> {
@@ -137,6 +137,53 @@ async fn work_in_parts_keeps_every_part_that_went_well() {
     assert_eq!(world.read(move |r| r.count(tenant, "User")), 2);
     world.insert(&world.user, json!({"userName": "b"}));
     world.verify();
+}
+
+/// Commits that a write in the tenant's lane, and two behind it, take: one that may be late, one that may not.
+async fn commits_behind(world: &World, late: bool) -> u64 {
+    let (store, tenant) = (&world.store, world.tenant);
+    let (release, held): (Sender<()>, Receiver<()>) = channel();
+    let (begun, begins) = channel();
+    let wait = move |_: &mut Writer| -> Result<(), Error> {
+        begun.send(()).ok();
+        held.recv().ok();
+        Ok(())
+    };
+    let spawn = |late: bool, name: &'static str| {
+        let (store, user) = (store.clone(), Arc::clone(&world.user));
+        let body = resource(&user, json!({"userName": format!("{name}{late}")}));
+        let work = move |w: &mut Writer| w.insert(tenant, &user, None, &body, 1, POLICY).map(|_| ());
+        tokio::spawn(async move {
+            if late { store.write_late_in(tenant, work).await } else { store.write_in(tenant, work).await }
+        })
+    };
+    let before = store.stats().batches;
+    let first = store.clone();
+    let first = tokio::spawn(async move {
+        if late { first.write_late_in(tenant, wait).await } else { first.write_in(tenant, wait).await }
+    });
+    begins.recv().unwrap();
+    let name = if late { "behind-late" } else { "behind" };
+    let second = spawn(true, name);
+    wait_for(|| store.stats().writes_waiting == 1);
+    let third = spawn(false, name);
+    wait_for(|| store.stats().writes_waiting == 2);
+    drop(release);
+    for done in [first, second, third] {
+        done.await.unwrap().unwrap();
+    }
+    store.stats().batches - before
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_be_late_is_committed_with_what_may_not_and_never_the_other_way_round() {
+    let world = World::new();
+    assert_eq!(commits_behind(&world, false).await, 1, "the late one is on the disk with the others");
+    assert_eq!(commits_behind(&world, true).await, 2, "a commit that nobody waits for begins without the others");
+    let World { store, tenant, folder, .. } = world;
+    drop(store);
+    let store = folder.open();
+    assert_eq!(store.read_blocking::<_, Error, _>(move |r| r.count(tenant, "User")).unwrap(), 4);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn settled(claimed: &store::Claimed) -> Settled {
     Settled {
         id: claimed.row.id,
         fence: claimed.row.fence,
-        state: json!({"externalId": "x"}),
+        state: json!({"externalId": "x"}).to_string(),
         remote_id: Some(format!("r{}", claimed.row.id)),
         standing: Standing::Linked,
         active: true,
@@ -126,7 +126,7 @@ fn what_changes_while_it_is_worked_on_is_due_again() {
     assert!(claim(&world, &app, "b", NOW + 7, 1).is_empty());
     assert!(settle(&world, settled(&claimed), NOW + 8));
     let again = claim(&world, &app, "b", NOW + 9, 1).remove(0);
-    assert_eq!(again.state, Some(json!({"externalId": "x"})));
+    assert_eq!(again.state, Some(json!({"externalId": "x"}).to_string()));
     assert_eq!(again.row.remote_id.as_deref(), Some(format!("r{id}").as_str()));
     assert!(settle(&world, settled(&again), NOW + 10));
     assert!(claim(&world, &app, "b", NOW + 11, 1).is_empty());

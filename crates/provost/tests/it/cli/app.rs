@@ -104,9 +104,12 @@ fn people(world: &World) {
 fn assignments(world: &World) {
     let way = &world.way;
     let preview = way.json(&["app", "preview", "serviceops", "adam@example.com"]);
-    assert!(preview.to_string().contains("notAssigned"), "{preview}");
+    assert!(preview["scope"].to_string().contains("notAssigned") && preview["map"]["gone"].is_object(), "{preview}");
+    assert!(preview["ifAssigned"]["present"].to_string().contains("adam@example.com"), "{preview}");
     way.fails(5, &["app", "assign", "serviceops", "nobody@example.com"]);
     way.ok(&["app", "assign", "serviceops", "adam@example.com"]);
+    let preview = way.json(&["app", "preview", "serviceops", "adam@example.com"]);
+    assert!(preview["ifAssigned"].is_null() && preview["map"]["present"].is_object(), "{preview}");
     way.ok(&["app", "assign", "serviceops", "Sales", "--group", "--priority", "3"]);
     let groups = way.json(&["app", "assignments", "serviceops", "--group"]);
     assert_eq!(groups[0]["priority"], 3, "{groups}");

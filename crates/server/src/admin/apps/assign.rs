@@ -228,7 +228,7 @@ pub(crate) async fn set_status(app: &App, actor: &Actor, tenant: &str, person: &
             id,
             at: now,
             actor: label,
-            what: json!(["active"]),
+            what: json!({"attributes": ["active"]}),
         })?;
         Ok(())
     })

@@ -66,7 +66,8 @@ pub(crate) async fn find(app: &App, tenant: &str, name: &str, link: i64) -> Resu
         .store()
         .read(move |r| -> store::Result<_> {
             let Some(row) = r.link(link)?.filter(|row| row.app == id) else { return Ok(None) };
-            let (state, exchanges) = (r.link_state(link)?.unwrap_or_default(), r.exchanges(id, Some(link), None, 100)?);
+            let state = r.link_state(link)?.map(|state| serde_json::from_str(&state)).transpose()?.unwrap_or_default();
+            let exchanges = r.exchanges(id, Some(link), None, 100)?;
             Ok(Some(Whole { row, state, exchanges }))
         })
         .await?;

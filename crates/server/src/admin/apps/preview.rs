@@ -10,10 +10,11 @@ use crate::outbound::send::{Secret, Sent, send};
 use crate::outbound::{brakes, inputs};
 use crate::tenants::TenantState;
 use provision::Facts;
+use provision::assignment::Reason;
 use provision::link::{Kind, Link};
-use provision::mapping::Explained;
+use provision::mapping::{self, Explained};
 use provision::outcome::{Answer, Lost, page};
-use provision::plan::{Action, next};
+use provision::plan::{Action, Desired, next};
 use provision::wire::{self, Request};
 use serde_json::Value;
 use std::sync::Arc;
@@ -115,6 +116,8 @@ pub(crate) struct Preview {
     pub(crate) facts: Facts,
     /// 2. and 3. Whether they should be there and why; which values, and where each comes from.
     pub(crate) explained: Explained,
+    /// Of somebody whom no assignment is about: what they would get if they were assigned.
+    pub(crate) if_assigned: Option<Desired>,
     /// 4. What is known of the account.
     pub(crate) link: Link,
     /// Its row, if there is one.
@@ -143,7 +146,7 @@ pub(crate) async fn of(app: &App, state: Arc<TenantState>, integration: Integrat
                 None => None,
             };
             let mut link: Link = match stored {
-                Some(stored) => serde_json::from_value(stored).map_err(store::Error::from)?,
+                Some(stored) => serde_json::from_str(&stored).map_err(store::Error::from)?,
                 None => Link::new(Kind::User, &id),
             };
             let inputs = inputs::person(r, &state, &integration, &id, &link, now)?;
@@ -155,7 +158,9 @@ pub(crate) async fn of(app: &App, state: Arc<TenantState>, integration: Integrat
             let (Some(explained), Some(facts)) = (inputs.explained.clone(), inputs.facts.clone()) else {
                 return Err(missing("there is nothing to say about this person"));
             };
-            Ok(Preview { facts, explained, link, row, action, request })
+            let unassigned = explained.standing.reasons.first() == Some(&Reason::NotAssigned);
+            let if_assigned = unassigned.then(|| mapping::as_if_assigned(&integration.app, &facts, &id, now));
+            Ok(Preview { facts, explained, if_assigned, link, row, action, request })
         })
         .await
 }

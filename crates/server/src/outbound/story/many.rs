@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use store::{LinkQuery, Principal, Run, RunState, Standing};
 
 /// People in a group that is assigned; they are at the application when this returns.
-async fn team(world: &World, count: usize) -> Vec<String> {
+pub(super) async fn team(world: &World, count: usize) -> Vec<String> {
     world.connect("generic").await;
     let mut people = Vec::new();
     for number in 0..count {
@@ -25,7 +25,7 @@ async fn team(world: &World, count: usize) -> Vec<String> {
     people
 }
 
-async fn count_of(world: &World, path: &str) -> u64 {
+pub(super) async fn count_of(world: &World, path: &str) -> u64 {
     world.scim(APPLICATION, Method::GET, path, Value::Null).await.1["totalResults"].as_u64().unwrap()
 }
 
@@ -34,7 +34,7 @@ async fn off(world: &World, tenant: &str, id: &str) {
 }
 
 /// Nothing is due any more.
-async fn rest(world: &World) {
+pub(super) async fn rest(world: &World) {
     world
         .until("nothing is due", || async {
             let integration = apps::find(&world.app, COMPANY, APP).await.unwrap();
@@ -44,7 +44,7 @@ async fn rest(world: &World) {
         .await;
 }
 
-async fn standing(world: &World, standing: Standing) -> Vec<i64> {
+pub(super) async fn standing(world: &World, standing: Standing) -> Vec<i64> {
     let query = LinkQuery { standing: Some(standing), limit: 1_000, ..LinkQuery::default() };
     links::list(&world.app, COMPANY, APP, query).await.unwrap().into_iter().map(|row| row.id).collect()
 }
@@ -60,10 +60,11 @@ async fn a_leaver_passes_a_backlog() {
             .patch(COMPANY, &format!("/Users/{person}"), json!({"op": "replace", "path": "title", "value": "T"}))
             .await;
     }
-    off(&world, COMPANY, &people[150]).await;
+    // The one who would be the last of them.
+    off(&world, COMPANY, &people[299]).await;
     world.change(json!({"options": {"paused": false}})).await;
     let took = world
-        .until("he is out of use", || async { world.account("p150@example.com").await.unwrap()["active"] == false })
+        .until("he is out of use", || async { world.account("p299@example.com").await.unwrap()["active"] == false })
         .await;
     let behind = 300 - count_of(&world, "/Users?filter=title%20eq%20%22T%22&count=0").await;
     eprintln!("a leaver took {took:?}, with {behind} updates behind him");
@@ -74,6 +75,27 @@ async fn a_leaver_passes_a_backlog() {
             count_of(&world, "/Users?filter=title%20eq%20%22T%22&count=0").await >= 299
         })
         .await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_with_another_name_changes_who_is_told_of_it() {
+    let world = World::new().await;
+    let people = team(&world, 2).await;
+    let named = r#"isMemberOfGroupName("Sales") ? "sells" : "does not""#;
+    let mut rows = apps::find(&world.app, COMPANY, APP).await.unwrap().document()["toApp"].clone();
+    let title = rows.as_array_mut().unwrap().iter_mut().find(|row| row["attribute"] == "title").unwrap();
+    title["from"] = json!({"expression": {"text": named}});
+    world.change(json!({"toApp": rows})).await;
+    let members = json!([{"value": people[0]}]);
+    let group = world.make(COMPANY, "/Groups", json!({"displayName": "Buying", "members": members})).await;
+    let title = async |wanted: &str| world.account("p0@example.com").await.unwrap()["title"] == wanted;
+    world.until("he does not sell", || title("does not")).await;
+    rest(&world).await;
+    let name = json!({"op": "replace", "path": "displayName", "value": "Sales"});
+    world.patch(COMPANY, &format!("/Groups/{group}"), name).await;
+    world.until("he sells", || title("sells")).await;
+    assert_eq!(world.account("p1@example.com").await.unwrap()["title"], "does not");
     world.end().await;
 }
 
@@ -112,7 +134,7 @@ async fn a_brake_holds_what_is_too_much() {
     world.end().await;
 }
 
-async fn scan(world: &World, kind: Kind) -> Run {
+pub(super) async fn scan(world: &World, kind: Kind) -> Run {
     let run = runs::begin(&world.app, &Actor::local(), COMPANY, APP, kind, false).await.unwrap();
     world
         .until("the scan is at its end", || async {

@@ -7,7 +7,6 @@ use crate::console::{Desk, sentence};
 use crate::outbound::integration::Integration;
 use maud::{Markup, html};
 use preview::Preview;
-use provision::assignment::Reason;
 use provision::mapping::{self, Mapping, Origin};
 use provision::plan::Desired;
 use std::sync::Arc;
@@ -25,7 +24,7 @@ pub(super) async fn shown(cx: &Desk, integration: &Integration, way: Way, rows: 
     };
     match looked {
         Err(error) => note(Tone::Warn, "No preview", html! { p { (sentence(&error.to_scim("").detail)) } }),
-        Ok((candidate, preview)) if way == Way::ToApp => would_get(&candidate, &preview, cx.now),
+        Ok((_, preview)) if way == Way::ToApp => would_get(&preview),
         Ok((candidate, preview)) => match &preview.link.document {
             None => note(Tone::Info, "", html! { p { "There is no account at the app to read from yet." } }),
             Some(document) => back_values(&mapping::to_directory(&candidate.app, document, false, cx.now)),
@@ -34,15 +33,13 @@ pub(super) async fn shown(cx: &Desk, integration: &Integration, way: Way, rows: 
 }
 
 /// What somebody gets; of somebody who is not assigned, what they would get if they were.
-fn would_get(candidate: &Integration, preview: &Preview, now: i64) -> Markup {
-    let explained = &preview.explained;
-    if explained.standing.reasons.first() != Some(&Reason::NotAssigned) {
-        return values(&explained.desired);
-    }
-    let person = &preview.facts;
-    html! {
-        (note(Tone::Info, "Not assigned yet", html! { p { "This is what they would get if they were assigned." } }))
-        (values(&mapping::as_if_assigned(&candidate.app, person, &person.user.id, now)))
+fn would_get(preview: &Preview) -> Markup {
+    match &preview.if_assigned {
+        None => values(&preview.explained.desired),
+        Some(desired) => html! {
+            (note(Tone::Info, "Not assigned yet", html! { p { "This is what they would get if they were assigned." } }))
+            (values(desired))
+        },
     }
 }
 

@@ -1,0 +1,44 @@
+//! Links of accounts that nobody goes with: they are made to put such an account out of use, and yield to whoever comes.
+
+use super::{AppId, LinkKind, LinkRow};
+use crate::db::Writer;
+use crate::{Result, TenantId};
+
+/// What stands in the place of a person, in front of the account's id. No id of the directory looks like this, so nobody will
+/// ever be found by it.
+const NOBODY: &str = "orphan:";
+
+impl LinkRow {
+    /// Whether it is of an account that nobody goes with.
+    pub fn is_nobodys(&self) -> bool {
+        self.resource.starts_with(NOBODY)
+    }
+}
+
+impl Writer {
+    /// The link of an account that nobody goes with; it is made, due, if it is not there.
+    pub fn link_of_orphan(
+        &mut self,
+        (tenant, app, kind): (TenantId, AppId, LinkKind),
+        remote_id: &str,
+        lane: i64,
+        at: i64,
+    ) -> Result<Option<LinkRow>> {
+        let nobody = format!("{NOBODY}{remote_id}");
+        self.link_nudge(tenant, app, kind, &nobody, lane, at)?;
+        self.link_of(app, kind, &nobody)
+    }
+
+    /// Somebody has come to whom the account belongs: the link that nobody goes with is no more, unless the account is being
+    /// put out of use right now. Whether there was one that gave it up to this claim.
+    pub(super) fn orphan_yields(&mut self, (id, fence): (i64, i64), remote_id: &str) -> Result<bool> {
+        let sql =
+            "select o.id, o.resource from link l join link o on o.app = l.app and o.kind = l.kind and o.remote_id = ?3
+                   where l.id = ?1 and l.fence = ?2 and o.id <> ?1 and o.lease_until is null";
+        let other = self.first(sql, (id, fence, remote_id), |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?)))?;
+        let Some((other, _)) = other.filter(|(_, resource)| resource.starts_with(NOBODY)) else { return Ok(false) };
+        self.execute("delete from link_state where link = ?1", [other])?;
+        self.execute("delete from link where id = ?1", [other])?;
+        Ok(true)
+    }
+}
