@@ -148,10 +148,13 @@ impl Tokens {
         (known.live.get(hash).cloned(), known.forgotten)
     }
 
+    /// Keeps a token in memory; one of a tenant when it is shown to that tenant, whose settings say how fast it may be.
     fn keep(&self, token: Token, tenant: Option<&TenantState>, forgotten: u64) -> Arc<Live> {
         let hash = token.hash;
+        let owner = tenant.filter(|tenant| token.tenant == Some(tenant.tenant.id));
+        let is_here = token.tenant.is_none() || owner.is_some();
         let (rate, burst) =
-            tenant.map_or((1_000, 2_000), |t| (t.tenant.settings.rate_per_second, t.tenant.settings.rate_burst));
+            owner.map_or((1_000, 2_000), |t| (t.tenant.settings.rate_per_second, t.tenant.settings.rate_burst));
         let per_second = NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::new(burst).unwrap_or(per_second));
         let actor = Actor { label: token.label.clone(), scope: token.scope, address: String::new() };
@@ -160,7 +163,7 @@ impl Tokens {
         let limiter = before.map_or_else(|| Arc::new(RateLimiter::direct(quota)), |before| Arc::clone(&before.limiter));
         let (actor, rate) = (Arc::new(actor), (rate, burst));
         let live = Arc::new(Live { token, actor, rate, limiter, used: Mutex::new(None) });
-        if known.forgotten == forgotten {
+        if is_here && known.forgotten == forgotten {
             known.live.insert(hash, Arc::clone(&live));
         }
         live
@@ -198,39 +201,8 @@ impl crate::app::App {
         origin: &Origin,
         now: i64,
     ) -> Result<Arc<Actor>> {
-        let found = self.known_actor(tenant, headers, origin, now).await;
-        found.map_err(|error| self.slowed_down(error, headers, origin, now))
-    }
-
-    /// Who shows one token after another that is not known hears less of each. Tokens that have ended or are switched off
-    /// are not counted: who has one is known, and has to hear what is wrong with it.
-    fn slowed_down(&self, error: Error, headers: &HeaderMap, origin: &Origin, now: i64) -> Error {
-        let is_strange =
-            matches!(&error, Error::Scim(scim) if matches!(scim.code, Code::UNAUTHORIZED | Code::TOKEN_TYPO));
-        if !is_strange || origin.address.is_empty() || !headers.contains_key(header::AUTHORIZATION) {
-            return error;
-        }
-        let Some(seconds) = self.tokens().1.another(&origin.network(), now) else { return error };
-        let detail = format!("too many tokens from this address are not known here; wait {seconds} s");
-        Error::Later { code: Code::STRANGE_TOKENS, detail, seconds }
-    }
-
-    async fn known_actor(
-        &self,
-        tenant: Option<&Arc<TenantState>>,
-        headers: &HeaderMap,
-        origin: &Origin,
-        now: i64,
-    ) -> Result<Arc<Actor>> {
-        let bare = tenant.is_none_or(|tenant| tenant.tenant.settings.dialect.bare_token);
-        let hash = token::hash(credential(headers, bare)?);
-        let live = match self.tokens().live(&hash) {
-            (Some(live), _) => live,
-            (None, forgotten) => {
-                let found = self.store().read(move |r| r.token_by_hash(&hash)).await?.ok_or_else(unknown)?;
-                self.tokens().keep(found, tenant.map(Arc::as_ref), forgotten)
-            }
-        };
+        let known = self.known(tenant, headers).await;
+        let live = known.map_err(|error| self.slowed_down(error, headers, origin, now))?;
         check_alive(&live.token, now)?;
         let belongs = match (tenant, live.token.tenant) {
             (_, None) => live.token.scope.admin,
@@ -254,6 +226,32 @@ impl crate::app::App {
         })?;
         note_use(&live, origin, now);
         Ok(Arc::clone(&live.actor))
+    }
+
+    /// The token that a request shows, if there is such a one, of whichever tenant.
+    async fn known(&self, tenant: Option<&Arc<TenantState>>, headers: &HeaderMap) -> Result<Arc<Live>> {
+        let bare = tenant.is_none_or(|tenant| tenant.tenant.settings.dialect.bare_token);
+        let hash = token::hash(credential(headers, bare)?);
+        match self.tokens().live(&hash) {
+            (Some(live), _) => Ok(live),
+            (None, forgotten) => {
+                let found = self.store().read(move |r| r.token_by_hash(&hash)).await?.ok_or_else(unknown)?;
+                Ok(self.tokens().keep(found, tenant.map(Arc::as_ref), forgotten))
+            }
+        }
+    }
+
+    /// Who shows one token after another that is not known hears less of each. Tokens that have ended, are switched off or
+    /// belong elsewhere are not counted: who has one has to hear what is wrong with it.
+    fn slowed_down(&self, error: Error, headers: &HeaderMap, origin: &Origin, now: i64) -> Error {
+        let is_strange =
+            matches!(&error, Error::Scim(scim) if matches!(scim.code, Code::UNAUTHORIZED | Code::TOKEN_TYPO));
+        if !is_strange || origin.address.is_empty() || !headers.contains_key(header::AUTHORIZATION) {
+            return error;
+        }
+        let Some(seconds) = self.tokens().1.another(&origin.network(), now) else { return error };
+        let detail = format!("too many tokens from this address are not known here; wait {seconds} s");
+        Error::Later { code: Code::STRANGE_TOKENS, detail, seconds }
     }
 }
 

@@ -202,7 +202,8 @@ async fn who_tries_tokens_is_slowed_down_and_good_ones_are_not() {
     };
     let other = desk.local("POST", "/api/v1/tenants", json!({"name": "other"})).await;
     assert_eq!(other.status, 201, "{}", other.text);
-    let (strange, _) = desk.token("other", json!({"label": "theirs"})).await;
+    let (foreign, _) = desk.token("other", json!({"label": "theirs"})).await;
+    let (strange, _) = Desk::new().token("default", json!({"label": "of another server"})).await;
     let near = [192, 0, 2, 1];
     for at in 0..10 {
         let (path, token) = match at % 3 {
@@ -217,11 +218,37 @@ async fn who_tries_tokens_is_slowed_down_and_good_ones_are_not() {
     assert!(slowed.text.contains("PRV-3011"), "{}", slowed.text);
     assert_eq!(show(near, "/api/v1/status", "nonsense").await.status, 429);
     assert_eq!(show(near, "/scim/v2/Users", &good).await.status, 200, "a good one is not held up");
+    assert_eq!(show(near, "/scim/v2/Users", &foreign).await.status, 401, "nor is one of another tenant, which is refused");
     let ended = show(near, "/scim/v2/Users", &revoked).await;
     assert_eq!(ended.status, 401, "who has a token that has ended hears that: {}", ended.text);
     assert_eq!(show([192, 0, 2, 2], "/scim/v2/Users", &strange).await.status, 401, "from elsewhere");
     desk.clock.advance(60 * SECOND);
     assert_eq!(show(near, "/scim/v2/Users", &strange).await.status, 401, "a minute later");
+}
+
+#[tokio::test]
+async fn how_fast_a_token_may_be_is_said_by_its_own_tenant() {
+    let desk = Desk::new();
+    assert_eq!(desk.local("POST", "/api/v1/tenants", json!({"name": "slow"})).await.status, 201);
+    let slow = json!({"settings": {"ratePerSecond": 1, "rateBurst": 1}});
+    assert_eq!(desk.local("PATCH", "/api/v1/tenants/slow", slow).await.status, 200);
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let admin = desk.local("POST", "/api/v1/tokens/admin", json!({"label": "script"})).await;
+    let admin = admin.body["token"].as_str().unwrap().to_owned();
+    // Wherever it is shown first.
+    assert_eq!(desk.with(&token, "GET", "/t/slow/scim/v2/Users", Value::Null).await.status, 401);
+    for _ in 0..3 {
+        assert_eq!(desk.with(&token, "GET", "/scim/v2/Users", Value::Null).await.status, 200);
+        assert_eq!(desk.with(&admin, "GET", "/t/slow/scim/v2/Users", Value::Null).await.status, 200);
+    }
+    let (theirs, _) = desk.token("slow", json!({"label": "Okta"})).await;
+    assert_eq!(desk.with(&theirs, "GET", "/scim/v2/Users", Value::Null).await.status, 401);
+    assert_eq!(desk.with(&theirs, "GET", "/api/v1/status", Value::Null).await.status, 403);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        told.push(desk.with(&theirs, "GET", "/t/slow/scim/v2/Users", Value::Null).await.status);
+    }
+    assert_eq!(told, [200, 429]);
 }
 
 #[tokio::test]
