@@ -218,7 +218,11 @@ async fn who_tries_tokens_is_slowed_down_and_good_ones_are_not() {
     assert!(slowed.text.contains("PRV-3011"), "{}", slowed.text);
     assert_eq!(show(near, "/api/v1/status", "nonsense").await.status, 429);
     assert_eq!(show(near, "/scim/v2/Users", &good).await.status, 200, "a good one is not held up");
-    assert_eq!(show(near, "/scim/v2/Users", &foreign).await.status, 401, "nor is one of another tenant, which is refused");
+    assert_eq!(
+        show(near, "/scim/v2/Users", &foreign).await.status,
+        401,
+        "nor is one of another tenant, which is refused"
+    );
     let ended = show(near, "/scim/v2/Users", &revoked).await;
     assert_eq!(ended.status, 401, "who has a token that has ended hears that: {}", ended.text);
     assert_eq!(show([192, 0, 2, 2], "/scim/v2/Users", &strange).await.status, 401, "from elsewhere");
