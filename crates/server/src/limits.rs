@@ -210,6 +210,8 @@ pub const OUTBOUND_LEAVERS: u32 = 32;
 pub const CENSUS_PEOPLE: u32 = 200;
 /// How far those who wait are counted; of more, the list may be as long as this many are worth.
 pub const CENSUS_COUNTED: u32 = 100_000;
+/// Microseconds until they are counted again where they were too few.
+pub const CENSUS_LOOK: i64 = 500 * 1_000;
 /// Looks that a page of such a list has to spare.
 pub const CENSUS_WORTH: u64 = 10;
 /// Microseconds for which such a list is believed.

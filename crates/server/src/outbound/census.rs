@@ -38,6 +38,11 @@ impl Known {
         !state.reading && state.not_before <= now
     }
 
+    /// Leaves it alone until then.
+    pub(super) fn rest(&self, until: i64) {
+        self.lock().not_before = until;
+    }
+
     /// Notes in a new link which looks a list has made needless.
     pub(super) fn vouch(&self, link: Link, desired: &Desired, rules: &Rules<'_>, now: i64) -> Link {
         match &mut self.lock().census {

@@ -5,12 +5,10 @@ use super::gate::Gate;
 use super::integration::Integration;
 use super::push::{Shared, push, ready};
 use super::send::Secret;
-use crate::admin::apps::assign::number;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::limits;
 use provision::pace::Pace;
-use provision::plan::Lane;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{AppId, AppRow, Claimed, LinkKind, Standing};
@@ -150,10 +148,12 @@ impl Drive {
         if !shared.census.is_open(now) {
             return Ok(());
         }
-        let (id, lane) = (self.id, number(Lane::Arrival));
-        let waiting: u64 = self.app.store().read(move |r| r.links_new(id, lane, now, limits::CENSUS_COUNTED)).await?;
+        let id = self.id;
+        let waiting: u64 = self.app.store().read(move |r| r.links_new(id, now, limits::CENSUS_COUNTED)).await?;
         if waiting >= u64::from(limits::CENSUS_PEOPLE) {
             census::begin(shared, waiting);
+        } else {
+            shared.census.rest(now.saturating_add(limits::CENSUS_LOOK));
         }
         Ok(())
     }

@@ -322,11 +322,11 @@ impl Reader {
         Ok(self.first(sql, (app.0, now), |_| Ok(()))?.is_some())
     }
 
-    /// How many links of a lane are due and never had anything sent, counted no further than `most`.
-    pub fn links_new(&self, app: AppId, lane: i64, now: i64, most: u32) -> Result<u64> {
-        let sql = "select count(*) from (select 1 from link where app = ?1 and lane = ?2 and due_at <= ?3
-                   and standing = 'new' limit ?4) n";
-        let count: Option<i64> = self.first(sql, (app.0, lane, now, most), |row| row.get(0))?;
+    /// How many people are due for whom nothing was ever sent, counted no further than `most`.
+    pub fn links_new(&self, app: AppId, now: i64, most: u32) -> Result<u64> {
+        let sql = "select count(*) from (select 1 from link where app = ?1 and kind = 'user' and standing = 'new'
+                   and due_at <= ?2 limit ?3) n";
+        let count: Option<i64> = self.first(sql, (app.0, now, most), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 

@@ -79,6 +79,19 @@ async fn a_leaver_passes_a_backlog() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_arrive_are_not_looked_for_one_by_one() {
+    let world = World::new().await;
+    team(&world, 600).await;
+    rest(&world).await;
+    let sent = links::exchanges(&world.app, COMPANY, APP, None, None, 2_000).await.unwrap();
+    let of = |action: &str| sent.iter().filter(|one| one.action == action).count();
+    assert_eq!(of("create"), 600);
+    // Two for each, without a list; those who came while it was read have them.
+    assert!(of("probe") < 600, "{} looks", of("probe"));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_with_another_name_changes_who_is_told_of_it() {
     let world = World::new().await;
     let people = team(&world, 2).await;
