@@ -111,8 +111,12 @@ fn a_plan_without_a_script() {
     let app = || server.admin("GET", "/tenants/default/apps/wiki", None).json()["label"].clone();
     assert_eq!(app(), "Wiki");
     visit.follow("button", "Apply now");
-    visit.sees("Applied");
+    visit.sees("What was done");
+    visit.sees("At the applications");
     assert_eq!(app(), "The wiki");
+    visit.open("/app/apps/wiki");
+    visit.follow("link", "Plan a change");
+    assert!(visit.value("Document").contains("The wiki"), "it begins with what is there");
     visit.open("/app/plans");
     visit.follow("link", "Another name #1");
     visit.at(&plan);

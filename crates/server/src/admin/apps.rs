@@ -73,6 +73,13 @@ pub(crate) struct Numbers {
     pub(crate) tasks: u64,
 }
 
+impl Numbers {
+    /// People and groups that are to be looked at.
+    pub(crate) fn queue(&self) -> u64 {
+        self.due.iter().sum()
+    }
+}
+
 /// The profiles of other sides by name, each with what it is called.
 pub(crate) fn targets() -> Vec<(&'static str, String)> {
     TARGETS.iter().filter_map(|(name, _)| Some((*name, Target::named(name)?.label))).collect()

@@ -241,7 +241,10 @@ async fn totp_enrol(cx: Desk, Form(form): Form<Enrol>) -> Shown {
         Ok(codes) => Ok(recovery_page(&cx, &codes)),
         Err(error) => {
             let text = Fault::from(error).refused()?;
-            let (offer, ticket) = totp::offer_again(&cx.app, &cx.operator, &form.ticket)?;
+            let Ok((offer, ticket)) = totp::offer_again(&cx.app, &cx.operator, &form.ticket) else {
+                let words = "The page was too old. Scan this one, and type the code that the app shows then.";
+                return cx.done("/account/totp", Flash::bad(words));
+            };
             let mut response = totp_page(&cx, &offer, &ticket, Some(&text));
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)

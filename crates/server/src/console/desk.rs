@@ -358,5 +358,5 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         let detail = "the form was not sent by a page of this server; nothing was changed";
         return Fault::from(Error::new(Code::FOREIGN_FORM, detail)).into_response();
     }
-    next.run(request).await
+    fault::spoken(next.run(request).await)
 }

@@ -72,8 +72,28 @@ impl IntoResponse for Fault {
     }
 }
 
+/// What the router refuses by itself says nothing to people: a word where a number is, a method that is not served.
+pub(crate) fn spoken(response: Response<Body>) -> Response<Body> {
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    match response.status() {
+        _ if response.extensions().get::<Note>().is_some() => response,
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let detail = "this address takes what a form sends, and is no page of its own";
+            let mut told = Fault::from(Error::new(Code::METHOD, detail)).into_response();
+            let allow = response.headers().get(header::ALLOW).cloned();
+            allow.into_iter().for_each(|allow| drop(told.headers_mut().insert(header::ALLOW, allow)));
+            told
+        }
+        StatusCode::BAD_REQUEST if kind.starts_with(b"text/plain") => {
+            Fault::missing("there is no page at this address").into_response()
+        }
+        _ => response,
+    }
+}
+
 /// Shows a fault with the navigation around it, or as a note where htmx asked for a part of a page.
 pub(crate) fn dress(cx: &Desk, response: Response<Body>) -> Response<Body> {
+    let response = spoken(response);
     let Some(note) = response.extensions().get::<Note>().cloned() else { return response };
     let body = told(&note, Some(cx));
     let page = if cx.is_htmx {

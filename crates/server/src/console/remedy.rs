@@ -24,8 +24,10 @@ pub(crate) fn detail(text: &str) -> &str {
 pub(crate) fn words_at_the_desk(code: &str, fix: &'static str) -> &'static str {
     match code {
         "PRV-1002" | "PRV-1007" => "Go back, change what the sentence above names, and send it again.",
-        "PRV-1008" => "It may have been removed meanwhile: look for it in its list.",
+        "PRV-1008" => "Check the address, or look for it in its list: it may have been removed meanwhile.",
         "PRV-1009" => "Load the page again, and look at what is there now.",
+        "PRV-1010" => "Go to the page that the form is on, and send it from there.",
+        "PRV-2006" => "Sign in again, and send it once more.",
         _ => words(code, fix),
     }
 }

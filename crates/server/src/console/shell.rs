@@ -139,6 +139,7 @@ pub(crate) fn page(cx: &Desk, page: Page, body: Markup) -> Response<Body> {
                     div {
                         h1 { (page.title) }
                         @if let Some(purpose) = &page.purpose { p .purpose { (purpose) } }
+                        @if !cx.may_send(&cx.path) { p .hint { "Read only: your role is " (cx.operator.role.as_str()) "." } }
                     }
                     @if let Some(action) = &page.action { div .head-action { (action) } }
                 }

@@ -146,6 +146,21 @@ async fn somebody_is_changed_by_hand() {
     assert_eq!(stored["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]["manager"]["value"], bea.as_str());
     assert_eq!(stored["urn:provost:params:scim:schemas:custom:User"]["badge"], 7);
     assert!(owner.get(&place).await.text.contains("value=\"suspended\" selected"));
+    // What somebody else changes while the form is open stays; what both change is asked about.
+    let title = async || desk.local("GET", &format!("/scim/v2/Users/{adam}"), Value::Null).await.body["title"].clone();
+    let chief = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "title", "value": "Chief"}]});
+    assert_eq!(desk.local("PATCH", &format!("/scim/v2/Users/{adam}"), chief).await.status, 200);
+    let stale = |typed| [("was.title", ""), ("title", typed), ("name.familyName", "Ant")];
+    assert_eq!(owner.post(&place, &stale("")).await.status, 303);
+    assert_eq!(title().await, "Chief");
+    let asked = owner.post(&place, &stale("Boss")).await;
+    assert_eq!((asked.status, title().await), (422, json!("Chief")));
+    for part in ["title is “Chief” now", "value=\"Boss\"", "name=\"was.title\" value=\"Chief\""] {
+        assert!(asked.text.contains(part), "{part}: {}", asked.text);
+    }
+    assert_eq!(owner.post(&place, &[("was.title", "Chief"), ("title", "Boss")]).await.status, 303);
+    assert_eq!(title().await, "Boss");
     // What is emptied is gone; the rest stays as it is.
     let fields = [
         ("userName", "adam"),

@@ -258,3 +258,20 @@ async fn words_of_strangers_stay_words() {
         clean(&path, &page.text);
     }
 }
+
+/// A form that is loaded instead of sent, and an address with a word where a number is.
+#[tokio::test]
+async fn what_the_router_refuses_is_a_page_too() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    for (path, status, words) in [
+        ("/app/plans/seven", 404, "There is no page at this address"),
+        ("/app/users/bulk", 405, "Go to the page that the form is on"),
+        ("/logout", 405, "Go to the page that the form is on"),
+    ] {
+        let page = owner.get(path).await;
+        assert!((page.status, page.text.contains(words)) == (status, true), "{path}: {} {}", page.status, page.text);
+        assert!(page.text.contains("<nav"), "{path}: with the navigation");
+    }
+    assert_eq!(owner.get("/logout").await.header("allow"), "POST");
+}

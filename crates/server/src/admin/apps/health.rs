@@ -34,7 +34,7 @@ impl Health {
 
     /// People and groups that are to be looked at.
     pub(crate) fn queue(&self) -> u64 {
-        self.numbers.due.iter().sum()
+        self.numbers.queue()
     }
 }
 

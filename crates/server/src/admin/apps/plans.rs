@@ -8,7 +8,7 @@ mod words;
 
 use super::config::{Config, Held, Pushed, steps};
 use super::effect::effect;
-use super::{assign, candidate, drawn, insert, push_groups, told, update};
+use super::{Numbers, assign, candidate, drawn, insert, push_groups, told, update};
 use crate::admin::{audited, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
@@ -20,6 +20,7 @@ use provision::push_group::PushRule;
 use scim::Code;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{AssignmentRow, PlanRow, PlanState, Principal, PushGroupRow, Reader, TenantId, Writer};
 
@@ -153,6 +154,24 @@ pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewPl
 pub(crate) fn words(plan: &PlanRow) -> Result<Words> {
     let steps: Vec<Step> = serde_json::from_value(plan.steps.clone()).map_err(store::Error::from)?;
     Ok(Words::of(&steps, &plan.effect))
+}
+
+/// The apps that a stored plan is about, by their names, as far as they are there, and how each is doing now.
+pub(crate) async fn concerned(
+    app: &App,
+    tenant: &str,
+    plan: &PlanRow,
+    most: usize,
+) -> Result<Vec<(Integration, Numbers)>> {
+    let steps = plan.steps.as_array().into_iter().flatten();
+    let names: BTreeSet<&str> = steps.filter_map(|step| step.get("app")?.as_str()).collect();
+    let all = super::list(app, tenant).await?;
+    let mut found = Vec::new();
+    for one in all.into_iter().filter(|one| names.contains(one.row.name.as_str())).take(most) {
+        let numbers = super::numbers(app, &one).await?;
+        found.push((one, numbers));
+    }
+    Ok(found)
 }
 
 /// A tenant's plans, newest first, without their steps.

@@ -48,6 +48,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/plans", get(plans::list).post(plans::create))
         .route("/app/plans/new", get(plans::form_new))
         .route("/app/plans/{id}", get(plans::show))
+        .route("/app/plans/{id}/now", get(plans::fresh))
         .route("/app/plans/{id}/approve", post(plans::approve))
         .route("/app/plans/{id}/apply", post(plans::apply))
         .route("/app/plans/{id}/drop", post(plans::discard))

@@ -40,12 +40,23 @@ fn concerns(effect: &Value) -> Vec<String> {
         let number = |name: &str| effect.get(name).and_then(Value::as_u64).unwrap_or(0);
         let first = if effect.get("more") == Some(&Value::Bool(true)) { "the first " } else { "" };
         let (all, change, fail) = (number("lookedAt"), number("change"), number("fail"));
-        lines.push(format!("{app}: of {first}{all} people {change} would change and {fail} could not be pushed."));
+        lines.push(match all {
+            0 => format!("{app}: nobody is there whose values could change."),
+            1 => format!("{app}: of 1 person {change} would change and {fail} could not be pushed."),
+            _ => format!("{app}: of {first}{all} people {change} would change and {fail} could not be pushed."),
+        });
     }
     for scope in effect.get("scope").and_then(Value::as_array).into_iter().flatten() {
         let text = |name: &str| scope.get(name).and_then(Value::as_str).unwrap_or_default();
         let people = scope.get("people").and_then(Value::as_u64).unwrap_or(0);
-        lines.push(format!("{}: {people} people {} with {}.", text("app"), text("way"), text("who")));
+        let (app, who, come) = (text("app"), text("who"), text("way") == "come");
+        let who_moves = match (people, come) {
+            (1, true) => "1 person comes".to_owned(),
+            (1, false) => "1 person goes".to_owned(),
+            (_, true) => format!("{people} people come"),
+            (_, false) => format!("{people} people go"),
+        };
+        lines.push(format!("{app}: {who_moves} with {who}."));
     }
     lines
 }
@@ -119,8 +130,9 @@ mod tests {
         ]))
         .unwrap();
         let effect = json!({
-            "apps": {"wiki": {"lookedAt": 500, "more": true, "change": 3, "fail": 1}},
-            "scope": [{"app": "wiki", "who": "Sales", "people": 12, "way": "come"}],
+            "apps": {"desk": {"lookedAt": 0}, "wiki": {"lookedAt": 500, "more": true, "change": 3, "fail": 1}},
+            "scope": [{"app": "wiki", "who": "Sales", "people": 12, "way": "come"},
+                {"app": "wiki", "who": "adam@example.com", "people": 1, "way": "go"}],
         });
         let expected = [
             "+ the app wiki",
@@ -132,8 +144,10 @@ mod tests {
             "- wiki: user adam@example.com is not assigned any more",
             "+ wiki: the group Sales is pushed",
             "- wiki: the group Marketing is pushed no longer",
+            "desk: nobody is there whose values could change.",
             "wiki: of the first 500 people 3 would change and 1 could not be pushed.",
             "wiki: 12 people come with Sales.",
+            "wiki: 1 person goes with adam@example.com.",
         ];
         assert_eq!(Words::of(&steps, &effect).all(), expected);
         assert!(short(&"x".repeat(1_000)).contains("… [160 of 1002 bytes]"));

@@ -132,7 +132,12 @@ async fn editor(
     };
     let user = mapped.as_ref().map(|preview| &preview.facts.user.profile);
     let name = user.and_then(|profile| profile.get("userName")).and_then(Value::as_str);
-    let name = name.or(known.and_then(|known| known.display.as_deref())).unwrap_or(resource);
+    let found = match principal {
+        Principal::Group => directory::find(&cx.app, &cx.tenant, &cx.endpoint, "Group", resource).await.ok(),
+        Principal::User => None,
+    };
+    let found = found.map(|group| group.name());
+    let name = name.or(found.as_deref()).or(known.and_then(|known| known.display.as_deref())).unwrap_or(resource);
     let value = |variable: &str| preview::line(known.and_then(|known| known.profile.get(variable)));
     let priority = known.map_or(0, |known| known.priority).to_string();
     let attribute = |attribute: &Attribute| {

@@ -9,6 +9,7 @@ use crate::console::parts::{
 use crate::console::{Desk, Fault, Flash, Form, Shown};
 use crate::idp::SamlApp;
 use crate::outbound::integration::Integration;
+use crate::query;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderValue, Response, header};
@@ -30,7 +31,8 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
 
 fn plain(cx: &Desk, integration: &Integration) -> Markup {
     let app = &integration.app;
-    let edit = html! { @if cx.may_change() { (link(&at(integration, "?edit=1"), "Edit", false)) } };
+    let plan = query::address("/app/plans/new", &[("app", &integration.row.name)]);
+    let edit = html! { @if cx.may_change() { div .actions { (link(&plan, "Plan a change", false)) (link(&at(integration, "?edit=1"), "Edit", false)) } } };
     let on = if app.provisioning { badge(Tone::Good, "SCIM enabled") } else { badge(Tone::Quiet, "Off") };
     card_with(
         "App settings",

@@ -1,14 +1,14 @@
 //! Plans: changes of applications that are looked at before they are made. Made from a document, shown line by line,
 //! approved, applied; each by a function that the API and the command line call, too.
 
-use super::tenant;
+use super::{at, tenant};
 use crate::admin::apps::config::{self, Config};
 use crate::admin::apps::plans::{self, NewPlan, Words};
 use crate::console::parts::{
     Column, Field, Row, Table, Tone, badge, card, card_with, confirm, count, definitions, empty, field, form, json,
     link, note, pager, table, text_area, time, when,
 };
-use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, fragment, page};
 use crate::limits;
 use axum::extract::Path;
 use maud::{Markup, html};
@@ -17,6 +17,8 @@ use store::{PlanRow, PlanState};
 
 /// Plans of one page.
 const ROWS: u32 = 50;
+/// Applications whose progress a page shows.
+const APPS: usize = 50;
 /// Lines of a plan that a page shows; the API has all of them.
 const LINES_MAX: usize = 500;
 
@@ -149,7 +151,7 @@ async fn outcome(cx: &Desk, draft: &Draft) -> Result<Outcome, Fault> {
     let drawn = plans::draw(&cx.app, tenant(cx), config).await?;
     Ok(Outcome::Looked(html! {
         @if drawn.steps.is_empty() { (note(Tone::Info, "Everything is like that already", html! { p { "There is nothing to plan." } })) }
-        @else { (told(&drawn.words())) }
+        @else { (told("What would be done", &drawn.words())) }
         @if !drawn.secrets.is_empty() {
             (note(Tone::Info, "Secrets are given by themselves", html! { p { "Not known here yet: " (drawn.secrets.join(", ")) ". Each is typed on its application's page, Provisioning, Integration." } }))
         }
@@ -157,7 +159,7 @@ async fn outcome(cx: &Desk, draft: &Draft) -> Result<Outcome, Fault> {
 }
 
 /// What is done, and whom it concerns.
-fn told(words: &Words) -> Markup {
+fn told(title: &str, words: &Words) -> Markup {
     let class = |line: &str| match line.as_bytes().first() {
         Some(b'+') => Some("gain"),
         Some(b'-') => Some("loss"),
@@ -165,9 +167,9 @@ fn told(words: &Words) -> Markup {
     };
     html! {
         section .card {
-            header { h2 { "What would be done" } span .quiet { (count(words.done.len() as u64)) " lines" } }
+            header { h2 { (title) } span .quiet { (count(words.done.len() as u64)) @if words.done.len() == 1 { " line" } @else { " lines" } } }
             figure .code {
-                pre tabindex="0" role="group" aria-label="What would be done" { code {
+                pre tabindex="0" role="group" aria-label=(title) { code {
                     @for line in words.done.iter().take(LINES_MAX) { span class=[class(line)] { (line) } "\n" }
                 } }
             }
@@ -200,7 +202,10 @@ pub(super) async fn show(cx: Desk, Path(id): Path<i64>) -> Shown {
             ]))
             @if cx.may_change() { (next(&cx, &plan)) }
         }))
-        (told(&words))
+        @if plan.state == PlanState::Applied {
+            div .live-part #plan-progress hx-get={ "/app/plans/" (id) "/now" } hx-trigger="apps from:body throttle:5s" hx-swap="innerMorph" { (progress(&cx, &plan).await?) }
+        }
+        (told(if plan.state == PlanState::Applied { "What was done" } else { "What would be done" }, &words))
         @if words.done.len() <= LINES_MAX {
             details .folded { summary { "Every value, as it is stored" } (json("Steps", &plan.steps.to_string())) }
         }
@@ -209,15 +214,45 @@ pub(super) async fn show(cx: Desk, Path(id): Path<i64>) -> Shown {
     Ok(page(&cx, about, body))
 }
 
+const PROGRESS: [Column; 3] = [Column::new("Application"), Column::new("State"), Column::new("Still to do")];
+
+/// How far the applications are: what was decided at once is brought to them by and by.
+async fn progress(cx: &Desk, plan: &PlanRow) -> Result<Markup, Fault> {
+    let all = plans::concerned(&cx.app, tenant(cx), plan, APPS).await?;
+    let rows = all.iter().map(|(integration, numbers)| {
+        let (queue, stale, tasks) = (numbers.queue(), numbers.stale, numbers.tasks);
+        let left = html! {
+            @if queue > 0 { p { (count(queue)) " waiting to be sent" } }
+            @if stale > 0 { p { (count(stale)) " to look at anew" } }
+            @if tasks > 0 { p { a href=(at(integration, "/tasks")) { (count(tasks)) @if tasks == 1 { " waits" } @else { " wait" } " for somebody" } } }
+            @if queue + stale + tasks == 0 { (badge(Tone::Good, "Nothing")) }
+        };
+        let name = html! { a href=(at(integration, "")) { (integration.app.label) } };
+        Row { cells: vec![name, super::state(integration), left], ..Row::default() }
+    });
+    let rows: Vec<Row> = rows.collect();
+    Ok(html! {
+        @if !rows.is_empty() {
+            (card("At the applications", table(&Table { caption: "At the applications", columns: &PROGRESS, rows, body_id: None })))
+        }
+    })
+}
+
+/// `GET /app/plans/{id}/now`.
+pub(super) async fn fresh(cx: Desk, Path(id): Path<i64>) -> Shown {
+    let plan = plans::find(&cx.app, tenant(&cx), id).await?;
+    Ok(fragment(progress(&cx, &plan).await?))
+}
+
 /// What can be done with it now.
 fn next(cx: &Desk, plan: &PlanRow) -> Markup {
-    let at = |what: &str| format!("/app/plans/{}/{what}", plan.id);
-    let press = |what: &str, words: &str| form(cx, &at(what), html! { button .main type="submit" { (words) } });
+    let place = |what: &str| format!("/app/plans/{}/{what}", plan.id);
+    let press = |what: &str, words: &str| form(cx, &place(what), html! { button .main type="submit" { (words) } });
     html! {
         @if matches!(plan.state, PlanState::Waiting | PlanState::Approved) {
             div .actions {
                 @if plan.state == PlanState::Waiting { (press("approve", "Approve")) } @else { (press("apply", "Apply now")) }
-                (confirm(cx, &at("drop"), "Drop", html! { p { "The plan will not be made. Another can be made from the same document." } }, None, html! {}))
+                (confirm(cx, &place("drop"), "Drop", html! { p { "The plan will not be made. Another can be made from the same document." } }, None, html! {}))
             }
             p .hint { "Applied, it is done as it stands here, all of it or nothing. If an application has changed since the plan was made, nothing is done." }
         }

@@ -1,5 +1,6 @@
 //! Changes somebody by hand: what the directory itself is the source of. Each field that was changed is an operation of
-//! one PATCH, so that whatever else is known of them stays as it is.
+//! one PATCH, so that whatever else is known of them stays as it is. The form carries what stood there when it was opened:
+//! what others have changed meanwhile stays, and where both changed the same, the operator is asked.
 
 use crate::admin::apps::assign::{self, Status};
 use crate::admin::directory::{self, Found};
@@ -8,7 +9,7 @@ use crate::console::{Desk, Fault, Flash, Form, Nav, Page, Shown, page};
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{Method, Response};
-use maud::html;
+use maud::{Markup, html};
 use scim::resource::full_name;
 use scim::{AttrType, Attribute, Mutability, Resource, Returned};
 use serde_json::{Value, json};
@@ -50,6 +51,38 @@ impl Line {
     fn name(&self) -> &str {
         if self.path == MAIL { "email" } else { &self.path }
     }
+}
+
+/// What becomes of a field.
+#[derive(Debug, PartialEq)]
+enum Wish {
+    /// It was not touched, or is like that already.
+    Leave,
+    Change,
+    /// Somebody else has made it a third thing since the form was opened.
+    Clash,
+}
+
+fn wish(was: &str, now: &str, typed: &str) -> Wish {
+    let [was, now, typed] = [was, now, typed].map(str::trim);
+    if typed == was || typed == now {
+        Wish::Leave
+    } else if now == was {
+        Wish::Change
+    } else {
+        Wish::Clash
+    }
+}
+
+/// What a form says of a field: what was typed, and what stood there when it was opened.
+fn said(fields: &BTreeMap<String, String>, name: &str, now: &str) -> (String, String) {
+    let get = |name: &str| fields.get(name).cloned().unwrap_or_else(|| now.to_owned());
+    (get(name), get(&format!("was.{name}")))
+}
+
+/// What stood there, for [`said`].
+fn stood(name: &str, value: &str) -> Markup {
+    html! { input type="hidden" name={ "was." (name) } value=(value); }
 }
 
 /// The value of an attribute as one line.
@@ -125,10 +158,16 @@ async fn find(cx: &Desk, id: &str) -> Result<Found, Fault> {
 pub(in crate::console::pages) async fn form_edit(cx: Desk, Path(id): Path<String>) -> Shown {
     let found = find(&cx, &id).await?;
     let (all, now) = (lines(&cx, &found), status(&cx, &found).await?);
-    Ok(framed(&cx, &found, &all, now, None))
+    let stood = shown(&all, now);
+    Ok(framed(&cx, &found, &all, now, &stood, html! {}))
 }
 
-fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, wrong: Option<&str>) -> Response<Body> {
+/// What stands there now, for the next time that the form is sent.
+fn shown(all: &[Line], now: &str) -> Markup {
+    html! { @for line in all { (stood(line.name(), &line.value)) } (stood("status", now)) }
+}
+
+fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, stood: &Markup, said: Markup) -> Response<Body> {
     let here = format!("/app/users/{}", found.id);
     let one = |line: &Line| {
         let hint = if line.label == "Manager" { "Their login, id, e-mail or employee number" } else { "" };
@@ -154,8 +193,9 @@ fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, wrong: Option<&str>
         @if found.is_managed() {
             (note(Tone::Warn, "An identity provider owns this person", html! { p { "Its next push may undo what is changed here." } }))
         }
-        @if let Some(said) = wrong { (note(Tone::Bad, "Not saved", html! { p { (said) } })) }
+        (said)
         (form(cx, &format!("{here}/edit"), html! {
+            (stood)
             (card("Who it is", html! { div .columns { @for line in known { (one(line)) } } }))
             (card("Work and custom fields", html! { div .columns { @for line in &custom { (one(line)) } @for line in rest { (one(line)) } } }))
             (card("Status", choice(&Field { name: "status", label: "Status", value: now, ..Field::default() }, &STATUSES)))
@@ -198,6 +238,19 @@ fn operation(line: &Line, wanted: &str) -> Option<Value> {
     })
 }
 
+/// What others have changed while the form was open, and the operator wants otherwise.
+fn meanwhile(clashes: &[(String, String)]) -> Markup {
+    let now = |value: &str| if value.is_empty() { "empty".to_owned() } else { format!("“{value}”") };
+    note(
+        Tone::Warn,
+        "Not saved: somebody has changed this meanwhile",
+        html! {
+            ul { @for (label, value) in clashes { li { (label) " is " (now(value)) " now." } } }
+            p { "The form has what you typed. Save it again if that is how it should be." }
+        },
+    )
+}
+
 /// `POST /app/users/{id}/edit`.
 pub(in crate::console::pages) async fn save(
     cx: Desk,
@@ -206,9 +259,31 @@ pub(in crate::console::pages) async fn save(
 ) -> Shown {
     let found = find(&cx, &id).await?;
     let (mut all, before) = (lines(&cx, &found), status(&cx, &found).await?);
-    let mut fields: BTreeMap<String, String> = pairs.into_iter().collect();
-    let wanted = fields.remove("status").unwrap_or_else(|| before.to_owned());
-    let mut operations: Vec<Value> = all.iter().filter_map(|line| operation(line, fields.get(line.name())?)).collect();
+    let fields: BTreeMap<String, String> = pairs.into_iter().collect();
+    let stands = shown(&all, before);
+    let (mut operations, mut clashes) = (Vec::new(), Vec::new());
+    for line in &mut all {
+        let (typed, was) = said(&fields, line.name(), &line.value);
+        match wish(&was, &line.value, &typed) {
+            Wish::Leave => continue,
+            Wish::Change => operations.extend(operation(line, &typed)),
+            Wish::Clash => clashes.push((line.label.clone(), line.value.clone())),
+        }
+        line.value = typed;
+    }
+    let (typed, was) = said(&fields, "status", before);
+    let wanted = match wish(&was, before, &typed) {
+        Wish::Leave => before.to_owned(),
+        Wish::Change => typed,
+        Wish::Clash => {
+            clashes.push(("Status".into(), before.to_owned()));
+            typed
+        }
+    };
+    if !clashes.is_empty() {
+        let shown = framed(&cx, &found, &all, &wanted, &stands, meanwhile(&clashes));
+        return Ok(crate::console::pages::unprocessable(shown));
+    }
     let active = wanted != "deactivated";
     if active != found.is_active() {
         operations.push(json!({"op": "replace", "path": "active", "value": active}));
@@ -218,12 +293,10 @@ pub(in crate::console::pages) async fn save(
         let change = (Method::PATCH, format!("/Users/{id}"), body);
         let acted =
             directory::change(&cx.app, &cx.tenant, Arc::new(cx.actor()), &cx.endpoint, &cx.origin, change).await?;
-        if let Some(said) = directory::refusal(&acted.answer) {
-            for line in &mut all {
-                line.value = fields.remove(line.name()).unwrap_or_default();
-            }
-            let said = crate::console::sentence(&said);
-            return Ok(crate::console::pages::unprocessable(framed(&cx, &found, &all, &wanted, Some(&said))));
+        if let Some(why) = directory::refusal(&acted.answer) {
+            let told = note(Tone::Bad, "Not saved", html! { p { (crate::console::sentence(&why)) } });
+            let shown = framed(&cx, &found, &all, &wanted, &stands, told);
+            return Ok(crate::console::pages::unprocessable(shown));
         }
     }
     if active && wanted != before {
@@ -235,4 +308,25 @@ pub(in crate::console::pages) async fn save(
         assign::set_status(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, status).await?;
     }
     cx.done(&format!("/app/users/{id}"), Flash::good("Saved"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_touched_follows_others_and_what_both_changed_is_asked() {
+        for (was, now, typed, expected) in [
+            ("a", "a", "a", Wish::Leave),
+            ("a", "a", "b", Wish::Change),
+            ("a", "a", "", Wish::Change),
+            ("a", "b", "a", Wish::Leave),
+            ("a", "b", "b ", Wish::Leave),
+            ("a", "b", "c", Wish::Clash),
+            ("", "b", "c", Wish::Clash),
+            ("a", "", "c", Wish::Clash),
+        ] {
+            assert_eq!(wish(was, now, typed), expected, "{was} {now} {typed}");
+        }
+    }
 }
