@@ -21,7 +21,7 @@ use provision::plan::{Action, Desired, Lane, Members, next};
 use provision::wire;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{Cause, Claimed, Exchange, LinkKind, LinkRow, Settled, Standing, Writer};
+use store::{AppId, Cause, Claimed, Exchange, LinkKind, LinkRow, Settled, Standing, TenantId, Writer};
 
 /// What the work on all links of an app shares.
 #[derive(Debug)]
@@ -65,6 +65,19 @@ struct Push {
     was_active: bool,
     /// Leave to send.
     pass: Option<Pass>,
+}
+
+/// Somebody's account came or went: those are due who wait for it.
+struct Wake {
+    tenant: TenantId,
+    app: AppId,
+    person: String,
+}
+
+impl Wake {
+    fn write(&self, w: &mut Writer, now: i64) -> store::Result<()> {
+        w.link_wake(self.tenant, self.app, &self.person, now, now.saturating_add(limits::OUTBOUND_GATHER))
+    }
 }
 
 /// How a link comes to rest.
@@ -265,7 +278,8 @@ impl Push {
         let mut settled = self.record(&begun, self.row.standing, Some(lease))?;
         settled.begun = Some(action.word().to_owned());
         let (unsaved, shared, id) = (std::mem::take(&mut self.unsaved), Arc::clone(&self.shared), self.row.id);
-        let wanted = action.clone();
+        let (wake, wanted) = (self.wake(&settled), action.clone());
+        let woken = wake.is_some();
         let outcome = self
             .shared
             .app
@@ -281,6 +295,7 @@ impl Push {
                 }
                 brakes::count(w, &shared.integration, &braked, id, now)?;
                 unsaved.write(w, &shared.integration, id, now)?;
+                wake.iter().try_for_each(|wake| wake.write(w, now))?;
                 Ok(Some(braked))
             })
             .await?;
@@ -288,6 +303,7 @@ impl Push {
             None => self.not_stored().await,
             Some(Action::Hold { action, held }) => Ok(self.held(&action, &held)),
             Some(action) => {
+                self.noted(woken);
                 let before = std::mem::replace(&mut self.link, begun);
                 self.send(action, Some(before)).await
             }
@@ -405,33 +421,45 @@ impl Push {
 
     async fn store(&mut self, settled: Settled, now: i64) -> Result<bool> {
         let (unsaved, shared, id) = (std::mem::take(&mut self.unsaved), Arc::clone(&self.shared), self.row.id);
-        let wakes = self.wakes(&settled);
-        let (tenant, app, person) = (self.row.tenant, self.row.app, self.row.resource.clone());
+        let wake = self.wake(&settled);
+        let woken = wake.is_some();
         let stored = self
             .shared
             .app
             .store()
-            .write_late_in(tenant, move |w| -> store::Result<bool> {
+            .write_late_in(self.row.tenant, move |w| -> store::Result<bool> {
                 if !w.link_settle(&settled, now)? {
                     return Ok(false);
                 }
                 unsaved.write(w, &shared.integration, id, now)?;
-                if wakes {
-                    w.link_wake(tenant, app, &person, now, now.saturating_add(limits::OUTBOUND_GATHER))?;
-                }
+                wake.iter().try_for_each(|wake| wake.write(w, now))?;
                 Ok(true)
             })
             .await?;
-        if stored && wakes {
-            (self.was_active, self.row.remote_id) = (self.is_active(), self.link.remote_id.clone());
-            self.shared.app.outbound().nudge();
+        if stored {
+            self.noted(woken);
         }
         Ok(stored)
     }
 
-    /// Whether others wait for what has just become of this person's account.
-    fn wakes(&self, settled: &Settled) -> bool {
-        self.link.kind == Kind::User && (settled.active != self.was_active || settled.remote_id != self.row.remote_id)
+    /// Whom to tell what has become of this person's account. Belongs into every transaction that stores it: whoever dies
+    /// later finds it stored, and tells nobody.
+    fn wake(&self, settled: &Settled) -> Option<Wake> {
+        let news = settled.active != self.was_active || settled.remote_id != self.row.remote_id;
+        let row = &self.row;
+        (row.kind == LinkKind::User && news).then(|| Wake {
+            tenant: row.tenant,
+            app: row.app,
+            person: row.resource.clone(),
+        })
+    }
+
+    /// What is known of the account is stored, and whoever waits for it is due.
+    fn noted(&mut self, woken: bool) {
+        (self.was_active, self.row.remote_id) = (self.is_active(), self.link.remote_id.clone());
+        if woken {
+            self.shared.app.outbound().nudge();
+        }
     }
 
     /// Nothing was stored: somebody else has the link, or its account.

@@ -10,11 +10,14 @@ use provision::wire::{Method, Request};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Not;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Requests of one life: looks, create, the group's, changes.
 const STEPS: usize = 9;
+/// Which of them makes the account: two looks come before it.
+const CREATE: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
@@ -24,11 +27,15 @@ enum Moment {
     After,
 }
 
+const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
+
 #[derive(Default)]
 struct State {
     sim: Sim,
     /// At which request to stop, counted from 1.
     trap: Option<(usize, Moment)>,
+    /// How many requests behind that to stop once more.
+    again: Option<(usize, Moment)>,
     seen: usize,
     /// A request is held: the process can be killed.
     sprung: bool,
@@ -94,7 +101,9 @@ impl Target {
             _ => Some(state.sim.call(request, now())),
         };
         if trap.is_some() {
-            (state.trap, state.sprung) = (None, true);
+            let (seen, again) = (state.seen, state.again.take());
+            state.trap = again.map(|(further, moment)| (seen + further, moment));
+            state.sprung = true;
             self.state.1.notify_all();
             return None;
         }
@@ -102,6 +111,13 @@ impl Target {
             Some(Answer::Got(response)) => Some(response),
             _ => None,
         }
+    }
+
+    /// Waits until a request is held.
+    fn held(&self) {
+        let (state, told) = &*self.state;
+        let held = told.wait_timeout_while(state.lock().unwrap(), super::PATIENCE, |state| !state.sprung).unwrap();
+        assert!(!held.1.timed_out(), "no request comes");
     }
 
     /// Waits until a request is held; whether there was one.
@@ -156,6 +172,13 @@ fn decode(text: &str) -> String {
         }
     }
     String::from_utf8(out).unwrap()
+}
+
+/// Whether that person's account is in the group.
+fn is_member(state: &State, name: &str) -> bool {
+    let named = |held: &super::sim::Held| held.resource.attributes.get("userName").is_some_and(|known| known == name);
+    let account = state.sim.users.iter().find(|(_, held)| named(held));
+    account.is_some_and(|(id, _)| state.sim.groups.values().any(|group| group.members.contains(id)))
 }
 
 /// What is wrong with a person's account, if anything.
@@ -268,18 +291,53 @@ impl Story {
         self.target.lock().trap = None;
     }
 
+    /// The life of somebody who is changed while the process dies over the new account, and dies again soon after.
+    fn hurried(&mut self, further: usize, moment: Moment) {
+        let name = format!("q{further}{moment:?}").to_lowercase();
+        {
+            let mut state = self.target.lock();
+            (state.seen, state.trap, state.again) = (0, Some((CREATE, Moment::After)), Some((further, moment)));
+        }
+        let who = id(&self.tenant().post("/Users", &person(&name)).json()).to_owned();
+        joins(&self.tenant(), &self.group, &who).expect(204);
+        // What comes next is there before anybody dies.
+        self.target.held();
+        let title = json!([{"op": "replace", "path": "title", "value": "Boss"}]);
+        self.tenant().patch(&format!("/Users/{who}"), &title).expect(200);
+        self.settled(&name, true, Some("Boss"));
+        self.reaches(|state| is_member(state, &name).not().then(|| format!("{name} is not in the group")));
+        {
+            let mut state = self.target.lock();
+            (state.trap, state.again) = (None, None);
+        }
+        let off = json!([{"op": "replace", "path": "active", "value": false}]);
+        self.tenant().patch(&format!("/Users/{who}"), &off).expect(200);
+        self.settled(&name, false, Some("Boss"));
+    }
+
     fn play(mut self) {
         for at in 1..=STEPS {
-            for moment in [Moment::Before, Moment::After] {
+            for moment in MOMENTS {
                 self.life(at, moment);
             }
         }
-        assert!(self.kills >= STEPS, "only {} deaths", self.kills);
-        // In the end everybody has one account, and the group is empty: all have left.
+        self.is_empty(STEPS * 2);
+        let hurried: Vec<_> =
+            [1, 2, 3].into_iter().flat_map(|further| MOMENTS.map(|moment| (further, moment))).collect();
+        for (count, &(further, moment)) in hurried.iter().enumerate() {
+            self.hurried(further, moment);
+            // In the end everybody has one account, and the group is empty: all have left.
+            self.is_empty(STEPS * 2 + count + 1);
+        }
+        assert!(self.kills >= STEPS + hurried.len() * 2, "only {} deaths", self.kills);
+    }
+
+    /// Waits until so many have an account, and the group is empty.
+    fn is_empty(&mut self, accounts: usize) {
         self.reaches(|state| {
             let (users, groups) = (state.sim.users.len(), &state.sim.groups);
             let left = groups.len() == 1 && groups.values().all(|group| group.members.is_empty());
-            (users != STEPS * 2 || !left).then(|| format!("{users} accounts, groups {groups:?}"))
+            (users != accounts || !left).then(|| format!("{users} accounts, groups {groups:?}"))
         });
     }
 }
