@@ -56,7 +56,7 @@ pub(super) fn patch(bytes: &[u8]) {
             // What breaks the schema cannot come out.
             assert_eq!(patched.resource.check(resource_type), Ok(()));
             let document = patched.resource.to_document(resource_type, "1");
-            assert_eq!(Resource::from_document(&document, resource_type), patched.resource);
+            assert_eq!(Resource::from_document(document, resource_type), patched.resource);
             assert_eq!(parsed.resource.difference(&patched.resource, resource_type), patched.changed);
         }
     }
@@ -72,7 +72,7 @@ pub(super) fn message(bytes: &[u8]) {
         for resource_type in [&USER, &GROUP] {
             let Ok(parsed) = Resource::parse(body.clone(), resource_type, &dialect) else { continue };
             let document = parsed.resource.to_document(resource_type, "1");
-            assert_eq!(Resource::from_document(&document, resource_type), parsed.resource);
+            assert_eq!(Resource::from_document(document.clone(), resource_type), parsed.resource);
             // What is shown can be sent again, and is the same.
             let again = Resource::parse(Value::Object(document), resource_type, &Dialect::LENIENT);
             assert_eq!(again.map(|again| again.resource).as_ref(), Ok(&parsed.resource));

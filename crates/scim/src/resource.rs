@@ -209,15 +209,19 @@ impl Resource {
     }
 
     /// The resource in a document of ours. What is no longer in any schema is left out of it.
-    pub fn from_document(document: &Map<String, Value>, resource_type: &ResourceType) -> Self {
+    pub fn from_document(mut document: Map<String, Value>, resource_type: &ResourceType) -> Self {
         let mut resource = Self::default();
-        let source = Self { attributes: document.clone() };
         for (extension, attribute) in resource_type.attributes() {
-            if extension.is_none() && matches!(attribute.name.as_str(), "schemas" | "id" | "meta") {
-                continue;
-            }
-            if let Some(value) = source.value(extension, attribute) {
-                resource.set(extension, attribute, Some(value.clone()));
+            let held = match extension {
+                None if matches!(attribute.name.as_str(), "schemas" | "id" | "meta") => None,
+                None => document.swap_remove(&attribute.name),
+                Some(schema) => {
+                    let parts = document.get_mut(&schema.id).and_then(Value::as_object_mut);
+                    parts.and_then(|parts| parts.swap_remove(&attribute.name))
+                }
+            };
+            if held.is_some() {
+                resource.set(extension, attribute, held);
             }
         }
         resource

@@ -134,7 +134,7 @@ struct Inner {
     reads: Arc<Queue<reader::Job>>,
     streams: Arc<Queue<reader::Job>>,
     /// Where a read of a few rows costs less than waking a thread.
-    short: Option<Short>,
+    short: Option<Arc<Short>>,
     writes: Arc<Lanes<Box<dyn writer::Job>>>,
     checkpointer: Arc<checkpoint::Signal>,
     readers: Mutex<Vec<JoinHandle<()>>>,
@@ -461,10 +461,12 @@ impl Inner {
             let connection = sqlite::open(database, &small)?;
             self.reader(&self.streams, Reader::new(Connection::Sqlite(Sqlite::new(connection))))?;
         }
-        self.short = Some(Short::new((0..count).map(|_| reader()).collect::<Result<_>>()?));
+        let readers = (0..count).map(|_| reader()).collect::<Result<_>>()?;
+        let short = Arc::new(Short::new(readers, Arc::clone(&self.counters)));
+        self.short = Some(Arc::clone(&short));
         let connection = sqlite::open(database, options)?;
         let (signal, counters) = (Arc::clone(&self.checkpointer), Arc::clone(&self.counters));
-        let thread = spawn("store-checkpoint", move || checkpoint::run(&connection, &signal, &counters))?;
+        let thread = spawn("store-checkpoint", move || checkpoint::run(&connection, &signal, &short, &counters))?;
         *self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
     }

@@ -76,9 +76,26 @@ pub(crate) fn is_manager(resource_type: &ResourceType, extension: &Schema, attri
 
 /// The rows of a resource from which what is never returned was taken out.
 pub(crate) fn rows(visible: &Resource, resource_type: &ResourceType) -> BTreeSet<IndexRow> {
+    rows_of(visible, resource_type, |_, _| true)
+}
+
+/// Those of attributes in which two states differ, of each of them: what is in both is in the index and stays there.
+pub(crate) fn rows_that_differ([old, new]: [&Resource; 2], resource_type: &ResourceType) -> [BTreeSet<IndexRow>; 2] {
+    let differs = |extension: Option<&Schema>, attribute: &Attribute| {
+        old.value(extension, attribute) != new.value(extension, attribute)
+    };
+    [old, new].map(|state| rows_of(state, resource_type, differs))
+}
+
+fn rows_of(
+    visible: &Resource,
+    resource_type: &ResourceType,
+    is_asked: impl Fn(Option<&Schema>, &Attribute) -> bool,
+) -> BTreeSet<IndexRow> {
     let mut rows = BTreeSet::new();
     for (extension, attribute) in resource_type.attributes() {
-        if is_apart(resource_type, extension, attribute) || attribute.returned == Returned::Never {
+        let is_elsewhere = is_apart(resource_type, extension, attribute) || attribute.returned == Returned::Never;
+        if is_elsewhere || !is_asked(extension, attribute) {
             continue;
         }
         let Some(value) = visible.value(extension, attribute) else { continue };
@@ -96,8 +113,8 @@ pub(crate) fn rows(visible: &Resource, resource_type: &ResourceType) -> BTreeSet
             }
         }
     }
-    for path in sorted_paths(resource_type) {
-        if sort_key(&rows, &path).is_none() {
+    for (attribute, path) in sorted(resource_type) {
+        if is_asked(None, attribute) && sort_key(&rows, &path).is_none() {
             let path = absent_path(&path);
             rows.insert(IndexRow { unique: false, lax: false, path, value: String::new(), element: 0 });
         }
@@ -133,15 +150,18 @@ pub(crate) fn build_of(path: &str) -> (&str, u32) {
 
 /// The index paths of which a type keeps who has no value.
 pub(crate) fn sorted_paths(resource_type: &ResourceType) -> impl Iterator<Item = String> {
-    let names: &[&str] = if resource_type.is_user() || resource_type.has_members() { &SORTED } else { &[] };
-    names.iter().filter_map(|name| sorted_path(resource_type, name))
+    sorted(resource_type).map(|(_, path)| path)
 }
 
-fn sorted_path(resource_type: &ResourceType, name: &str) -> Option<String> {
-    let target = resource_type.resolve_text(name)?;
-    let Target::Attribute { extension: None, attribute, .. } = target else { return None };
-    // Who lacks what is required is refused.
-    (!is_required(attribute)).then(|| target.index_path())
+/// The same with the attributes that they belong to.
+fn sorted(resource_type: &ResourceType) -> impl Iterator<Item = (&Attribute, String)> {
+    let names: &[&str] = if resource_type.is_user() || resource_type.has_members() { &SORTED } else { &[] };
+    names.iter().filter_map(|name| {
+        let target = resource_type.resolve_text(name)?;
+        let Target::Attribute { extension: None, attribute, .. } = target else { return None };
+        // Who lacks what is required is refused.
+        (!is_required(attribute)).then(|| (attribute, target.index_path()))
+    })
 }
 
 /// Whether every resource has a value of it.

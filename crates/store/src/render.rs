@@ -8,6 +8,7 @@ use crate::index::is_manager;
 use crate::{Error, Result};
 use scim::schema::{self, Attribute, Returned, Schema};
 use scim::{Resource, ResourceType};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -128,7 +129,7 @@ pub(crate) fn render(resource: &Resource, resource_type: &ResourceType, id: &str
             shown.to_mut().set(Some(extension), attribute, None);
         }
     }
-    let (head, place) = write(&shown.to_document(resource_type, id))?;
+    let (head, place) = write(&shown, resource_type, id)?;
     Ok(Rendered {
         head,
         asked: bytes(&asked)?,
@@ -143,19 +144,25 @@ fn bytes(resource: &Resource) -> Result<Option<Vec<u8>>> {
 
 type Place = Option<(usize, Comma)>;
 
-fn write(document: &Map<String, Value>) -> Result<(Vec<u8>, Place)> {
+/// The document, written out at once: `schemas`, `id`, then the attributes in the order of their schemas.
+fn write(shown: &Resource, resource_type: &ResourceType, id: &str) -> Result<(Vec<u8>, Place)> {
     let mut out = Vec::with_capacity(1024);
     let mut place = None;
     out.push(b'{');
-    for (index, (name, value)) in document.iter().enumerate() {
-        if index > 0 {
+    member(&mut out, "schemas", &shown.schemas(resource_type))?;
+    out.push(b',');
+    member(&mut out, "id", id)?;
+    for (_, attribute) in resource_type.attributes().filter(|(extension, _)| extension.is_none()) {
+        if let Some(value) = shown.value(None, attribute) {
             out.push(b',');
+            member(&mut out, &attribute.name, value)?;
         }
-        serde_json::to_writer(&mut out, name)?;
-        out.push(b':');
-        match value {
-            Value::Object(parts) if name == schema::ENTERPRISE_USER => place = write_extension(parts, &mut out)?,
-            other => serde_json::to_writer(&mut out, other)?,
+    }
+    for schema in resource_type.extensions.iter().map(|extension| &extension.schema) {
+        if schema.attributes.iter().any(|attribute| shown.value(Some(schema), attribute).is_some()) {
+            out.push(b',');
+            name(&mut out, &schema.id)?;
+            place = write_extension(shown, schema, &mut out)?.or(place);
         }
     }
     out.push(b'}');
@@ -163,12 +170,13 @@ fn write(document: &Map<String, Value>) -> Result<(Vec<u8>, Place)> {
 }
 
 /// Writes the extension without its manager and answers where that goes.
-fn write_extension(parts: &Map<String, Value>, out: &mut Vec<u8>) -> Result<Place> {
+fn write_extension(shown: &Resource, schema: &Schema, out: &mut Vec<u8>) -> Result<Place> {
     let mut place = None;
     let mut is_first = true;
     out.push(b'{');
-    for (name, value) in parts {
-        if name == "manager" && value.is_null() {
+    for attribute in &schema.attributes {
+        let Some(value) = shown.value(Some(schema), attribute) else { continue };
+        if value.is_null() && attribute.name == "manager" && schema.id == schema::ENTERPRISE_USER {
             place = Some((out.len(), if is_first { Comma::None } else { Comma::Before }));
             continue;
         }
@@ -178,12 +186,21 @@ fn write_extension(parts: &Map<String, Value>, out: &mut Vec<u8>) -> Result<Plac
             *comma = Comma::After;
         }
         is_first = false;
-        serde_json::to_writer(&mut *out, name)?;
-        out.push(b':');
-        serde_json::to_writer(&mut *out, value)?;
+        member(out, &attribute.name, value)?;
     }
     out.push(b'}');
     Ok(place)
+}
+
+fn member(out: &mut Vec<u8>, of: &str, value: &(impl Serialize + ?Sized)) -> Result<()> {
+    name(out, of)?;
+    Ok(serde_json::to_writer(out, value)?)
+}
+
+fn name(out: &mut Vec<u8>, name: &str) -> Result<()> {
+    serde_json::to_writer(&mut *out, name)?;
+    out.push(b':');
+    Ok(())
 }
 
 /// The resource again. Attributes that no schema knows any more are left out.
@@ -194,8 +211,7 @@ pub(crate) fn resource(
     manager: Option<String>,
     resource_type: &ResourceType,
 ) -> Result<Resource> {
-    let document = object(head)?;
-    let mut resource = Resource::from_document(&document, resource_type);
+    let mut resource = Resource::from_document(object(head)?, resource_type);
     for overlay in [asked, hidden].into_iter().flatten() {
         resource.join(&Resource { attributes: object(overlay)? }, resource_type);
     }

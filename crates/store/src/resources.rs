@@ -66,9 +66,15 @@ struct Loaded {
     raw: Option<String>,
 }
 
-const STORED: &str = "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked, \
-                      d.hidden, l.raw \
-                      from resource r join document d on d.rid = r.rid left join manager_link l on l.rid = r.rid";
+macro_rules! stored {
+    ($which:literal) => {
+        concat!(
+            "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked, d.hidden, l.raw
+             from resource r join document d on d.rid = r.rid left join manager_link l on l.rid = r.rid where ",
+            $which
+        )
+    };
+}
 
 fn loaded(row: &Row<'_>) -> Result<Loaded> {
     let stored = Stored {
@@ -94,8 +100,8 @@ impl Loaded {
 impl Reader {
     /// The resource of that id and type. One lookup and one parse.
     pub fn find(&self, tenant: TenantId, resource_type: &ResourceType, id: &str) -> Result<Option<Stored>> {
-        let sql = format!("{STORED} where r.tenant = ?1 and r.id = ?2 and r.kind = ?3");
-        let found = self.first(&sql, (tenant.0, id, &resource_type.name), loaded)?;
+        let sql = stored!("r.tenant = ?1 and r.id = ?2 and r.kind = ?3");
+        let found = self.first(sql, (tenant.0, id, &resource_type.name), loaded)?;
         found.map(|found| found.into_stored(resource_type)).transpose()
     }
 
@@ -126,7 +132,7 @@ impl Reader {
     /// The resources of these rows, in this order.
     pub(crate) fn stored_of(&self, resource_type: &ResourceType, rids: &[i64]) -> Result<Vec<Stored>> {
         let sets: Vec<[Sent<'_>; 1]> = rids.iter().map(|rid| [(*rid).into()]).collect();
-        let found = self.first_of(&format!("{STORED} where r.rid = ?1"), &sets, loaded)?;
+        let found = self.first_of(stored!("r.rid = ?1"), &sets, loaded)?;
         let whole = |found: Option<Loaded>| {
             found.ok_or_else(|| Error::broken("an index row without a resource"))?.into_stored(resource_type)
         };
@@ -134,7 +140,7 @@ impl Reader {
     }
 
     pub(crate) fn stored(&self, resource_type: &ResourceType, rid: i64) -> Result<Stored> {
-        let found = self.first(&format!("{STORED} where r.rid = ?1"), [rid], loaded)?;
+        let found = self.first(stored!("r.rid = ?1"), [rid], loaded)?;
         found.ok_or_else(|| Error::broken("an index row without a resource"))?.into_stored(resource_type)
     }
 
@@ -219,31 +225,29 @@ impl Writer {
         let external_id = resource.text(resource_type, "externalId").filter(|text| !text.is_empty());
         let of_id = [tenant.0.into(), id];
         let of_external_id = [tenant.0.into(), kind, Sent::Text(external_id.unwrap_or_default())];
-        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(2);
-        if prepared.given {
-            asked.push(("delete from tombstone where tenant = ?1 and id = ?2 returning id, version", &of_id));
+        let tombstone: Option<Asked<'_>> = if prepared.given {
+            Some(("select id, version from tombstone where tenant = ?1 and id = ?2", &of_id))
         } else if policy.return_same_id && external_id.is_some() {
-            let sql = "delete from tombstone where tenant = ?1 and id = (select id from tombstone
-                       where tenant = ?1 and kind = ?2 and external_id = ?3 order by deleted_at desc limit 1)
-                       returning id, version";
-            asked.push((sql, &of_external_id));
-        }
+            let sql = "select id, version from tombstone where tenant = ?1 and kind = ?2 and external_id = ?3
+                       order by deleted_at desc limit 1";
+            Some((sql, &of_external_id))
+        } else {
+            None
+        };
         let key = prepared.display.as_deref().map(fold);
         let display = prepared.display.as_deref().map_or(Sent::Null(Kind::Text), Sent::Text);
         let display_key = key.as_deref().map_or(Sent::Null(Kind::Text), Sent::Text);
         let row = [tenant.0.into(), kind, id, 1.into(), now.into(), display, display_key];
         let sql = "insert into resource (tenant, kind, id, version, created_at, modified_at, display, display_key,
-                   member_count) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, 0) on conflict do nothing returning rid";
-        asked.push((sql, &row));
-        let (last, mut rid, mut back) = (asked.len() - 1, None, None);
-        self.several(&asked, |number, found| {
-            if number == last {
-                rid = Some(found.get(0)?);
-            } else {
-                back = Some((found.get(0)?, found.get(1)?));
-            }
+                   member_count) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, 0) on conflict do nothing";
+        let mut back: Option<(String, i64)> = None;
+        let rid = self.insert_row_behind(tombstone, (sql, &row), "rid", |found| {
+            back = Some((found.get(0)?, found.get(1)?));
             Ok(())
         })?;
+        if let Some((id, _)) = &back {
+            self.later("delete from tombstone where tenant = ?1 and id = ?2", (tenant.0, id))?;
+        }
         Ok((rid.ok_or_else(|| Error::Conflict { attribute: "id".into() })?, back))
     }
 
@@ -297,8 +301,8 @@ impl Writer {
         }
         let rendered = render::render(resource, resource_type, &stored.id)?;
         self.store_document(stored.rid, &rendered)?;
-        let old = index::rows(&visible(&stored.resource, resource_type), resource_type);
-        let new = index::rows(&visible(resource, resource_type), resource_type);
+        let (was, is) = (visible(&stored.resource, resource_type), visible(resource, resource_type));
+        let [old, new] = index::rows_that_differ([&was, &is], resource_type);
         self.index(tenant, resource_type, stored.rid, &old, &new)?;
         let raw = rendered.manager.map(|(raw, ..)| raw);
         if resource_type.is_user() {
@@ -474,10 +478,11 @@ impl Writer {
         rid: i64,
         rows: impl IntoIterator<Item = &'a IndexRow>,
         names: &BTreeSet<String>,
-    ) -> Result<Vec<String>> {
+    ) -> Result<BTreeSet<String>> {
         let (mut common, mut unique, mut paths) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
-            let number = self.intern(tenant, &resource_type.name, &row.path)?;
+        let rows: Vec<&IndexRow> = rows.into_iter().collect();
+        let numbers = self.intern_all(tenant, &resource_type.name, rows.iter().map(|row| row.path.as_str()))?;
+        for (row, number) in rows.into_iter().zip(numbers) {
             let (tenant, number, value, rid) = (tenant.0.into(), number.into(), Sent::Text(&row.value), rid.into());
             if row.unique {
                 unique.push([tenant, number, value, rid]);
@@ -491,12 +496,13 @@ impl Writer {
         let meant = manager::links_of(tenant, names);
         let mut asked: Vec<Asked<'_>> = unique.iter().map(|row| (sql, &row[..])).collect();
         asked.extend(meant.iter().map(|(sql, params)| (sql.as_str(), params.as_slice())));
-        let mut texts = Vec::new();
+        // Several names may lead to one text.
+        let mut texts = BTreeSet::new();
         let stored = if asked.is_empty() {
             Vec::new()
         } else {
             self.several(&asked, |_, row| {
-                texts.push(row.get(0)?);
+                texts.insert(row.get(0)?);
                 Ok(())
             })?
         };
@@ -534,7 +540,7 @@ fn kept(resource: &Resource, resource_type: &ResourceType, raw: Option<String>) 
 
 /// What the schemas know of a resource, down to the parts of complex attributes.
 fn known_parts(resource: &Resource, resource_type: &ResourceType) -> Resource {
-    let mut known = Resource::from_document(&resource.attributes, resource_type);
+    let mut known = Resource::from_document(resource.attributes.clone(), resource_type);
     for (extension, attribute) in resource_type.attributes().filter(|(_, attribute)| attribute.is_complex()) {
         let Some(mut value) = known.value(extension, attribute).cloned() else { continue };
         let forget = |element: &mut Value| {

@@ -303,15 +303,13 @@ impl Reader {
         id: &str,
         want_groups: bool,
     ) -> Result<Option<View>> {
-        let sql = views!("r.tenant = ?1 and r.id = ?2 and r.kind = ?3");
-        let mut found = self.first(sql, (tenant.0, id, &resource_type.name), view)?;
-        if want_groups && resource_type.is_user() {
-            self.with_groups(tenant, found.as_mut_slice())?;
-        }
-        Ok(found)
+        let key = [Sent::Int(tenant.0), Sent::Text(id), Sent::Text(&resource_type.name)];
+        let rows = (views!("r.tenant = ?1 and r.id = ?2 and r.kind = ?3"), &key[..]);
+        let which = groups_around!(" = (select rid from resource where tenant = ?1 and id = ?2 and kind = ?3)");
+        self.view_by(tenant, rows, (want_groups && resource_type.is_user()).then_some((which, &key[..])))
     }
 
-    /// As `view`, of a row that is known to be there: on one way where nobody is in groups within groups.
+    /// As `view`, of a row that is known to be there.
     pub fn view_of(
         &self,
         tenant: TenantId,
@@ -320,21 +318,26 @@ impl Reader {
         want_groups: bool,
     ) -> Result<Option<View>> {
         let (row, around) = ([Sent::Int(rid)], [Sent::Int(tenant.0), Sent::Int(rid)]);
-        let mut asked: Vec<Asked<'_>> = vec![(views!("r.rid = ?1"), &row)];
-        if want_groups && resource_type.is_user() {
-            asked.push((groups_around!(" = ?2"), &around));
-        }
-        let (mut found, mut groups) = (None, Vec::new());
-        self.several(&asked, |number, row| {
+        let groups = (want_groups && resource_type.is_user()).then_some((groups_around!(" = ?2"), &around[..]));
+        self.view_by(tenant, (views!("r.rid = ?1"), &row[..]), groups)
+    }
+
+    /// What one statement finds, with the groups that another finds around it: on one way where nobody is in groups
+    /// within groups.
+    fn view_by(&self, tenant: TenantId, rows: Asked<'_>, groups: Option<Asked<'_>>) -> Result<Option<View>> {
+        let asked = [rows, groups.unwrap_or_default()];
+        let asked = asked.get(..1 + usize::from(groups.is_some())).unwrap_or_default();
+        let (mut found, mut direct) = (None, Vec::new());
+        self.several(asked, |number, row| {
             if number == 0 {
                 found = Some(view(row)?);
             } else {
-                groups.push(group_around(row)?.1);
+                direct.push(group_around(row)?.1);
             }
             Ok(())
         })?;
-        if let Some(found) = &mut found {
-            found.groups = groups_of(rid, &self.groups_around(tenant, HashMap::from([(rid, groups)]))?);
+        if let Some(found) = found.as_mut().filter(|_| !direct.is_empty()) {
+            found.groups = groups_of(found.rid, &self.groups_around(tenant, HashMap::from([(found.rid, direct)]))?);
         }
         Ok(found)
     }

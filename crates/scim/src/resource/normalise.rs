@@ -67,11 +67,16 @@ pub(crate) fn element(
     if !attribute.is_complex() {
         return scalar(attribute, value, dialect).map(Some);
     }
-    let mut kept = Map::new();
-    for (sub, part) in parts(attribute, value, dialect, ignored)? {
-        super::put(&mut kept, &sub.name, part);
+    let mut said = parts(attribute, value, dialect, ignored)?;
+    let mut ordered = Map::new();
+    for sub in &attribute.sub_attributes {
+        // What is said last of a part counts.
+        let last = said.iter_mut().rev().find(|(of, _)| std::ptr::eq(*of, sub));
+        if let Some(part) = last.and_then(|(_, part)| part.take()) {
+            ordered.insert(sub.name.clone(), part);
+        }
     }
-    Ok(in_order(attribute, kept))
+    Ok((!ordered.is_empty()).then_some(Value::Object(ordered)))
 }
 
 /// A value out of a list of one; nothing for what means "no value".

@@ -190,7 +190,7 @@ proptest! {
         let again = parse(Value::Object(resource.to_document(&USER, "1")));
         prop_assert_eq!(&again.resource, &resource);
         prop_assert!(again.ignored.is_empty());
-        prop_assert_eq!(Resource::from_document(&resource.to_document(&USER, "1"), &USER), resource);
+        prop_assert_eq!(Resource::from_document(resource.to_document(&USER, "1"), &USER), resource);
     }
 
     #[test]

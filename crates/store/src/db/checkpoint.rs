@@ -4,6 +4,7 @@
 //! part of it; when it has grown all the same, a truncating one waits for its moment and makes it small.
 
 use super::Counters;
+use super::short::Short;
 use rusqlite::Connection;
 use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -61,13 +62,13 @@ impl Signal {
     }
 }
 
-pub(super) fn run(connection: &Connection, signal: &Signal, counters: &Counters) {
+pub(super) fn run(connection: &Connection, signal: &Signal, short: &Short, counters: &Counters) {
+    let checkpoint = |mode| short.without_snapshots(|| checkpoint(connection, mode, counters));
     while let Some(pages) = signal.wait() {
-        let mode = if pages >= TRUNCATE_PAGES { "truncate" } else { "passive" };
-        checkpoint(connection, mode, counters);
+        checkpoint(if pages >= TRUNCATE_PAGES { "truncate" } else { "passive" });
         signal.pause();
     }
-    checkpoint(connection, "truncate", counters);
+    checkpoint("truncate");
 }
 
 fn checkpoint(connection: &Connection, mode: &str, counters: &Counters) {

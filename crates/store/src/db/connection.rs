@@ -135,6 +135,36 @@ impl Connection {
         }
     }
 
+    /// Asks a question and inserts a row, on one way there and back where there is a way; hands out the rows of the
+    /// answer, and answers the number of the new row, by the column that holds it: nothing if there was a conflict.
+    pub(super) fn insert_row_behind(
+        &self,
+        question: Option<Asked<'_>>,
+        (sql, params): Asked<'_>,
+        column: &str,
+        row: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<Option<i64>> {
+        match self {
+            // It knows the number of the last row; for `returning` it would make a table to hold it.
+            Self::Sqlite(sqlite) => {
+                if let Some((sql, params)) = question {
+                    sqlite.each(sql, params, |found| row(found).map(|()| true))?;
+                }
+                let inserted = sqlite.execute(sql, params)? > 0;
+                Ok(inserted.then(|| sqlite.connection.last_insert_rowid()))
+            }
+            Self::Postgres(postgres) => {
+                let insert = format!("{sql} returning {column}");
+                let asked: Vec<Asked<'_>> = question.into_iter().chain([(insert.as_str(), params)]).collect();
+                let (last, mut number) = (asked.len() - 1, None);
+                postgres.several(&asked, &mut |of, found| {
+                    if of == last { found.get(0).map(|rid| number = Some(rid)) } else { row(found) }
+                })?;
+                Ok(number)
+            }
+        }
+    }
+
     /// Hands out rows until there are no more, or the answer is that it is enough. No other statement may run on
     /// this connection meanwhile.
     pub(crate) fn each(

@@ -60,6 +60,18 @@ impl Reader {
         self.connection.several(asked, &mut row)
     }
 
+    /// Asks a question and inserts a row, on one way there and back where there is a way; hands out the rows of the
+    /// answer, and answers the number of the new row, by the column that holds it: nothing if there was a conflict.
+    pub(crate) fn insert_row_behind(
+        &self,
+        question: Option<Asked<'_>>,
+        insert: Asked<'_>,
+        column: &str,
+        mut row: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<Option<i64>> {
+        self.connection.insert_row_behind(question, insert, column, &mut row)
+    }
+
     /// The first row for each set of parameters, in their order.
     pub(crate) fn first_of<T, const N: usize>(
         &self,
@@ -165,6 +177,18 @@ impl Reader {
         Ok(found)
     }
 
+    /// Those that it knows already of several attributes of one type.
+    pub(super) fn attributes_known<'p>(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        paths: impl Iterator<Item = &'p str>,
+    ) -> Vec<Option<i64>> {
+        let known = self.attributes.borrow();
+        let of_kind = known.get(&tenant.0).and_then(|kinds| kinds.get(kind));
+        paths.map(|path| of_kind?.get(path).copied()).collect()
+    }
+
     /// Forgets the numbers that it knows; for a writer whose new rows were undone.
     pub(super) fn forget_attributes(&self) {
         self.attributes.borrow_mut().clear();
@@ -178,24 +202,25 @@ where
     E: From<Error>,
 {
     Box::new(move |reader| {
-        let result = within(reader, closure);
+        let result = begin(reader, closure);
         reader.connection.end_read(|| reply(result));
     })
 }
 
-/// Reads on this thread.
-pub(super) fn now<T, E: From<Error>>(reader: &Reader, closure: impl FnOnce(&Reader) -> Result<T, E>) -> Result<T, E> {
-    let result = within(reader, closure);
-    reader.connection.end_read(|| ());
-    result
-}
-
-fn within<T, E: From<Error>>(reader: &Reader, closure: impl FnOnce(&Reader) -> Result<T, E>) -> Result<T, E> {
-    let read = || {
+/// Takes a snapshot and reads in it, on this thread; the snapshot stays.
+pub(super) fn begin<T, E: From<Error>>(reader: &Reader, closure: impl FnOnce(&Reader) -> Result<T, E>) -> Result<T, E> {
+    within(reader, |reader| {
         reader.connection.begin_read()?;
         closure(reader)
-    };
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(Error::broken("a read panicked").into()))
+    })
+}
+
+/// Reads in the snapshot that there is.
+pub(super) fn within<T, E: From<Error>>(
+    reader: &Reader,
+    closure: impl FnOnce(&Reader) -> Result<T, E>,
+) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(|| closure(reader))).unwrap_or_else(|_| Err(Error::broken("a read panicked").into()))
 }
 
 pub(super) fn run(reader: &Reader, queue: &Queue<Job>, counters: &Counters) {

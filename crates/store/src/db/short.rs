@@ -1,16 +1,39 @@
 //! Readers for reads of a few rows, which run on the thread that asks: waking another thread twice would cost more than
 //! the read itself.
+//!
+//! A reader keeps its snapshot for the next read, and takes a new one when something was committed since: to begin and
+//! to end one costs about as much as a row that is read in it. A snapshot that nobody uses would keep the log from being
+//! moved into the database, so the checkpointer has them given up first.
 
+use super::Counters;
 use super::reader::{self, Reader};
 use crate::Error;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Readers that nobody uses at the moment; none once it is closed.
-pub(super) struct Short(Mutex<Option<Vec<Reader>>>);
+/// The readers that nobody uses at the moment.
+pub(super) struct Short {
+    state: Mutex<State>,
+    counters: Arc<Counters>,
+}
+
+struct State {
+    /// None once it is closed.
+    idle: Option<Vec<Kept>>,
+    /// Whether a reader keeps its snapshot when it comes back.
+    keeps: bool,
+}
+
+/// A reader, and how many commits there were when it took the snapshot that it has.
+struct Kept {
+    reader: Reader,
+    seen: Option<u64>,
+}
 
 impl Short {
-    pub(super) fn new(readers: Vec<Reader>) -> Self {
-        Self(Mutex::new(Some(readers)))
+    pub(super) fn new(readers: Vec<Reader>, counters: Arc<Counters>) -> Self {
+        let idle = readers.into_iter().map(|reader| Kept { reader, seen: None }).collect();
+        Self { state: Mutex::new(State { idle: Some(idle), keeps: true }), counters }
     }
 
     /// Runs the closure now, or gives it back when all readers are in use.
@@ -18,20 +41,93 @@ impl Short {
     where
         F: FnOnce(&Reader) -> Result<T, E>,
     {
-        let Some(reader) = self.idle().as_mut().and_then(Vec::pop) else { return Err(closure) };
-        let result = reader::now(&reader, closure);
-        if let Some(idle) = &mut *self.idle() {
-            idle.push(reader);
+        let Some(mut kept) = self.state().idle.as_mut().and_then(Vec::pop) else { return Err(closure) };
+        // Counted before anybody is answered: whoever knows of a commit finds it counted.
+        let commits = self.counters.batches.load(Ordering::Acquire);
+        if kept.seen != Some(commits) {
+            kept.give_up();
+        }
+        let result = if kept.seen.is_some() {
+            reader::within(&kept.reader, closure)
+        } else {
+            reader::begin(&kept.reader, closure)
+        };
+        kept.seen = Some(commits);
+        if result.is_err() {
+            kept.give_up();
+        }
+        let mut state = self.state();
+        if !state.keeps {
+            kept.give_up();
+        }
+        if let Some(idle) = &mut state.idle {
+            idle.push(kept);
         }
         Ok(result)
     }
 
-    /// Lets go of the connections.
-    pub(super) fn close(&self) {
-        self.idle().take();
+    /// Does something that snapshots stand in the way of: none is kept until it is done.
+    pub(super) fn without_snapshots(&self, work: impl FnOnce()) {
+        let mut state = self.state();
+        state.keeps = false;
+        state.idle.iter_mut().flatten().for_each(Kept::give_up);
+        drop(state);
+        work();
+        self.state().keeps = true;
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Vec<Reader>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets go of the connections.
+    pub(super) fn close(&self) {
+        self.state().idle.take();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn give_up(&mut self) {
+        if self.seen.take().is_some() {
+            self.reader.connection.end_read(|| ());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Definitions, Error, Options, Settings, Store};
+
+    #[test]
+    fn a_snapshot_is_kept_until_a_commit_and_given_up_for_a_checkpoint() {
+        let folder = std::env::temp_dir().join(format!("provost-short-{}", std::process::id()));
+        std::fs::remove_dir_all(&folder).ok();
+        let store = Store::open(&folder, Options { readers: 1, ..Options::default() }).unwrap();
+        let short = store.inner.short.clone().unwrap();
+        let file = rusqlite::Connection::open(folder.join("provost.db")).unwrap();
+        file.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let is_held = || file.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get::<_, bool>(0)).unwrap();
+        let tenants = || {
+            let counted = short.run(|r| r.first("select count(*) from tenant", (), |row| row.get::<i64>(0)));
+            counted.ok().unwrap().unwrap()
+        };
+        for number in 1..4 {
+            let (settings, definitions) = (Settings::default(), Definitions::default());
+            let made = store.write_blocking::<_, Error, _>(move |w| {
+                w.tenant_insert(&format!("t{number}"), &settings, &definitions, 1)
+            });
+            made.unwrap();
+            assert_eq!([tenants(), tenants()], [Some(number); 2]);
+            assert!(is_held());
+        }
+        short.without_snapshots(|| {
+            assert!(!is_held());
+            assert_eq!(tenants(), Some(3));
+            assert!(!is_held(), "what is read meanwhile is not kept");
+        });
+        let failed = short.run(|_| Err::<(), _>(Error::Unavailable)).ok().unwrap();
+        assert!(failed.is_err() && !is_held(), "a read that failed leaves nothing behind");
+        store.close();
+        std::fs::remove_dir_all(&folder).ok();
     }
 }

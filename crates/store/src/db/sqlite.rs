@@ -129,10 +129,18 @@ impl Sqlite {
         params: &[Value<'_>],
         mut row: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<usize> {
-        if self.connection.prepare_cached(sql)?.column_count() == 0 {
-            return self.execute(sql, params);
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut changed = 0;
+        if statement.column_count() == 0 {
+            changed = statement.execute(rusqlite::params_from_iter(params))?;
+        } else {
+            let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+            while let Some(found) = rows.next()? {
+                row(&Row::Sqlite(found))?;
+            }
         }
-        self.each(sql, params, |found| row(found).map(|()| true)).map(|()| 0)
+        self.count_steps(&statement);
+        Ok(changed)
     }
 
     /// Hands out rows until there are no more, or the answer is that it is enough.

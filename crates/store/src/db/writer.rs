@@ -189,6 +189,17 @@ impl Writer {
         self.attribute(tenant, kind, path)?.ok_or_else(|| Error::broken("an attribute has no number"))
     }
 
+    /// The numbers of several attributes of one type, in their order.
+    pub(crate) fn intern_all<'p>(
+        &mut self,
+        tenant: TenantId,
+        kind: &str,
+        paths: impl Iterator<Item = &'p str> + Clone,
+    ) -> Result<Vec<i64>> {
+        let known = self.attributes_known(tenant, kind, paths.clone());
+        paths.zip(known).map(|(path, known)| known.map_or_else(|| self.intern(tenant, kind, path), Ok)).collect()
+    }
+
     /// Runs a part of a write in a savepoint of its own: an `Err`, or a panic, undoes that part alone.
     pub fn nested<T, E: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.is_empty = false;
@@ -318,7 +329,7 @@ pub(super) fn run(mut writer: Writer, queue: &Lanes<Box<dyn Job>>, batch_max: us
         }
         let kept = done.iter().filter(|(_, stays)| *stays).count() as u64;
         let written = if failed { 0 } else { kept };
-        counters.batches.fetch_add(1, Ordering::Relaxed);
+        counters.batches.fetch_add(1, Ordering::Release);
         counters.writes.fetch_add(written, Ordering::Relaxed);
         counters.failed_writes.fetch_add(done.len() as u64 - written, Ordering::Relaxed);
         counters.largest_batch.fetch_max(written, Ordering::Relaxed);
