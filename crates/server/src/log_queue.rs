@@ -7,7 +7,7 @@ use crate::limits;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use store::{LOG_BLOCK_MAX, LogBlock, LogEntry, LogLine, TenantId};
+use store::{LogBlock, LogEntry, LogLine, TenantId};
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl LogQueue {
         self.take_in(|waiting| {
             let blocks = waiting.reads.entry(tenant).or_default();
             match blocks.last_mut() {
-                Some(block) if block.len() < LOG_BLOCK_MAX => block.push(seq(), line),
+                Some(block) if !block.is_full() => block.push(seq(), line),
                 _ => {
                     let mut block = LogBlock::default();
                     block.push(seq(), line);
@@ -98,6 +98,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use store::LOG_BLOCK_MAX;
 
     #[tokio::test]
     async fn a_full_batch_does_not_wait_and_too_many_are_counted() {

@@ -51,9 +51,8 @@ impl Secrets {
 
     /// Whether an attribute's name, maybe as a path, is one of a secret.
     pub(crate) fn names(&self, path: &str) -> bool {
-        let path = path.to_ascii_lowercase();
         let mut words = path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
-        words.any(|word| self.0.iter().any(|name| name == word))
+        words.any(|word| self.0.iter().any(|name| name.eq_ignore_ascii_case(word)))
     }
 
     /// Takes the secrets out of a value.

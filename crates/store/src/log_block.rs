@@ -14,6 +14,9 @@ use std::ops::ControlFlow;
 
 /// Most entries of a block: one of them is found by reading all. A range of numbers has room for it.
 pub const LOG_BLOCK_MAX: usize = 1_000;
+/// Bytes from which a block takes no more: memory that grows much further is new memory each time, and costs as much as
+/// what is put into it.
+const BYTES_ENOUGH: usize = 60 << 10;
 
 /// What an entry says, without its number and without what only a change or a refusal has. The texts are JSON and hold
 /// no secrets; one that is not there is empty.
@@ -140,6 +143,11 @@ impl LogBlock {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// Whether the next entry goes into another block.
+    pub fn is_full(&self) -> bool {
+        self.length >= LOG_BLOCK_MAX || self.text.len() >= BYTES_ENOUGH
     }
 
     /// The number of the newest; 0 where it is given later.
