@@ -61,7 +61,12 @@ impl Place {
         let inner = path.sub.map_or(path.name.clone(), |sub| format!("{}.{sub}", path.name));
         let core = is_core(&urn);
         let pasted = if core { Pasted::Split } else { pasted };
-        Ok(Self { namespace: (!core).then_some(urn), steps: steps(&format!("{inner}{tail}"))?, pasted })
+        let place = Self { namespace: (!core).then_some(urn), steps: steps(&format!("{inner}{tail}"))?, pasted };
+        // Each dot of the namespace makes an object within an object.
+        if pasted == Pasted::Dots && place.path().split('.').nth(STEPS_MAX).is_some() {
+            return Err(too_deep());
+        }
+        Ok(place)
     }
 
     /// The value there, if there is one. The canonical form is looked at before a pasted one, because
@@ -328,11 +333,14 @@ fn steps(text: &str) -> Result<Vec<Step>, String> {
             rest = behind.strip_prefix('.').unwrap_or(behind);
         }
     }
-    let starts_with_name = matches!(steps.first(), Some(Step::Key(_)));
-    if !starts_with_name || steps.len() > STEPS_MAX {
+    if !matches!(steps.first(), Some(Step::Key(_))) {
         return Err("the external name is missing or not an attribute's name".into());
     }
-    Ok(steps)
+    if steps.len() > STEPS_MAX { Err(too_deep()) } else { Ok(steps) }
+}
+
+fn too_deep() -> String {
+    format!("the external name goes more than {STEPS_MAX} steps deep")
 }
 
 /// Up to the bracket that closes; brackets in quotes do not count.

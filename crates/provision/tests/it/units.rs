@@ -122,10 +122,18 @@ fn places_on_the_wire() {
         "emails[type eq null].value",
         "urn:x",
         "urn:x:y z:a",
-        "a.b.c.d.e.f.g.h.i",
     ] {
         assert!(Place::parse(wrong, None, Pasted::Split).is_err(), "{wrong}");
     }
+    // So deep a document could not even be let go of.
+    for (deep, pasted) in [
+        ("a.b.c.d.e.f.g.h.i".to_owned(), Pasted::Split),
+        ("urn:x.1.2.3.4.5.6.7:8.9".to_owned(), Pasted::Dots),
+        (format!("urn:{}:x", ".a".repeat(200_000)), Pasted::Dots),
+    ] {
+        assert_eq!(Place::parse(&deep, None, pasted).unwrap_err(), "the external name goes more than 8 steps deep");
+    }
+    assert!(Place::parse("urn:x.1.2.3.4.5.6:7.8", None, Pasted::Dots).is_ok());
 }
 
 /// What a server shows is read in its canonical form, in any case, and as it likes to write it.
