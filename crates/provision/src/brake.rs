@@ -1,11 +1,9 @@
 //! Brakes: how much destruction an app sees before a person has agreed to it.
 //!
-//! Only the destructive action is held; everything else goes on. An approval is for a frozen set of
-//! links, counts only for what it names, and expires.
+//! Only the destructive action is held; everything else goes on. An approval is for the links that it names, and expires.
 
 use crate::plan::Action;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,23 +37,12 @@ pub struct Limit {
 }
 
 /// What has happened, as the store counts it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Accounts that are there; for a group, its members.
     pub population: u64,
-    /// When it happened, of this metric; older than the window does not count.
-    pub done_at: Vec<i64>,
-}
-
-/// An approval.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Approval {
-    /// The links that may go on.
-    pub links: BTreeSet<String>,
-    /// Until when.
-    pub expires_at: i64,
+    /// How much of a limit's metric has happened in its window.
+    pub done: u64,
 }
 
 /// Why an action is held.
@@ -85,39 +72,36 @@ pub fn weighs(action: &Action) -> Option<(Metric, u64)> {
     }
 }
 
-/// Lets an action through, or holds it. `link` names it in approvals; `tally` gives the count of a metric.
-pub fn apply(
+/// Lets an action through, or holds it. `approved_until` is what somebody has allowed; `tally` counts for a limit what has
+/// happened since the beginning of its window, and fails as the store fails.
+pub fn apply<E>(
     action: Action,
-    link: &str,
     limits: &[Limit],
-    tally: impl Fn(Metric) -> Tally,
-    approvals: &[Approval],
+    approved_until: Option<i64>,
     now: i64,
-) -> Action {
-    let Some((metric, weight)) = weighs(&action) else { return action };
-    if approvals.iter().any(|approval| approval.expires_at > now && approval.links.contains(link)) {
-        return action;
+    mut tally: impl FnMut(&Limit, i64) -> Result<Tally, E>,
+) -> Result<Action, E> {
+    let Some((metric, weight)) = weighs(&action) else { return Ok(action) };
+    if approved_until.is_some_and(|until| until > now) {
+        return Ok(action);
     }
     for limit in limits.iter().filter(|limit| limit.metric == metric) {
-        let tally = match (&action, metric) {
+        let since = now.saturating_sub(limit.window_ms.saturating_mul(1_000));
+        let mut tally = tally(limit, since)?;
+        if let Action::Update(update) = &action {
             // A group's own size is in the action.
-            (Action::Update(update), Metric::MembershipShrink) => {
-                let before = update.members.as_ref().map_or(0, |members| members.before);
-                Tally { population: u64::try_from(before).unwrap_or(u64::MAX), done_at: tally(metric).done_at }
-            }
-            _ => tally(metric),
-        };
-        if let Some(held) = exceeds(limit, &tally, weight, now) {
-            return Action::Hold { action: Box::new(action), held };
+            let before = update.members.as_ref().map_or(0, |members| members.before);
+            tally.population = u64::try_from(before).unwrap_or(u64::MAX);
+        }
+        if let Some(held) = exceeds(limit, &tally, weight) {
+            return Ok(Action::Hold { action: Box::new(action), held });
         }
     }
-    action
+    Ok(action)
 }
 
-fn exceeds(limit: &Limit, tally: &Tally, weight: u64, now: i64) -> Option<Held> {
-    let since = now.saturating_sub(limit.window_ms.saturating_mul(1_000));
-    let done = tally.done_at.iter().filter(|at| **at > since).count();
-    let count = u64::try_from(done).unwrap_or(u64::MAX).saturating_add(weight);
+fn exceeds(limit: &Limit, tally: &Tally, weight: u64) -> Option<Held> {
+    let count = tally.done.saturating_add(weight);
     let percent = limit.percent_max.map(|percent| share(tally.population, percent).max(limit.count_free));
     let allowed = limit.count_max.into_iter().chain(percent).min()?;
     (count > allowed).then_some(Held { metric: limit.metric, count, allowed, population: tally.population })

@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0017_waiting_sign_ins.sql"),
     include_str!("../migrations/0018_plan.sql"),
     include_str!("../migrations/0019_plan_steps.sql"),
+    include_str!("../migrations/0020_brake_counts.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

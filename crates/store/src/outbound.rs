@@ -25,4 +25,4 @@ pub use people::PersonRow;
 pub use plans::{PlanRow, PlanState};
 pub use runs::{Found, Run, RunItem, RunState};
 pub use spread::Fill;
-pub use tasks::{Approval, Destruction, TaskRow};
+pub use tasks::{Destruction, TaskRow};

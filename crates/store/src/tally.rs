@@ -1,11 +1,12 @@
-//! Numbers that every write of a tenant moves: the last one of its change feed, how many resources it has of a type. They
-//! are read once in a transaction, counted on in memory, and written once, with the commit.
+//! Numbers that every write of a tenant moves: the last one of its change feed, how many resources it has of a type, how many
+//! accounts each of its apps has in use. They are read once in a transaction, counted on in memory, and written once, with the
+//! commit.
 //!
 //! Invariant: whoever writes has a tenant's turn to itself, so nobody else moves them meanwhile. Invariant: a part that is
 //! undone takes back what it counted.
 
 use crate::db::{Reader, Row, Writer};
-use crate::{Result, TenantId};
+use crate::{AppId, Result, TenantId};
 
 /// How many resources of a type there are, with the block that is being filled and the wide one around it: see `blocks`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(crate) struct Tally {
     known: Option<TenantId>,
     feeds: Vec<(TenantId, Kept<i64>)>,
     counts: Vec<(TenantId, String, Kept<Open>)>,
+    /// By how much the accounts in use of an app have become more.
+    accounts: Vec<(TenantId, AppId, i64)>,
     /// What they were before each step, to go back by.
     before: Vec<Before>,
 }
@@ -40,6 +43,7 @@ pub(crate) struct Tally {
 enum Before {
     Feed(usize, Option<i64>),
     Count(usize, Option<Open>),
+    Accounts(usize, i64),
 }
 
 /// The last number of a tenant's feed, and what it has of each type.
@@ -97,6 +101,9 @@ impl Tally {
                 Some(Before::Count(at, was)) => {
                     self.counts.get_mut(at).into_iter().for_each(|(.., kept)| kept.now = was);
                 }
+                Some(Before::Accounts(at, was)) => {
+                    self.accounts.get_mut(at).into_iter().for_each(|(.., more)| *more = was);
+                }
                 None => return,
             }
         }
@@ -116,6 +123,12 @@ impl Tally {
         }
     }
 
+    fn set_accounts(&mut self, at: usize, now: i64) {
+        if let Some((.., more)) = self.accounts.get_mut(at) {
+            self.before.push(Before::Accounts(at, std::mem::replace(more, now)));
+        }
+    }
+
     fn set_count(&mut self, at: usize, now: Option<Open>) {
         if let Some((.., kept)) = self.counts.get_mut(at) {
             self.before.push(Before::Count(at, std::mem::replace(&mut kept.now, now)));
@@ -127,6 +140,13 @@ impl Reader {
     /// The number of the last change; 0 before the first.
     pub fn last_change(&self, tenant: TenantId) -> Result<i64> {
         Ok(self.stored_feed(tenant)?.unwrap_or(0))
+    }
+
+    /// How many accounts of people are in use at an app.
+    pub fn population(&self, app: AppId) -> Result<u64> {
+        let sql = "select active from account_count where app = ?1";
+        let count: Option<i64> = self.first(sql, [app.0], |row| row.get(0))?;
+        Ok(u64::try_from(count.unwrap_or(0)).unwrap_or(0))
     }
 
     fn stored_feed(&self, tenant: TenantId) -> Result<Option<i64>> {
@@ -155,6 +175,30 @@ impl Writer {
             Some((.., kept)) => Ok(kept.now.map_or(0, |open| open.count.cast_unsigned())),
             None => Reader::count(self, tenant, kind),
         }
+    }
+
+    /// How many accounts of people are in use at an app, with what this transaction did.
+    pub fn population(&self, app: AppId) -> Result<u64> {
+        let more = self.tally.accounts.iter().find(|(_, of, _)| *of == app).map_or(0, |(.., more)| *more);
+        Ok(Reader::population(self, app)?.saturating_add_signed(more))
+    }
+
+    /// An account came into use, or went out of it.
+    pub(crate) fn account_moved(&mut self, tenant: TenantId, app: AppId, is_active: bool) {
+        let at = self.tally.accounts.iter().position(|(_, of, _)| *of == app).unwrap_or_else(|| {
+            self.tally.accounts.push((tenant, app, 0));
+            self.tally.accounts.len() - 1
+        });
+        let more = self.tally.accounts.get(at).map_or(0, |(.., more)| *more);
+        self.tally.set_accounts(at, more + if is_active { 1 } else { -1 });
+    }
+
+    /// An app is gone, with its accounts.
+    pub(crate) fn accounts_gone(&mut self, app: AppId) -> Result<()> {
+        if let Some(at) = self.tally.accounts.iter().position(|(_, of, _)| *of == app) {
+            self.tally.set_accounts(at, 0);
+        }
+        self.execute("delete from account_count where app = ?1", [app.0]).map(|_| ())
     }
 
     /// The next number of a tenant's change feed.
@@ -197,6 +241,9 @@ impl Writer {
         let of_tenant = |(at, (of, ..)): (usize, &(TenantId, String, Kept<Open>))| (*of == tenant).then_some(at);
         let places: Vec<usize> = self.tally.counts.iter().enumerate().filter_map(of_tenant).collect();
         places.into_iter().for_each(|at| self.tally.set_count(at, None));
+        let of_tenant = |(at, (of, ..)): (usize, &(TenantId, AppId, i64))| (*of == tenant).then_some(at);
+        let places: Vec<usize> = self.tally.accounts.iter().enumerate().filter_map(of_tenant).collect();
+        places.into_iter().for_each(|at| self.tally.set_accounts(at, 0));
     }
 
     /// Writes what has moved.
@@ -220,6 +267,11 @@ impl Writer {
                 let Open { count, first, in_block, wide_first, wide_blocks } = now;
                 self.later(sql, (tenant.0, &kind, count, first, in_block, wide_first, wide_blocks))?;
             }
+        }
+        for (tenant, app, more) in tally.accounts.into_iter().filter(|(.., more)| *more != 0) {
+            let sql = "insert into account_count (app, tenant, active) values (?1, ?2, ?3)
+                       on conflict (app) do update set active = account_count.active + excluded.active";
+            self.later(sql, (app.0, tenant.0, more))?;
         }
         Ok(())
     }

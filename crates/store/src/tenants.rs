@@ -385,7 +385,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 52] = [
+        const TABLES: [&str; 53] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -425,6 +425,7 @@ impl Writer {
             "assignment",
             "link",
             "link_state",
+            "account_count",
             "link_wait",
             "member_link",
             "push_group",

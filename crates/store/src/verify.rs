@@ -146,7 +146,7 @@ impl Reader {
 }
 
 /// Things of which there should be none.
-const CHECKS: [(&str, &str); 12] = [
+const CHECKS: [(&str, &str); 15] = [
     (
         "resources without a document",
         "select count(*) from resource r where r.tenant = ?1 and not exists (select 1 from document d where d.rid = r.rid)",
@@ -207,5 +207,20 @@ const CHECKS: [(&str, &str); 12] = [
         "select (select coalesce(max(bytes), 0) from log_size where tenant = ?1)
          - (select coalesce(cast(sum(bytes) as bigint), 0) from log where tenant = ?1)
          - (select coalesce(cast(sum(bytes) as bigint), 0) from log_block where tenant = ?1)",
+    ),
+    (
+        "apps whose accounts in use are counted wrongly",
+        "select count(*) from app a where a.tenant = ?1
+         and coalesce((select c.active from account_count c where c.app = a.id), 0)
+         <> (select count(*) from link l where l.app = a.id and l.kind = 'user' and l.active = 1)",
+    ),
+    (
+        "counts of accounts of apps that are gone",
+        "select count(*) from account_count c where c.tenant = ?1 and not exists (select 1 from app a where a.id = c.app)",
+    ),
+    (
+        "notes of destruction with a wrong sum",
+        "select count(*) from (select total - count as before, lag(total) over (partition by app, metric order by at, id)
+         as behind from destruction where tenant = ?1) note where note.before <> note.behind",
     ),
 ];

@@ -3,7 +3,6 @@
 
 use crate::sim::Fault;
 use crate::world::{Death, World};
-use provision::brake::Approval;
 use provision::expression::Status;
 use provision::plan::Action;
 use serde_json::{Map, Value};
@@ -42,8 +41,7 @@ fn act(world: &mut World, line: &str) {
             world.deactivations = vec![world.now; count];
         }
         "approve" => {
-            let expires_at = world.now + 3_600_000_000;
-            world.approvals.push(Approval { links: ["l1".to_owned()].into(), expires_at });
+            world.approved_until = Some(world.now + 3_600_000_000);
         }
         "existing" => world.sim.preset(true, json()),
         "meddle" => {

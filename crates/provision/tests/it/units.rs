@@ -378,10 +378,10 @@ fn brakes() {
         percent_max,
         count_free,
     };
-    let held = |limit: Limit, population: u64, done: usize| {
-        let tally = |_| Tally { population, done_at: vec![START; done] };
-        let action = brake::apply(Action::Delete { id: "x".into() }, "l", &[limit], tally, &[], START + 1);
-        matches!(action, Action::Hold { .. })
+    let held = |limit: Limit, population: u64, done: u64| {
+        let tally = |_: &Limit, _| Ok::<_, ()>(Tally { population, done });
+        let action = brake::apply(Action::Delete { id: "x".into() }, &[limit], None, START + 1, tally);
+        matches!(action, Ok(Action::Hold { .. }))
     };
     assert!(!held(limit(Some(2), None, 0), 10, 1));
     assert!(held(limit(Some(2), None, 0), 10, 2));
@@ -390,10 +390,18 @@ fn brakes() {
     assert!(held(limit(None, Some(20.0), 1), 4, 1));
     assert!(held(limit(Some(100), Some(20.0), 0), 10, 2));
     assert!(!held(limit(None, None, 0), 10, 99));
-    let old = |_| Tally { population: 1, done_at: vec![START; 9] };
-    let action =
-        brake::apply(Action::Delete { id: "x".into() }, "l", &[limit(Some(1), None, 0)], old, &[], START + 2_000_000);
-    assert!(matches!(action, Action::Delete { .. }));
+    let mut asked = None;
+    let since = |_: &Limit, since| {
+        asked = Some(since);
+        Ok::<_, ()>(Tally { population: 1, done: 9 })
+    };
+    let delete = || Action::Delete { id: "x".into() };
+    let action = brake::apply(delete(), &[limit(Some(1), None, 0)], None, START + 2_000_000, since);
+    assert!(matches!(action, Ok(Action::Hold { .. })) && asked == Some(START + 1_000_000));
+    let never = |_: &Limit, _| Err("what is approved is not counted");
+    let approved = brake::apply(delete(), &[limit(Some(1), None, 0)], Some(START + 1), START, never);
+    assert!(matches!(approved, Ok(Action::Delete { .. })));
+    assert!(brake::apply(delete(), &[limit(Some(1), None, 0)], Some(START), START, never).is_err(), "it has ended");
 }
 
 #[test]
@@ -563,7 +571,8 @@ fn a_shrinking_group_is_held() {
             percent_max: Some(50.0),
             count_free: 2,
         };
-        matches!(brake::apply(action, "l", &[limit], |_| Tally::default(), &[], START), Action::Hold { .. })
+        let none = |_: &Limit, _| Ok::<_, ()>(Tally::default());
+        matches!(brake::apply(action, &[limit], None, START, none), Ok(Action::Hold { .. }))
     };
     assert!(!shrink(5, 10));
     assert!(shrink(6, 10));

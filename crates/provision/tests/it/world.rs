@@ -3,7 +3,7 @@
 use crate::sim::{CUSTOM, Sim};
 use provision::app::{Actions, App};
 use provision::assignment::{Assignment, Principal};
-use provision::brake::{self, Approval, Metric, Tally};
+use provision::brake::{self, Limit, Metric, Tally};
 use provision::link::{Kind, Link};
 use provision::mapping::{self, Empty, Mapping, Rule};
 use provision::outcome::{Answer, Outcome, settle};
@@ -88,7 +88,7 @@ pub(super) struct World {
     pub(super) steps: usize,
     pub(super) deactivations: Vec<i64>,
     pub(super) population: u64,
-    pub(super) approvals: Vec<Approval>,
+    pub(super) approved_until: Option<i64>,
     pub(super) told: Vec<String>,
     pub(super) last: Action,
 }
@@ -116,7 +116,7 @@ impl World {
             steps: 0,
             deactivations: Vec::new(),
             population: 10,
-            approvals: Vec::new(),
+            approved_until: None,
             told: Vec::new(),
             last: Action::Nothing,
         }
@@ -159,11 +159,11 @@ impl World {
         self.link.note(&desired, self.now);
         let action = next(&self.link, &desired, &rules, self.now);
         let done = self.deactivations.clone();
-        let tally = |metric: Metric| Tally {
-            population: self.population,
-            done_at: if metric == Metric::Deactivations { done.clone() } else { Vec::new() },
+        let tally = |limit: &Limit, since: i64| -> Result<Tally, std::convert::Infallible> {
+            let counts = |at: &&i64| limit.metric == Metric::Deactivations && **at > since;
+            Ok(Tally { population: self.population, done: done.iter().filter(counts).count() as u64 })
         };
-        let action = brake::apply(action, "l1", &self.app.brakes, tally, &self.approvals, self.now);
+        let Ok(action) = brake::apply(action, &self.app.brakes, self.approved_until, self.now, tally);
         self.last = action.clone();
         match &action {
             Action::Nothing => return false,

@@ -60,5 +60,7 @@ fn link(data: &str, people: usize) {
                resource, 'knowledge', 'linked', 'remoteId', remote_id, 'document', json_object('userName', resource,
                'externalId', resource, 'active', json('true'), 'displayName', display)) from link order by id";
     database.execute(sql, []).expect("what is known of them");
+    let sql = "insert into account_count (app, tenant, active) select app, tenant, count(*) from link group by app, tenant";
+    database.execute(sql, []).expect("how many they are");
     database.execute_batch("commit").expect("room on the disk");
 }

@@ -2,7 +2,7 @@
 //! number of workers on any number of nodes does more than was allowed.
 
 use super::integration::Integration;
-use provision::brake::{self, Approval, Metric, Tally};
+use provision::brake::{self, Metric, Tally};
 use provision::plan::Action;
 use store::{Destruction, Reader, Writer};
 
@@ -15,43 +15,34 @@ pub(crate) fn word(metric: Metric) -> &'static str {
     }
 }
 
-/// Lets an action of a link through, or holds it.
+/// Lets an action of a link through, or holds it. `population` counts the accounts in use.
 pub(crate) fn apply(
     r: &Reader,
     integration: &Integration,
     action: Action,
     link: i64,
     now: i64,
+    population: impl Fn() -> store::Result<u64>,
 ) -> store::Result<Action> {
-    let Some((metric, _)) = brake::weighs(&action) else { return Ok(action) };
     let limits = &integration.app.brakes;
-    let Some(window) = limits.iter().filter(|limit| limit.metric == metric).map(|limit| limit.window_ms).max() else {
+    let Some((metric, _)) = brake::weighs(&action) else { return Ok(action) };
+    if !limits.iter().any(|limit| limit.metric == metric) {
         return Ok(action);
-    };
-    let since = now.saturating_sub(window.saturating_mul(1_000));
-    let done = r.destructions(integration.row.id, word(metric), since)?;
-    let own = |done: &Destruction| match metric {
-        // Of members, what this group has lost; of accounts, what everybody else has.
-        Metric::MembershipShrink => done.link == link,
-        _ => done.link != link,
-    };
-    let each = |done: &Destruction| std::iter::repeat_n(done.at, usize::try_from(done.count).unwrap_or(0));
-    let tally = Tally {
-        population: r.population(integration.row.id)?,
-        done_at: done.iter().filter(|done| own(done)).flat_map(each).collect(),
-    };
-    let approvals: Vec<Approval> = r
-        .approvals(integration.row.id, now)?
-        .into_iter()
-        .map(|given| Approval {
-            links: given.links.iter().map(ToString::to_string).collect(),
-            expires_at: given.expires_at,
+    }
+    brake::apply(action, limits, r.approved_until(link)?, now, |_, since| {
+        let own = r.destroyed_of(link, word(metric), since)?;
+        Ok(match metric {
+            // Of members, what this group has lost; of accounts, what everybody else has.
+            Metric::MembershipShrink => Tally { population: 0, done: own },
+            _ => {
+                let all = r.destroyed_since(integration.row.id, word(metric), since)?;
+                Tally { population: population()?, done: all.saturating_sub(own) }
+            }
         })
-        .collect();
-    Ok(brake::apply(action, &link.to_string(), limits, |_| tally.clone(), &approvals, now))
+    })
 }
 
-/// Counts an account that is about to be put out of use or deleted.
+/// Counts an account that is about to be put out of use or deleted: once in the shortest window.
 pub(crate) fn count(
     w: &mut Writer,
     integration: &Integration,
@@ -62,7 +53,10 @@ pub(crate) fn count(
     match brake::weighs(action) {
         Some((metric @ (Metric::Deactivations | Metric::Deletions), count)) => {
             let (tenant, app) = (integration.row.tenant, integration.row.id);
-            w.destroyed(tenant, app, word(metric), Destruction { link, count, at: now }, true)
+            let windows = integration.app.brakes.iter().filter(|limit| limit.metric == metric);
+            let window = windows.map(|limit| limit.window_ms).min().unwrap_or(0);
+            let since = now.saturating_sub(window.saturating_mul(1_000));
+            w.destroyed(tenant, app, word(metric), Destruction { link, count, at: now }, Some(since))
         }
         _ => Ok(()),
     }
@@ -81,5 +75,5 @@ pub(crate) fn count_members(
     }
     let count = u64::try_from(count).unwrap_or(u64::MAX);
     let (tenant, app) = (integration.row.tenant, integration.row.id);
-    w.destroyed(tenant, app, word(Metric::MembershipShrink), Destruction { link, count, at: now }, false)
+    w.destroyed(tenant, app, word(Metric::MembershipShrink), Destruction { link, count, at: now }, None)
 }

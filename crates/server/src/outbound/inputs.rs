@@ -229,6 +229,5 @@ fn shrunk(r: &Reader, integration: &Integration, link: i64, now: i64) -> Result<
     let limits = integration.app.brakes.iter().filter(|limit| limit.metric == metric);
     let Some(window) = limits.map(|limit| limit.window_ms).max() else { return Ok(0) };
     let since = now.saturating_sub(window.saturating_mul(1_000));
-    let done = r.destructions(integration.row.id, super::brakes::word(metric), since)?;
-    Ok(done.iter().filter(|done| done.link == link).map(|done| done.count).sum())
+    Ok(r.destroyed_of(link, super::brakes::word(metric), since)?)
 }

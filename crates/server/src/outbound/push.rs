@@ -285,7 +285,7 @@ impl Push {
             .app
             .store()
             .write_in(self.row.tenant, move |w| -> store::Result<Option<Action>> {
-                let braked = brakes::apply(w, &shared.integration, wanted, id, now)?;
+                let braked = brakes::apply(w, &shared.integration, wanted, id, now, || w.population(shared.integration.row.id))?;
                 if matches!(braked, Action::Hold { .. }) {
                     unsaved.write(w, &shared.integration, id, now)?;
                     return Ok(Some(braked));

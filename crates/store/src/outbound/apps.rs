@@ -201,6 +201,7 @@ impl Writer {
         for table in TABLES {
             self.execute(&format!("delete from {table} where app = ?1"), [id.0])?;
         }
+        self.accounts_gone(id)?;
         Ok(self.execute("delete from app where id = ?1", [id.0])? > 0)
     }
 }

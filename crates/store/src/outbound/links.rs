@@ -241,6 +241,20 @@ pub(super) fn link(row: &Row<'_>) -> Result<LinkRow> {
     })
 }
 
+/// What counting accounts takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Account {
+    tenant: TenantId,
+    app: AppId,
+    /// Whether it is a person's.
+    counts: bool,
+    active: bool,
+}
+
+fn account(row: &Row<'_>) -> Result<Account> {
+    Ok(Account { tenant: TenantId(row.get(0)?), app: AppId(row.get(1)?), counts: row.get(2)?, active: row.get(3)? })
+}
+
 /// The lanes, those that are worked on first in front.
 pub const LANES: [i64; 4] = [0, 1, 2, 3];
 
@@ -487,8 +501,8 @@ impl Writer {
     /// Stores what became of a claimed link, and gives it back unless it is kept. `false` if it is somebody else's by
     /// now, or its id at the app is another link's: nothing is stored then.
     pub fn link_settle(&mut self, settled: &Settled, now: i64) -> Result<bool> {
-        if let Some(remote_id) = &settled.remote_id
-            && self.remote_taken(settled.id, remote_id)?
+        let Some((was, taken)) = self.settled_before(settled)? else { return Ok(false) };
+        if let Some(remote_id) = settled.remote_id.as_ref().filter(|_| taken)
             && !self.orphan_yields((settled.id, settled.fence), remote_id)?
         {
             return Ok(false);
@@ -527,6 +541,7 @@ impl Writer {
         if stored == 0 {
             return Ok(false);
         }
+        self.account_is(Some(was), settled.active);
         self.link_state_put(settled.id, &settled.state)?;
         if settled.keep_until.is_none() {
             self.link_waits(settled.id, &settled.waits)?;
@@ -540,11 +555,24 @@ impl Writer {
         self.later(sql, (id, state))
     }
 
-    /// Whether an id at the app is another link's.
-    fn remote_taken(&self, id: i64, remote_id: &str) -> Result<bool> {
-        let sql = "select 1 from link l join link o on o.app = l.app and o.kind = l.kind and o.remote_id = ?2
-                   where l.id = ?1 and o.id <> ?1";
-        Ok(self.first(sql, (id, remote_id), |_| Ok(()))?.is_some())
+    /// The account of a claimed link as it was, and whether its new id at the app is another link's; nothing if the claim is
+    /// lost.
+    fn settled_before(&self, settled: &Settled) -> Result<Option<(Account, bool)>> {
+        let sql = "select l.tenant, l.app, l.kind = 'user', l.active, exists (select 1 from link o
+                   where o.app = l.app and o.kind = l.kind and o.remote_id = ?3 and o.id <> l.id)
+                   from link l where l.id = ?1 and l.fence = ?2";
+        self.first(sql, (settled.id, settled.fence, &settled.remote_id), |row| Ok((account(row)?, row.get(4)?)))
+    }
+
+    pub(super) fn account_of(&self, id: i64) -> Result<Option<Account>> {
+        self.first("select tenant, app, kind = 'user', active from link where id = ?1", [id], account)
+    }
+
+    /// Counts an account that is in use now and was not, or the other way round.
+    pub(super) fn account_is(&mut self, was: Option<Account>, active: bool) {
+        if let Some(was) = was.filter(|was| was.counts && was.active != active) {
+            self.account_moved(was.tenant, was.app, active);
+        }
     }
 
     fn link_waits(&mut self, id: i64, people: &[String]) -> Result<()> {

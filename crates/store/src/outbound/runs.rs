@@ -281,9 +281,11 @@ impl Writer {
                    and not exists (select 1 from link o where o.app = link.app and o.kind = link.kind
                    and o.remote_id = ?2 and o.id <> ?1)";
         let standing = found.standing.as_str();
+        let was = self.account_of(found.id)?;
         if self.execute(sql, (found.id, &found.remote_id, standing, found.active, found.lane, now))? == 0 {
             return Ok(false);
         }
+        self.account_is(was, found.active);
         self.link_state_put(found.id, &found.state)?;
         Ok(true)
     }

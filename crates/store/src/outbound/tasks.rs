@@ -1,7 +1,7 @@
 //! What somebody has to look at, grouped by cause; destruction that was done; what was approved.
 
 use super::AppId;
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Value as Sent, Writer};
 use crate::{Result, TenantId};
 use serde::Serialize;
 use serde_json::Value;
@@ -34,19 +34,6 @@ pub struct Destruction {
     pub count: u64,
     /// When.
     pub at: i64,
-}
-
-/// Somebody lets held work go on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Approval {
-    /// The links that may.
-    pub links: BTreeSet<i64>,
-    /// Until when.
-    pub expires_at: i64,
-    /// When it was given.
-    pub created_at: i64,
-    /// By whom.
-    pub created_by: String,
 }
 
 impl Reader {
@@ -82,67 +69,63 @@ impl Reader {
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
-    /// Destruction of a kind since an instant, over the whole app.
-    pub fn destructions(&self, app: AppId, metric: &str, since: i64) -> Result<Vec<Destruction>> {
-        let sql = "select link, count, at from destruction where app = ?1 and metric = ?2 and at > ?3 order by at";
-        self.all(sql, (app.0, metric, since), |row| {
-            Ok(Destruction { link: row.get(0)?, count: row.get::<i64>(1)?.cast_unsigned(), at: row.get(2)? })
-        })
+    /// How much destruction of a kind an app has seen since an instant. Each note holds the sum of all up to it.
+    pub fn destroyed_since(&self, app: AppId, metric: &str, since: i64) -> Result<u64> {
+        let before = "select total - count from destruction where app = ?1 and metric = ?2 and at > ?3
+                      order by at, id limit 1";
+        let Some(before) = self.first(before, (app.0, metric, since), |row| row.get::<i64>(0))? else { return Ok(0) };
+        let (_, all) = self.destroyed_last(app, metric)?.unwrap_or_default();
+        Ok(all.saturating_sub(before).cast_unsigned())
     }
 
-    /// How many accounts of an app are in use.
-    pub fn population(&self, app: AppId) -> Result<u64> {
-        let sql = "select count(*) from link where app = ?1 and kind = 'user' and active = 1";
-        let count: Option<i64> = self.first(sql, [app.0], |row| row.get(0))?;
+    /// How much of it one link has seen.
+    pub fn destroyed_of(&self, link: i64, metric: &str, since: i64) -> Result<u64> {
+        let sql = "select coalesce(cast(sum(count) as bigint), 0) from destruction
+                   where link = ?1 and metric = ?2 and at > ?3";
+        let count: Option<i64> = self.first(sql, (link, metric, since), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
-    /// What was approved and has not expired.
-    pub fn approvals(&self, app: AppId, now: i64) -> Result<Vec<Approval>> {
-        let sql = "select links, expires_at, created_at, created_by from approval where app = ?1 and expires_at > ?2";
-        self.all(sql, (app.0, now), |row| {
-            let links: String = row.get(0)?;
-            Ok(Approval {
-                links: serde_json::from_str(&links)?,
-                expires_at: row.get(1)?,
-                created_at: row.get(2)?,
-                created_by: row.get(3)?,
-            })
-        })
+    /// When the last note was made, and the sum of all.
+    fn destroyed_last(&self, app: AppId, metric: &str) -> Result<Option<(i64, i64)>> {
+        let sql = "select at, total from destruction where app = ?1 and metric = ?2 order by at desc, id desc limit 1";
+        self.first(sql, (app.0, metric), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Until when a brake lets a link through, if somebody approved that.
+    pub fn approved_until(&self, link: i64) -> Result<Option<i64>> {
+        Ok(self.first("select approved_until from link where id = ?1", [link], |row| row.get(0))?.flatten())
     }
 }
 
 impl Writer {
-    /// Notes destruction that is about to be done, or was. `instead` of an earlier note about the same link: what is tried
-    /// again is done once.
+    /// Notes destruction that is about to be done, or was; not again what was noted about the same link behind `once_since`:
+    /// what is tried again is done once.
     pub fn destroyed(
         &mut self,
         tenant: TenantId,
         app: AppId,
         metric: &str,
         done: Destruction,
-        instead: bool,
+        once_since: Option<i64>,
     ) -> Result<()> {
-        if instead {
-            self.execute("delete from destruction where link = ?1 and metric = ?2", (done.link, metric))?;
+        if let Some(since) = once_since
+            && self.destroyed_of(done.link, metric, since)? > 0
+        {
+            return Ok(());
         }
-        let sql = "insert into destruction (tenant, app, metric, link, count, at) values (?1, ?2, ?3, ?4, ?5, ?6)";
-        self.execute(sql, (tenant.0, app.0, metric, done.link, done.count.cast_signed(), done.at)).map(|_| ())
+        let (last_at, total) = self.destroyed_last(app, metric)?.unwrap_or((done.at, 0));
+        let (count, at) = (done.count.cast_signed(), done.at.max(last_at));
+        let sql = "insert into destruction (tenant, app, metric, link, count, at, total)
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        self.execute(sql, (tenant.0, app.0, metric, done.link, count, at, total.saturating_add(count))).map(|_| ())
     }
 
-    /// Lets held work go on: these links are due, and the brake lets them through. How many were held.
-    pub fn approve(&mut self, tenant: TenantId, app: AppId, approval: &Approval) -> Result<u64> {
-        let sql = "insert into approval (tenant, app, links, expires_at, created_at, created_by)
-                   values (?1, ?2, ?3, ?4, ?5, ?6)";
-        let (now, links) = (approval.created_at, serde_json::to_string(&approval.links)?);
-        self.execute(sql, (tenant.0, app.0, links, approval.expires_at, now, &approval.created_by))?;
-        self.execute("delete from approval where app = ?1 and expires_at <= ?2", (app.0, now))?;
-        let sql = "update link set desired_rev = desired_rev + 1, due_at = ?3
+    /// Lets held work go on: these links are due, and the brake lets them through until then. How many were held.
+    pub fn approve(&mut self, app: AppId, links: &BTreeSet<i64>, now: i64, until: i64) -> Result<u64> {
+        let sql = "update link set desired_rev = desired_rev + 1, due_at = ?3, approved_until = ?4
                    where app = ?1 and id = ?2 and standing = 'held'";
-        let mut held = 0;
-        for link in &approval.links {
-            held += self.execute(sql, (app.0, *link, now))? as u64;
-        }
-        Ok(held)
+        let sets: Vec<[Sent<'_>; 4]> = links.iter().map(|link| [app.0, *link, now, until].map(Sent::Int)).collect();
+        Ok(self.execute_many(sql, &sets)?.iter().sum::<usize>() as u64)
     }
 }

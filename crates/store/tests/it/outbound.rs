@@ -5,7 +5,7 @@ use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use serde_json::{Map, json};
 use store::{
-    AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, LinkKind, LinkQuery, NewApp, Principal,
+    AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, Found, LinkKind, LinkQuery, NewApp, Principal,
     PushGroupRow, Run, RunItem, RunState, Settled, Standing, TenantId, Work,
 };
 
@@ -133,6 +133,68 @@ fn what_changes_while_it_is_worked_on_is_due_again() {
     let app_id = app.id;
     assert_eq!(world.read(move |r| r.links_work(NOW + 11)), Work::default());
     assert_eq!(world.read(move |r| r.population(app_id)), 1);
+}
+
+#[test]
+fn accounts_in_use_are_counted_as_they_come_and_go() {
+    let world = World::new();
+    let app = app(&world);
+    let (id, tenant) = (app.id, world.tenant);
+    let whole = |count: u64| {
+        assert_eq!(world.read(move |r| r.population(id)), count);
+        let types = [world.user.clone(), world.group.clone()];
+        assert_eq!(world.read(move |r| r.verify(tenant, &types, &[])), Vec::<String>::new());
+    };
+    for name in ["a", "b", "c"] {
+        nudge(&world, &app, name, 1, NOW);
+    }
+    world.write(move |w| w.link_nudge(tenant, id, LinkKind::Group, "g", 1, NOW)).unwrap();
+    let claimed = claim(&world, &app, "x", NOW, 10);
+    whole(0);
+    for one in &claimed {
+        // The intent, and the rest behind it.
+        assert!(settle(&world, Settled { keep_until: Some(NOW + 50), ..settled(one) }, NOW));
+        assert!(settle(&world, settled(one), NOW));
+    }
+    whole(3);
+    // One leaves, one is deleted there, one belongs to nobody, and a claim that is lost counts nothing.
+    for name in ["a", "b"] {
+        nudge(&world, &app, name, 0, NOW + 1);
+    }
+    let leaving = claim(&world, &app, "x", NOW + 1, 10);
+    assert!(settle(&world, Settled { active: false, ..settled(&leaving[0]) }, NOW + 1));
+    let gone = Settled { active: false, remote_id: None, standing: Standing::Gone, ..settled(&leaving[1]) };
+    assert!(settle(&world, gone.clone(), NOW + 1));
+    assert!(!settle(&world, Settled { fence: 0, active: true, ..gone }, NOW + 1));
+    whole(1);
+    // In one transaction, with a part that is undone.
+    let again = leaving[0].row.id;
+    let undone = world.write(move |w| {
+        let back = Found { id: again, active: true, remote_id: Some("z".into()), ..Found::default() };
+        assert!(w.link_found(&back, NOW + 2)?);
+        assert_eq!(w.population(id)?, 2);
+        let _ = w.nested(|w| {
+            assert!(w.link_found(&Found { active: false, ..back.clone() }, NOW + 2)?);
+            assert_eq!(w.population(id)?, 1);
+            Err::<(), Error>(Error::Stale)
+        });
+        w.population(id)
+    });
+    assert_eq!(undone.unwrap(), 2);
+    whole(2);
+    // The account of nobody goes over to whoever comes: one account, counted once.
+    let nobodys = world.write(move |w| w.link_of_orphan((tenant, id, LinkKind::User), "o", 0, NOW + 3)).unwrap().unwrap();
+    let found = Found { id: nobodys.id, active: true, remote_id: Some("o".into()), ..Found::default() };
+    assert!(world.write(move |w| w.link_found(&found, NOW + 3)).unwrap());
+    whole(3);
+    nudge(&world, &app, "d", 1, NOW + 4);
+    let late = claim(&world, &app, "x", NOW + 4, 10);
+    let newcomer = late.iter().find(|one| one.row.resource == "d").unwrap();
+    world.write(|w| w.links_release("x")).unwrap();
+    assert!(settle(&world, Settled { remote_id: Some("o".into()), ..settled(newcomer) }, NOW + 4));
+    whole(3);
+    assert!(world.write(move |w| w.app_delete(id)).unwrap());
+    whole(0);
 }
 
 #[test]
@@ -269,12 +331,15 @@ fn assignments_evidence_and_runs_are_kept() {
     assert_eq!(world.read(move |r| r.exchanges(id, Some(1), None, 10)).len(), 1);
     assert!(!world.write(|w| w.exchanges_prune(NOW + 1, 10)).unwrap());
     assert!(world.read(move |r| r.exchanges(id, None, None, 10)).is_empty());
-    for at in [NOW, NOW + 5] {
-        let done = Destruction { link: 1, count: 1, at };
-        world.write(move |w| w.destroyed(tenant, id, "deactivations", done, true)).unwrap();
+    for (link, count, at) in [(1, 1, NOW), (1, 1, NOW + 5), (2, 1, NOW + 4), (3, 7, NOW + 9)] {
+        let done = Destruction { link, count, at };
+        world.write(move |w| w.destroyed(tenant, id, "deactivations", done, Some(NOW - 1))).unwrap();
     }
-    let done = world.read(move |r| r.destructions(id, "deactivations", 0));
-    assert_eq!(done, [Destruction { link: 1, count: 1, at: NOW + 5 }]);
+    let done = |since| world.read(move |r| r.destroyed_since(id, "deactivations", since));
+    assert_eq!([NOW - 1, NOW, NOW + 4, NOW + 9].map(done), [9, 8, 7, 0], "what is tried again is done once");
+    assert_eq!(world.read(|r| r.destroyed_of(3, "deactivations", NOW)), 7);
+    assert!(!world.write(|w| w.exchanges_prune(NOW + 1, 10)).unwrap());
+    assert_eq!([NOW - 1, NOW].map(done), [8, 8], "what is old was taken away");
     let run = Run { tenant, app: id, kind: "import".into(), mode: "full".into(), created_at: NOW, ..Run::default() };
     let asked = run.clone();
     let number = world.write(move |w| w.run_insert(&asked)).unwrap();

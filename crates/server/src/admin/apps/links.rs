@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::{Approval, Exchange, LinkKind, LinkQuery, LinkRow, TaskRow};
+use store::{Exchange, LinkKind, LinkQuery, LinkRow, TaskRow};
 
 /// A link with what is known of the account, and the last requests.
 #[derive(Clone, Debug)]
@@ -157,15 +157,10 @@ pub(crate) async fn retry(app: &App, actor: &Actor, tenant: &str, name: &str, wh
 /// Lets held work go on for these links and nobody else; answers how many were held. The approval ends by itself.
 pub(crate) async fn approve(app: &App, actor: &Actor, tenant: &str, name: &str, links: BTreeSet<i64>) -> Result<u64> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
-    let (id, tenant_id, now) = (integration.row.id, state.tenant.id, app.clock().now());
+    let (id, now) = (integration.row.id, app.clock().now());
     let line = ("app.approve", format!("{tenant}/app/{name}"), json!({"links": links.len()}));
-    let approval = Approval {
-        links,
-        expires_at: now.saturating_add(limits::APPROVAL_LIFE),
-        created_at: now,
-        created_by: actor.label.clone(),
-    };
-    let held = audited(app, actor, line, move |w| Ok(w.approve(tenant_id, id, &approval)?)).await?;
+    let until = now.saturating_add(limits::APPROVAL_LIFE);
+    let held = audited(app, actor, line, move |w| Ok(w.approve(id, &links, now, until)?)).await?;
     told(app, &state);
     Ok(held)
 }

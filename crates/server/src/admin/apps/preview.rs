@@ -153,7 +153,8 @@ pub(crate) async fn of(app: &App, state: Arc<TenantState>, integration: Integrat
             link.note(&inputs.desired, now);
             let rules = inputs.rules(&integration, LinkKind::User);
             let action = next(&link, &inputs.desired, &rules, now);
-            let action = brakes::apply(r, &integration, action, row.as_ref().map_or(0, |row| row.id), now)?;
+            let (number, app) = (row.as_ref().map_or(0, |row| row.id), integration.row.id);
+            let action = brakes::apply(r, &integration, action, number, now, || r.population(app))?;
             let request = wire::request(&action, &link, &rules, 0).map(|request| cleaned(request, &state));
             let (Some(explained), Some(facts)) = (inputs.explained.clone(), inputs.facts.clone()) else {
                 return Err(missing("there is nothing to say about this person"));
