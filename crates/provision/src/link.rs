@@ -9,6 +9,7 @@ use crate::target::LookupBy;
 use crate::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Most lessons that a link keeps.
@@ -240,7 +241,7 @@ impl Link {
     }
 
     /// What is known, as `decide` wants it.
-    pub fn observed(&self, desired: &Desired, rules: &Rules<'_>, now: i64) -> Observed {
+    pub fn observed(&self, desired: &Desired, rules: &Rules<'_>, now: i64) -> Observed<'_> {
         let lookups = self.lookups(desired, rules);
         let recent = now.saturating_sub(self.read_at) <= STRANGER_LOOK_MS * 1_000;
         let still = self.candidate.as_ref().is_some_and(|(_, by)| recent && lookups.contains(by));
@@ -259,19 +260,19 @@ impl Link {
         }
     }
 
-    fn shown(&self, id: &str, document: &Map<String, Value>, now: i64) -> Observed {
+    fn shown<'a>(&'a self, id: &str, document: &'a Map<String, Value>, now: i64) -> Observed<'a> {
         let claim = document.get("externalId").filter(|claim| scim::filter::is_value(claim));
-        Observed::Found(Box::new(Found {
+        Observed::Found(Found {
             id: id.to_owned(),
             etag: self.etag.clone(),
-            document: document.clone(),
+            document: Cow::Borrowed(document),
             read_at: self.read_at,
             linked: self.knowledge == Knowledge::Linked,
             unclaimed: claim.is_none_or(|claim| *claim == self.external_id),
-            lessons: self.lessons.clone(),
+            lessons: Cow::Borrowed(&self.lessons),
             verify: self.verify,
             left_at: self.left_at.unwrap_or(now),
-        }))
+        })
     }
 
     /// What it is looked for by: our id, what it should be called, and what it may have been called.
@@ -291,7 +292,7 @@ impl Link {
 
     /// Looks are made one after the other; all of them, recent and after what was in doubt had
     /// settled, prove that nothing is there.
-    fn sought(&self, lookups: &[Lookup], rules: &Rules<'_>, now: i64) -> Observed {
+    fn sought(&self, lookups: &[Lookup], rules: &Rules<'_>, now: i64) -> Observed<'static> {
         if lookups.is_empty() {
             // Where nothing can be looked for, something that may be there must not be made again.
             return if self.keys.is_empty() { Observed::Unlinked } else { Observed::Several(0) };

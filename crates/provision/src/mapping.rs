@@ -79,6 +79,36 @@ impl Mapping {
     }
 }
 
+/// The attributes of an app's profile with their mappings, found once for an app and not once for each person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows(Vec<Row>);
+
+/// One attribute: the place of its mapping among the app's, where it stands at the target, when it is written.
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    mapping: Option<usize>,
+    place: Result<Place, String>,
+    apply: Apply,
+}
+
+impl Rows {
+    /// Those of an app; they are good for as long as it is not changed.
+    pub fn of(app: &App) -> Self {
+        let row = |attribute: &Attribute| {
+            let is_its = |row: &Mapping| row.attribute.eq_ignore_ascii_case(&attribute.variable_name);
+            let mapping = app.to_app.iter().position(is_its);
+            let apply = applied(app, attribute, mapping.and_then(|at| app.to_app.get(at)));
+            Row { mapping, place: attribute.place(app.profile.pasted), apply }
+        };
+        Self(app.profile.attributes.iter().map(row).collect())
+    }
+
+    fn each<'a>(&'a self, app: &'a App) -> impl Iterator<Item = (&'a Attribute, &'a Row, Option<&'a Mapping>)> {
+        let mapping = |row: &Row| row.mapping.and_then(|at| app.to_app.get(at));
+        app.profile.attributes.iter().zip(&self.0).map(move |(attribute, row)| (attribute, row, mapping(row)))
+    }
+}
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "origin")]
@@ -137,14 +167,21 @@ pub struct Explained {
     pub desired: Desired,
 }
 
-/// Decides what should be at an app for one person.
-pub fn desired(app: &App, facts: &Facts, assignments: &[Assignment], external_id: &str, now: i64) -> Explained {
+/// Decides what should be at an app for one person. `rows` are the app's.
+pub fn desired(
+    app: &App,
+    rows: &Rows,
+    facts: &Facts,
+    assignments: &[Assignment],
+    external_id: &str,
+    now: i64,
+) -> Explained {
     let basis = Basis::of(&facts.user, assignments);
     let standing = Standing::of(app, &facts.user, &basis);
     let desired = match standing.presence {
         Presence::Unmanaged => Desired::Unmanaged,
         Presence::Inactive | Presence::Absent => Desired::Gone { leave: standing.leave(app) },
-        Presence::Active => present(app, facts, &basis, external_id, now),
+        Presence::Active => present(app, rows, facts, &basis, external_id, now),
     };
     Explained { standing, desired }
 }
@@ -152,11 +189,11 @@ pub fn desired(app: &App, facts: &Facts, assignments: &[Assignment], external_id
 /// What somebody whom no assignment is about would get with one that says nothing of its own: for looking at mappings
 /// before anybody is assigned.
 pub fn as_if_assigned(app: &App, facts: &Facts, external_id: &str, now: i64) -> Desired {
-    present(app, facts, &Basis::of(&facts.user, &[]), external_id, now)
+    present(app, &Rows::of(app), facts, &Basis::of(&facts.user, &[]), external_id, now)
 }
 
-fn present(app: &App, facts: &Facts, basis: &Basis<'_>, external_id: &str, now: i64) -> Desired {
-    let (values, waits, mut problems) = account(app, facts, basis, now);
+fn present(app: &App, rows: &Rows, facts: &Facts, basis: &Basis<'_>, external_id: &str, now: i64) -> Desired {
+    let (values, waits, mut problems) = account(app, rows, facts, basis, now);
     let unique_field = app.unique_field();
     let unique = values
         .iter()
@@ -176,11 +213,16 @@ fn present(app: &App, facts: &Facts, basis: &Basis<'_>, external_id: &str, now: 
 }
 
 /// The values of an account in the order of the profile; for which people it waits; what is wrong.
-pub fn account(app: &App, facts: &Facts, basis: &Basis<'_>, now: i64) -> (Vec<Valued>, Vec<String>, Vec<Problem>) {
+fn account(
+    app: &App,
+    rows: &Rows,
+    facts: &Facts,
+    basis: &Basis<'_>,
+    now: i64,
+) -> (Vec<Valued>, Vec<String>, Vec<Problem>) {
     let (mut values, mut waits, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for attribute in &app.profile.attributes {
-        let mapping = app.to_app.iter().find(|row| row.attribute.eq_ignore_ascii_case(&attribute.variable_name));
-        match valued(app, attribute, mapping, facts, basis, now) {
+    for (attribute, row, mapping) in rows.each(app) {
+        match valued(app, attribute, (row, mapping), facts, basis, now) {
             Ok(Some(valued)) => values.push(valued),
             Ok(None) => {
                 let waiting = mapping.is_some_and(|row| row.from == Rule::ManagerAccount);
@@ -195,13 +237,12 @@ pub fn account(app: &App, facts: &Facts, basis: &Basis<'_>, now: i64) -> (Vec<Va
 fn valued(
     app: &App,
     attribute: &Attribute,
-    mapping: Option<&Mapping>,
+    (row, mapping): (&Row, Option<&Mapping>),
     facts: &Facts,
     basis: &Basis<'_>,
     now: i64,
 ) -> Result<Option<Valued>, String> {
-    let apply = applied(app, attribute, mapping);
-    let place = attribute.place(app.profile.pasted)?;
+    let (apply, place) = (row.apply, row.place.clone()?);
     let unsupported = app.target.unsupported.iter().any(|name| name.eq_ignore_ascii_case(place.attribute()));
     if apply == Apply::Never || (unsupported && place.namespace.is_none()) {
         return Ok(None);
@@ -318,9 +359,9 @@ pub struct Imported {
 }
 
 /// The account's values by variable name, as `appuser.x` sees them.
-pub fn app_user(app: &App, document: &Map<String, Value>) -> Map<String, Value> {
-    let read = |attribute: &Attribute| {
-        let value = attribute.place(app.profile.pasted).ok()?.read(document)?.clone();
+pub fn app_user(app: &App, rows: &Rows, document: &Map<String, Value>) -> Map<String, Value> {
+    let read = |(attribute, row, _): (&Attribute, &Row, Option<&Mapping>)| {
+        let value = row.place.as_ref().ok()?.read(document)?.clone();
         // The manager is an object on the wire and a text in the profile.
         let value = match (&value, attribute.data_type) {
             (Value::Object(map), crate::profile::DataType::String) => map.get("value").cloned()?,
@@ -328,14 +369,14 @@ pub fn app_user(app: &App, document: &Map<String, Value>) -> Map<String, Value> 
         };
         Some((attribute.variable_name.clone(), value))
     };
-    app.profile.attributes.iter().filter_map(read).collect()
+    rows.each(app).filter_map(read).collect()
 }
 
 /// App › directory: the values that an account gives to the person it belongs to. `new` is whether the
 /// person is being made from it.
 pub fn to_directory(app: &App, document: &Map<String, Value>, new: bool, now: i64) -> (Vec<Imported>, Vec<Problem>) {
     let facts = Facts {
-        app_user: app_user(app, document),
+        app_user: app_user(app, &Rows::of(app), document),
         app: app.settings.clone(),
         source: Source::AppUser,
         ..Facts::default()

@@ -5,8 +5,10 @@
 
 use scim::AttrPath;
 use scim::schema::{GROUP, USER};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// Most steps of a place.
 const STEPS_MAX: usize = 8;
@@ -24,15 +26,49 @@ pub enum Pasted {
     Dots,
 }
 
-/// A place in a resource.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A place in a resource. It goes with every value of every person, so a copy shares what was read once.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Place {
+    way: Arc<Way>,
+    /// As RFC 7644 writes it.
+    path: Arc<str>,
+}
+
+/// What a place is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Way {
     /// The extension, or nothing for the core schema.
     pub namespace: Option<String>,
     /// The way from there.
     steps: Vec<Step>,
     /// How it is written.
     pasted: Pasted,
+}
+
+impl Deref for Place {
+    type Target = Way;
+
+    fn deref(&self) -> &Way {
+        &self.way
+    }
+}
+
+impl From<Way> for Place {
+    fn from(way: Way) -> Self {
+        Self { path: way.written().into(), way: Arc::new(way) }
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.way.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Way::deserialize(deserializer).map(Self::from)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +87,8 @@ impl Place {
         let namespace = namespace.filter(|urn| !is_core(urn)).map(|urn| urn.trim_end_matches(':'));
         let is_whole = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"));
         if !is_whole {
-            return Ok(Self { namespace: namespace.map(str::to_owned), steps: steps(name)?, pasted: Pasted::Split });
+            let namespace = namespace.map(str::to_owned);
+            return Ok(Way { namespace, steps: steps(name)?, pasted: Pasted::Split }.into());
         }
         // What stands in brackets may hold colons too; the URN ends before them.
         let (head, tail) = name.find('[').and_then(|at| name.split_at_checked(at)).unwrap_or((name, ""));
@@ -61,7 +98,8 @@ impl Place {
         let inner = path.sub.map_or(path.name.clone(), |sub| format!("{}.{sub}", path.name));
         let core = is_core(&urn);
         let pasted = if core { Pasted::Split } else { pasted };
-        let place = Self { namespace: (!core).then_some(urn), steps: steps(&format!("{inner}{tail}"))?, pasted };
+        let way = Way { namespace: (!core).then_some(urn), steps: steps(&format!("{inner}{tail}"))?, pasted };
+        let place = Self::from(way);
         // Each dot of the namespace makes an object within an object.
         if pasted == Pasted::Dots && place.path().split('.').nth(STEPS_MAX).is_some() {
             return Err(too_deep());
@@ -74,28 +112,13 @@ impl Place {
     pub fn read<'v>(&self, document: &'v Map<String, Value>) -> Option<&'v Value> {
         self.canonical(document).or_else(|| match self.pasted {
             Pasted::Split => None,
-            Pasted::WholeKey => document.get(&self.path()),
+            Pasted::WholeKey => document.get(self.path()),
             Pasted::Dots => {
-                let path = self.path();
-                let mut keys = path.split('.');
+                let mut keys = self.path().split('.');
                 let first = document.get(keys.next()?)?;
                 keys.try_fold(first, |value, key| value.get(key))
             }
         })
-    }
-
-    fn canonical<'v>(&self, document: &'v Map<String, Value>) -> Option<&'v Value> {
-        let holder = match &self.namespace {
-            None => document,
-            Some(urn) => key(document, urn)?.as_object()?,
-        };
-        let mut steps = self.steps.iter();
-        let Some(Step::Key(first)) = steps.next() else { return None };
-        let found = steps.try_fold(key(holder, first)?, |value, step| match step {
-            Step::Key(name) => key(preferred(value)?.as_object()?, name),
-            Step::Element(wanted) => elements(value).iter().find(|element| fits(element, wanted)),
-        })?;
-        (!found.is_null()).then_some(found)
     }
 
     /// Puts a value there; what is missing on the way is made.
@@ -109,11 +132,10 @@ impl Place {
                 write(holder, &self.steps, value);
             }
             Pasted::WholeKey => {
-                document.insert(self.path(), value);
+                document.insert(self.path().to_owned(), value);
             }
             Pasted::Dots => {
-                let path = self.path();
-                let mut keys = path.split('.').peekable();
+                let mut keys = self.path().split('.').peekable();
                 let mut holder = document;
                 while let Some(name) = keys.next() {
                     if keys.peek().is_none() {
@@ -139,10 +161,12 @@ impl Place {
                     }
                 }
                 match self.pasted {
-                    Pasted::Split | Pasted::WholeKey => drop(document.shift_remove(&self.path())),
+                    Pasted::Split | Pasted::WholeKey => drop(document.shift_remove(self.path())),
                     Pasted::Dots => {
-                        let keys = self.path();
-                        clear(document, &keys.split('.').map(|key| Step::Key(key.to_owned())).collect::<Vec<_>>());
+                        clear(
+                            document,
+                            &self.path().split('.').map(|key| Step::Key(key.to_owned())).collect::<Vec<_>>(),
+                        );
                     }
                 }
             }
@@ -150,7 +174,63 @@ impl Place {
     }
 
     /// As RFC 7644 writes it: `urn:…:User:manager`, `emails[type eq "work"].value`.
-    pub fn path(&self) -> String {
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The list that it selects an element of, and that element with this value: what `add` needs
+    /// where the element is not there yet.
+    pub fn as_new_element(&self, value: &Value) -> Option<(String, Value)> {
+        let [Step::Key(list), Step::Element(_), ..] = self.steps.as_slice() else { return None };
+        let mut holder = Map::new();
+        write(&mut holder, &self.steps, value.clone());
+        let prefix = self.namespace.as_ref().map_or_else(String::new, |urn| format!("{urn}:"));
+        Some((format!("{prefix}{list}"), holder.shift_remove(list)?))
+    }
+
+    /// Whether the element that it selects is in this resource.
+    pub fn has_element(&self, document: &Map<String, Value>) -> bool {
+        let [head @ Step::Key(_), element @ Step::Element(_), ..] = self.steps.as_slice() else { return true };
+        let steps = vec![head.clone(), element.clone()];
+        let element = Way { namespace: self.namespace.clone(), steps, pasted: Pasted::Split };
+        element.canonical(document).is_some()
+    }
+
+    /// Whether it is a part of something that holds more: of an object, a list, an extension.
+    pub fn is_part(&self) -> bool {
+        self.steps.len() > 1 || (self.namespace.is_some() && self.pasted == Pasted::Split)
+    }
+
+    /// The name of the attribute at its start.
+    pub fn attribute(&self) -> &str {
+        match self.steps.first() {
+            Some(Step::Key(name)) => name,
+            _ => "",
+        }
+    }
+}
+
+impl Way {
+    /// An attribute of the core schema, by its name.
+    pub(crate) fn of_attribute(name: &str) -> Self {
+        Self { namespace: None, steps: vec![Step::Key(name.to_owned())], pasted: Pasted::Split }
+    }
+
+    fn canonical<'v>(&self, document: &'v Map<String, Value>) -> Option<&'v Value> {
+        let holder = match &self.namespace {
+            None => document,
+            Some(urn) => key(document, urn)?.as_object()?,
+        };
+        let mut steps = self.steps.iter();
+        let Some(Step::Key(first)) = steps.next() else { return None };
+        let found = steps.try_fold(key(holder, first)?, |value, step| match step {
+            Step::Key(name) => key(preferred(value)?.as_object()?, name),
+            Step::Element(wanted) => elements(value).iter().find(|element| fits(element, wanted)),
+        })?;
+        (!found.is_null()).then_some(found)
+    }
+
+    fn written(&self) -> String {
         let mut path = self.namespace.as_ref().map_or_else(String::new, |urn| format!("{urn}:"));
         for (index, step) in self.steps.iter().enumerate() {
             match step {
@@ -167,40 +247,6 @@ impl Place {
             }
         }
         path
-    }
-
-    /// The list that it selects an element of, and that element with this value: what `add` needs
-    /// where the element is not there yet.
-    pub fn as_new_element(&self, value: &Value) -> Option<(String, Value)> {
-        let [Step::Key(list), Step::Element(_), ..] = self.steps.as_slice() else { return None };
-        let mut holder = Map::new();
-        write(&mut holder, &self.steps, value.clone());
-        let prefix = self.namespace.as_ref().map_or_else(String::new, |urn| format!("{urn}:"));
-        Some((format!("{prefix}{list}"), holder.shift_remove(list)?))
-    }
-
-    /// Whether the element that it selects is in this resource.
-    pub fn has_element(&self, document: &Map<String, Value>) -> bool {
-        let [head @ Step::Key(_), element @ Step::Element(_), ..] = self.steps.as_slice() else { return true };
-        let element = Self {
-            namespace: self.namespace.clone(),
-            steps: vec![head.clone(), element.clone()],
-            pasted: Pasted::Split,
-        };
-        element.canonical(document).is_some()
-    }
-
-    /// Whether it is a part of something that holds more: of an object, a list, an extension.
-    pub fn is_part(&self) -> bool {
-        self.steps.len() > 1 || (self.namespace.is_some() && self.pasted == Pasted::Split)
-    }
-
-    /// The name of the attribute at its start.
-    pub fn attribute(&self) -> &str {
-        match self.steps.first() {
-            Some(Step::Key(name)) => name,
-            _ => "",
-        }
     }
 }
 

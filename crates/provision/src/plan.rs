@@ -9,11 +9,12 @@ use crate::app::{Adoption, Leave, OnMissing, Policy};
 use crate::brake::Held;
 use crate::link::{Kind, Lesson, Link, agrees, equal};
 use crate::mapping::Valued;
-use crate::place::Place;
+use crate::place::{Place, Way};
 use crate::profile::{Apply, Problem};
 use crate::target::{GroupUpdate, Target, Update as How};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// What should be at the target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,7 +82,7 @@ pub struct Member {
 
 /// What is known about the target.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Observed {
+pub enum Observed<'a> {
     /// Nobody ever looked, and nothing was ever sent.
     Unlinked,
     /// It has to be looked for.
@@ -97,20 +98,20 @@ pub enum Observed {
         lost: bool,
     },
     /// It is there.
-    Found(Box<Found>),
+    Found(Found<'a>),
     /// Several fit.
     Several(usize),
 }
 
 /// A resource at the target.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct Found<'a> {
     /// Its id there.
     pub id: String,
     /// Its version.
     pub etag: Option<String>,
     /// What it looks like.
-    pub document: Map<String, Value>,
+    pub document: Cow<'a, Map<String, Value>>,
     /// When that was read or written.
     pub read_at: i64,
     /// Whether it is ours.
@@ -118,7 +119,7 @@ pub struct Found {
     /// Whether nobody else claims it.
     pub unclaimed: bool,
     /// What the target is known to make of what was sent.
-    pub lessons: Vec<Lesson>,
+    pub lessons: Cow<'a, [Lesson]>,
     /// Whether it has to be read before anything else is decided.
     pub verify: bool,
     /// When the person left.
@@ -298,7 +299,7 @@ pub fn next(link: &Link, desired: &Desired, rules: &Rules<'_>, now: i64) -> Acti
 }
 
 /// Decides. Total: there is an answer for every pair.
-pub fn decide(desired: &Desired, observed: &Observed, rules: &Rules<'_>, now: i64) -> Action {
+pub fn decide(desired: &Desired, observed: &Observed<'_>, rules: &Rules<'_>, now: i64) -> Action {
     match (desired, observed) {
         (Desired::Unmanaged, _) => Action::Nothing,
         (Desired::Impossible(problems), _) => Action::Park(Parking::Impossible { problems: problems.clone() }),
@@ -336,7 +337,7 @@ fn first_lookup(want: &Resource, rules: &Rules<'_>) -> Option<Lookup> {
     crate::link::lookups(&want.external_id, &[&want.unique], rules).into_iter().next()
 }
 
-fn present(want: &Resource, found: &Found, rules: &Rules<'_>, now: i64) -> Action {
+fn present(want: &Resource, found: &Found<'_>, rules: &Rules<'_>, now: i64) -> Action {
     if !found.linked {
         let may = match rules.policy.adoption {
             Adoption::Refuse => false,
@@ -386,27 +387,27 @@ pub fn user_update(changes: &[Change], target: &Target) -> How {
     }
 }
 
-fn is_stale(found: &Found, rules: &Rules<'_>, now: i64) -> bool {
+fn is_stale(found: &Found<'_>, rules: &Rules<'_>, now: i64) -> bool {
     now.saturating_sub(found.read_at) > rules.target.fresh_ms.saturating_mul(1_000)
 }
 
 /// What is there and should not be so. Values that are written once are left alone.
-pub fn differences(want: &Resource, found: &Found, kind: Kind) -> Vec<Change> {
+pub fn differences(want: &Resource, found: &Found<'_>, kind: Kind) -> Vec<Change> {
     let mut changes = Vec::new();
     for valued in want.values.iter().filter(|valued| valued.apply == Apply::CreateAndUpdate) {
         let was = valued.place.read(&found.document);
-        if !agrees(&valued.place.path(), valued.value.as_ref(), was, &found.lessons) {
+        if !agrees(valued.place.path(), valued.value.as_ref(), was, &found.lessons) {
             changes.push(change(valued, was));
         }
     }
     let id = Value::String(want.external_id.clone());
     let known = found.document.get("externalId");
     if kind == Kind::User && !agrees("externalId", Some(&id), known, &found.lessons) {
-        changes.extend(plain("externalId", known, id));
+        changes.push(plain("externalId", known, id));
     }
     let active = found.document.get(ACTIVE);
     if kind == Kind::User && active.is_some_and(|active| equal(&Value::Bool(false), active)) {
-        changes.extend(plain(ACTIVE, active, Value::Bool(true)));
+        changes.push(plain(ACTIVE, active, Value::Bool(true)));
     }
     changes
 }
@@ -421,9 +422,9 @@ fn change(valued: &Valued, was: Option<&Value>) -> Change {
     }
 }
 
-fn plain(name: &str, was: Option<&Value>, value: Value) -> Option<Change> {
-    let place = Place::parse(name, None, crate::place::Pasted::Split).ok()?;
-    Some(Change { variable: name.to_owned(), place, was: was.cloned(), value: Some(value), sensitive: false })
+fn plain(name: &str, was: Option<&Value>, value: Value) -> Change {
+    let place = Way::of_attribute(name).into();
+    Change { variable: name.to_owned(), place, was: was.cloned(), value: Some(value), sensitive: false }
 }
 
 /// Every mapped value, and what else changes.
@@ -435,7 +436,7 @@ fn overlay(want: &Resource, changes: &[Change]) -> Vec<Change> {
     overlay
 }
 
-fn gone(leave: Leave, found: &Found, rules: &Rules<'_>, now: i64) -> Action {
+fn gone(leave: Leave, found: &Found<'_>, rules: &Rules<'_>, now: i64) -> Action {
     let id = found.id.clone();
     // Somebody else's is not ours to end; one with our externalId is linked when it is found.
     if !found.linked {
@@ -454,8 +455,7 @@ fn gone(leave: Leave, found: &Found, rules: &Rules<'_>, now: i64) -> Action {
             if rules.target.activation == How::MergedPut && is_stale(found, rules, now) {
                 return Action::Probe(Lookup::Id(id));
             }
-            let changes: Vec<Change> =
-                plain(ACTIVE, found.document.get(ACTIVE), Value::Bool(false)).into_iter().collect();
+            let changes = vec![plain(ACTIVE, found.document.get(ACTIVE), Value::Bool(false))];
             Action::Deactivate(Box::new(Update { id, overlay: changes.clone(), changes, members: None, name: None }))
         }
         Leave::Deactivate => Action::Nothing,
@@ -530,7 +530,7 @@ pub fn fingerprint(desired: &Desired) -> String {
         Desired::Present(want) => {
             add(&want.unique.1);
             for valued in &want.values {
-                add(&valued.place.path());
+                add(valued.place.path());
                 add(&valued.value.as_ref().map_or_else(String::new, Value::to_string));
             }
             for member in want.members.iter().flat_map(|members| members.add.iter().chain(&members.remove)) {

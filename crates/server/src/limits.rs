@@ -226,6 +226,8 @@ pub const OUTBOUND_END: Duration = Duration::from_secs(5);
 pub const OUTBOUND_LEASE: i64 = 20 * 1_000_000;
 /// Microseconds after which what a decision is based on is read again.
 pub const OUTBOUND_INPUTS_AGE: i64 = 2 * 1_000_000;
+/// Microseconds after which an account is decided about again if its mappings ask what time it is.
+pub const OUTBOUND_BY_TIME: i64 = 3_600 * 1_000_000;
 /// Microseconds for which changes of a pushed group's members are gathered.
 pub const OUTBOUND_GATHER: i64 = 150 * 1_000;
 /// Most requests for one link in a row; then others have their turn.

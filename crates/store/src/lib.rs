@@ -64,9 +64,9 @@ pub use members::MembersChanged;
 pub use oidc::{LivingGrant, OidcClient, OidcGrant, OidcGroups, OidcKey, OidcSecret, OidcSettings};
 pub use operators::{EntryLink, Operator, Passkey, Role, Throttle};
 pub use outbound::{
-    AppId, AppRow, AssignmentRow, Cause, Claimed, Destruction, Exchange, Fill, Found, KnownMember, LANES,
-    LinkKind, LinkQuery, LinkRow, NewApp, PersonRow, PlanRow, PlanState, Principal, PushGroupRow, PushRuleRow, Run,
-    RunItem, RunState, Settled, Standing, TaskRow, Wanted, Work,
+    AppId, AppRow, AssignmentRow, Cause, Claimed, Destruction, Exchange, Fill, Found, KnownMember, LANES, LinkKind,
+    LinkQuery, LinkRow, NewApp, PersonRow, PlanRow, PlanState, Principal, PushGroupRow, PushRuleRow, Run, RunItem,
+    RunState, Settled, Standing, TaskRow, Wanted, Work,
 };
 pub use people::{PersonSession, SamlSession, SignInRequest};
 pub use person_passkeys::PersonPasskey;

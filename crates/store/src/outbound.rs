@@ -6,6 +6,8 @@
 
 mod apps;
 mod assignments;
+mod claims;
+mod due;
 mod evidence;
 mod groups;
 mod links;
@@ -18,9 +20,11 @@ mod tasks;
 
 pub use apps::{AppId, AppRow, NewApp};
 pub use assignments::{AssignmentRow, Principal};
+pub use claims::{Claimed, Settled};
+pub use due::{LANES, Work};
 pub use evidence::Exchange;
 pub use groups::{KnownMember, PushGroupRow, PushRuleRow, Wanted};
-pub use links::{Cause, Claimed, LANES, LinkKind, LinkQuery, LinkRow, Settled, Standing, Work};
+pub use links::{Cause, LinkKind, LinkQuery, LinkRow, Standing};
 pub use people::PersonRow;
 pub use plans::{PlanRow, PlanState};
 pub use runs::{Found, Run, RunItem, RunState};

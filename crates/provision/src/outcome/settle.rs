@@ -3,7 +3,7 @@
 use super::answer::{self, Answer, Body, Lost, Refusal, Response};
 use super::{BREAKER_MS, FAILURES_MAX, REFUSALS_MAX, THROTTLED_MS, WRITES_MAX, WRITES_MS, backoff};
 use crate::link::{Assumed, Kind, Knowledge, LESSONS_MAX, Lesson, Link, Parked, agrees, equal};
-use crate::place::{Pasted, Place};
+use crate::place::{Pasted, Place, Way};
 use crate::plan::{
     ACTIVE, Action, Change, Desired, Lookup, Member, Members, Observed, Parking, Resource, Rules, Update, fingerprint,
 };
@@ -12,6 +12,10 @@ use crate::target::GroupUpdate;
 use crate::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
+
+/// Where our id stands.
+static EXTERNAL_ID: LazyLock<Place> = LazyLock::new(|| Way::of_attribute("externalId").into());
 
 /// What follows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -263,7 +267,9 @@ impl Run<'_> {
         // While another write may still take effect, what is shown teaches nothing.
         if self.link.recheck_at == 0 {
             for Assumed { path, value } in assumed {
-                self.learn(&path, value.as_ref(), document);
+                if let Ok(place) = Place::parse(&path, None, Pasted::Split) {
+                    self.learn(&place, value.as_ref(), document);
+                }
             }
         }
         (self.link.verify, self.link.read_at, self.link.etag) = (false, self.now, version);
@@ -284,13 +290,13 @@ impl Run<'_> {
     }
 
     /// Notes what the target made of a value that it was sent.
-    fn learn(&mut self, path: &str, sent: Option<&Value>, document: &Map<String, Value>) {
+    fn learn(&mut self, place: &Place, sent: Option<&Value>, document: &Map<String, Value>) {
+        let path = place.path();
         // Whether somebody is out is never left to what a target likes to show.
         if path == ACTIVE {
             return;
         }
-        let place = Place::parse(path, None, Pasted::Split);
-        let shown = place.as_ref().ok().and_then(|place| place.read(document));
+        let shown = place.read(document);
         self.link.lessons.retain(|lesson| lesson.path != path);
         if !agrees(path, sent, shown, &[]) && self.link.lessons.len() < LESSONS_MAX {
             self.link.lessons.push(Lesson { path: path.to_owned(), sent: sent.cloned(), shown: shown.cloned() });
@@ -430,12 +436,12 @@ impl Run<'_> {
         self.link.remote_id = Some(id);
         (self.link.etag, self.link.read_at) = (response.version(), self.now);
         self.link.document = response.resource().map(|document| self.kept(document));
-        if let Some(document) = &self.link.document.clone() {
+        if let Some(document) = response.resource() {
             for valued in want.values.iter().filter(|valued| valued.apply == Apply::CreateAndUpdate) {
-                self.learn(&valued.place.path(), valued.value.as_ref(), document);
+                self.learn(&valued.place, valued.value.as_ref(), document);
             }
             if self.rules.kind == Kind::User {
-                self.learn("externalId", Some(&Value::from(want.external_id.as_str())), document);
+                self.learn(&EXTERNAL_ID, Some(&Value::from(want.external_id.as_str())), document);
             }
         }
         self.members = wire::members(action, &self.link, self.rules.target);
@@ -477,7 +483,7 @@ impl Run<'_> {
             Some(document) => {
                 self.link.assumed.clear();
                 for Change { place, value, .. } in &update.changes {
-                    self.learn(&place.path(), value.as_ref(), &document);
+                    self.learn(place, value.as_ref(), &document);
                 }
                 let still = document.get(ACTIVE).is_some_and(|active| equal(&Value::Bool(true), active));
                 self.link.document = Some(self.kept(&document));
@@ -519,7 +525,7 @@ impl Run<'_> {
                 Some(value) => place.write(&mut document, value.clone()),
                 None => place.clear(&mut document),
             }
-            let assumed = Assumed { path: place.path(), value: value.clone() };
+            let assumed = Assumed { path: place.path().to_owned(), value: value.clone() };
             if self.link.assumed.contains(&assumed) {
                 self.link.verify = true;
             } else {

@@ -4,6 +4,7 @@
 use crate::sim::Fault;
 use crate::world::{Death, World};
 use provision::expression::Status;
+use provision::mapping::Rows;
 use provision::plan::Action;
 use serde_json::{Map, Value};
 use std::{env, fs};
@@ -70,7 +71,14 @@ fn act(world: &mut World, line: &str) {
 }
 
 fn why(world: &mut World) {
-    let told = provision::mapping::desired(&world.app, &world.facts, &world.assignments, "ext-p1", world.now);
+    let told = provision::mapping::desired(
+        &world.app,
+        &Rows::of(&world.app),
+        &world.facts,
+        &world.assignments,
+        "ext-p1",
+        world.now,
+    );
     world.told.push(format!(
         "{:?}: {}",
         told.standing.presence,

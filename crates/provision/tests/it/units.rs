@@ -508,7 +508,14 @@ fn a_new_user_as_okta_sends_it() {
         let from = Rule::Constant(json!(value));
         world.app.to_app.push(Mapping { attribute: name.into(), from, apply: Apply::Create, empty: Empty::Omit });
     }
-    let told = mapping::desired(&world.app, &world.facts, &world.assignments, "00ujl29u0le5T6Aj10h7", START);
+    let told = mapping::desired(
+        &world.app,
+        &mapping::Rows::of(&world.app),
+        &world.facts,
+        &world.assignments,
+        "00ujl29u0le5T6Aj10h7",
+        START,
+    );
     let Desired::Present(want) = told.desired else { panic!() };
     let rules = provision::Rules { kind: provision::Kind::User, policy: &world.app.policy, target: &world.app.target };
     let request = provision::wire::request(&Action::Create(want), &world.link, &rules, 1).unwrap();
@@ -533,7 +540,8 @@ fn a_new_user_as_okta_sends_it() {
 fn the_standard_app() {
     let app = provision::App::standard();
     assert_eq!(app.check(), []);
-    let path = |row: &Mapping| app.profile.attribute(&row.attribute).unwrap().place(Pasted::Split).unwrap().path();
+    let path =
+        |row: &Mapping| app.profile.attribute(&row.attribute).unwrap().place(Pasted::Split).unwrap().path().to_owned();
     let rows: Vec<String> = app.to_app.iter().map(path).collect();
     assert_eq!(rows, ["userName", "name.givenName", "name.familyName", r#"emails[type eq "work"].value"#]);
     assert_eq!(app.to_directory.len(), 4);

@@ -5,7 +5,7 @@ use provision::app::{Actions, App};
 use provision::assignment::{Assignment, Principal};
 use provision::brake::{self, Limit, Metric, Tally};
 use provision::link::{Kind, Link};
-use provision::mapping::{self, Empty, Mapping, Rule};
+use provision::mapping::{self, Empty, Mapping, Rows, Rule};
 use provision::outcome::{Answer, Outcome, settle};
 use provision::plan::{Action, Desired, Rules, next};
 use provision::profile::{Apply, Attribute, DataType, Profile};
@@ -132,7 +132,15 @@ impl World {
     }
 
     pub(super) fn desired(&self) -> Desired {
-        mapping::desired(&self.app, &self.facts, &self.assignments, &self.link.external_id, self.now).desired
+        mapping::desired(
+            &self.app,
+            &Rows::of(&self.app),
+            &self.facts,
+            &self.assignments,
+            &self.link.external_id,
+            self.now,
+        )
+        .desired
     }
 
     fn tell(&mut self, line: String) {

@@ -1,6 +1,7 @@
 //! Both ends: a company with people and groups, and an application that has nobody yet.
 
 use crate::client::{Connection, Request};
+use crate::cluster::Cluster;
 use crate::harness::{Folder, GROUP, Server, Tenant, id, run};
 use crate::people::{Template, id as person_id};
 use serde_json::{Value, json};
@@ -24,14 +25,24 @@ pub(crate) struct Ends {
     pub(crate) people: usize,
     pub(crate) groups: usize,
     _folders: [Folder; 2],
+    _cluster: Option<Cluster>,
 }
 
 impl Ends {
-    pub(crate) fn make(people: usize, groups: usize) -> Self {
+    /// With `postgres` the company's database, which is the engine's, is on a PostgreSQL of its own.
+    pub(crate) fn make(people: usize, groups: usize, postgres: bool) -> Self {
         let folders = [Folder::new(), Folder::new()];
         let [from, to] = [folders[0].data(), folders[1].data()];
         let application = Server::start_in(&to);
-        let company = Server::start_with(&from, &["--allow-private-targets"]);
+        let cluster = postgres.then(Cluster::durable);
+        let mut more = vec!["--allow-private-targets".to_owned()];
+        if let Some(cluster) = &cluster {
+            let address = folders[0].join("address");
+            std::fs::write(&address, cluster.database()).expect("a file");
+            more.extend(["--database-file".to_owned(), address]);
+        }
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        let company = Server::start_with(&from, &more);
         let company_token = company.tenant_named(COMPANY).token.clone();
         let application_token = application.tenant_named("application").token.clone();
         eprintln!("making a company of {people} people and {groups} groups …");
@@ -46,6 +57,7 @@ impl Ends {
             people,
             groups,
             _folders: folders,
+            _cluster: cluster,
         };
         ends.everybody = ends.fill(people, groups);
         ends.connect();

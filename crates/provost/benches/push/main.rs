@@ -4,6 +4,7 @@
 //!
 //! Options behind `--`:
 //! - `--people N` (100 000) and `--groups N` (a hundredth of the people): what is brought
+//! - `--database sqlite|postgres`: what the company, whose engine it is, keeps everything in (sqlite)
 //! - `--only push,changes,leavers,idle`: parts of it; everything needs `push`, but `idle`
 //! - `--idle N` and `--idle-apps N`: people and apps that are stored and do nothing (1 000 000 and 1)
 //! - `--quick`: 10 000 people
@@ -23,6 +24,9 @@
 #[path = "../../tests/it/client.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]
 mod client;
+#[path = "../../../store/tests/it/cluster.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
+mod cluster;
 mod ends;
 #[path = "../../tests/it/harness.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]
@@ -47,6 +51,7 @@ struct Options {
     groups: usize,
     idle: usize,
     idle_apps: usize,
+    postgres: bool,
     only: Vec<String>,
 }
 
@@ -63,6 +68,11 @@ impl Options {
             groups: number("--groups", people / 100),
             idle: number("--idle", if quick { 10_000 } else { 1_000_000 }),
             idle_apps: number("--idle-apps", 1),
+            postgres: match given("--database").as_deref() {
+                None | Some("sqlite") => false,
+                Some("postgres") => true,
+                Some(other) => panic!("--database {other}: sqlite or postgres"),
+            },
             only: only.split(',').map(str::to_owned).collect(),
         }
     }
@@ -75,7 +85,7 @@ impl Options {
 fn main() {
     let options = Options::read();
     if options.has("push") {
-        let ends = Ends::make(options.people, options.groups);
+        let ends = Ends::make(options.people, options.groups, options.postgres);
         parts::push(&ends);
         if options.has("changes") {
             parts::changes(&ends);

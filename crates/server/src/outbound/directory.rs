@@ -3,9 +3,12 @@
 //! Every attribute of the tenant's own schemas is there by its name; the names below are Okta's and the guide's for
 //! places in the standard's schemas.
 
+use provision::Dependency;
+use provision::mapping::dependencies;
 use provision::place::{Pasted, Place};
 use scim::ResourceType;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 /// A name, and its place. Of a list without a choice, the primary element or the first is meant.
@@ -76,27 +79,71 @@ pub(crate) fn names(users: &ResourceType) -> Vec<String> {
     names
 }
 
-/// A person's profile, from the resource as the API shows it.
-pub(crate) fn profile(document: &Map<String, Value>, users: &ResourceType) -> Map<String, Value> {
-    let mut profile = Map::new();
-    for (extension, attribute) in users.attributes() {
-        let holder = match extension {
-            Some(schema) => document.get(&schema.id).and_then(Value::as_object),
-            None => Some(document),
-        };
-        if let Some(value) = holder.and_then(|holder| holder.get(&attribute.name)) {
-            profile.insert(attribute.name.clone(), value.clone());
-            if let Some(schema) = extension {
-                profile.insert(format!("{}:{}", schema.id, attribute.name), value.clone());
+/// Which names of the profile are read, and where each stands: worked out once, not for each person.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Profile(Vec<(String, Source)>);
+
+/// Where a name is read.
+#[derive(Clone, Debug)]
+enum Source {
+    /// An attribute as it is, of an extension or of the core schema.
+    Attribute(Option<String>, String),
+    /// A place of the standard's schemas.
+    Place(&'static Place),
+}
+
+impl Profile {
+    /// All of it.
+    pub(crate) fn whole(users: &ResourceType) -> Self {
+        let mut names = Vec::new();
+        for (extension, attribute) in users.attributes() {
+            let urn = extension.map(|schema| schema.id.clone());
+            names.push((attribute.name.clone(), Source::Attribute(urn.clone(), attribute.name.clone())));
+            let full = urn.as_ref().map(|urn| format!("{urn}:{}", attribute.name));
+            names.extend(full.map(|full| (full, Source::Attribute(urn, attribute.name.clone()))));
+        }
+        names.extend(PLACES.iter().map(|(name, place)| ((*name).to_owned(), Source::Place(place))));
+        Self(names)
+    }
+
+    /// What the mappings of an app read; all of it where that cannot be told from them.
+    pub(crate) fn of(users: &ResourceType, app: &provision::App) -> Self {
+        let profile = Self::whole(users);
+        let mut wanted = BTreeSet::new();
+        for dependency in dependencies(app) {
+            match dependency {
+                Dependency::Attribute { object, name } if object == "user" && name != "*" => {
+                    wanted.insert(name);
+                }
+                Dependency::Related { relation, name } if relation == "manager" && name == "remoteId" => {}
+                _ => return profile,
             }
         }
+        profile.only(|name| wanted.contains(&name.to_lowercase()))
     }
-    for (name, place) in PLACES.iter() {
-        if let Some(value) = place.read(document) {
-            profile.insert((*name).to_owned(), value.clone());
+
+    /// Only names that are wanted.
+    #[must_use]
+    pub(crate) fn only(mut self, wanted: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|(name, _)| wanted(name));
+        self
+    }
+
+    /// A person's, from the resource as the API shows it.
+    pub(crate) fn read(&self, document: &Map<String, Value>) -> Map<String, Value> {
+        let mut profile = Map::new();
+        for (name, source) in &self.0 {
+            let value = match source {
+                Source::Attribute(None, attribute) => document.get(attribute),
+                Source::Attribute(Some(urn), attribute) => document.get(urn).and_then(|holder| holder.get(attribute)),
+                Source::Place(place) => place.read(document),
+            };
+            if let Some(value) = value {
+                profile.insert(name.clone(), value.clone());
+            }
         }
+        profile
     }
-    profile
 }
 
 /// Where a name is written in a SCIM user.

@@ -1,6 +1,7 @@
 //! One app: takes links while the app's pace allows, and has them worked on side by side.
 
 use super::census;
+use super::directory::Profile;
 use super::gate::Gate;
 use super::integration::Integration;
 use super::push::{Shared, push, ready};
@@ -8,6 +9,8 @@ use super::send::Secret;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::limits;
+use provision::Dependency;
+use provision::mapping::dependencies;
 use provision::pace::Pace;
 use std::sync::Arc;
 use std::time::Duration;
@@ -210,7 +213,10 @@ impl Drive {
             gate.change(|pace| Pace { trouble: None, opened: 0, not_before: pace.not_before.min(now), ..pace });
         }
         let (app, census) = (self.app.clone(), census::Known::default());
-        self.shared = Some(Arc::new(Shared { app, state, integration, secret, gate, census }));
+        let users = state.named("User");
+        let profile = users.map_or_else(Profile::default, |users| Profile::of(users, &integration.app));
+        let by_time = dependencies(&integration.app).contains(&Dependency::Clock);
+        self.shared = Some(Arc::new(Shared { app, state, integration, secret, gate, census, profile, by_time }));
         Ok(self.shared.clone())
     }
 }

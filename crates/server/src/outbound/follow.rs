@@ -109,9 +109,14 @@ fn person(w: &mut Writer, followers: &[Follower], change: &Change, now: i64) -> 
         w.link_nudge_known(follower.id(), LinkKind::User, &change.id, lane, now)?;
     }
     if followers.iter().any(|follower| follower.on_manager) {
-        for report in w.reports(change.tenant, &change.id, limits::OUTBOUND_REPORTS_MAX)? {
-            for follower in followers.iter().filter(|follower| follower.on_manager) {
-                w.link_nudge_known(follower.id(), LinkKind::User, &report, number(Lane::Change), now)?;
+        let reports = w.reports(change.tenant, &change.id, limits::OUTBOUND_REPORTS_MAX)?;
+        for follower in followers.iter().filter(|follower| follower.on_manager) {
+            if reports.len() >= limits::OUTBOUND_REPORTS_MAX as usize {
+                // Nobody is left out: everybody is looked at, lazily.
+                w.app_bump(follower.id())?;
+            }
+            for report in &reports {
+                w.link_nudge_known(follower.id(), LinkKind::User, report, number(Lane::Change), now)?;
             }
         }
     }

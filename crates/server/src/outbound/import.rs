@@ -4,7 +4,7 @@
 //! the rest waits in the run for a decision. People are made and changed by the same requests as everybody's: what the
 //! directory refuses is refused here too.
 
-use super::directory;
+use super::directory::{self, Profile};
 use super::integration::Integration;
 use super::scan::{Scan, is_inactive, remote_id};
 use crate::admin::apps::assign::number;
@@ -31,11 +31,13 @@ const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 pub(crate) async fn index(scan: &Scan) -> Result<Index> {
     let matching = &scan.integration.options.matching;
     let rules = matching.exact.iter().chain(&matching.partial);
-    let names: Vec<String> = rules.flat_map(|rule| rule.pairs.iter().map(|(_, person)| person.clone())).collect();
+    let names: Vec<&String> = rules.flat_map(|rule| rule.pairs.iter().map(|(_, person)| person)).collect();
     let Some(users) = scan.state.named("User").cloned() else { return Ok(Index::default()) };
+    let compared = |name: &str| names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
+    let profile = Arc::new(Profile::whole(&users).only(compared));
     let (tenant, mut after, mut people) = (scan.run.tenant, 0, Vec::new());
     loop {
-        let (users, names) = (Arc::clone(&users), names.clone());
+        let (users, profile) = (Arc::clone(&users), Arc::clone(&profile));
         let page: Vec<(i64, String, Map<String, Value>)> = scan
             .app
             .store()
@@ -52,9 +54,8 @@ pub(crate) async fn index(scan: &Scan) -> Result<Index> {
                 };
                 let views = r.search(tenant, &users, &query)?.views;
                 let read = |view: store::View| -> store::Result<_> {
-                    let mut profile = directory::profile(&view.document("", &users)?, &users);
-                    profile.retain(|name, _| names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)));
-                    Ok((view.rid, view.id, profile))
+                    let read = profile.read(&view.document("", &users)?);
+                    Ok((view.rid, view.id, read))
                 };
                 views.into_iter().map(read).collect()
             })
@@ -115,7 +116,7 @@ async fn known_account(scan: &mut Scan, row: &LinkRow, document: &Map<String, Va
 }
 
 async fn stranger(scan: &mut Scan, id: &str, document: &Map<String, Value>) -> Result<()> {
-    let account = app_user(&scan.integration.app, document);
+    let account = app_user(&scan.integration.app, &scan.integration.rows, document);
     let index = scan.index.take().unwrap_or_default();
     let verdict = scan.integration.options.matching.verdict(&account, None, &index);
     scan.index = Some(index);
@@ -381,7 +382,7 @@ impl Directory {
         for value in values {
             if let (Some(place), Some(value)) = (directory::written(&value.attribute, users), value.value) {
                 place.write(&mut body, value);
-                schemas.extend(place.namespace.filter(|urn| !schemas.contains(urn)));
+                schemas.extend(place.namespace.clone().filter(|urn| !schemas.contains(urn)));
             }
         }
         body.insert("schemas".into(), json!(schemas));

@@ -1,11 +1,11 @@
 //! What is decided about, as it is now: a person with groups, manager and assignments, or a pushed group with members.
 
-use super::directory;
+use super::directory::Profile;
 use super::integration::Integration;
 use crate::error::Result;
 use crate::tenants::TenantState;
 use provision::app::Policy;
-use provision::assignment::{Assignment, Principal as Whom};
+use provision::assignment::{Assignment, Principal as Whom, Standing};
 use provision::expression::{Membership, Status};
 use provision::link::Link;
 use provision::mapping::{self, Explained};
@@ -25,7 +25,7 @@ pub(crate) struct Inputs {
     /// What the administrator decided.
     pub(crate) policy: Policy,
     /// Of a person: why.
-    pub(crate) explained: Option<Explained>,
+    pub(crate) standing: Option<Standing>,
     /// Of a person: whom it was decided about.
     pub(crate) facts: Option<Facts>,
     /// Of a group: whose membership was in doubt when this was compared (`Link::unsure`).
@@ -61,17 +61,18 @@ pub(crate) fn read(
     r: &Reader,
     state: &TenantState,
     integration: &Integration,
+    profile: &Profile,
     row: &LinkRow,
     link: &Link,
     now: i64,
 ) -> Result<Inputs> {
     match row.kind {
-        LinkKind::User => person(r, state, integration, &row.resource, link, now),
+        LinkKind::User => read_person(r, state, integration, profile, &row.resource, link, now),
         LinkKind::Group => group(r, state, integration, row, link, now),
     }
 }
 
-/// The inputs of a person who may have no link yet.
+/// The inputs of a person who may have no link yet, with everything that is known of them.
 pub(crate) fn person(
     r: &Reader,
     state: &TenantState,
@@ -80,12 +81,26 @@ pub(crate) fn person(
     link: &Link,
     now: i64,
 ) -> Result<Inputs> {
-    let (facts, assignments) = facts(r, state, integration, id, link)?;
-    let explained = mapping::desired(&integration.app, &facts, &assignments, id, now);
+    let whole = state.named("User").map_or_else(Profile::default, |users| Profile::whole(users));
+    read_person(r, state, integration, &whole, id, link, now)
+}
+
+fn read_person(
+    r: &Reader,
+    state: &TenantState,
+    integration: &Integration,
+    profile: &Profile,
+    id: &str,
+    link: &Link,
+    now: i64,
+) -> Result<Inputs> {
+    let (facts, assignments) = facts(r, state, integration, profile, id, link)?;
+    let Explained { standing, desired } =
+        mapping::desired(&integration.app, &integration.rows, &facts, &assignments, id, now);
     Ok(Inputs {
-        desired: explained.desired.clone(),
+        desired,
         policy: integration.app.policy,
-        explained: Some(explained),
+        standing: Some(standing),
         facts: Some(facts),
         unsure: link.unsure.clone(),
     })
@@ -95,6 +110,7 @@ fn facts(
     r: &Reader,
     state: &TenantState,
     integration: &Integration,
+    profile: &Profile,
     id: &str,
     link: &Link,
 ) -> Result<(Facts, Vec<Assignment>)> {
@@ -107,9 +123,9 @@ fn facts(
     let groups: Vec<String> = found.view.groups.iter().map(|group| group.id.clone()).collect();
     let manager = found.view.manager.as_ref().and_then(|manager| manager.id.clone());
     let manager = manager.map(|id| r.person(tenant, users, app, &id)).transpose()?.flatten();
-    let mut user = known(&found, users)?;
-    user.manager = manager.map(|manager| known(&manager, users)).transpose()?.map(Box::new);
-    let shown = link.document.as_ref().map(|document| mapping::app_user(&integration.app, document));
+    let mut user = known(&found, users, profile)?;
+    user.manager = manager.map(|manager| known(&manager, users, profile)).transpose()?.map(Box::new);
+    let shown = link.document.as_ref().map(|document| mapping::app_user(&integration.app, &integration.rows, document));
     let facts = Facts {
         user,
         app_user: shown.unwrap_or_default(),
@@ -121,9 +137,9 @@ fn facts(
     Ok((facts, assignments))
 }
 
-fn known(row: &PersonRow, users: &scim::ResourceType) -> Result<Person> {
+fn known(row: &PersonRow, users: &scim::ResourceType, profile: &Profile) -> Result<Person> {
     let document = row.view.document("", users)?;
-    let mut profile = directory::profile(&document, users);
+    let mut profile = profile.read(&document);
     if let Some(manager) = &row.view.manager {
         // What was sent: an id of ours would say nothing to the app.
         profile.insert("managerId".into(), Value::from(manager.raw.as_str()));
@@ -181,7 +197,7 @@ fn group(
     let named = provision::App { policy, ..app.clone() };
     let name = row.name.clone().unwrap_or_default();
     let desired = push_group::desired(&named, pushed.as_ref(), &name, members, waits, &row.resource);
-    Ok(Inputs { desired, policy, explained: None, facts: None, unsure: link.unsure.clone() })
+    Ok(Inputs { desired, policy, standing: None, facts: None, unsure: link.unsure.clone() })
 }
 
 fn pushed_group(row: PushGroupRow) -> PushGroup {

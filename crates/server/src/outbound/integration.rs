@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::limits;
 use provision::import::{Matching, OnGone, SAFEGUARD_PERCENT};
+use provision::mapping::Rows;
 use provision::reconcile::Reactions;
 use scim::Code;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,8 @@ pub(crate) struct Integration {
     pub(crate) app: provision::App,
     /// What the engine adds.
     pub(crate) options: Options,
+    /// The attributes with their mappings.
+    pub(crate) rows: Rows,
 }
 
 impl Integration {
@@ -96,7 +99,7 @@ impl Integration {
         let mut app: provision::App = serde_json::from_value(row.settings.clone()).map_err(read)?;
         let options: Options = serde_json::from_value(row.options.clone()).map_err(read)?;
         (app.id, app.name) = (row.id.0.to_string(), row.name.clone());
-        Ok(Self { row, app, options })
+        Ok(Self { rows: Rows::of(&app), row, app, options })
     }
 
     /// Whether anything can be sent: there is an address.
@@ -128,6 +131,6 @@ impl Integration {
             return Err(scim::Error::invalid_value(detail).into());
         }
         let row = AppRow { settings: json!(app), options: json!(options), ..self.row.clone() };
-        Ok(Self { row, app, options })
+        Ok(Self { rows: Rows::of(&app), row, app, options })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Putting right is making the link due with a fresher picture: the worker, and its brakes, do the rest.
 
+use super::directory::Profile;
 use super::inputs;
 use super::integration::Integration;
 use super::scan::{Scan, is_inactive, remote_id};
@@ -19,6 +20,7 @@ use store::{Found, LinkKind, LinkRow, RunItem, Standing, Writer};
 struct Judge {
     state: std::sync::Arc<TenantState>,
     integration: Integration,
+    profile: Profile,
     run: i64,
     kind: LinkKind,
     now: i64,
@@ -30,6 +32,10 @@ impl Judge {
         Self {
             state: std::sync::Arc::clone(&scan.state),
             integration: scan.integration.clone(),
+            profile: scan
+                .state
+                .named("User")
+                .map_or_else(Profile::default, |users| Profile::of(users, &scan.integration.app)),
             run: scan.run.id,
             kind: scan.kind(),
             now: scan.app.clock().now(),
@@ -105,7 +111,7 @@ impl Judge {
     fn judged(&mut self, w: &mut Writer, row: &LinkRow, shown: Option<&Map<String, Value>>) -> store::Result<()> {
         let state = w.link_state(row.id)?;
         let link: Link = serde_json::from_str(state.as_deref().unwrap_or("{}"))?;
-        let inputs = inputs::read(w, &self.state, &self.integration, row, &link, self.now)
+        let inputs = inputs::read(w, &self.state, &self.integration, &self.profile, row, &link, self.now)
             .map_err(|error| store::Error::broken(error.to_scim("").detail))?;
         let rules = inputs.rules(&self.integration, row.kind);
         let mut situation = compare(&link, &inputs.desired, shown, &rules, self.now);

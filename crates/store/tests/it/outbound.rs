@@ -183,7 +183,8 @@ fn accounts_in_use_are_counted_as_they_come_and_go() {
     assert_eq!(undone.unwrap(), 2);
     whole(2);
     // The account of nobody goes over to whoever comes: one account, counted once.
-    let nobodys = world.write(move |w| w.link_of_orphan((tenant, id, LinkKind::User), "o", 0, NOW + 3)).unwrap().unwrap();
+    let nobodys =
+        world.write(move |w| w.link_of_orphan((tenant, id, LinkKind::User), "o", 0, NOW + 3)).unwrap().unwrap();
     let found = Found { id: nobodys.id, active: true, remote_id: Some("o".into()), ..Found::default() };
     assert!(world.write(move |w| w.link_found(&found, NOW + 3)).unwrap());
     whole(3);

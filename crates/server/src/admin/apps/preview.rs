@@ -156,9 +156,10 @@ pub(crate) async fn of(app: &App, state: Arc<TenantState>, integration: Integrat
             let (number, app) = (row.as_ref().map_or(0, |row| row.id), integration.row.id);
             let action = brakes::apply(r, &integration, action, number, now, || r.population(app))?;
             let request = wire::request(&action, &link, &rules, 0).map(|request| cleaned(request, &state));
-            let (Some(explained), Some(facts)) = (inputs.explained.clone(), inputs.facts.clone()) else {
+            let (Some(standing), Some(facts)) = (inputs.standing.clone(), inputs.facts.clone()) else {
                 return Err(missing("there is nothing to say about this person"));
             };
+            let explained = Explained { standing, desired: inputs.desired.clone() };
             let unassigned = explained.standing.reasons.first() == Some(&Reason::NotAssigned);
             let if_assigned = unassigned.then(|| mapping::as_if_assigned(&integration.app, &facts, &id, now));
             Ok(Preview { facts, explained, if_assigned, link, row, action, request })

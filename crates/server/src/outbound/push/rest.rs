@@ -1,0 +1,223 @@
+//! What is stored of the work on a link, who is told of it, and how it comes to rest.
+
+use super::{Push, Step};
+use crate::admin::apps::assign::number;
+use crate::error::Result;
+use crate::limits;
+use crate::outbound::integration::Integration;
+use crate::outbound::{brakes, causes};
+use provision::link::{Kind, Link};
+use provision::plan::{Desired, Lane, Member, Members};
+use serde_json::Value;
+use std::sync::Arc;
+use store::{AppId, Cause, Exchange, LinkKind, LinkRow, Settled, Standing, TenantId, Writer};
+
+/// What is stored with the next write.
+#[derive(Debug, Default)]
+pub(super) struct Unsaved {
+    pub(super) exchanges: Vec<Exchange>,
+    pub(super) members: Vec<Members>,
+    pub(super) blocked: Vec<String>,
+    /// Whether an answer to something other than a look is among it.
+    pub(super) matters: bool,
+}
+
+impl Unsaved {
+    pub(super) fn write(self, w: &mut Writer, integration: &Integration, link: i64, now: i64) -> store::Result<()> {
+        for exchange in &self.exchanges {
+            w.exchange_insert(exchange)?;
+        }
+        let ids = |members: &[Member]| members.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        let tenant = integration.row.tenant;
+        for members in &self.members {
+            w.members_pushed(tenant, link, &ids(&members.add), &ids(&members.remove))?;
+            brakes::count_members(w, integration, link, members.remove.len(), now)?;
+        }
+        for blocked in &self.blocked {
+            w.member_blocked(tenant, link, blocked)?;
+        }
+        Ok(())
+    }
+}
+
+/// Somebody's account came or went: those are due who wait for it.
+pub(super) struct Wake {
+    tenant: TenantId,
+    app: AppId,
+    person: String,
+}
+
+impl Wake {
+    pub(super) fn write(&self, w: &mut Writer, now: i64) -> store::Result<()> {
+        w.link_wake(self.tenant, self.app, &self.person, now, now.saturating_add(limits::OUTBOUND_GATHER))
+    }
+}
+
+/// How a link comes to rest.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    pub(super) standing: Standing,
+    pub(super) due_at: Option<i64>,
+    pub(super) cause: Option<Cause>,
+    /// Whether it is only the time that brings it back.
+    pub(super) by_time: bool,
+}
+
+impl Rest {
+    /// Nothing before that time.
+    pub(super) fn until(standing: Standing, at: i64) -> Self {
+        Self { standing, due_at: Some(at), ..Self::default() }
+    }
+
+    /// Somebody has to look.
+    pub(super) fn parked(cause: Cause) -> Self {
+        Self { standing: Standing::Parked, cause: Some(cause), ..Self::default() }
+    }
+}
+
+impl Push {
+    /// An account that is out of use and waits for its end is as it should be.
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.inputs.desired, Desired::Gone { .. }) && self.link.remote_id.is_some() && !self.is_active()
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        let off = self.link.document.as_ref().and_then(|document| document.get("active"));
+        let off = off.is_some_and(|active| provision::link::equal(&Value::Bool(false), active));
+        self.link.remote_id.is_some() && !(off && self.link.kind == Kind::User)
+    }
+
+    pub(super) fn settled(&self) -> Rest {
+        let standing = match (&self.inputs.desired, &self.link.remote_id) {
+            (_, Some(_)) => Standing::Linked,
+            (Desired::Gone { .. }, None) => Standing::Gone,
+            (_, None) => Standing::New,
+        };
+        let by_time = self.shared.by_time && standing == Standing::Linked;
+        let due_at = by_time.then(|| self.shared.app.clock().now().saturating_add(limits::OUTBOUND_BY_TIME));
+        Rest { standing, due_at, by_time, ..Rest::default() }
+    }
+
+    /// The app wants nothing for now.
+    pub(super) fn left_alone(&self) -> Rest {
+        Rest::until(self.row.standing, self.shared.gate.pace().not_before)
+    }
+
+    pub(super) fn record(&self, link: &Link, standing: Standing, keep_until: Option<i64>) -> Result<Settled> {
+        let display = match &self.inputs.desired {
+            Desired::Present(want) => Some(want.unique.1.clone()),
+            _ => self.row.display.clone(),
+        };
+        Ok(Settled {
+            id: self.row.id,
+            fence: self.row.fence,
+            state: serde_json::to_string(link).map_err(store::Error::from)?,
+            remote_id: link.remote_id.clone(),
+            display,
+            standing,
+            active: self.is_active(),
+            due_at: None,
+            lane: self.lane(),
+            applied_rev: self.row.desired_rev,
+            evaluated_rev: self.shared.integration.row.revision,
+            begun: None,
+            cause: None,
+            keep_until,
+            waits: self.inputs.waits(),
+        })
+    }
+
+    /// In which lane it comes back.
+    fn lane(&self) -> i64 {
+        let nudged = self.row.lane < number(Lane::Backfill);
+        number(Lane::of(&self.link, &self.inputs.desired, nudged))
+    }
+
+    /// Stores what is known by now and goes on; `false` if it is somebody else's.
+    pub(super) async fn keep(&mut self) -> Result<bool> {
+        let now = self.shared.app.clock().now();
+        let lease = now.saturating_add(limits::OUTBOUND_LEASE);
+        let settled = self.record(&self.link, self.row.standing, Some(lease))?;
+        self.store(settled, now).await
+    }
+
+    async fn store(&mut self, settled: Settled, now: i64) -> Result<bool> {
+        let (unsaved, shared, id) = (std::mem::take(&mut self.unsaved), Arc::clone(&self.shared), self.row.id);
+        let wake = self.wake(&settled);
+        let woken = wake.is_some();
+        let stored = self
+            .shared
+            .app
+            .store()
+            .write_late_in(self.row.tenant, move |w| -> store::Result<bool> {
+                if !w.link_settle(&settled, now)? {
+                    return Ok(false);
+                }
+                unsaved.write(w, &shared.integration, id, now)?;
+                wake.iter().try_for_each(|wake| wake.write(w, now))?;
+                Ok(true)
+            })
+            .await?;
+        if stored {
+            self.noted(woken);
+        }
+        Ok(stored)
+    }
+
+    /// Whom to tell what has become of this person's account. Belongs into every transaction that stores it: whoever dies
+    /// later finds it stored, and tells nobody.
+    pub(super) fn wake(&self, settled: &Settled) -> Option<Wake> {
+        let news = settled.active != self.was_active || settled.remote_id != self.row.remote_id;
+        let row = &self.row;
+        (row.kind == LinkKind::User && news).then(|| Wake {
+            tenant: row.tenant,
+            app: row.app,
+            person: row.resource.clone(),
+        })
+    }
+
+    /// What is known of the account is stored, and whoever waits for it is due.
+    pub(super) fn noted(&mut self, woken: bool) {
+        (self.was_active, self.row.remote_id) = (self.is_active(), self.link.remote_id.clone());
+        if woken {
+            self.shared.app.outbound().nudge();
+        }
+    }
+
+    /// Nothing was stored: somebody else has the link, or its account.
+    pub(super) async fn not_stored(&mut self) -> Result<Step> {
+        let (app, kind, id) = (self.row.app, self.row.kind, self.row.id);
+        let Some(remote_id) = self.link.remote_id.clone() else { return Ok(Step::Lost) };
+        let other: Option<LinkRow> =
+            self.shared.app.store().read(move |r| r.link_by_remote(app, kind, &remote_id)).await?;
+        let Some(other) = other.filter(|other| other.id != id) else { return Ok(Step::Lost) };
+        self.link = Link::new(self.link.kind, &self.link.external_id);
+        if other.is_nobodys() {
+            // It is being put out of use for want of somebody; in a moment it can be taken over.
+            let at = self.shared.app.clock().now().saturating_add(limits::OUTBOUND_INPUTS_AGE);
+            return Ok(Step::Rest(Rest::until(Standing::Waiting, at)));
+        }
+        // Two people for one account: the second one is told, and keeps nothing of it.
+        Ok(Step::Rest(Rest::parked(causes::shared())))
+    }
+
+    pub(super) async fn rest(&mut self, rest: Rest) -> Result<bool> {
+        let now = self.shared.app.clock().now();
+        let of = |push: &Self, rest: &Rest| -> Result<Settled> {
+            let mut settled = push.record(&push.link, rest.standing, None)?;
+            (settled.due_at, settled.cause) = (rest.due_at, rest.cause.clone());
+            if rest.by_time {
+                settled.lane = number(Lane::Backfill);
+            }
+            Ok(settled)
+        };
+        let settled = of(self, &rest)?;
+        let mut stored = self.store(settled, now).await?;
+        if !stored && let Step::Rest(rest) = self.not_stored().await? {
+            let settled = of(self, &rest)?;
+            stored = self.store(settled, now).await?;
+        }
+        self.shared.app.events().publish(self.row.tenant, crate::events::Topic::Apps);
+        Ok(stored)
+    }
+}
