@@ -102,6 +102,21 @@ impl Resource {
         }
     }
 
+    /// The attributes that have a value, in the order of their schemas. An extension that is not there is passed over whole.
+    pub fn values<'r>(
+        &'r self,
+        resource_type: &'r ResourceType,
+    ) -> impl Iterator<Item = (Option<&'r Schema>, &'r Attribute, &'r Value)> {
+        let core = resource_type.attributes().take_while(|(extension, _)| extension.is_none());
+        let core = core.filter_map(|(_, attribute)| Some((None, attribute, self.attributes.get(&attribute.name)?)));
+        core.chain(resource_type.extensions.iter().flat_map(|extension| {
+            let schema = &*extension.schema;
+            let parts = self.attributes.get(&schema.id).and_then(Value::as_object);
+            let value = move |attribute: &'r Attribute| Some((Some(schema), attribute, parts?.get(&attribute.name)?));
+            parts.map(|_| schema.attributes.iter().filter_map(value)).into_iter().flatten()
+        }))
+    }
+
     /// Sets or takes away an attribute; an extension without attributes goes.
     pub fn set(&mut self, extension: Option<&Schema>, attribute: &Attribute, value: Option<Value>) {
         let Some(schema) = extension else {

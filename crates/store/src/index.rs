@@ -93,12 +93,11 @@ fn rows_of(
     is_asked: impl Fn(Option<&Schema>, &Attribute) -> bool,
 ) -> BTreeSet<IndexRow> {
     let mut rows = BTreeSet::new();
-    for (extension, attribute) in resource_type.attributes() {
+    for (extension, attribute, value) in visible.values(resource_type) {
         let is_elsewhere = is_apart(resource_type, extension, attribute) || attribute.returned == Returned::Never;
         if is_elsewhere || !is_asked(extension, attribute) {
             continue;
         }
-        let Some(value) = visible.value(extension, attribute) else { continue };
         let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         let primary = primary(elements);
         for (index, element) in elements.iter().enumerate() {

@@ -152,17 +152,16 @@ fn write(shown: &Resource, resource_type: &ResourceType, id: &str) -> Result<(Ve
     member(&mut out, "schemas", &shown.schemas(resource_type))?;
     out.push(b',');
     member(&mut out, "id", id)?;
-    for (_, attribute) in resource_type.attributes().filter(|(extension, _)| extension.is_none()) {
-        if let Some(value) = shown.value(None, attribute) {
-            out.push(b',');
-            member(&mut out, &attribute.name, value)?;
-        }
+    for (_, attribute, value) in shown.values(resource_type).take_while(|(extension, ..)| extension.is_none()) {
+        out.push(b',');
+        member(&mut out, &attribute.name, value)?;
     }
     for schema in resource_type.extensions.iter().map(|extension| &extension.schema) {
-        if schema.attributes.iter().any(|attribute| shown.value(Some(schema), attribute).is_some()) {
+        let Some(Value::Object(parts)) = shown.attributes.get(&schema.id) else { continue };
+        if schema.attributes.iter().any(|attribute| parts.contains_key(&attribute.name)) {
             out.push(b',');
             name(&mut out, &schema.id)?;
-            place = write_extension(shown, schema, &mut out)?.or(place);
+            place = write_extension(parts, schema, &mut out)?.or(place);
         }
     }
     out.push(b'}');
@@ -170,12 +169,12 @@ fn write(shown: &Resource, resource_type: &ResourceType, id: &str) -> Result<(Ve
 }
 
 /// Writes the extension without its manager and answers where that goes.
-fn write_extension(shown: &Resource, schema: &Schema, out: &mut Vec<u8>) -> Result<Place> {
+fn write_extension(parts: &Map<String, Value>, schema: &Schema, out: &mut Vec<u8>) -> Result<Place> {
     let mut place = None;
     let mut is_first = true;
     out.push(b'{');
     for attribute in &schema.attributes {
-        let Some(value) = shown.value(Some(schema), attribute) else { continue };
+        let Some(value) = parts.get(&attribute.name) else { continue };
         if value.is_null() && attribute.name == "manager" && schema.id == schema::ENTERPRISE_USER {
             place = Some((out.len(), if is_first { Comma::None } else { Comma::Before }));
             continue;

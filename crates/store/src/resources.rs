@@ -11,6 +11,7 @@ use scim::schema::fold;
 use scim::{Attribute, Resource, ResourceType, Schema, Target};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A resource as it is changed: with what is never returned, and the manager as it was sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +29,7 @@ pub struct Stored {
     /// How many members it has; 0 for what is no group.
     pub member_count: u64,
     /// All of it but members, groups and meta; the manager as `{"value": …}` as it was sent.
-    pub resource: Resource,
+    pub resource: Arc<Resource>,
 }
 
 impl Stored {
@@ -84,7 +85,7 @@ fn loaded(row: &Row<'_>) -> Result<Loaded> {
         created_at: row.get(3)?,
         modified_at: row.get(4)?,
         member_count: row.get::<i64>(5)?.cast_unsigned(),
-        resource: Resource::default(),
+        resource: Arc::default(),
     };
     Ok(Loaded { stored, head: row.get(6)?, asked: row.get(7)?, hidden: row.get(8)?, raw: row.get(9)? })
 }
@@ -93,7 +94,7 @@ impl Loaded {
     fn into_stored(self, resource_type: &ResourceType) -> Result<Stored> {
         let (asked, hidden) = (self.asked.as_deref(), self.hidden.as_deref());
         let resource = render::resource(&self.head, asked, hidden, self.raw, resource_type)?;
-        Ok(Stored { resource, ..self.stored })
+        Ok(Stored { resource: Arc::new(resource), ..self.stored })
     }
 }
 
@@ -188,7 +189,7 @@ impl Writer {
         policy: Policy<'_>,
     ) -> Result<Stored> {
         let prepared = Prepared::new(resource, resource_type, id)?;
-        self.insert_prepared(tenant, resource_type, resource, &prepared, now, policy)
+        self.insert_prepared(tenant, resource_type, &Arc::new(resource.clone()), &prepared, now, policy)
     }
 
     /// As `insert`, of a resource for which everything is ready.
@@ -196,7 +197,7 @@ impl Writer {
         &mut self,
         tenant: TenantId,
         resource_type: &ResourceType,
-        resource: &Resource,
+        resource: &Arc<Resource>,
         prepared: &Prepared,
         now: i64,
         policy: Policy<'_>,
@@ -256,7 +257,7 @@ impl Writer {
         &mut self,
         tenant: TenantId,
         resource_type: &ResourceType,
-        resource: &Resource,
+        resource: &Arc<Resource>,
         prepared: &Prepared,
         (rid, version): (i64, i64),
         now: i64,
@@ -287,7 +288,7 @@ impl Writer {
         tenant: TenantId,
         resource_type: &ResourceType,
         stored: &Stored,
-        resource: &Resource,
+        resource: &Arc<Resource>,
         now: i64,
         manager_match: &[ManagerMatch],
     ) -> Result<Stored> {
@@ -379,7 +380,7 @@ impl Writer {
         stored: &Stored,
     ) -> Result<()> {
         let resource = known_parts(&stored.resource, new);
-        if resource == stored.resource {
+        if resource == *stored.resource {
             return Ok(());
         }
         let before = index::rows(&visible(&stored.resource, old), old);
@@ -527,13 +528,13 @@ fn full_name(resource_type: &ResourceType, path: &str) -> String {
 }
 
 /// The resource as reading it again gives it: the manager is its text alone.
-fn kept(resource: &Resource, resource_type: &ResourceType, raw: Option<String>) -> Resource {
-    let mut kept = resource.clone();
+fn kept(resource: &Arc<Resource>, resource_type: &ResourceType, raw: Option<String>) -> Arc<Resource> {
+    let mut kept = Arc::clone(resource);
     if let Some((extension, attribute)) = render::manager_attribute(resource_type)
         && kept.value(Some(extension), attribute).is_some()
     {
         let value = raw.map(|raw| serde_json::json!({"value": raw}));
-        kept.set(Some(extension), attribute, value);
+        Arc::make_mut(&mut kept).set(Some(extension), attribute, value);
     }
     kept
 }

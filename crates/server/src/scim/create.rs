@@ -40,7 +40,7 @@ pub(super) fn parse(
     let mut parsed = Resource::parse(body, rt, cx.dialect())?;
     passwords::discard(cx, rt, &mut parsed.resource, trace);
     trace.ignored.append(&mut parsed.ignored);
-    Ok(Draft { resource: parsed.resource, members: parsed.members, projection })
+    Ok(Draft { resource: Arc::new(parsed.resource), members: parsed.members, projection })
 }
 
 /// The part inside the writer; a bulk operation enters here.
@@ -71,7 +71,7 @@ pub(super) fn put(
     cx: &Cx,
     trace: &mut Trace,
     rt: &ResourceType,
-    resource: &Resource,
+    resource: &Arc<Resource>,
     prepared: &Prepared,
     members: Option<Vec<MemberRef>>,
 ) -> Result<Stored> {
@@ -97,7 +97,7 @@ pub(crate) fn join(
 ) -> Result<Stored> {
     passwords::discard(cx, rt, &mut resource, trace);
     let prepared = Prepared::new(&resource, rt, None)?;
-    put(w, cx, trace, rt, &resource, &prepared, None)
+    put(w, cx, trace, rt, &Arc::new(resource), &prepared, None)
 }
 
 /// An account that was there before provisioning and that the tenant's policy lets this create take over.
@@ -159,7 +159,7 @@ pub(super) fn lay_over(
     sent: &Resource,
     members: &[MemberOp],
 ) -> Result<Stored> {
-    let mut merged = existing.resource.clone();
+    let mut merged = Resource::clone(&existing.resource);
     for (extension, attribute) in rt.attributes() {
         if let Some(value) = sent.value(extension, attribute) {
             merged.set(extension, attribute, Some(value.clone()));

@@ -35,7 +35,7 @@ pub(super) fn overwrite(
     let stored = w.find(cx.tenant.tenant.id, rt, id)?.ok_or_else(|| no_such(rt))?;
     condition.check(&stored)?;
     trace.resource(rt, &stored.id);
-    let mut new = stored.resource.replaced_by(draft.resource, rt)?;
+    let mut new = stored.resource.replaced_by(Arc::unwrap_or_clone(draft.resource), rt)?;
     save::keep_raw_manager(w, cx.tenant.tenant.id, &stored, &mut new, rt)?;
     // A PUT that does not speak of members leaves them: the body may come from a GET that excluded them.
     let members = draft.members.map(|members| vec![MemberOp::Replace(members)]).unwrap_or_default();

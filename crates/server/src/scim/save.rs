@@ -11,6 +11,7 @@ use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use scim::{Code, Projection, Resource, ResourceType, Target};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use store::{Change, ChangeKind, MembersChanged, Stored, TenantId, View, Writer};
 
 /// Most member ids in one change row; more make more rows.
@@ -18,7 +19,7 @@ const CHANGE_MEMBERS_MAX: usize = 1_000;
 
 /// A parsed body of a POST or PUT.
 pub(super) struct Draft {
-    pub(super) resource: Resource,
+    pub(super) resource: Arc<Resource>,
     pub(super) members: Option<Vec<MemberRef>>,
     pub(super) projection: Projection,
 }
@@ -74,7 +75,7 @@ pub(super) fn save(
         return Ok(Saved { stored });
     }
     let was_active = stored.is_active();
-    let stored = w.update(tenant, rt, &stored, &new, cx.now, &cx.tenant.tenant.settings.manager_match)?;
+    let stored = w.update(tenant, rt, &stored, &Arc::new(new), cx.now, &cx.tenant.tenant.settings.manager_match)?;
     let mut what = Map::from_iter([("attributes".to_owned(), json!(changed))]);
     if was_active != stored.is_active() {
         trace.step(if was_active { "deactivated" } else { "activated" });

@@ -8,6 +8,7 @@ use scim::resource::MemberRef;
 use scim::{AttrPath, Dialect, Filter, Resource, ResourceType};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Members of the group that is meant, members that are changed, resources of the page.
 #[derive(Clone, Copy)]
@@ -84,8 +85,8 @@ const OPERATIONS: [(&str, &str, Measure); 23] = [
         writing(w, |writer, w| {
             let of = ResourceType::user();
             let stored = writer.find(w.tenant, &of, &w.user).unwrap().unwrap();
-            let mut new = stored.resource.clone();
-            new.attributes.insert("displayName".into(), "Another".into());
+            let mut new = Arc::clone(&stored.resource);
+            Arc::make_mut(&mut new).attributes.insert("displayName".into(), "Another".into());
             writer.update(w.tenant, &of, &stored, &new, 1, &ManagerMatch::ALL).unwrap();
             told(writer, w, &w.user, ChangeKind::Updated);
         })

@@ -219,7 +219,7 @@ fn a_read_sees_every_write_that_was_answered_and_one_state_throughout() {
             let body = resource(&user, json!({"userName": "adam", "title": format!("{number}")}));
             let version = write(&store, move |w| {
                 let stored = w.find(tenant, &user, &id)?.unwrap();
-                Ok(w.update(tenant, &user, &stored, &body, number, ORDER)?.version)
+                Ok(w.update(tenant, &user, &stored, &Arc::new(body), number, ORDER)?.version)
             })
             .unwrap();
             let (user, id) = (ResourceType::user(), adam.id.clone());

@@ -235,7 +235,7 @@ fn provisioned(store: &Store, tenant: TenantId, number: usize) -> store::Result<
     let body = resource(&user, body);
     in_turn(store, tenant, move |w| {
         let prepared = Prepared::new(&body, &user, None)?;
-        let stored = w.insert_prepared(tenant, &user, &body, &prepared, 1, POLICY)?;
+        let stored = w.insert_prepared(tenant, &user, &Arc::new(body), &prepared, 1, POLICY)?;
         told(w, tenant, ChangeKind::Created, &stored.id)?;
         assert!(prepared.view(&stored).is_some(), "it is shown without a look");
         Ok(())
@@ -277,7 +277,7 @@ fn writes_take_few_ways_to_the_database() {
         in_turn(&store, tenant, move |w| {
             let stored = w.find(tenant, &user, &id)?.unwrap();
             let body = resource(&user, json!({"userName": format!("p{number}"), "title": "b"}));
-            let stored = w.update(tenant, &user, &stored, &body, 2, ORDER)?;
+            let stored = w.update(tenant, &user, &stored, &Arc::new(body), 2, ORDER)?;
             told(w, tenant, ChangeKind::Updated, &id)?;
             assert!(w.view_of(tenant, &user, stored.rid, true)?.is_some());
             Ok(())

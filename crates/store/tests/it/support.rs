@@ -147,7 +147,7 @@ impl World {
         let (tenant, resource_type, id) = (self.tenant, Arc::clone(resource_type), id.to_owned());
         self.write(move |w| {
             let stored = w.find(tenant, &resource_type, &id)?.unwrap();
-            w.update(tenant, &resource_type, &stored, &resource, 2_000_000, ORDER)
+            w.update(tenant, &resource_type, &stored, &Arc::new(resource), 2_000_000, ORDER)
         })
     }
 
