@@ -127,6 +127,8 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/apps/{app}/links", get(apps::list_links))
         .route("/tenants/{tenant}/apps/{app}/links/{link}", get(apps::link))
         .route("/tenants/{tenant}/apps/{app}/tasks", get(app_work::tasks))
+        .route("/tenants/{tenant}/apps/{app}/tasks/ignore", post(app_work::ignore))
+        .route("/tenants/{tenant}/apps/{app}/tasks/recall", post(app_work::recall))
         .route("/tenants/{tenant}/apps/{app}/retry", post(app_work::retry))
         .route("/tenants/{tenant}/apps/{app}/held/approve", post(app_work::approve))
         .route("/tenants/{tenant}/apps/{app}/held/drop", post(app_work::discard))

@@ -62,6 +62,8 @@ pub const LOG_QUEUE_MAX: usize = 65_536;
 pub const LOG_BATCH: usize = 2_000;
 /// How long a read's log entry waits at the most.
 pub const LOG_DELAY: Duration = Duration::from_millis(500);
+/// How long a listing of the log waits for entries that are being written.
+pub const LOG_SETTLE: Duration = Duration::from_secs(1);
 /// How often old log entries are looked for.
 pub const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How often the last use of tokens is written down.
@@ -90,6 +92,10 @@ pub const PERSON_LOOK: Duration = Duration::from_millis(500);
 pub const SAML_FORM_BYTES_MAX: usize = 512 << 10;
 /// Microseconds that a sign-in with SAML may be under way.
 pub const SAML_REQUEST_LIFE: i64 = 600 * 1_000_000;
+/// Longest note on a task that is left as it is, in characters.
+pub const TASK_NOTE_MAX: usize = 500;
+/// Most apps that are remembered to have been told of a session, and hear that it ended.
+pub const SAML_SESSION_APPS_MAX: usize = 50;
 /// Results of test sign-ins that are kept, in memory; the oldest goes first.
 pub const SAML_TESTS_MAX: usize = 32;
 /// Most SAML connections of a tenant.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use store::{LogBlock, LogEntry, LogLine, TenantId};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, Notify};
 
 #[derive(Debug, Default)]
 pub(crate) struct LogQueue {
@@ -16,6 +16,8 @@ pub(crate) struct LogQueue {
     first: Notify,
     full: Notify,
     dropped: AtomicU64,
+    /// Held while a batch is written, so that whoever has had it has nothing on its way before them.
+    writing: AsyncMutex<()>,
 }
 
 /// Entries by tenant; the last block of each is the one that is being filled.
@@ -69,6 +71,16 @@ impl LogQueue {
     pub(crate) async fn ready(&self) {
         self.first.notified().await;
         let _ = tokio::time::timeout(limits::LOG_DELAY, self.full.notified()).await;
+    }
+
+    /// The turn to write a batch.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().await
+    }
+
+    /// Whether nothing waits and nothing is being written.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.writing.try_lock().is_ok() && self.waiting.lock().unwrap_or_else(PoisonError::into_inner).count == 0
     }
 
     /// What waits.

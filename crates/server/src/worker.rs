@@ -123,6 +123,9 @@ async fn prune(app: App) {
         if let Err(error) = app.store().write_in(tenant, move |w| w.sign_ins_prune(tenant, now)).await {
             tracing::warn!(%error, tenant = state.tenant.name, "sign-ins that ran out were not taken away");
         }
+        if let Err(error) = app.store().write_in(tenant, move |w| w.task_notes_prune(tenant)).await {
+            tracing::warn!(%error, tenant = state.tenant.name, "notes on tasks that are over were not taken away");
+        }
     }
 }
 
@@ -140,7 +143,18 @@ async fn write_log(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Has everything written that waited when it was asked: whoever lists the log sees what came before. It costs nothing
+/// where nothing waits, and where writing takes long it is not waited for.
+pub(crate) async fn settle_log(app: &App) {
+    if !app.log().is_idle() {
+        let app = app.clone();
+        let written = tokio::spawn(async move { flush(&app).await });
+        let _ = tokio::time::timeout(limits::LOG_SETTLE, written).await;
+    }
+}
+
 async fn flush(app: &App) {
+    let _turn = app.log().turn().await;
     // All at once, so that one commit serves them where one can.
     let writes: Vec<_> = app
         .log()

@@ -66,7 +66,7 @@ pub use operators::{EntryLink, Operator, Passkey, Role, Throttle};
 pub use outbound::{
     AppId, AppRow, AssignmentRow, Cause, Claimed, Destruction, Exchange, Fill, Found, KnownMember, LANES, LinkKind,
     LinkQuery, LinkRow, NewApp, PersonRow, PlanRow, PlanState, Principal, PushGroupRow, PushRuleRow, Run, RunItem,
-    RunState, Settled, Standing, TaskRow, Wanted, Work,
+    RunState, Settled, Standing, TaskNote, TaskRow, Wanted, Work,
 };
 pub use people::{PersonSession, SamlSession, SignInRequest};
 pub use person_passkeys::PersonPasskey;

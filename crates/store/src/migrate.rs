@@ -29,6 +29,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0018_plan.sql"),
     include_str!("../migrations/0019_plan_steps.sql"),
     include_str!("../migrations/0020_brake_counts.sql"),
+    include_str!("../migrations/0021_told_apps.sql"),
+    include_str!("../migrations/0022_task_notes.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -29,4 +29,4 @@ pub use people::PersonRow;
 pub use plans::{PlanRow, PlanState};
 pub use runs::{Found, Run, RunItem, RunState};
 pub use spread::Fill;
-pub use tasks::{Destruction, TaskRow};
+pub use tasks::{Destruction, TaskNote, TaskRow};

@@ -149,6 +149,12 @@ impl Reader {
         })
     }
 
+    /// What was kept of a session by `person_session_tell`.
+    pub fn person_session_told(&self, tenant: TenantId, id: &str) -> Result<Option<String>> {
+        let sql = "select told from person_session where tenant = ?1 and id = ?2";
+        Ok(self.first(sql, (tenant.0, id), |row| row.get::<Option<String>>(0))?.flatten())
+    }
+
     /// A person's sessions that have not run out, the newest first.
     pub fn person_sessions(&self, tenant: TenantId, person: &str, now: i64) -> Result<Vec<PersonSession>> {
         let sql = format!(
@@ -217,6 +223,12 @@ impl Writer {
             ],
         )?;
         Ok(true)
+    }
+
+    /// Keeps with a session which apps were told of it, as JSON of the server's; it goes with the session.
+    pub fn person_session_tell(&mut self, tenant: TenantId, id: &str, told: &str) -> Result<()> {
+        self.execute("update person_session set told = ?3 where tenant = ?1 and id = ?2", (tenant.0, id, told))?;
+        Ok(())
     }
 
     /// Ends one session by its id; whether there was one.

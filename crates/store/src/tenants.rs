@@ -46,6 +46,8 @@ pub struct Settings {
     pub manager_match: Vec<ManagerMatch>,
     /// Whether passwords are kept (hashed by the server) or dropped.
     pub keep_passwords: bool,
+    /// Whether operators may change by hand what an identity provider owns.
+    pub manual_edits: bool,
     /// Resources in a page when the request does not say.
     pub page_default: u32,
     /// Most resources in a page.
@@ -72,6 +74,7 @@ impl Default for Settings {
             return_same_id: true,
             manager_match: ManagerMatch::ALL.to_vec(),
             keep_passwords: false,
+            manual_edits: false,
             page_default: 100,
             page_max: 1000,
             log: LogLimits::default(),
@@ -385,7 +388,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 53] = [
+        const TABLES: [&str; 54] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -435,6 +438,7 @@ impl Writer {
             "exchange",
             "destruction",
             "approval",
+            "task_note",
             "run",
             "run_item",
             "lifecycle",

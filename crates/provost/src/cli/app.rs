@@ -161,6 +161,25 @@ Examples:
         #[arg(long)]
         link: Option<i64>,
     },
+    /// Leave a task as it is, and say why: it counts no longer among what waits
+    Ignore {
+        /// The app
+        name: String,
+        /// The cause, as `app tasks` shows it
+        #[arg(long)]
+        cause: String,
+        /// Why
+        #[arg(long)]
+        note: String,
+    },
+    /// Take a task up again that was ignored
+    Recall {
+        /// The app
+        name: String,
+        /// The cause, as `app tasks` shows it
+        #[arg(long)]
+        cause: String,
+    },
     /// Let held work go on, for these links
     Approve {
         /// The app

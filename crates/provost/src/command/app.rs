@@ -82,6 +82,16 @@ async fn work(cx: &Cx, command: App) -> Result<()> {
             let answer = cx.client.call(Method::POST, &at(cx, &name, "/retry"), Some(&what)).await?;
             cx.out.done("app.retry", &answer, &format!("{} are tried again.", text(&answer, "links")))
         }
+        App::Ignore { name, cause, note } => {
+            let body = json!({"cause": cause, "note": note});
+            let answer = cx.client.call(Method::POST, &at(cx, &name, "/tasks/ignore"), Some(&body)).await?;
+            cx.out.done("app.ignore", &answer, &format!("{cause} is ignored."))
+        }
+        App::Recall { name, cause } => {
+            let body = json!({"cause": cause});
+            let answer = cx.client.call(Method::POST, &at(cx, &name, "/tasks/recall"), Some(&body)).await?;
+            cx.out.done("app.recall", &answer, &format!("{cause} is a task again."))
+        }
         App::Approve { name, links } => {
             let answer =
                 cx.client.call(Method::POST, &at(cx, &name, "/held/approve"), Some(&json!({"links": links}))).await?;
@@ -242,8 +252,14 @@ async fn tasks(cx: &Cx, name: &str) -> Result<()> {
     let (found, next) = rows(&cx.client.get(&at(cx, name, "/tasks")).await?);
     let detail = |row: &Value, key: &str| row.get("detail").map(|detail| text(detail, key)).unwrap_or_default();
     let (title, fix) = (|row: &Value| detail(row, "title"), |row: &Value| detail(row, "fix"));
-    let columns: [Column<'_>; 4] =
-        [("COUNT", &|row| text(row, "count")), ("CAUSE", &|row| text(row, "cause")), ("WHAT", &title), ("DO", &fix)];
+    let note = |row: &Value| row.get("ignored").map(|ignored| text(ignored, "note")).unwrap_or_default();
+    let columns: [Column<'_>; 5] = [
+        ("COUNT", &|row| text(row, "count")),
+        ("CAUSE", &|row| text(row, "cause")),
+        ("WHAT", &title),
+        ("DO", &fix),
+        ("IGNORED", &note),
+    ];
     cx.out.list("app.tasks", &columns, &found, &next)
 }
 

@@ -184,6 +184,11 @@ fn answers(visit: &Visit<'_>) -> Vec<String> {
     let marked: Vec<&str> = marked.as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let once: std::collections::BTreeSet<&str> = marked.iter().copied().collect();
     assert!(!marked.is_empty() && once.len() == marked.len(), "everybody is in a task once: {marked:?}");
+    visit.press("button", "Ignore it, with a note");
+    visit.fill("Why it is left as it is", "The owner of the field knows");
+    visit.follow("button", "Ignore");
+    visit.sees("Take it up again");
+    wrong.extend(judge_here(visit, "app-tasks-ignored"));
     visit.open("/app/plans/new?app=wiki");
     visit.fill("Document", r#"{"apps": {"wiki": {"label": "The wiki"}}}"#);
     visit.follow("button", "Look at the difference");

@@ -7,7 +7,7 @@
 //! schedules, matching, reactions). [`change`] lays a part of such a document over it. Secrets are apart
 //! ([`set_credential`]) and are never shown.
 //!
-//! Elsewhere: who is assigned ([`assign`]), what became of them ([`links`]), groups that are pushed ([`push_groups`]),
+//! Elsewhere: who is assigned ([`assign`]), what became of them ([`links`]) and what of it is left as it is ([`notes`]), groups that are pushed ([`push_groups`]),
 //! scans ([`runs`]), everything as one document ([`config`]), and changes that are agreed to before they are made ([`plans`]).
 
 pub(crate) mod assign;
@@ -16,6 +16,7 @@ pub(crate) mod effect;
 pub(crate) mod health;
 pub(crate) mod links;
 pub(crate) mod logo;
+pub(crate) mod notes;
 pub(crate) mod plans;
 pub(crate) mod preview;
 pub(crate) mod push_groups;

@@ -2,7 +2,7 @@
 
 use super::apps::{Place, body_at, number, show_exchange};
 use super::{ApiResult, listed, onwards, shown};
-use crate::admin::apps::{links, runs};
+use crate::admin::apps::{links, notes, runs};
 use crate::admin::log;
 use crate::app::App;
 use crate::auth::Actor;
@@ -13,7 +13,7 @@ use scim::meta::rfc3339;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{Run, TaskRow};
+use store::{Run, TaskNote, TaskRow};
 
 /// What somebody has to look at, by cause.
 pub(super) async fn tasks(State(app): State<App>, Path((tenant, name)): Place) -> ApiResult {
@@ -23,8 +23,48 @@ pub(super) async fn tasks(State(app): State<App>, Path((tenant, name)): Place) -
 fn show_task(task: &TaskRow) -> Value {
     json!({
         "cause": task.cause, "count": task.count, "firstAt": rfc3339(task.first_at), "lastAt": rfc3339(task.last_at),
-        "detail": task.detail, "example": task.example,
+        "detail": task.detail, "example": task.example, "ignored": task.note.as_ref().map(show_note),
     })
+}
+
+fn show_note(note: &TaskNote) -> Value {
+    json!({"note": note.note, "at": rfc3339(note.created_at), "by": note.created_by})
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Left {
+    cause: String,
+    note: String,
+}
+
+/// A task stays as it is, and why.
+pub(super) async fn ignore(
+    State(app): State<App>,
+    Path((tenant, name)): Place,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    let left: Left = body_at(&app, &tenant, &name, request).await?;
+    shown(200, &show_note(&notes::ignore(&app, &actor, (&tenant, &name), &left.cause, &left.note).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Cause {
+    cause: String,
+}
+
+/// It is a task again.
+pub(super) async fn recall(
+    State(app): State<App>,
+    Path((tenant, name)): Place,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    let taken: Cause = body_at(&app, &tenant, &name, request).await?;
+    notes::recall(&app, &actor, (&tenant, &name), &taken.cause).await?;
+    shown(200, &json!({}))
 }
 
 /// `{"link": 7}`, `{"cause": "…"}`, `{"forget": 7}` or `"everything"`.

@@ -3,6 +3,7 @@
 use super::{ApiResult, listed, shown};
 use crate::admin::{self, tenant_of};
 use crate::app::App;
+use crate::worker::settle_log;
 use axum::extract::{Path, RawQuery, State};
 use scim::meta::rfc3339;
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use store::{Change, LogEntry};
 /// `?after&before&limit&resource&status&failed&method&since&text`; newest first, or oldest first behind `after`.
 pub(super) async fn log(State(app): State<App>, Path(tenant): Path<String>, RawQuery(raw): RawQuery) -> ApiResult {
     let tenant = tenant_of(&app, &tenant)?.tenant.id;
+    settle_log(&app).await;
     let entries = admin::log::list(&app, tenant, admin::log::asked(&raw.unwrap_or_default())).await?;
     let next = entries.last().map(|entry| entry.seq);
     listed(entries.iter().map(|entry| show_entry(entry, false)).collect(), next)

@@ -111,6 +111,34 @@ async fn the_pages_over_all_apps() {
     assert_eq!(again.location(), "/app/tasks");
 }
 
+/// What an identity provider has said of somebody is changed there, unless the tenant allows it here as well.
+#[tokio::test]
+async fn what_an_identity_provider_owns_is_read_only_until_that_is_allowed() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let adam = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "adam", "externalId": "00u1", "title": "Clerk"});
+    let made = desk.with(&token, "POST", "/scim/v2/Users", adam).await;
+    let id = made.body["id"].as_str().unwrap();
+    let (place, path) = (format!("/app/users/{id}/edit"), format!("/scim/v2/Users/{id}"));
+    let page = owner.get(&place).await;
+    assert!(page.text.contains("An identity provider owns this person"), "{}", page.text);
+    assert!(page.between("id=\"title\"", ">").contains("readonly"), "{}", page.text);
+    assert!(!page.between("id=\"nickName\"", ">").contains("readonly"), "{}", page.text);
+    let fields = [("title", "Boss"), ("was.title", "Clerk"), ("nickName", "Ad"), ("was.nickName", ""), ("status", "active")];
+    assert_eq!(owner.post(&place, &fields).await.status, 303);
+    let stored = desk.local("GET", &path, Value::Null).await.body;
+    assert_eq!((&stored["title"], &stored["nickName"]), (&json!("Clerk"), &json!("Ad")));
+    // What an operator said last can be changed again, and the door can be closed.
+    assert!(!owner.get(&place).await.between("id=\"nickName\"", ">").contains("readonly"));
+    assert_eq!(owner.post(&format!("/app/users/{id}/active"), &[("active", "false")]).await.status, 303);
+    assert_eq!(owner.post("/app/settings/general/edits", &[("allow", "1")]).await.status, 303);
+    assert!(!owner.get(&place).await.text.contains("readonly"));
+    assert_eq!(owner.post(&place, &fields[..2]).await.status, 303);
+    let stored = desk.local("GET", &path, Value::Null).await.body;
+    assert_eq!((&stored["title"], &stored["active"]), (&json!("Boss"), &json!(false)));
+}
+
 #[tokio::test]
 async fn somebody_is_changed_by_hand() {
     let desk = Desk::new();

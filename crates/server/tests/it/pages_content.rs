@@ -6,6 +6,21 @@ use serde_json::{Value, json};
 
 const OPENAPI: &str = include_str!("../../src/api/openapi.json");
 
+/// A script that asks something and then lists the log finds it: what waits to be written is written first.
+#[tokio::test]
+async fn who_lists_the_log_sees_what_came_before() {
+    let desk = Desk::new();
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    for round in 1..4 {
+        assert_eq!(desk.with(&token, "GET", "/scim/v2/Users?count=1", Value::Null).await.status, 200);
+        let listed = desk.local("GET", "/api/v1/tenants/default/log?method=GET", Value::Null).await;
+        assert_eq!(listed.body["data"].as_array().map(Vec::len), Some(round), "{}", listed.text);
+    }
+    let mut owner = Browser::owner(&desk).await;
+    assert_eq!(desk.with(&token, "GET", "/scim/v2/Groups?count=1", Value::Null).await.status, 200);
+    assert!(owner.get("/app/log").await.text.contains("/Groups"));
+}
+
 #[tokio::test]
 async fn the_assistant_ticks_itself_off() {
     let desk = Desk::new();

@@ -128,6 +128,8 @@ const API: &[(&str, &str)] = &[
     ("GET", "/tenants/default/apps/x/links"),
     ("GET", "/tenants/default/apps/x/links/1"),
     ("GET", "/tenants/default/apps/x/tasks"),
+    ("POST", "/tenants/default/apps/x/tasks/ignore"),
+    ("POST", "/tenants/default/apps/x/tasks/recall"),
     ("POST", "/tenants/default/apps/x/retry"),
     ("POST", "/tenants/default/apps/x/held/approve"),
     ("POST", "/tenants/default/apps/x/held/drop"),

@@ -79,7 +79,7 @@ fn app(row: &Row<'_>) -> Result<AppRow> {
 }
 
 /// Everything of an app, children first.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "link",
     "assignment",
     "link_wait",
@@ -89,6 +89,7 @@ const TABLES: [&str; 10] = [
     "exchange",
     "destruction",
     "approval",
+    "task_note",
     "run",
 ];
 

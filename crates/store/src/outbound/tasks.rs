@@ -5,7 +5,7 @@ use crate::db::{Reader, Value as Sent, Writer};
 use crate::{Result, TenantId};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Links with one cause.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -23,6 +23,20 @@ pub struct TaskRow {
     pub detail: Value,
     /// Whose that is.
     pub example: Option<String>,
+    /// Why it is left as it is, if somebody has said so.
+    pub note: Option<TaskNote>,
+}
+
+/// Why a task is left as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskNote {
+    /// The reason.
+    pub note: String,
+    /// When it was given.
+    pub created_at: i64,
+    /// By whom.
+    pub created_by: String,
 }
 
 /// Accounts or members that were taken away.
@@ -37,7 +51,7 @@ pub struct Destruction {
 }
 
 impl Reader {
-    /// What somebody has to look at, the largest first.
+    /// What somebody has to look at, the largest first; also what they leave as it is, with the reason.
     pub fn tasks(&self, app: AppId) -> Result<Vec<TaskRow>> {
         let sql = "select cause, count(*), min(caused_at), max(caused_at), min(id) from link
                    where app = ?1 and cause is not null group by cause order by count(*) desc, cause limit 200";
@@ -45,12 +59,14 @@ impl Reader {
             let cause: String = row.get(0)?;
             Ok((cause, row.get::<i64>(1)?, row.get::<Option<i64>>(2)?, row.get::<Option<i64>>(3)?, row.get::<i64>(4)?))
         })?;
+        let mut notes = self.task_notes(app)?;
         let mut tasks = Vec::with_capacity(rows.len());
         for (cause, count, first_at, last_at, example) in rows {
             let example = self.link(example)?;
             let detail =
                 example.as_ref().and_then(|link| Some(link.cause.as_ref()?.detail.clone())).unwrap_or_default();
             tasks.push(TaskRow {
+                note: notes.remove(&cause),
                 cause,
                 count: count.cast_unsigned(),
                 first_at: first_at.unwrap_or(0),
@@ -62,9 +78,18 @@ impl Reader {
         Ok(tasks)
     }
 
-    /// How many tasks' links there are.
+    fn task_notes(&self, app: AppId) -> Result<BTreeMap<String, TaskNote>> {
+        let sql = "select cause, note, created_at, created_by from task_note where app = ?1";
+        let read = self.all(sql, [app.0], |row| {
+            Ok((row.get(0)?, TaskNote { note: row.get(1)?, created_at: row.get(2)?, created_by: row.get(3)? }))
+        });
+        Ok(read?.into_iter().collect())
+    }
+
+    /// How many tasks' links there are, but for those that are left as they are.
     pub fn tasks_count(&self, app: AppId) -> Result<u64> {
-        let sql = "select count(*) from link where app = ?1 and cause is not null";
+        let sql = "select count(*) from link where app = ?1 and cause is not null
+                   and cause not in (select cause from task_note where app = ?1)";
         let count: Option<i64> = self.first(sql, [app.0], |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
@@ -99,6 +124,30 @@ impl Reader {
 }
 
 impl Writer {
+    /// Leaves a task as it is; whether there is one of this cause.
+    pub fn task_ignore(&mut self, tenant: TenantId, app: AppId, cause: &str, note: &TaskNote) -> Result<bool> {
+        let sql = "insert into task_note (tenant, app, cause, note, created_at, created_by)
+                   select ?1, ?2, ?3, ?4, ?5, ?6
+                   where exists (select 1 from link where app = ?2 and cause = ?3)
+                   on conflict (tenant, app, cause) do update set
+                   note = excluded.note, created_at = excluded.created_at, created_by = excluded.created_by";
+        let row = (tenant.0, app.0, cause, &note.note, note.created_at, &note.created_by);
+        Ok(self.execute(sql, row)? > 0)
+    }
+
+    /// Takes a task up again; whether it was left.
+    pub fn task_recall(&mut self, tenant: TenantId, app: AppId, cause: &str) -> Result<bool> {
+        let sql = "delete from task_note where tenant = ?1 and app = ?2 and cause = ?3";
+        Ok(self.execute(sql, (tenant.0, app.0, cause))? > 0)
+    }
+
+    /// Takes away the notes on causes that nobody waits for any more.
+    pub fn task_notes_prune(&mut self, tenant: TenantId) -> Result<usize> {
+        let sql = "delete from task_note where tenant = ?1 and not exists
+                   (select 1 from link where link.app = task_note.app and link.cause = task_note.cause)";
+        self.execute(sql, [tenant.0])
+    }
+
     /// Notes destruction that is about to be done, or was; not again what was noted about the same link behind `once_since`:
     /// what is tried again is done once.
     pub fn destroyed(

@@ -6,7 +6,7 @@ use scim::resource::MemberRef;
 use serde_json::{Map, json};
 use store::{
     AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, Found, LinkKind, LinkQuery, NewApp, Principal,
-    PushGroupRow, Run, RunItem, RunState, Settled, Standing, TenantId, Work,
+    PushGroupRow, Run, RunItem, RunState, Settled, Standing, TaskNote, TenantId, Work,
 };
 
 const NOW: i64 = 1_000_000;
@@ -309,6 +309,26 @@ fn tasks_group_what_somebody_has_to_look_at() {
         assert!(settle(&world, settled(claimed), NOW + 2));
     }
     assert_eq!(world.read(move |r| r.tasks_count(id)), 1);
+    // Somebody leaves it as it is: it counts no longer, and the note goes with the cause.
+    let (tenant, cause) = (world.tenant, world.read(move |r| r.tasks(id))[0].cause.clone());
+    let note = TaskNote { note: "known".into(), created_at: NOW, created_by: "ana".into() };
+    let leave = |cause: &str| {
+        let (cause, note) = (cause.to_owned(), note.clone());
+        world.write(move |w| w.task_ignore(tenant, id, &cause, &note)).unwrap()
+    };
+    assert_eq!((leave("no such cause"), leave(&cause), leave(&cause)), (false, true, true));
+    let left = (world.read(move |r| r.tasks(id))[0].note.clone(), world.read(move |r| r.tasks_count(id)));
+    assert_eq!(left, (Some(note.clone()), 0));
+    assert_eq!(world.write(move |w| w.task_notes_prune(tenant)).unwrap(), 0);
+    let again = cause.clone();
+    assert!(world.write(move |w| w.task_recall(tenant, id, &again)).unwrap());
+    assert_eq!(world.read(move |r| r.tasks_count(id)), 1);
+    leave(&cause);
+    world.write(move |w| w.links_retry(id, &cause, NOW + 3)).unwrap();
+    for claimed in &claim(&world, &app, "x", NOW + 3, 10) {
+        assert!(settle(&world, settled(claimed), NOW + 4));
+    }
+    assert_eq!(world.write(move |w| w.task_notes_prune(tenant)).unwrap(), 1);
 }
 
 #[test]

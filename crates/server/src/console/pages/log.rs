@@ -11,6 +11,7 @@ use crate::console::parts::{
 use crate::console::{Desk, Icon, Nav, Page, Shown, fragment, page};
 use crate::pieces::{self, Pieces};
 use crate::query;
+use crate::worker::settle_log;
 use axum::extract::RawQuery;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -138,6 +139,7 @@ async fn rows(cx: &Desk, asked: &Asked) -> Result<(Vec<LogEntry>, Option<i64>), 
 /// `GET /app/log`.
 pub(super) async fn show(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
     let asked = Asked::parse(&raw.unwrap_or_default());
+    settle_log(&cx.app).await;
     let (entries, next) = rows(&cx, &asked).await?;
     let id = cx.tenant.tenant.id;
     let until = cx.now;
@@ -402,6 +404,7 @@ pub(super) async fn export(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
     let raw = raw.unwrap_or_default();
     let csv = query::value(&raw, "format").is_some_and(|format| format == "csv");
     let asked = Asked::parse(&raw);
+    settle_log(&cx.app).await;
     let (out, body) = pieces::channel();
     tokio::spawn(pump(cx.app.clone(), cx.tenant.tenant.id, asked.query(EXPORT_ROWS), csv, out));
     let (kind, name) = if csv { (super::CSV, "csv") } else { ("application/x-ndjson", "ndjson") };

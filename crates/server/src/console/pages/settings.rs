@@ -38,6 +38,7 @@ fn whole(cx: &Desk, used: u64, wrong: Option<Wrong<'_>>) -> Markup {
         (log(cx, of("log"), used))
         (sizes(cx, of("sizes")))
         (managers(cx, of("managers")))
+        (edits(cx))
         (dialect(cx))
         (passwords(cx))
         (card("About", html! { p { "Provost " (env!("CARGO_PKG_VERSION")) " · " a href="/docs" { "Guide" } " · " a href="/docs/api" { "Admin API" } } }))
@@ -272,6 +273,20 @@ fn leniency_words(name: &str) -> String {
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
+fn edits(cx: &Desk) -> Markup {
+    let held = cx.tenant.tenant.settings.manual_edits;
+    section(
+        cx,
+        "edits",
+        "Manual edits",
+        None,
+        html! {
+            label .check { input type="checkbox" name="allow" value="1" checked[held] disabled[!cx.may_change()]; span { "Allow manual edits of what an identity provider owns" } }
+            p .hint { "Off, its values can be read on a person's page and changed by it alone. On, they can be changed here, until its next push. Deactivating somebody always works." }
+        },
+    )
+}
+
 fn passwords(cx: &Desk) -> Markup {
     let held = cx.tenant.tenant.settings.keep_passwords;
     section(
@@ -324,6 +339,7 @@ fn change(section: &str, fields: &HashMap<String, String>) -> Result<Map<String,
                 .collect();
             json!({"dialect": all})
         }
+        "edits" => json!({"manualEdits": fields.contains_key("allow")}),
         "passwords" => json!({"keepPasswords": fields.contains_key("keep")}),
         _ => return Err("there is no such section".into()),
     };

@@ -85,8 +85,11 @@ pub(super) async fn profile(cx: Desk, Path(id): Path<String>) -> Shown {
     Ok(framed(&cx, &found, "", body))
 }
 
-/// Who last changed each attribute, and with which request.
-fn last_changes(entries: &[LogEntry]) -> HashMap<String, (String, i64, i64)> {
+/// Who last changed each attribute, when, and with which request.
+pub(super) type LastChanges = HashMap<String, (String, i64, i64)>;
+
+/// Reads that out of the newest requests about somebody.
+pub(super) fn last_changes(entries: &[LogEntry]) -> LastChanges {
     let mut last = HashMap::new();
     for entry in entries.iter().filter(|entry| entry.status < 400) {
         let diff: Value = entry.diff.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -99,7 +102,7 @@ fn last_changes(entries: &[LogEntry]) -> HashMap<String, (String, i64, i64)> {
     last
 }
 
-fn fields(cx: &Desk, found: &Found, changed: &HashMap<String, (String, i64, i64)>) -> Markup {
+fn fields(cx: &Desk, found: &Found, changed: &LastChanges) -> Markup {
     let Some(rt) = cx.tenant.named("User") else { return html! {} };
     let resource = scim::Resource { attributes: found.document.clone() };
     let shown: Vec<_> = rt
@@ -134,14 +137,22 @@ fn fields(cx: &Desk, found: &Found, changed: &HashMap<String, (String, i64, i64)
                 }
             }
             @if found.is_managed() {
-                p .hint { "What the identity provider owns is changed there; a change made here would be undone by its next push." }
+                p .hint {
+                    @if cx.tenant.tenant.settings.manual_edits { "What the identity provider owns is changed there; a change made here is undone by its next push." }
+                    @else { "What the identity provider owns is changed there. " a href="/app/settings#edits" { "Allow manual edits" } " to change it here as well." }
+                }
             }
         },
     )
 }
 
+/// Whether a name of the log is one of an operator, at the console or on this machine.
+pub(super) fn is_operator(actor: &str) -> bool {
+    actor.contains('@') || actor == "local"
+}
+
 fn owner(found: &Found, actor: Option<&str>, mutability: Mutability) -> Markup {
-    let is_person = actor.is_some_and(|actor| actor.contains('@') || actor == "local");
+    let is_person = actor.is_some_and(is_operator);
     html! {
         @if mutability == Mutability::ReadOnly { "this server" }
         @else if is_person { "operator" p .hint { (actor.unwrap_or_default()) } }

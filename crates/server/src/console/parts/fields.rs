@@ -33,6 +33,8 @@ pub(crate) struct Field<'a> {
     pub(crate) mono: bool,
     pub(crate) autofocus: bool,
     pub(crate) max: Option<u32>,
+    /// It can be read and copied, and not changed.
+    pub(crate) read_only: bool,
 }
 
 /// A line of text.
@@ -40,10 +42,10 @@ pub(crate) fn field(field: &Field<'_>) -> Markup {
     let kind = if field.kind.is_empty() { "text" } else { field.kind };
     html! {
         div .field {
-            label for=(field.name) { (field.label) @if !field.required && !field.label.is_empty() { span .optional { "optional" } } }
+            label for=(field.name) { (field.label) @if !field.required && !field.read_only && !field.label.is_empty() { span .optional { "optional" } } }
             (hint(field))
             input id=(field.name) name=(field.name) type=(kind) value=(field.value) class=[field.mono.then_some("mono")]
-                required[field.required] autofocus[field.autofocus] maxlength=[field.max]
+                required[field.required] autofocus[field.autofocus] maxlength=[field.max] readonly[field.read_only]
                 autocomplete=[(!field.autocomplete.is_empty()).then_some(field.autocomplete)]
                 aria-invalid=[field.error.map(|_| "true")] aria-describedby=[described(field)];
             (error(field))

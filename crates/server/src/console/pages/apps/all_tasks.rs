@@ -35,8 +35,11 @@ pub(super) async fn fresh(cx: Desk) -> Shown {
 
 async fn rows(cx: &Desk) -> Result<Markup, Fault> {
     let all = health::tasks(&cx.app, tenant(cx)).await?;
-    let rows: Vec<Row> =
-        all.iter().flat_map(|(integration, tasks)| tasks.iter().map(move |task| row(cx, integration, task))).collect();
+    let mut all: Vec<(&Integration, &TaskRow)> =
+        all.iter().flat_map(|(integration, tasks)| tasks.iter().map(move |task| (integration, task))).collect();
+    // What is left as it is comes last.
+    all.sort_by_key(|(_, task)| task.note.is_some());
+    let rows: Vec<Row> = all.into_iter().map(|(integration, task)| row(cx, integration, task)).collect();
     Ok(html! {
         @if rows.is_empty() {
             (empty(Icon::Check, "No tasks", html! { "Everything that was to be sent was sent, or is under way." }, Some(link("/app/dashboard", "Dashboard", false))))
@@ -48,8 +51,8 @@ fn row(cx: &Desk, integration: &Integration, task: &TaskRow) -> Row {
     let (title, fix) = told(&task.detail);
     let held = task.cause.starts_with("held:");
     let act = html! {
-        p { (sentence(&fix)) }
-        @if held { (link(&at(integration, "/tasks"), "Look and decide", false)) }
+        p { @if let Some(note) = &task.note { (note.note) } @else { (sentence(&fix)) } }
+        @if held || task.note.is_some() { (link(&at(integration, "/tasks"), if held { "Look and decide" } else { "Look at it" }, false)) }
         @else if cx.may_change() {
             div .actions {
             (form(cx, "/app/tasks", html! {
@@ -62,7 +65,7 @@ fn row(cx: &Desk, integration: &Integration, task: &TaskRow) -> Row {
     };
     Row {
         cells: vec![
-            html! { a href=(at(integration, "/tasks")) { (sentence(&title)) } " " @if held { (badge(Tone::Warn, "Held")) } },
+            html! { a href=(at(integration, "/tasks")) { (sentence(&title)) } " " @if held { (badge(Tone::Warn, "Held")) } @if task.note.is_some() { (badge(Tone::Quiet, "Ignored")) } },
             html! { (integration.app.label) },
             html! { (count(task.count)) @if let Some(example) = &task.example { p .hint { @if task.count > 1 { "such as " } (example) } } },
             when(task.first_at, cx.now),

@@ -2,11 +2,12 @@
 
 use super::{Tab, at, find, framed, tenant};
 use crate::admin::apps::links::{self, Retry};
-use crate::console::parts::{Tone, badge, card_with, count, empty, form, link, when};
+use crate::admin::apps::notes;
+use crate::console::parts::{Tone, badge, card_with, count, definitions, empty, form, link, when};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Shown, sentence};
 use crate::outbound::causes::told;
 use crate::outbound::integration::Integration;
-use crate::query;
+use crate::{limits, query};
 use axum::extract::Path;
 use maud::{Markup, html};
 use store::{LinkKind, LinkQuery, LinkRow, TaskRow};
@@ -17,7 +18,9 @@ const SHOWN: u32 = 50;
 /// `GET /app/apps/{name}/tasks`.
 pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     let integration = find(&cx, &name).await?;
-    let tasks = links::tasks(&cx.app, tenant(&cx), &name).await?;
+    let mut tasks = links::tasks(&cx.app, tenant(&cx), &name).await?;
+    // What is left as it is comes last.
+    tasks.sort_by_key(|task| task.note.is_some());
     let mut items = Vec::new();
     for task in &tasks {
         items.push(item(&cx, &integration, task).await?);
@@ -40,7 +43,8 @@ async fn item(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Ma
     let held = task.cause.starts_with("held:");
     let rows = about(cx, integration, task).await?;
     let aside = html! {
-        (badge(if held { Tone::Warn } else { Tone::Bad }, &count(task.count)))
+        @if task.note.is_some() { (badge(Tone::Quiet, "Ignored")) }
+        (badge(if task.note.is_some() { Tone::Quiet } else if held { Tone::Warn } else { Tone::Bad }, &count(task.count)))
     };
     let more = task.count.saturating_sub(rows.len() as u64);
     let person = |row: &LinkRow| {
@@ -56,7 +60,7 @@ async fn item(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Ma
     let list = html! {
         ul .list {
             @for row in &rows {
-                li {
+                li .check-line {
                     @if cx.may_change() {
                         label .check { input type="checkbox" name="link" value=(row.id) checked[held]; span { (person(row)) } }
                     } @else { (person(row)) }
@@ -70,6 +74,9 @@ async fn item(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Ma
     let body = html! {
         p { strong { "What to do: " } (sentence(&fix)) }
         p .quiet { "Since " (when(task.first_at, cx.now)) ", last " (when(task.last_at, cx.now)) }
+        @if let Some(note) = &task.note {
+            (definitions(&[("Why it is ignored", html! { (note.note) }), ("By", html! { (note.created_by) ", " (when(note.created_at, cx.now)) })]))
+        }
         @if !cx.may_change() { (list) }
         @else if held {
             (form(cx, &place, html! {
@@ -89,8 +96,36 @@ async fn item(cx: &Desk, integration: &Integration, task: &TaskRow) -> Result<Ma
                 }
             }))
         }
+        @if cx.may_change() && !held { (note_form(cx, &place, task, rows.first().map_or(0, |row| row.id))) }
     };
     Ok(card_with(&sentence(&title), aside, body))
+}
+
+/// Leaves a task as it is, or takes it up again. Held work is dropped instead.
+fn note_form(cx: &Desk, place: &str, task: &TaskRow, first: i64) -> Markup {
+    // Nobody waits for two things at once, so that the first link tells tasks apart on the page.
+    let id = format!("note-{first}");
+    html! {
+        @if task.note.is_some() {
+            (form(cx, place, html! {
+                input type="hidden" name="cause" value=(task.cause);
+                div .actions { button type="submit" name="do" value="recall" { "Take it up again" } }
+            }))
+        } @else {
+            details .as-table {
+                summary { "Ignore it, with a note" }
+                (form(cx, place, html! {
+                    input type="hidden" name="cause" value=(task.cause);
+                    div .field {
+                        label for=(id) { "Why it is left as it is" }
+                        p .hint { "It counts no longer among what waits. When nobody waits for this cause any more, the note goes with it." }
+                        input id=(id) type="text" name="note" required maxlength=(limits::TASK_NOTE_MAX) autocomplete="off";
+                    }
+                    div .actions { button type="submit" name="do" value="ignore" { "Ignore" } }
+                }))
+            }
+        }
+    }
 }
 
 /// `POST /app/apps/{name}/tasks`.
@@ -107,6 +142,17 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Ve
         Some("drop") => {
             let number = links::discard(&cx.app, &actor, tenant, &name, marked().collect()).await?;
             format!("{number} dropped; each comes back when the person changes")
+        }
+        Some("ignore") => {
+            let (cause, note) = (get("cause").unwrap_or_default(), get("note").unwrap_or_default());
+            match notes::ignore(&cx.app, &actor, (tenant, &name), &cause, &note).await {
+                Ok(_) => "Ignored; it stands at the end of the page".to_owned(),
+                Err(error) => return cx.done(&at(&integration, "/tasks"), Flash::bad(sentence(&error.to_scim("").detail))),
+            }
+        }
+        Some("recall") => {
+            notes::recall(&cx.app, &actor, (tenant, &name), &get("cause").unwrap_or_default()).await?;
+            "It is a task again".to_owned()
         }
         Some("marked") => {
             let mut number = 0;

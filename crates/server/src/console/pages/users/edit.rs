@@ -1,9 +1,13 @@
 //! Changes somebody by hand: what the directory itself is the source of. Each field that was changed is an operation of
 //! one PATCH, so that whatever else is known of them stays as it is. The form carries what stood there when it was opened:
 //! what others have changed meanwhile stays, and where both changed the same, the operator is asked.
+//!
+//! What an identity provider has said of somebody can be read here and changed there, unless the tenant allows manual
+//! edits. What it never said, or an operator said last, is anybody's; and the door can always be closed.
 
 use crate::admin::apps::assign::{self, Status};
 use crate::admin::directory::{self, Found};
+use crate::console::pages::user::{LastChanges, is_operator, last_changes};
 use crate::console::parts::{Field, Tone, card, choice, field, form, link, note};
 use crate::console::{Desk, Fault, Flash, Form, Nav, Page, Shown, page};
 use axum::body::Body;
@@ -28,6 +32,8 @@ const KNOWN: [(&str, &str); 5] = [
     (MAIL, "E-mail at work"),
 ];
 /// What others decide about.
+/// Requests about somebody that are looked at for who owns what.
+const ENTRIES: u32 = 50;
 const NOT_HERE: [&str; 5] = ["id", "externalId", "active", "userName", "displayName"];
 
 const STATUSES: [(&str, &str); 4] = [
@@ -44,12 +50,23 @@ struct Line {
     value: String,
     kind: AttrType,
     required: bool,
+    /// The identity provider's, and not to be changed here.
+    owned: bool,
 }
 
 impl Line {
     /// Its name in the form: no space may be in an id.
     fn name(&self) -> &str {
         if self.path == MAIL { "email" } else { &self.path }
+    }
+
+    /// The attribute that it is a part of, as the log names it.
+    fn attribute(&self) -> &str {
+        match self.path.as_str() {
+            MAIL => "emails",
+            path if path.starts_with("urn:") => path,
+            path => path.split('.').next().unwrap_or(path),
+        }
     }
 }
 
@@ -96,7 +113,21 @@ fn mail(found: &Found) -> String {
     text(work.and_then(|mail| mail.get("value")))
 }
 
-/// Everything that can be changed here.
+/// The lines, with those marked that are the identity provider's.
+async fn whole(cx: &Desk, found: &Found) -> Result<Vec<Line>, Fault> {
+    let mut all = lines(cx, found);
+    if found.is_managed() && !cx.tenant.tenant.settings.manual_edits {
+        let (entries, _) = directory::history(&cx.app, &cx.tenant, &found.id, None, ENTRIES).await?;
+        let changed: LastChanges = last_changes(&entries);
+        for line in &mut all {
+            let by_hand = changed.get(line.attribute()).is_some_and(|(actor, ..)| is_operator(actor));
+            line.owned = !line.value.is_empty() && !by_hand;
+        }
+    }
+    Ok(all)
+}
+
+/// Everything that there is a field for.
 fn lines(cx: &Desk, found: &Found) -> Vec<Line> {
     let mut all: Vec<Line> = KNOWN
         .iter()
@@ -106,6 +137,7 @@ fn lines(cx: &Desk, found: &Found) -> Vec<Line> {
             value: if *path == MAIL { mail(found) } else { found.text(path).to_owned() },
             kind: AttrType::String,
             required: *path == "userName",
+            owned: false,
         })
         .collect();
     let Some(rt) = cx.tenant.named("User") else { return all };
@@ -132,6 +164,7 @@ fn lines(cx: &Desk, found: &Found) -> Vec<Line> {
             value,
             kind: attribute.attr_type,
             required: false,
+            owned: false,
         });
     }
     all
@@ -157,7 +190,7 @@ async fn find(cx: &Desk, id: &str) -> Result<Found, Fault> {
 /// `GET /app/users/{id}/edit`.
 pub(in crate::console::pages) async fn form_edit(cx: Desk, Path(id): Path<String>) -> Shown {
     let found = find(&cx, &id).await?;
-    let (all, now) = (lines(&cx, &found), status(&cx, &found).await?);
+    let (all, now) = (whole(&cx, &found).await?, status(&cx, &found).await?);
     let stood = shown(&all, now);
     Ok(framed(&cx, &found, &all, now, &stood, html! {}))
 }
@@ -170,9 +203,13 @@ fn shown(all: &[Line], now: &str) -> Markup {
 fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, stood: &Markup, said: Markup) -> Response<Body> {
     let here = format!("/app/users/{}", found.id);
     let one = |line: &Line| {
-        let hint = if line.label == "Manager" { "Their login, id, e-mail or employee number" } else { "" };
+        let hint = match line.label.as_str() {
+            _ if line.owned => "Managed by the identity provider",
+            "Manager" => "Their login, id, e-mail or employee number",
+            _ => "",
+        };
         match line.kind {
-            AttrType::Boolean => choice(
+            AttrType::Boolean if !line.owned => choice(
                 &Field { name: line.name(), label: &line.label, value: &line.value, ..Field::default() },
                 &[("", "Not said"), ("true", "Yes"), ("false", "No")],
             ),
@@ -181,6 +218,7 @@ fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, stood: &Markup, sai
                 label: &line.label,
                 value: &line.value,
                 hint,
+                read_only: line.owned,
                 required: line.required,
                 autocomplete: "off",
                 ..Field::default()
@@ -191,14 +229,23 @@ fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, stood: &Markup, sai
     let (known, rest) = standard.split_at(KNOWN.len().min(standard.len()));
     let body = html! {
         @if found.is_managed() {
-            (note(Tone::Warn, "An identity provider owns this person", html! { p { "Its next push may undo what is changed here." } }))
+            @if all.iter().any(|line| line.owned) {
+                (note(Tone::Info, "An identity provider owns this person", html! { p {
+                    "What it has said is changed there; the rest can be changed here. "
+                    a href="/app/settings#edits" { "Allow manual edits" } " to change all of it, until its next push."
+                } }))
+            } @else {
+                (note(Tone::Warn, "An identity provider owns this person", html! { p { "Its next push may undo what is changed here." } }))
+            }
         }
         (said)
         (form(cx, &format!("{here}/edit"), html! {
             (stood)
+            div .stack.wide {
             (card("Who it is", html! { div .columns { @for line in known { (one(line)) } } }))
             (card("Work and custom fields", html! { div .columns { @for line in &custom { (one(line)) } @for line in rest { (one(line)) } } }))
             (card("Status", choice(&Field { name: "status", label: "Status", value: now, ..Field::default() }, &STATUSES)))
+            }
             div .actions { button .main type="submit" { "Save" } (link(&here, "Cancel", false)) }
         }))
     };
@@ -258,11 +305,14 @@ pub(in crate::console::pages) async fn save(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Shown {
     let found = find(&cx, &id).await?;
-    let (mut all, before) = (lines(&cx, &found), status(&cx, &found).await?);
+    let (mut all, before) = (whole(&cx, &found).await?, status(&cx, &found).await?);
     let fields: BTreeMap<String, String> = pairs.into_iter().collect();
     let stands = shown(&all, before);
     let (mut operations, mut clashes) = (Vec::new(), Vec::new());
     for line in &mut all {
+        if line.owned {
+            continue;
+        }
         let (typed, was) = said(&fields, line.name(), &line.value);
         match wish(&was, &line.value, &typed) {
             Wish::Leave => continue,
