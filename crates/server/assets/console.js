@@ -6,6 +6,13 @@
   const announce = (text) => { const at = $("#announce"); if (at) { at.textContent = ""; setTimeout(() => { at.textContent = text; }, 30); } };
   const typing = (element) => element.closest("input, textarea, select, [contenteditable], dialog");
 
+  // Of tabs that do not all fit, the one that is open is in sight.
+  for (const tab of $$(".tabs [aria-current]")) {
+    const bar = tab.closest(".tabs");
+    const over = tab.getBoundingClientRect().right - bar.getBoundingClientRect().right;
+    if (over > 0) bar.scrollLeft += over + 40;
+  }
+
   // Copy: the clipboard where the browser has one (https, localhost), else the text is selected for Ctrl+C.
   const copied = (button) => {
     const words = $("span", button);

@@ -173,8 +173,12 @@ fn too_wide(visit: &Visit<'_>) -> Option<String> {
     found.as_str().map(str::to_owned)
 }
 
+/// `PROVOST_TEST_PICTURES` names another folder, and has each page kept in both colours at both widths.
+const PICTURES: &str = "PROVOST_TEST_PICTURES";
+
 fn pictures() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
+    let folder = std::env::var_os(PICTURES).map_or(usual, PathBuf::from);
     fs::create_dir_all(&folder).expect("the target folder is writable");
     folder
 }
@@ -230,7 +234,7 @@ pub(crate) fn judge_here(visit: &Visit<'_>, name: &str) -> Vec<String> {
         for (colour, rules) in [("light", ""), ("dark", "runOnly: ['color-contrast']")] {
             visit.tab.colours(colour);
             wrong.extend(violations(visit, rules).into_iter().map(|found| format!("{colour} {width}: {found}")));
-            if width == 1280 || colour == "light" {
+            if width == 1280 || colour == "light" || std::env::var_os(PICTURES).is_some() {
                 keep(visit, &folder, &format!("{name}-{width}-{colour}"), width, (height, PICTURE_MAX));
                 visit.tab.size(width, height);
             }

@@ -20,7 +20,7 @@ const ROWS: u32 = 50;
 /// Members of the group that the raw page shows.
 const RAW_MEMBERS: u32 = 100;
 
-const COLUMNS: [Column; 3] = [Column::new("Member"), Column::new("Kind"), Column::new("Remove").number()];
+const COLUMNS: [Column; 3] = [Column::new("Member"), Column::new("Kind"), Column::new("")];
 
 async fn find(cx: &Desk, id: &str) -> Result<Found, crate::error::Error> {
     directory::find(&cx.app, &cx.tenant, &cx.endpoint, "Group", id).await

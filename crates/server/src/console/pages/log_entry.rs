@@ -194,7 +194,8 @@ pub(super) fn difference(diff: &[Value]) -> Markup {
                             th scope="row" { code .wrap { (name) } }
                             @if let Some(ids) = one.get("ids").and_then(Value::as_array) {
                                 td {}
-                                td { (one.get("count").and_then(Value::as_u64).unwrap_or(0)) " members"
+                                td { @let number = one.get("count").and_then(Value::as_u64).unwrap_or(0);
+                                    (number) @if number == 1 { " member" } @else { " members" }
                                     ul .ids { @for id in ids.iter().filter_map(Value::as_str).take(20) { li { a href={ "/app/users/" (id) } { code { (id) } } } } }
                                 }
                             } @else {

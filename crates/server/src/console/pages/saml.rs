@@ -26,6 +26,7 @@ pub(super) fn addresses(cx: &Desk, connection: &str) -> Addresses {
 /// `GET /app/saml`.
 pub(super) async fn show(cx: Desk) -> Shown {
     let tenant = &cx.tenant.tenant.name;
+    saml_keys::first(&cx.app, &cx.tenant, SP).await?;
     let (connections, keys) = (admin::list(&cx.app, tenant).await?, saml_keys::list(&cx.app, tenant, SP).await?);
     let body = html! {
         (address_note(&cx))

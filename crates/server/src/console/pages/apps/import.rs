@@ -27,8 +27,8 @@ const VERDICTS: [&str; 10] =
 /// A number of a scan, in words.
 fn said(word: &str) -> &str {
     match word {
-        "exact" => "exact matches",
-        "partial" => "partial matches",
+        "exact" => "matched exactly",
+        "partial" => "matched in part",
         "known" => "known already",
         "left" => "gone there, and acted on",
         "refused" => "could not be taken over",
@@ -78,7 +78,7 @@ pub(super) fn counts(run: &Run) -> Markup {
     let counts = run.counts.as_object().unwrap_or(&empty);
     html! {
         @if counts.is_empty() { "—" }
-        @for (word, number) in counts { span .pair { (number) " " (said(word)) } }
+        @for (at, (word, number)) in counts.iter().enumerate() { @if at > 0 { ", " } span .pair { (number) " " (said(word)) } }
     }
 }
 

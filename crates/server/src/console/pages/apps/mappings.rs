@@ -4,7 +4,7 @@
 use super::{at, find, mapped, provisioning, tenant};
 use crate::admin::apps::effect::{self, Effect};
 use crate::admin::apps::{self, preview};
-use crate::console::parts::{Tone, badge, card, count, form, note, tabs};
+use crate::console::parts::{Tone, badge, card, card_with, count, form, note, tabs};
 use crate::console::{Desk, Fault, Flash, Form, Shown, fragment, sentence};
 use crate::outbound::integration::Integration;
 use crate::query;
@@ -367,7 +367,7 @@ fn sheet(cx: &Desk, integration: &Integration, sent: &Sent, rows: &[Mapping], ef
             div .actions { button .main type="submit" { "Apply Updates" } a .button href=(back) { "Back without saving" } }
         }))
     };
-    html! { (badge(Tone::Info, "Nothing is saved yet")) (card("Apply updates now?", body)) }
+    card_with("Apply updates now?", badge(Tone::Info, "Nothing is saved yet"), body)
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -42,11 +42,13 @@ pub(super) struct Draft {
     /// Where the application hears that a session has ended, and how.
     logout: String,
     logout_by: String,
+    /// Where it takes requests, if elsewhere.
+    logout_asked: String,
     encryption_certificate: String,
 }
 
 /// The fields of the step that configures SAML.
-const SAML_FIELDS: [&str; 13] = [
+const SAML_FIELDS: [&str; 14] = [
     "sso",
     "audience",
     "name_id",
@@ -59,6 +61,7 @@ const SAML_FIELDS: [&str; 13] = [
     "signed_requests",
     "logout",
     "logout_by",
+    "logout_asked",
     "encryption_certificate",
 ];
 
@@ -72,7 +75,7 @@ impl Draft {
     }
 
     /// All that was said, by the names of its fields.
-    fn fields_mut(&mut self) -> [(&'static str, &mut String); 16] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut String); 17] {
         [
             ("label", &mut self.label),
             ("target", &mut self.target),
@@ -89,6 +92,7 @@ impl Draft {
             ("signed_requests", &mut self.signed_requests),
             ("logout", &mut self.logout),
             ("logout_by", &mut self.logout_by),
+            ("logout_asked", &mut self.logout_asked),
             ("encryption_certificate", &mut self.encryption_certificate),
         ]
     }
@@ -131,6 +135,7 @@ impl Draft {
             ("requestCertificate", optional(&self.request_certificate)),
             ("requireSignedRequests", json!(!self.signed_requests.is_empty())),
             ("logoutUrl", optional(&self.logout)),
+            ("logoutRequestUrl", optional(&self.logout_asked)),
             ("logoutBinding", binding(&self.logout_by)),
             ("encryptionCertificate", optional(&self.encryption_certificate)),
         ];
@@ -273,6 +278,7 @@ pub(super) async fn read(cx: Desk, Form(brought): Form<Brought>) -> Shown {
                 signed_requests: if is_signed { "1".to_owned() } else { String::new() },
                 logout: text("logoutUrl"),
                 logout_by: text("logoutBinding"),
+                logout_asked: text("logoutRequestUrl"),
                 encryption_certificate: text("encryptionCertificate"),
                 ..brought.draft
             };
@@ -344,9 +350,11 @@ fn advanced(draft: &Draft) -> Markup {
             }
             div .columns {
                 (field(&Field { name: "logout", label: "Single Logout URL", kind: "url", value: &draft.logout, mono: true, autocomplete: "off",
-                    hint: "Where the application hears that a session here has ended, as it asked.", ..Field::default() }))
+                    hint: "Where the application hears that a session here has ended.", ..Field::default() }))
                 (choice(&Field { name: "logout_by", label: "Single logout by", value: &draft.logout_by, ..Field::default() }, &BINDINGS))
             }
+            (field(&Field { name: "logout_asked", label: "Single Logout URL for requests", kind: "url", value: &draft.logout_asked, mono: true, autocomplete: "off",
+                hint: "Only if the application takes requests at another address than answers.", ..Field::default() }))
             (certificate("encryption_certificate", "Encryption certificate of the application", "Assertions are encrypted to it. They are not if it is empty.", &draft.encryption_certificate))
         }
     }

@@ -104,9 +104,10 @@ pub(super) fn form(cx: &Desk, integration: &Integration, draft: &Draft, wrong: &
         }
         @if let Some(error) = error("requireSignedRequests") { p .error { (error) } }
         div .columns {
-            (line("logoutUrl", "Single Logout URL", "Where the application hears that a session here has ended, as it asked. It may not ask if this is empty.", "url"))
+            (line("logoutUrl", "Single Logout URL", "Where the application hears that a session here has ended, as it asked or because it ended elsewhere. It may not ask if this is empty.", "url"))
             (choice(&Field { name: "logoutBinding", label: "Single logout by", value: draft.get("logoutBinding"), ..Field::default() }, &BINDINGS))
         }
+        (line("logoutRequestUrl", "Single Logout URL for requests", "Only if the application takes requests at another address than answers.", "url"))
         (area("encryptionCertificate", "Encryption certificate of the application", "Assertions are encrypted to it (AES-256-GCM, RSA-OAEP). They are not if it is empty.", 4))
         div .columns {
             (field(&Field { name: "person", label: "Preview for", value: draft.get("person"), hint: "userName or id of a person", autocomplete: "off", ..Field::default() }))
