@@ -43,6 +43,7 @@ struct Inner {
     events: Events,
     desks: Desks,
     saml_tests: crate::saml::Tests,
+    first_keys: AsyncMutex<()>,
     waiting: Known,
     walks: Walks,
     egress: Egress,
@@ -76,6 +77,7 @@ impl App {
             waiting: Known::default(),
             walks: Walks::default(),
             log: LogQueue::default(),
+            first_keys: AsyncMutex::new(()),
             saml_tests: crate::saml::Tests::default(),
         };
         let app = Self(Arc::new(inner));
@@ -166,6 +168,11 @@ impl App {
     /// Log entries that the worker writes in batches.
     pub(crate) fn log(&self) -> &LogQueue {
         &self.0.log
+    }
+
+    /// Held while the first SAML key of a tenant is made.
+    pub(crate) fn first_keys(&self) -> &AsyncMutex<()> {
+        &self.0.first_keys
     }
 
     /// The last test sign-ins.

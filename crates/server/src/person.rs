@@ -30,7 +30,7 @@ use store::{PersonSession, SamlSession, Scope, Stored};
 
 pub(crate) use entry::sign_in_address;
 pub(crate) use page::router;
-pub(crate) use waiting::{ask_later, has_room, too_many};
+pub(crate) use waiting::{ask_later, ask_on, has_room, too_many};
 
 /// A request of a browser to a tenant's pages for its people, whoever sits there.
 #[derive(Clone, Debug)]
@@ -71,6 +71,11 @@ impl FromRequestParts<App> for Visit {
 }
 
 impl Visit {
+    /// What the browser's session is known by, whether it has ended or not.
+    pub(crate) fn browser(&self) -> Option<[u8; 32]> {
+        cookie(&self.headers, &cookie_name(&self.app, &self.tenant)).map(token::hash)
+    }
+
     /// Who is signed in.
     pub(crate) async fn person(&self) -> Result<Option<Person>> {
         find(&self.app, &self.tenant, &self.headers, self.now).await

@@ -77,6 +77,28 @@ fn one_tenant_signs_adam_in_to_the_other_and_scim_puts_him_out() {
     person.sees("Adam Ant");
     person.at("/t/serviceops/me");
 
+    // Out of both with one click, and in again.
+    person.press("button", "Sign out");
+    person.sees("Here and at the identity provider");
+    person.open("/me");
+    person.sees("You are not signed in");
+    person.open("/t/serviceops/me");
+    person.press("link", "Sign in with our directory");
+    person.sees("Use a passkey");
+    person.person_signs_in(ADAM, PASSWORD);
+    person.sees("Adam Ant");
+
+    // The other way round: who leaves the identity provider is out of the application as well.
+    person.open("/me");
+    person.press("button", "Sign out");
+    person.sees("You are not signed in");
+    person.open("/t/serviceops/me");
+    person.sees("You are not signed in");
+    person.press("link", "Sign in with our directory");
+    person.sees("Use a passkey");
+    person.person_signs_in(ADAM, PASSWORD);
+    person.sees("Adam Ant");
+
     let path = format!("/Users/{}", id(&there));
     let off = json!([{ "op": "replace", "path": "active", "value": false }]);
     assert!(desk.patch(&path, &off).status < 300);

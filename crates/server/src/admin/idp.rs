@@ -72,6 +72,7 @@ pub(crate) fn from_metadata(bytes: &[u8], now: i64) -> Result<Map<String, Value>
     // An app that shows no certificate cannot ask.
     let logout = preferred(&role.role.logout).filter(|_| signing.is_some());
     let answers = logout.map(|logout| logout.response_location.as_ref().unwrap_or(&logout.location));
+    let asked = logout.map(|logout| logout.location.as_str()).filter(|asked| answers.is_some_and(|to| to.as_str() != *asked));
     let encryption = role.role.encryption.iter().find(|certificate| certificate.key().encrypts());
     let mut found = Map::new();
     for (field, value) in [
@@ -81,6 +82,7 @@ pub(crate) fn from_metadata(bytes: &[u8], now: i64) -> Result<Map<String, Value>
         ("requestCertificate", json!(signing.map(|certificate| certificate.base64()))),
         ("requireSignedRequests", json!(role.signs_requests && signing.is_some())),
         ("logoutUrl", json!(answers.map(|location| location.as_str()))),
+        ("logoutRequestUrl", json!(asked)),
         ("logoutBinding", json!(logout.map(|logout| binding(logout.binding)).unwrap_or_default())),
         ("encryptionCertificate", json!(encryption.map(|certificate| certificate.base64()))),
     ] {

@@ -27,15 +27,21 @@ pub(crate) async fn list(app: &App, tenant: &str, purpose: SamlPurpose) -> Resul
     Ok(app.store().read(move |r| r.saml_keys(id, purpose)).await?)
 }
 
-/// The first key is made when it is needed.
+/// The first key is made when it is needed: also by a stranger who asks for our metadata, so a crowd of them waits for
+/// one to be made, and does not make one each.
 pub(crate) async fn first(app: &App, state: &TenantState, purpose: SamlPurpose) -> Result<()> {
     let tenant = state.tenant.id;
-    if !app.store().read(move |r| r.saml_keys(tenant, purpose)).await?.is_empty() {
+    let is_there = async || app.store().read(move |r| Ok::<_, Error>(!r.saml_keys(tenant, purpose)?.is_empty())).await;
+    if is_there().await? {
+        return Ok(());
+    }
+    let _turn = app.first_keys().lock().await;
+    if is_there().await? {
         return Ok(());
     }
     let key = make_key(app, state, purpose, KeyState::Current, app.clock().now()).await?;
     let kept = app.store().write_in(tenant, move |w| -> store::Result<()> {
-        // Somebody else may have been first.
+        // Another process may have been first.
         if w.saml_keys(tenant, purpose)?.is_empty() { w.saml_key_insert(tenant, purpose, &key) } else { Ok(()) }
     });
     Ok(kept.await?)

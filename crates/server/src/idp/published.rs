@@ -1,23 +1,19 @@
 //! `/idp/{app}/metadata`: our side of an app, for the app to import.
 
 use super::page::unusable;
-use super::{Addresses, SamlApp, sso};
-use crate::admin::saml_keys;
+use super::{Addresses, SamlApp, signing, sso};
 use crate::console::Shown;
 use crate::person::Visit;
-use crate::saml::ours;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use saml::metadata::OurIdentityProvider;
 use saml::{EntityId, Location};
-use store::SamlPurpose;
 
 /// `GET /idp/{app}/metadata`. Also before the app's side is known: the other side often wants ours first.
 pub(super) async fn metadata(visit: Visit) -> Shown {
     let integration = sso::integration(&visit).await?;
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &integration.row.name)?;
-    saml_keys::first(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
-    let ours = ours(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
+    let ours = signing(&visit).await?;
     let entity_id = EntityId::parse(&at.entity_id).map_err(unusable)?;
     let (sign_on, logout) = (Location::parse(&at.sso).map_err(unusable)?, Location::parse(&at.slo).map_err(unusable)?);
     let saml = SamlApp::of(&integration).unwrap_or_default();

@@ -90,8 +90,11 @@ pub(crate) struct SamlApp {
     pub(crate) groups_filter: Option<GroupFilter>,
     /// What is signed.
     pub(crate) sign: Signed,
-    /// Single Logout URL: where the app hears that a session here has ended, as it asked. It may not ask without one.
+    /// Single Logout URL: where the app hears that a session here has ended, as it asked or because somebody else did. It
+    /// may not ask without one.
     pub(crate) logout_url: Option<String>,
+    /// Where it is asked to end its own, if that is another address than the one for answers.
+    pub(crate) logout_request_url: Option<String>,
     /// How that travels.
     pub(crate) logout_binding: SamlBinding,
     /// The app's certificate for its requests, base64 of DER or PEM.
@@ -157,6 +160,12 @@ impl SamlApp {
                 return Err(
                     "saml.logoutUrl: needs the app's requestCertificate: only signed requests end sessions".to_owned()
                 );
+            }
+        }
+        if let Some(url) = &self.logout_request_url {
+            Location::parse(url).map_err(about("logoutRequestUrl"))?;
+            if self.logout_url.is_none() {
+                return Err("saml.logoutRequestUrl: needs a logoutUrl, where answers go".to_owned());
             }
         }
         self.signature().map_err(about("requestCertificate"))?;
@@ -251,6 +260,10 @@ mod tests {
                     ..SamlApp::default()
                 },
                 "logoutUrl",
+            ),
+            (
+                SamlApp { logout_request_url: Some("https://app.example/slo".into()), ..SamlApp::default() },
+                "logoutRequestUrl",
             ),
             (SamlApp { encryption_certificate: Some("x".into()), ..SamlApp::default() }, "encryptionCertificate"),
             (SamlApp { encryption_certificate: Some(CURVE.into()), ..SamlApp::default() }, "encryptionCertificate"),

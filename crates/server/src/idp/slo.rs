@@ -2,27 +2,28 @@
 //!
 //! A request is believed for its signature alone: what another site posts brings no cookie along. Which session ends is
 //! said by its `SessionIndex`, which only those apps hear that the person signed in to; without one it is the session of
-//! this browser. The other apps of that session are told nothing: theirs are their own.
+//! this browser. The other apps of that session are asked to end theirs before the app is answered (`farewell`), and what
+//! they answer comes here, too.
 
+use super::farewell::{self, Audience, Farewell};
 use super::page::{Denied, log, not_signed_out};
-use super::sso::{integration, posted, usable};
-use super::{Addresses, NameIdFormat, SamlApp, said};
-use crate::admin::saml_keys;
+use super::sso::{integration, usable};
+use super::{Addresses, NameIdFormat, SamlApp, said, signing};
 use crate::clock::Stopwatch;
 use crate::console::Shown;
 use crate::error::Result;
 use crate::outbound::integration::Integration;
 use crate::person::{Visit, users};
 use crate::record::Trace;
-use crate::saml::{LOGOUT_REMEMBERED, ours, send_logout};
+use crate::saml::{LOGOUT_REMEMBERED, posted_logout, send_logout};
 use crate::scim::Asked;
 use axum::body::Body;
 use axum::http::{Method, Response};
-use saml::binding::Inbound;
+use saml::binding::{Inbound, Kind};
 use saml::logout::{LogoutMessage, LogoutRequest, NewLogout};
 use saml::{EntityId, Location, Refused, fresh_id};
 use std::sync::Arc;
-use store::{PersonSession, SamlPurpose};
+use store::PersonSession;
 
 /// `GET /idp/{app}/slo`.
 pub(super) async fn by_query(visit: Visit) -> Shown {
@@ -32,7 +33,7 @@ pub(super) async fn by_query(visit: Visit) -> Shown {
 
 /// `POST /idp/{app}/slo`.
 pub(super) async fn by_form(visit: Visit, body: Body) -> Shown {
-    asked_for(visit, Method::POST, posted(body).await).await
+    asked_for(visit, Method::POST, posted_logout(body).await).await
 }
 
 async fn asked_for(visit: Visit, method: Method, inbound: std::result::Result<Inbound, Refused>) -> Shown {
@@ -41,9 +42,14 @@ async fn asked_for(visit: Visit, method: Method, inbound: std::result::Result<In
     let (mut trace, integration) = (Trace::default(), integration(&visit).await?);
     let name = integration.row.name.clone();
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &name)?;
-    let done = match judged(&visit, &integration, &at, inbound) {
-        Ok(asked) => answered(&visit, &integration, &at, asked, &mut trace).await?,
-        Err(why) => Err(why),
+    let done = match inbound {
+        Ok(inbound) if inbound.kind() == Kind::Response => {
+            farewell::answered(&visit, &integration, &at, &inbound, &mut trace).await?
+        }
+        inbound => match judged(&visit, &integration, &at, inbound) {
+            Ok(asked) => answered(&visit, &integration, asked, &mut trace).await?,
+            Err(why) => Err(why),
+        },
     };
     match done {
         Ok(response) => {
@@ -55,10 +61,10 @@ async fn asked_for(visit: Visit, method: Method, inbound: std::result::Result<In
 }
 
 /// What an app asks for, with what is sent back along with the answer.
-struct Question {
+pub(super) struct Question {
     saml: SamlApp,
-    request: LogoutRequest,
-    relay_state: Option<String>,
+    pub(super) request: LogoutRequest,
+    pub(super) relay_state: Option<String>,
 }
 
 /// The request, if it is the app's.
@@ -83,7 +89,6 @@ fn judged(
 async fn answered(
     visit: &Visit,
     integration: &Integration,
-    at: &Addresses,
     question: Question,
     trace: &mut Trace,
 ) -> Result<std::result::Result<Response<Body>, Denied>> {
@@ -95,28 +100,48 @@ async fn answered(
             told: None,
         }));
     };
-    if !end(visit, integration, request, &sessions).await? {
+    // A session that it names and that is gone has ended; without a name for one there is nothing to say that of.
+    let success = !sessions.is_empty() || !request.session_indexes().is_empty();
+    let Some(ended) = end(visit, integration, request, sessions).await? else {
         return Ok(Err(Denied {
             name: "replayed",
             fix: "The request was used before; look at who sent it twice.".to_owned(),
             told: None,
         }));
+    };
+    trace.step(format!("the app ended {} sessions", ended.len()));
+    trace.resource = ended.first().map(|(session, _)| ("User".to_owned(), session.person.clone()));
+    let (app, relay) = (&integration.row.name, question.relay_state.as_deref());
+    let Some(farewell) = Farewell::of(&question, app, ended) else {
+        return Ok(respond(visit, integration, request.id(), success, relay).await?.map_err(Denied::from));
+    };
+    match farewell.begin(visit).await {
+        Ok(page) => Ok(Ok(page)),
+        // There is no room to remember the way; the sessions here have ended all the same.
+        Err(_) => Ok(respond(visit, integration, request.id(), false, relay).await?.map_err(Denied::from)),
     }
-    trace.step(format!("the app ended {} sessions", sessions.len()));
-    trace.resource = sessions.first().map(|session| ("User".to_owned(), session.person.clone()));
-    // A session that it names and that is gone has ended; without a name for one there is nothing to say that of.
-    let success = !sessions.is_empty() || !request.session_indexes().is_empty();
-    saml_keys::first(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
-    let ours = ours(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
-    let sent = || -> std::result::Result<Response<Body>, Refused> {
+}
+
+/// Tells an app whether all sessions have ended that it asked about.
+pub(super) async fn respond(
+    visit: &Visit,
+    integration: &Integration,
+    request: &str,
+    success: bool,
+    relay_state: Option<&str>,
+) -> Result<std::result::Result<Response<Body>, Refused>> {
+    let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &integration.row.name)?;
+    let ours = signing(visit).await?;
+    let sent = || {
+        let saml = SamlApp::of(integration).map_err(|_| Refused::EndpointMissing)?;
         let (issuer, id) = (EntityId::parse(&at.entity_id)?, fresh_id()?);
-        let to = Location::parse(question.saml.logout_url.as_deref().ok_or(Refused::EndpointMissing)?)?;
-        let message = LogoutMessage::Response { in_response_to: request.id(), success };
+        let to = Location::parse(saml.logout_url.as_deref().ok_or(Refused::EndpointMissing)?)?;
+        let message = LogoutMessage::Response { in_response_to: request, success };
         let new = NewLogout { id: &id, issuer: &issuer, destination: &to, message };
         let (key, words) = (ours.signing().ok_or(Refused::NoKey)?, ("Signing out", "Go back to the application"));
-        send_logout(visit, &new, question.saml.logout_binding, key, question.relay_state.as_deref(), words)
+        send_logout(visit, &new, saml.logout_binding, key, relay_state, words)
     };
-    Ok(sent().map_err(Denied::from))
+    Ok(sent())
 }
 
 /// The sessions that a request names; nothing if one belongs to somebody whom the app calls otherwise.
@@ -146,23 +171,28 @@ async fn meant(visit: &Visit, integration: &Integration, question: &Question) ->
     read.await
 }
 
-/// Ends them; not if the request was taken before, so that an old one does not end what was begun since.
+/// Ends them, and says who was told of them; nothing if the request was taken before, so that an old one does not end
+/// what was begun since.
 async fn end(
     visit: &Visit,
     integration: &Integration,
     request: &LogoutRequest,
-    sessions: &[PersonSession],
-) -> Result<bool> {
+    sessions: Vec<PersonSession>,
+) -> Result<Option<Vec<(PersonSession, Audience)>>> {
     // No connection is called like this: the two sides of SAML do not meet.
     let (tenant, whose) = (visit.tenant.tenant.id, format!("idp/{}", integration.row.name));
     let (message, until) = (request.id().to_owned(), visit.now.saturating_add(LOGOUT_REMEMBERED));
-    let ids: Vec<String> = sessions.iter().map(|session| session.id.clone()).collect();
-    let ended = visit.app.store().write_in(tenant, move |w| -> store::Result<bool> {
-        let is_first = w.saml_replay_insert(tenant, &whose, &message, until)?;
-        for id in ids.iter().filter(|_| is_first) {
-            w.person_session_end(tenant, id)?;
+    let ended = visit.app.store().write_in(tenant, move |w| -> store::Result<Option<Vec<_>>> {
+        if !w.saml_replay_insert(tenant, &whose, &message, until)? {
+            return Ok(None);
         }
-        Ok(is_first)
+        let mut ended = Vec::new();
+        for session in &sessions {
+            let audience = farewell::audience(w, &session.id, tenant)?;
+            w.person_session_end(tenant, &session.id)?;
+            ended.push((session.clone(), audience));
+        }
+        Ok(Some(ended))
     });
     Ok(ended.await?)
 }

@@ -1,15 +1,14 @@
 //! `/idp/{app}/sso`: an app asks who somebody is, or they go to the app from here.
 
 use super::page::{Denied, denied, log, unusable};
-use super::{Addresses, SamlApp, said};
-use crate::admin::saml_keys;
+use super::{Addresses, SamlApp, farewell, said, signing};
 use crate::clock::Stopwatch;
 use crate::console::{Fault, Shown, see_other};
 use crate::error::Error;
 use crate::outbound::integration::Integration;
 use crate::person::{Person, Visit, ask_later, sign_in_address};
 use crate::record::Trace;
-use crate::saml::{ours, post_on, read_form};
+use crate::saml::{post_on, read_form};
 use crate::scim::Asked;
 use crate::{query, token};
 use axum::body::Body;
@@ -20,7 +19,7 @@ use saml::issue::{Failure, Ids, Login, Recipient, authn_context, refusal, respon
 use saml::{EntityId, Location, Refused, fresh_id};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::{AppRow, SamlPurpose, SignInRequest};
+use store::{AppRow, SignInRequest};
 
 const PURPOSE: &str = "saml";
 
@@ -39,11 +38,15 @@ struct Question {
 
 /// The app that the address names.
 pub(super) async fn integration(visit: &Visit) -> Result<Integration, Fault> {
-    let name = visit.path.split('/').nth(2).unwrap_or_default().to_owned();
-    let tenant = visit.tenant.tenant.id;
+    let found = app_named(visit, visit.path.split('/').nth(2).unwrap_or_default()).await?;
+    found.ok_or_else(|| Fault::missing("there is no app of this name"))
+}
+
+/// An app of the tenant.
+pub(super) async fn app_named(visit: &Visit, name: &str) -> Result<Option<Integration>, Error> {
+    let (tenant, name) = (visit.tenant.tenant.id, name.to_owned());
     let row: Option<AppRow> = visit.app.store().read(move |r| r.app_named(tenant, &name)).await?;
-    let row = row.ok_or_else(|| Fault::missing("there is no app of this name"))?;
-    Ok(Integration::of(row)?)
+    row.map(Integration::of).transpose()
 }
 
 /// `GET /idp/{app}/sso`: a request in the query, or a person who follows the app's link.
@@ -59,7 +62,7 @@ pub(super) async fn by_form(visit: Visit, body: Body) -> Shown {
 }
 
 /// A request in a form.
-pub(super) async fn posted(body: Body) -> Result<Inbound, Refused> {
+async fn posted(body: Body) -> Result<Inbound, Refused> {
     let posted = read_form(body, Kind::Request.parameter()).await.ok_or(Refused::NoMessage)?;
     Inbound::from_form(Kind::Request, &posted.message, posted.relay_state.as_deref())
 }
@@ -208,6 +211,8 @@ async fn answer(
         },
         session_ends_at: Some(person.session.expires_at),
     };
+    // Before the app hears of the session: it has to hear of the end as well.
+    farewell::remember(visit, &person.session.id, &integration.row.name, &said.name_id).await?;
     let page = match send(visit, saml, &question, Some(&login)).await? {
         Ok(page) => page,
         Err(why) => return Ok(denied(visit, asked, trace, &integration.row.name, &why.into())),
@@ -238,8 +243,7 @@ async fn send(
     question: &Question,
     login: Option<&Login<'_>>,
 ) -> Result<Result<Response<Body>, Refused>, Error> {
-    saml_keys::first(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
-    let ours = ours(&visit.app, &visit.tenant, SamlPurpose::IdentityProvider).await?;
+    let ours = signing(visit).await?;
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &question.app)?;
     let written = || -> Result<String, Refused> {
         let app = saml.service_provider()?;

@@ -1,6 +1,6 @@
 //! A person's own page: who the application takes them for. It goes the moment that their session does.
 
-use super::{Person, Visit, end, entry, find, passkeys, sign_in_address};
+use super::{Person, Visit, end_cookie, entry, find, passkeys, sign_in_address};
 use crate::admin::directory::{self, Found};
 use crate::answer::Answer;
 use crate::app::App;
@@ -149,11 +149,17 @@ async fn sign_out(visit: Visit, Form(form): Form<SignOut>) -> Shown {
         let detail = "the form was not sent by a page of this session; nothing was changed";
         return Err(Error::new(Code::FOREIGN_FORM, detail).into());
     }
-    let cookie = end(&visit.app, &person).await?;
+    let apps = crate::idp::leave(&visit, &person).await?;
     note(&visit, &person, "signed out");
-    let elsewhere = crate::saml::leave(&visit, &person).await?;
+    if let Some(on_to_them) = apps {
+        return Ok(on_to_them);
+    }
+    let elsewhere = match &person.session.saml {
+        Some(saml) => crate::saml::leave(&visit, saml).await?,
+        None => None,
+    };
     let mut response = elsewhere.unwrap_or_else(|| see_other(&home));
-    cookie.into_iter().for_each(|cookie| {
+    end_cookie(&visit.app, &visit.tenant).into_iter().for_each(|cookie| {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     });
     Ok(response)

@@ -8,7 +8,7 @@ use crate::clock::Stopwatch;
 use crate::console::{Shown, see_other};
 use crate::error::Error;
 use crate::limits;
-use crate::person::{Person, Visit, end_cookie};
+use crate::person::{Visit, end_cookie};
 use crate::record::{self, Trace};
 use crate::scim::Asked;
 use ::saml::SKEW_US;
@@ -37,14 +37,16 @@ pub(super) async fn by_redirect(visit: Visit) -> Shown {
 
 /// `POST /saml/logout`.
 pub(super) async fn by_post(visit: Visit, body: Body) -> Shown {
+    message(visit, Method::POST, posted(body).await).await
+}
+
+/// A request or a response in a form.
+pub(crate) async fn posted(body: Body) -> Result<Inbound, Refused> {
     let bytes = axum::body::to_bytes(body, limits::SAML_FORM_BYTES_MAX).await.unwrap_or_default();
     let is_request = bytes.windows(b"SAMLRequest=".len()).any(|window| window == b"SAMLRequest=");
     let kind = if is_request { Kind::Request } else { Kind::Response };
-    let inbound = match read(Body::from(bytes), kind.parameter()).await {
-        Some(posted) => Inbound::from_form(kind, &posted.message, posted.relay_state.as_deref()),
-        None => Err(Refused::NoMessage),
-    };
-    message(visit, Method::POST, inbound).await
+    let posted = read(Body::from(bytes), kind.parameter()).await.ok_or(Refused::NoMessage)?;
+    Inbound::from_form(kind, &posted.message, posted.relay_state.as_deref())
 }
 
 async fn message(visit: Visit, method: Method, inbound: Result<Inbound, Refused>) -> Shown {
@@ -180,15 +182,14 @@ fn signed_out(visit: &Visit) -> Response<Body> {
 
 /// Signs somebody out at the identity provider as well, whose session here has just ended. Nothing if they did not come
 /// from there, or there is nothing to tell it by.
-pub(crate) async fn leave(visit: &Visit, person: &Person) -> Result<Option<Response<Body>>, Error> {
-    let Some(saml) = person.session.saml.clone() else { return Ok(None) };
+pub(crate) async fn leave(visit: &Visit, saml: &SamlSession) -> Result<Option<Response<Body>>, Error> {
     let (tenant, id) = (visit.tenant.tenant.id, saml.connection.clone());
     let found = visit.app.store().read(move |r| r.saml_connection(tenant, &id)).await?;
     let Some(connection) = found.filter(|found| found.settings.logout_url.is_some()) else { return Ok(None) };
     let keys = ours(&visit.app, &visit.tenant, SamlPurpose::ServiceProvider).await?;
     let Some(key) = keys.signing() else { return Ok(None) };
     let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &connection.id)?;
-    let Ok((request_id, response)) = goodbye(visit, &connection, &at, key, &saml) else { return Ok(None) };
+    let Ok((request_id, response)) = goodbye(visit, &connection, &at, key, saml) else { return Ok(None) };
     let request = SamlRequest {
         tenant,
         relay: request_id.clone(),

@@ -109,7 +109,7 @@ pub(super) fn go_on(visit: &Visit, to: &str, words: (&str, &str)) -> Response<Bo
 }
 
 /// A page with a sentence, for the end of something.
-pub(super) fn said(visit: &Visit, title: &str, body: Markup) -> Response<Body> {
+pub(crate) fn said(visit: &Visit, title: &str, body: Markup) -> Response<Body> {
     bare(visit.theme, title, html! { h1 { (title) } (body) })
 }
 

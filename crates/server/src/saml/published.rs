@@ -2,6 +2,7 @@
 
 use super::page::unusable;
 use super::{Addresses, named, ours};
+use crate::admin::saml_keys;
 use crate::console::Shown;
 use crate::error::Error;
 use crate::person::Visit;
@@ -14,7 +15,8 @@ use store::{SamlPurpose, SamlSettings};
 /// What a connection that is still to be made asks for.
 const FORMATS: [&str; 3] = [name_id_format::UNSPECIFIED, name_id_format::EMAIL, name_id_format::PERSISTENT];
 
-/// `GET /saml/metadata`. Also before the connection is made: the other side often wants ours first.
+/// `GET /saml/metadata`. Also before the connection is made: the other side often wants ours first, and with our
+/// certificate, or it sets up neither logout nor signed requests.
 pub(super) async fn metadata(visit: Visit) -> Shown {
     let id = named(&visit);
     if !super::is_connection_id(id) {
@@ -24,6 +26,7 @@ pub(super) async fn metadata(visit: Visit) -> Shown {
     let (tenant, name) = (visit.tenant.tenant.id, id.to_owned());
     let settings = visit.app.store().read(move |r| r.saml_connection(tenant, &name)).await?;
     let settings = settings.map(|connection| connection.settings).unwrap_or_default();
+    saml_keys::first(&visit.app, &visit.tenant, SamlPurpose::ServiceProvider).await?;
     let ours = ours(&visit.app, &visit.tenant, SamlPurpose::ServiceProvider).await?;
     let xml = written(&at, &settings, &ours).map_err(unusable)?;
     let mut response = Response::new(Body::from(xml));

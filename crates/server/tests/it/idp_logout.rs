@@ -6,7 +6,7 @@ use crate::idp::{ACS, SP, choose_password, connection, desk, ready};
 use crate::saml_bad::tenant;
 use crate::signer::signing_key;
 use saml::binding::Inbound;
-use saml::logout::{LogoutMessage, LogoutResponse, NewLogout, Peer};
+use saml::logout::{LogoutMessage, LogoutRequest, LogoutResponse, NewLogout, Peer};
 use saml::metadata::OurServiceProvider;
 use saml::{EntityId, Location, Metadata, NameId, SigningKey, response};
 use serde_json::{Value, json};
@@ -203,4 +203,117 @@ async fn logout_is_offered_where_it_is_set_up() {
     }
     let form = owner.get("/app/apps/wiki/sign-on?edit=1").await;
     assert!(form.text.contains(&format!("name=\"logoutUrl\" type=\"url\" value=\"{SLO}\"")), "{}", form.text);
+}
+
+const CHAT: &str = "https://chat.example/saml/metadata";
+
+/// A second app, which is asked at another address than it is answered at.
+async fn with_chat(desk: &Desk, person: &str) {
+    let made = desk.local("POST", "/api/v1/tenants/default/apps", json!({"name": "chat"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let path = "/api/v1/tenants/default/apps/chat";
+    let assigned = desk.local("POST", &format!("{path}/assignments"), json!({"resource": person})).await;
+    assert_eq!(assigned.status, 201, "{}", assigned.text);
+    let settings = json!({
+        "ssoUrl": "https://chat.example/acs", "audience": CHAT, "logoutUrl": "https://chat.example/heard",
+        "logoutRequestUrl": "https://chat.example/asked",
+        "requestCertificate": signing_key("idp").certificate().base64(),
+    });
+    let set = desk.local("PATCH", &format!("{path}/saml"), settings).await;
+    assert_eq!(set.status, 200, "{}", set.text);
+}
+
+/// Follows redirects of our own; the page or the redirect to somebody else that it ends in.
+async fn follow(browser: &mut Browser<'_>, mut shown: Shown) -> Shown {
+    while shown.status == 303 && shown.location().starts_with('/') {
+        let to = shown.location().to_owned();
+        shown = browser.get(&to).await;
+    }
+    shown
+}
+
+/// What chat is asked by the page that leads there: the request, and the handle to answer with.
+async fn asked_of_chat(desk: &Desk, page: &Shown) -> (LogoutRequest, String) {
+    let query = page.between("url=https://chat.example/asked?", "\"").replace("&amp;", "&");
+    let inbound = Inbound::from_query(&query).unwrap();
+    let metadata = desk.local("GET", "/idp/chat/metadata", Value::Null).await.text;
+    let read = Metadata::parse(metadata.as_bytes(), desk.clock.now()).unwrap();
+    let keys = read.identity_provider().unwrap().role.keys().unwrap();
+    let our_location = Location::parse("https://chat.example/asked").unwrap();
+    let peer = Peer { entity_id: EntityId::parse(&format!("{AT}/idp/chat/metadata")).unwrap(), keys, our_location };
+    (LogoutRequest::verify(&inbound, &peer, desk.clock.now()).unwrap(), inbound.relay_state().unwrap().to_owned())
+}
+
+/// Chat answers.
+async fn chat_says(browser: &mut Browser<'_>, key: &str, id: &str, success: bool, relay: &str, is_form: bool) -> Shown {
+    let (issuer, to) = (EntityId::parse(CHAT).unwrap(), Location::parse(&format!("{AT}/idp/chat/slo")).unwrap());
+    let message = LogoutMessage::Response { in_response_to: id, success };
+    let new = NewLogout { id: "_c", issuer: &issuer, destination: &to, message };
+    let (now, key) = (browser.desk.clock.now(), signing_key(key));
+    if is_form {
+        let field = new.form_field(&key, now).unwrap();
+        return browser.post_bare("/idp/chat/slo", &[("SAMLResponse", &field), ("RelayState", relay)]).await;
+    }
+    let url = new.redirect_url(Some(relay), &key, now).unwrap();
+    browser.get(url.strip_prefix(AT).unwrap()).await
+}
+
+/// One app ends the session: the other is asked by its own name of the person, and the first hears whether it agreed.
+#[tokio::test]
+async fn the_other_apps_of_a_session_are_asked_before_the_app_is_answered() {
+    let desk = desk();
+    let id = with_logout(&desk, "redirect").await;
+    with_chat(&desk, &id).await;
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    let key = signing_key("sp");
+    for (round, (signer, agrees, is_form)) in
+        [("idp", true, false), ("idp", false, true), ("stranger", true, false)].into_iter().enumerate()
+    {
+        if round > 0 {
+            sign_in(&mut browser).await;
+        }
+        let (name, index) = told(&mut browser).await;
+        assert_eq!(browser.get("/idp/chat/sso").await.status, 200);
+        let request = format!("_o{round}");
+        let ask = Ask { id: &request, name: &name, index: Some(&index), key: &key };
+        let first = ask.by(&mut browser, is_form).await;
+        assert_eq!(browser.get("/me").await.status, 401, "ended before anybody is asked");
+        let page = follow(&mut browser, first).await;
+        let (asked, relay) = asked_of_chat(&desk, &page).await;
+        assert_eq!((asked.name_id().value.as_str(), asked.session_indexes()), ("adam@example.com", &[index][..]));
+        let answer = chat_says(&mut browser, signer, asked.id(), agrees, &relay, is_form).await;
+        let last = follow(&mut browser, answer).await;
+        assert_eq!(success(&desk, &last, &request).await, agrees && signer == "idp", "{round}");
+        // Once: the way is gone.
+        let again = chat_says(&mut browser, "idp", asked.id(), true, &relay, false).await;
+        assert!(again.status == 403 && reason(&desk, &again).await.contains("nobody_asked"), "{}", again.text);
+    }
+}
+
+/// What an app calls the person is shown to nobody but the browser of the session, and who cannot be asked has not agreed.
+#[tokio::test]
+async fn apps_that_are_not_asked_make_a_partial_logout() {
+    let desk = desk();
+    let id = with_logout(&desk, "redirect").await;
+    with_chat(&desk, &id).await;
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    let (name, index) = told(&mut browser).await;
+    assert_eq!(browser.get("/idp/chat/sso").await.status, 200);
+    let key = signing_key("sp");
+    let mut none = Browser { site: "cross-site", ..Browser::new(&desk) };
+    let first = Ask { id: "_n1", name: &name, index: Some(&index), key: &key }.by(&mut none, true).await;
+    let last = follow(&mut none, first).await;
+    assert!(!success(&desk, &last, "_n1").await);
+    assert_eq!(browser.get("/me").await.status, 401);
+    // An app that takes no requests.
+    let off = json!({"logoutUrl": null, "logoutRequestUrl": null});
+    assert_eq!(desk.local("PATCH", "/api/v1/tenants/default/apps/chat/saml", off).await.status, 200);
+    sign_in(&mut browser).await;
+    let (name, index) = told(&mut browser).await;
+    assert_eq!(browser.get("/idp/chat/sso").await.status, 200);
+    let first = Ask { id: "_n2", name: &name, index: Some(&index), key: &key }.by(&mut browser, false).await;
+    let last = follow(&mut browser, first).await;
+    assert!(!success(&desk, &last, "_n2").await);
 }

@@ -505,3 +505,25 @@ async fn logout_from_both_sides() {
     assert!(answer.status == 200 && answer.text.contains("You are signed out"), "{}", answer.text);
     assert_eq!(world.desk.send(None, get(&path(&url), "")).await.status, 403, "an answer counts once");
 }
+
+/// Metadata that is asked for before anything is connected shows the key that signs later: whoever reads it then sets
+/// single logout up with it. However many ask at once, it is one key.
+#[tokio::test]
+async fn our_metadata_shows_a_certificate_from_the_first_time_on() {
+    let desk = Desk::at(AT);
+    let made = desk.local("POST", "/api/v1/tenants", json!({"name": "acme"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    for (name, path) in [("default", "/saml/metadata"), ("acme", "/t/acme/saml/metadata/okta")] {
+        let ask = || desk.send(None, get(path, ""));
+        let both = tokio::join!(ask(), ask());
+        let keys = format!("/api/v1/tenants/{name}/saml/keys");
+        let known = desk.local("GET", &keys, Value::Null).await;
+        let known = known.body["data"].as_array().unwrap();
+        assert_eq!(known.len(), 1, "{known:?}");
+        for answer in [&both.0, &both.1] {
+            let read = Metadata::parse(answer.text.as_bytes(), desk.clock.now()).unwrap().service_provider.unwrap();
+            assert!(!read.role.logout.is_empty() && read.role.keys().is_ok(), "{}", answer.text);
+        }
+        assert_eq!(both.0.text, both.1.text);
+    }
+}
