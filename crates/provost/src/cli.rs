@@ -622,6 +622,25 @@ pub enum Group {
         /// The id, or the displayName
         group: String,
     },
+    /// Which roles its people have at the application
+    #[command(after_help = "\
+Examples:
+  provost group roles Support
+  provost group roles Support --set 'Support agent' --set reader --preview
+  provost group roles Support --none")]
+    Roles {
+        /// The id, or the displayName
+        group: String,
+        /// They have this role, and those that are set besides, and no others
+        #[arg(long, value_name = "ROLE", conflicts_with = "none")]
+        set: Vec<String>,
+        /// The group gives no role any more
+        #[arg(long)]
+        none: bool,
+        /// Say who would gain and who would lose a role, and change nothing
+        #[arg(long)]
+        preview: bool,
+    },
 }
 
 /// `provost log …`

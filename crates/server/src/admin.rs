@@ -17,6 +17,7 @@ pub(crate) mod oidc;
 pub(crate) mod person_passwords;
 pub(crate) mod report;
 pub(crate) mod resource_types;
+pub(crate) mod roles;
 pub(crate) mod saml;
 pub(crate) mod saml_keys;
 pub(crate) mod tenants;

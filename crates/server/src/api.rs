@@ -13,6 +13,7 @@ mod oidc;
 mod operators;
 mod plans;
 mod resource_types;
+mod roles;
 mod saml;
 mod tenants;
 mod tokens;
@@ -86,6 +87,10 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/saml/connections", get(saml::list).post(saml::create))
         .route("/tenants/{tenant}/saml/connections/{id}", get(saml::read).patch(saml::change).delete(saml::delete))
         .route("/tenants/{tenant}/saml/metadata", post(saml::preview))
+        .route("/tenants/{tenant}/roles", get(roles::list))
+        .route("/tenants/{tenant}/groups/{group}/roles", get(roles::of_group).put(roles::set))
+        .route("/tenants/{tenant}/groups/{group}/roles/preview", post(roles::preview))
+        .route("/tenants/{tenant}/users/{user}/roles", get(roles::of_person))
         .route("/tenants/{tenant}/saml/keys", get(saml::keys).post(saml::new_key))
         .route("/tenants/{tenant}/saml/keys/{id}", delete(saml::remove_key))
         .route("/tenants/{tenant}/saml/keys/{id}/promote", post(saml::promote_key))

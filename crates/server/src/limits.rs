@@ -92,6 +92,12 @@ pub const PERSON_LOOK: Duration = Duration::from_millis(500);
 pub const SAML_FORM_BYTES_MAX: usize = 512 << 10;
 /// Microseconds that a sign-in with SAML may be under way.
 pub const SAML_REQUEST_LIFE: i64 = 600 * 1_000_000;
+/// Most roles that a group gives.
+pub const GROUP_ROLES_MAX: usize = 20;
+/// Longest name of a role, in characters.
+pub const ROLE_CHARS_MAX: usize = 128;
+/// Members that are looked at to say who would gain or lose a role.
+pub const ROLE_PREVIEW_MEMBERS: u32 = 200;
 /// Longest note on a task that is left as it is, in characters.
 pub const TASK_NOTE_MAX: usize = 500;
 /// Most apps that are remembered to have been told of a session, and hear that it ended.

@@ -37,6 +37,7 @@ mod queue;
 mod reindex;
 mod render;
 mod resources;
+mod roles;
 mod saml;
 mod seal;
 mod search;

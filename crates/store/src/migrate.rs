@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0020_brake_counts.sql"),
     include_str!("../migrations/0021_told_apps.sql"),
     include_str!("../migrations/0022_task_notes.sql"),
+    include_str!("../migrations/0023_group_roles.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

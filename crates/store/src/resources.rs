@@ -353,6 +353,7 @@ impl Writer {
         let groups = self.leave_groups(tenant, stored.rid, now)?;
         if resource_type.has_members() {
             self.execute("delete from member where tenant = ?1 and group_rid = ?2", (tenant.0, stored.rid))?;
+            self.group_roles_forget(tenant, &stored.id)?;
         }
         if resource_type.is_user() {
             self.person_sessions_end(tenant, &stored.id)?;

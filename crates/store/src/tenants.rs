@@ -388,7 +388,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 54] = [
+        const TABLES: [&str; 55] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -439,6 +439,7 @@ impl Writer {
             "destruction",
             "approval",
             "task_note",
+            "group_role",
             "run",
             "run_item",
             "lifecycle",

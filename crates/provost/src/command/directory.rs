@@ -96,7 +96,45 @@ pub(super) async fn group(cx: &Cx, command: Group) -> Result<()> {
             ];
             cx.out.list("group.members", &columns, &members, &Value::Null)
         }
+        Group::Roles { group, set, none, preview } => {
+            let found = find(cx, "Groups", "displayName", &group, "members").await?;
+            let path = cx.path(&format!("/groups/{}/roles", encoded(&text(&found, "id"))));
+            roles(cx, &path, (!set.is_empty() || none).then_some(set), preview).await
+        }
     }
+}
+
+/// Shows the roles that a group gives, sets them, or says what setting them would do.
+async fn roles(cx: &Cx, path: &str, wanted: Option<Vec<String>>, preview: bool) -> Result<()> {
+    let Some(wanted) = wanted else {
+        let given = cx.client.get(path).await?;
+        return cx.out.one("group.roles", &given, &words(&given, "roles"));
+    };
+    let body = json!({"roles": wanted});
+    if !preview {
+        let given = cx.client.call(Method::PUT, path, Some(&body)).await?;
+        return cx.out.done("group.roles", &given, &format!("The group gives these roles: {}.", words(&given, "roles")));
+    }
+    let effect = cx.client.call(Method::POST, &format!("{path}/preview"), Some(&body)).await?;
+    let people = |of: &str| -> Vec<String> {
+        let all = effect.get(of).and_then(Value::as_array).into_iter().flatten();
+        let line = |one: &Value| {
+            let people = one.get("people").and_then(Value::as_array).into_iter().flatten();
+            let names: Vec<String> = people.map(|person| text(person, "display")).collect();
+            format!("{of} {}: {}", text(one, "role"), names.join(", "))
+        };
+        all.map(line).collect()
+    };
+    let lines = [people("gain"), people("lose")].concat();
+    let said = if lines.is_empty() { "Nobody gains or loses a role.".to_owned() } else { lines.join("\n") };
+    cx.out.one("group.roles.preview", &effect, &said)
+}
+
+/// The texts of a list, in a line.
+fn words(row: &Value, list: &str) -> String {
+    let all = row.get(list).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let all: Vec<&str> = all.collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
 }
 
 async fn list(cx: &Cx, of: &str, arguments: &ListResources, schema: &str, columns: &[Column<'_>]) -> Result<()> {

@@ -98,6 +98,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/groups/{id}/raw", get(group::raw))
         .route("/app/groups/{id}/history", get(group::history))
         .route("/app/groups/{id}/members", post(group::moved))
+        .route("/app/groups/{id}/roles", get(group::roles::show).post(group::roles::save))
         .route("/app/groups/{id}/name", post(group::rename))
         .route("/app/groups/{id}/delete", post(group::delete))
         .route("/app/fields", get(fields::list).post(fields::save))

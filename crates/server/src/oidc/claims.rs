@@ -4,10 +4,11 @@ use crate::admin::directory::{self, Found};
 use crate::error::Result;
 use crate::person::Visit;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use store::{OidcGroups, OidcSettings};
 
 /// The claims that there are.
-pub(super) const NAMES: [&str; 23] = [
+pub(super) const NAMES: [&str; 24] = [
     "iss",
     "sub",
     "aud",
@@ -31,6 +32,7 @@ pub(super) const NAMES: [&str; 23] = [
     "email",
     "email_verified",
     "groups",
+    "roles",
 ];
 
 /// The person as the directory has them now.
@@ -53,6 +55,8 @@ pub(super) struct Claims<'a> {
     pub(super) person: &'a Found,
     pub(super) scope: &'a str,
     pub(super) settings: &'a OidcSettings,
+    /// Of the person, by their groups.
+    pub(super) roles: &'a BTreeSet<String>,
 }
 
 impl Claims<'_> {
@@ -69,6 +73,9 @@ impl Claims<'_> {
         }
         if has("groups") && self.person.groups.len() <= groups_max {
             all.insert("groups".to_owned(), self.groups());
+        }
+        if has("groups") && !self.roles.is_empty() && self.roles.len() <= groups_max {
+            all.insert("roles".to_owned(), json!(self.roles));
         }
         all
     }

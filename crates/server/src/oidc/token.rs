@@ -4,6 +4,7 @@ use super::claims::{self, Claims};
 use super::refusal::{Refusal, Told};
 use super::request::Parameters;
 use super::{Addresses, client, keys};
+use crate::admin::roles;
 use crate::answer::{Answer, JSON};
 use crate::person::{Visit, users};
 use crate::session::same;
@@ -45,7 +46,8 @@ async fn exchanged(visit: &Visit, told: &mut Told<'_>, body: Body) -> Result<Val
     let signer = keys::signer(&visit.app, &visit.tenant, visit.now).await?;
     let person = claims::person(visit, &grant.person).await?;
     let access_token = use_up(visit, &grant, &session).await?;
-    let claims = Claims { person: &person, scope: &grant.scope, settings: &client.settings };
+    let roles = roles::of_person(&visit.app, visit.tenant.tenant.id, &person).await?;
+    let claims = Claims { person: &person, scope: &grant.scope, settings: &client.settings, roles: &roles };
     let mut id_token = claims.all(limits::OIDC_TOKEN_GROUPS_MAX);
     let seconds = |micros: i64| micros / 1_000_000;
     for (name, value) in [

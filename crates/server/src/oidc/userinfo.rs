@@ -2,6 +2,7 @@
 
 use super::claims::{self, Claims};
 use super::refusal::{Refusal, Told};
+use crate::admin::roles;
 use crate::answer::{Answer, JSON};
 use crate::person::{Visit, users};
 use crate::{limits, token};
@@ -41,6 +42,7 @@ async fn shown(visit: &Visit, told: &mut Told<'_>) -> Result<Value, Refusal> {
     let client = client.ok_or_else(|| refused("the application is switched off"))?;
     told.client(&client);
     let person = claims::person(visit, &grant.person).await?;
-    let claims = Claims { person: &person, scope: &grant.scope, settings: &client.settings };
+    let roles = roles::of_person(&visit.app, visit.tenant.tenant.id, &person).await?;
+    let claims = Claims { person: &person, scope: &grant.scope, settings: &client.settings, roles: &roles };
     Ok(Value::Object(claims.all(limits::OIDC_USERINFO_GROUPS_MAX)))
 }

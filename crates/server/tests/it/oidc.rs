@@ -207,6 +207,9 @@ async fn an_application_signs_somebody_in() {
     let back = sent(away.location(), "next");
     assert_eq!(browser.get(&back).await.status, 401, "nobody has signed in, and nobody goes round in circles");
     let id = adam(&mut browser).await;
+    let groups = desk.local("GET", "/scim/v2/Groups?attributes=id", Value::Null).await;
+    let path = format!("/api/v1/tenants/default/groups/{}/roles", groups.body["Resources"][0]["id"].as_str().unwrap());
+    assert_eq!(desk.local("PUT", &path, json!({"roles": ["author"]})).await.status, 200);
     let page = browser.get(&back).await;
     assert_eq!(page.status, 200, "{}", page.text);
     let to = page.between("content=\"0;url=", "\"").replace("&amp;", "&");
@@ -225,6 +228,7 @@ async fn an_application_signs_somebody_in() {
         ("nonce", json!("once")),
         ("email", json!("adam@example.com")),
         ("groups", json!(["Editors"])),
+        ("roles", json!(["author"])),
         ("name", json!("Adam Smith")),
         ("preferred_username", json!("adam@example.com")),
         ("amr", json!(["pwd"])),

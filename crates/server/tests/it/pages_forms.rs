@@ -194,7 +194,7 @@ async fn people_and_groups_by_hand() {
     owner.post(&format!("{group}/members"), &[("remove", id)]).await;
     assert!(owner.get(&group).await.text.contains("Nobody is in this group"));
     let history = owner.get(&format!("{group}/history")).await;
-    for told in ["Night shift", "Day shift", "1 members"] {
+    for told in ["Night shift", "Day shift", "1 member"] {
         assert!(history.text.contains(told), "{told}: {}", history.text);
     }
     assert_eq!(owner.post(&format!("{group}/delete"), &[("confirm", "Night shift")]).await.location(), group);
@@ -260,4 +260,43 @@ async fn a_setup_link_opens_one_page_makes_one_token_and_ends() {
     desk.clock.advance(DAY + SECOND);
     assert_eq!(guest.get(&path).await.status, 404, "it has ended by itself");
     desk.app.store().close();
+}
+
+/// A group gives roles: who gains and who loses is said before, people have them by the groups that they are in, also
+/// through others, and a group that is deleted gives nothing when its id is there again.
+#[tokio::test]
+async fn a_group_gives_roles_and_says_who_gains_and_who_loses() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let (adam, bea) = (desk.user("adam").await, desk.user("bea").await);
+    let group = async |name: &str, members: &[&str]| {
+        let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
+        let made = desk.local("POST", "/scim/v2/Groups", json!({"displayName": name, "members": members})).await;
+        made.body["id"].as_str().unwrap().to_owned()
+    };
+    let inner = group("Support", &[&adam, &bea]).await;
+    let outer = group("Staff", &[&inner, &adam]).await;
+    let page = format!("/app/groups/{inner}/roles");
+    assert_eq!(owner.post(&format!("/app/groups/{outer}/roles"), &[("roles", "reader"), ("do", "save")]).await.status, 303);
+    let of = async |user: &str| {
+        desk.local("GET", &format!("/api/v1/tenants/default/users/{user}/roles"), Value::Null).await.body["roles"].clone()
+    };
+    assert_eq!((of(&adam).await, of(&bea).await), (json!(["reader"]), json!(["reader"])));
+    // Everybody reads already, by the group around this one; only the other role is new.
+    let shown = owner.post(&page, &[("roles", "Support agent\nreader"), ("do", "preview")]).await;
+    assert!(shown.text.contains("2 people gain Support agent") && !shown.text.contains("gain reader"), "{}", shown.text);
+    assert_eq!(of(&bea).await, json!(["reader"]), "a preview changes nothing");
+    assert_eq!(owner.post(&page, &[("roles", "Support agent"), ("do", "save")]).await.status, 303);
+    assert_eq!(of(&bea).await, json!(["Support agent", "reader"]));
+    assert!(owner.get(&format!("/app/users/{bea}/groups")).await.text.contains("Support agent"));
+    let path = format!("/api/v1/tenants/default/groups/{inner}/roles");
+    let effect = desk.local("POST", &format!("{path}/preview"), json!({"roles": []})).await.body;
+    assert_eq!((effect["lose"][0]["people"].as_array().map(Vec::len), &effect["gain"]), (Some(2), &json!([])));
+    assert_eq!(owner.post(&page, &[("roles", &"x".repeat(200)), ("do", "save")]).await.status, 422);
+    assert_eq!(desk.local("PUT", &path, json!({"roles": ["x\u{1}"]})).await.status, 400);
+    assert_eq!(desk.local("PUT", "/api/v1/tenants/default/groups/none/roles", json!({"roles": ["x"]})).await.status, 404);
+    let all = desk.local("GET", "/api/v1/tenants/default/roles", Value::Null).await.body;
+    assert_eq!(all["data"].as_array().map(Vec::len), Some(2), "{all}");
+    assert_eq!(desk.local("DELETE", &format!("/scim/v2/Groups/{inner}"), Value::Null).await.status, 204);
+    assert_eq!((of(&adam).await, of(&bea).await), (json!(["reader"]), json!([])));
 }

@@ -210,11 +210,11 @@ async fn a_rehearsal_shows_what_would_happen_and_changes_nothing() {
     let entries = rows(&owner.get("/app/log?text=Boss&op=PUT").await.text, "log");
     let first = entries.last().unwrap();
     let before = desk.local("GET", &path, Value::Null).await;
-    let logged = rows(&owner.get("/app/log").await.text, "log").len();
+    let logged = rows(&owner.get("/app/log?op=PUT").await.text, "log").len();
     let shown = owner.post(&format!("/app/log/{first}/replay"), &[]).await;
     assert!(shown.text.contains("Rehearsed") && shown.text.contains("Chef"), "{}", shown.text);
     assert_eq!(desk.local("GET", &path, Value::Null).await.text, before.text);
-    assert_eq!(rows(&owner.get("/app/log").await.text, "log").len(), logged, "nothing was logged");
+    assert_eq!(rows(&owner.get("/app/log?op=PUT").await.text, "log").len(), logged, "nothing was logged");
     owner.post("/app/scim/switches", &[("users.update", "false")]).await;
     let shown = owner.post(&format!("/app/log/{first}/replay"), &[]).await;
     assert!(shown.text.contains("something else would happen") && shown.text.contains("PRV-2005"), "{}", shown.text);

@@ -1,5 +1,7 @@
 //! A9, one group: members by keyset, so that a hundred thousand open as fast as ten; the raw resource; history.
 
+pub(super) mod roles;
+
 use super::groups::origin;
 use super::user::timeline;
 use crate::admin::directory::{self, Found};
@@ -30,6 +32,7 @@ fn framed(cx: &Desk, found: &Found, current: &str, body: Markup) -> Response<Bod
     let base = format!("/app/groups/{}", found.id);
     let all = [
         ("Members", "", base.clone()),
+        ("Roles", "roles", format!("{base}/roles")),
         ("Raw SCIM", "raw", format!("{base}/raw")),
         ("History", "history", format!("{base}/history")),
     ];

@@ -5,6 +5,7 @@ pub(super) mod sign_in;
 use super::log_entry::difference;
 use super::users::{activity, avatar, source};
 use crate::admin::directory::{self, Found};
+use crate::admin::roles;
 use crate::console::parts::{
     self, Tone, badge, card, card_with, confirm, copy_button, empty, form, json, link, status, tabs, time, visible,
     when,
@@ -217,7 +218,14 @@ pub(super) async fn raw(cx: Desk, Path(id): Path<String>) -> Shown {
 /// `GET /app/users/{id}/groups`.
 pub(super) async fn groups(cx: Desk, Path(id): Path<String>) -> Shown {
     let found = find(&cx, &id).await?;
+    let roles = roles::of_person(&cx.app, cx.tenant.tenant.id, &found).await?;
     let body = html! {
+        @if !roles.is_empty() {
+            (card("Roles at the application", html! {
+                ul .list.rows { @for role in &roles { li { (role) } } }
+                p .hint { "By the groups below; a group's roles are on its page." }
+            }))
+        }
         @if found.groups.is_empty() {
             (empty(Icon::Groups, "In no group", html! { "Groups that are pushed with this person in them appear here." }, None))
         } @else {
