@@ -113,7 +113,11 @@ async fn roles(cx: &Cx, path: &str, wanted: Option<Vec<String>>, preview: bool) 
     let body = json!({"roles": wanted});
     if !preview {
         let given = cx.client.call(Method::PUT, path, Some(&body)).await?;
-        return cx.out.done("group.roles", &given, &format!("The group gives these roles: {}.", words(&given, "roles")));
+        return cx.out.done(
+            "group.roles",
+            &given,
+            &format!("The group gives these roles: {}.", words(&given, "roles")),
+        );
     }
     let effect = cx.client.call(Method::POST, &format!("{path}/preview"), Some(&body)).await?;
     let people = |of: &str| -> Vec<String> {

@@ -72,7 +72,8 @@ pub(crate) fn from_metadata(bytes: &[u8], now: i64) -> Result<Map<String, Value>
     // An app that shows no certificate cannot ask.
     let logout = preferred(&role.role.logout).filter(|_| signing.is_some());
     let answers = logout.map(|logout| logout.response_location.as_ref().unwrap_or(&logout.location));
-    let asked = logout.map(|logout| logout.location.as_str()).filter(|asked| answers.is_some_and(|to| to.as_str() != *asked));
+    let asked =
+        logout.map(|logout| logout.location.as_str()).filter(|asked| answers.is_some_and(|to| to.as_str() != *asked));
     let encryption = role.role.encryption.iter().find(|certificate| certificate.key().encrypts());
     let mut found = Map::new();
     for (field, value) in [

@@ -116,8 +116,7 @@ pub(crate) async fn effect(
     let none = BTreeSet::new();
     let before = all.get(&group.id).unwrap_or(&none);
     let looked: Vec<(i64, MemberView)> = members(app, state, group.rid, 0, limits::ROLE_PREVIEW_MEMBERS).await?;
-    let mut effect =
-        Effect { looked_at: looked.len() as u64, members: group.member_count, ..Effect::default() };
+    let mut effect = Effect { looked_at: looked.len() as u64, members: group.member_count, ..Effect::default() };
     for (_, member) in looked.into_iter().filter(|(_, member)| member.kind == "User") {
         let person = find(app, state, base, "User", &member.id).await?;
         let others = person.groups.iter().filter(|other| other.id != group.id);

@@ -243,7 +243,8 @@ pub(super) async fn answered(
     let Some((hash, mut farewell, id)) = asked else {
         return Ok(Err(Denied {
             name: "nobody_asked",
-            fix: "The answer belongs to no logout that is under way; it came twice, or later than ten minutes.".to_owned(),
+            fix: "The answer belongs to no logout that is under way; it came twice, or later than ten minutes."
+                .to_owned(),
             told: None,
         }));
     };
@@ -307,5 +308,9 @@ async fn finish(visit: &Visit, farewell: Farewell) -> Shown {
 
 /// Somebody comes again, or much later.
 fn over(visit: &Visit) -> Response<Body> {
-    said_page(visit, "You are signed out here", html! { p .lead { "Close the browser to be signed out of everything else." } })
+    said_page(
+        visit,
+        "You are signed out here",
+        html! { p .lead { "Close the browser to be signed out of everything else." } },
+    )
 }

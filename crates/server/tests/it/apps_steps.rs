@@ -125,7 +125,8 @@ async fn what_an_identity_provider_owns_is_read_only_until_that_is_allowed() {
     assert!(page.text.contains("An identity provider owns this person"), "{}", page.text);
     assert!(page.between("id=\"title\"", ">").contains("readonly"), "{}", page.text);
     assert!(!page.between("id=\"nickName\"", ">").contains("readonly"), "{}", page.text);
-    let fields = [("title", "Boss"), ("was.title", "Clerk"), ("nickName", "Ad"), ("was.nickName", ""), ("status", "active")];
+    let fields =
+        [("title", "Boss"), ("was.title", "Clerk"), ("nickName", "Ad"), ("was.nickName", ""), ("status", "active")];
     assert_eq!(owner.post(&place, &fields).await.status, 303);
     let stored = desk.local("GET", &path, Value::Null).await.body;
     assert_eq!((&stored["title"], &stored["nickName"]), (&json!("Clerk"), &json!("Ad")));

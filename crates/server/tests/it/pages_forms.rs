@@ -277,14 +277,22 @@ async fn a_group_gives_roles_and_says_who_gains_and_who_loses() {
     let inner = group("Support", &[&adam, &bea]).await;
     let outer = group("Staff", &[&inner, &adam]).await;
     let page = format!("/app/groups/{inner}/roles");
-    assert_eq!(owner.post(&format!("/app/groups/{outer}/roles"), &[("roles", "reader"), ("do", "save")]).await.status, 303);
+    assert_eq!(
+        owner.post(&format!("/app/groups/{outer}/roles"), &[("roles", "reader"), ("do", "save")]).await.status,
+        303
+    );
     let of = async |user: &str| {
-        desk.local("GET", &format!("/api/v1/tenants/default/users/{user}/roles"), Value::Null).await.body["roles"].clone()
+        desk.local("GET", &format!("/api/v1/tenants/default/users/{user}/roles"), Value::Null).await.body["roles"]
+            .clone()
     };
     assert_eq!((of(&adam).await, of(&bea).await), (json!(["reader"]), json!(["reader"])));
     // Everybody reads already, by the group around this one; only the other role is new.
     let shown = owner.post(&page, &[("roles", "Support agent\nreader"), ("do", "preview")]).await;
-    assert!(shown.text.contains("2 people gain Support agent") && !shown.text.contains("gain reader"), "{}", shown.text);
+    assert!(
+        shown.text.contains("2 people gain Support agent") && !shown.text.contains("gain reader"),
+        "{}",
+        shown.text
+    );
     assert_eq!(of(&bea).await, json!(["reader"]), "a preview changes nothing");
     assert_eq!(owner.post(&page, &[("roles", "Support agent"), ("do", "save")]).await.status, 303);
     assert_eq!(of(&bea).await, json!(["Support agent", "reader"]));
@@ -294,7 +302,10 @@ async fn a_group_gives_roles_and_says_who_gains_and_who_loses() {
     assert_eq!((effect["lose"][0]["people"].as_array().map(Vec::len), &effect["gain"]), (Some(2), &json!([])));
     assert_eq!(owner.post(&page, &[("roles", &"x".repeat(200)), ("do", "save")]).await.status, 422);
     assert_eq!(desk.local("PUT", &path, json!({"roles": ["x\u{1}"]})).await.status, 400);
-    assert_eq!(desk.local("PUT", "/api/v1/tenants/default/groups/none/roles", json!({"roles": ["x"]})).await.status, 404);
+    assert_eq!(
+        desk.local("PUT", "/api/v1/tenants/default/groups/none/roles", json!({"roles": ["x"]})).await.status,
+        404
+    );
     let all = desk.local("GET", "/api/v1/tenants/default/roles", Value::Null).await.body;
     assert_eq!(all["data"].as_array().map(Vec::len), Some(2), "{all}");
     assert_eq!(desk.local("DELETE", &format!("/scim/v2/Groups/{inner}"), Value::Null).await.status, 204);

@@ -141,6 +141,7 @@ async fn no_route_of_the_api_reaches_into_another_tenant() {
             ("POST", true) => json!({"to": "up"}),
             ("PATCH", _) if path.contains("/tokens/") => json!({"disabled": true}),
             ("GET", _) => Value::Null,
+            _ if path.contains("/roles") => json!({"roles": [MARKER]}),
             _ => json!({}),
         };
         let path = format!("/api/v1{}", theirs(&path, &things));

@@ -7,14 +7,8 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Settings that are a text, or nothing where it is empty.
-const OPTIONAL: [&str; 6] = [
-    "relayState",
-    "groupsAttribute",
-    "requestCertificate",
-    "logoutUrl",
-    "logoutRequestUrl",
-    "encryptionCertificate",
-];
+const OPTIONAL: [&str; 6] =
+    ["relayState", "groupsAttribute", "requestCertificate", "logoutUrl", "logoutRequestUrl", "encryptionCertificate"];
 /// Settings that always are a text.
 const TEXTS: [&str; 4] = ["ssoUrl", "audience", "nameIdFormat", "sign"];
 /// Statements that nothing was written into yet.
