@@ -266,6 +266,10 @@ pub const SCAN_LEASE: i64 = 120 * 1_000_000;
 pub const IMPORT_OVERLAP: i64 = 300 * 1_000_000;
 /// Failures in a row after which a scan ends.
 pub const SCAN_FAILURES_MAX: u32 = 6;
+/// Longest time that a scan rests because the app asked for it.
+pub const SCAN_REST_MAX: Duration = Duration::from_secs(3_600);
+/// Imports whose people are kept in memory between their turns.
+pub const SCAN_INDEXES_MAX: usize = 4;
 /// Links that a scan did not see, looked at in one turn.
 pub const SCAN_UNSEEN: u32 = 200;
 /// Most values that an import takes over for one person.

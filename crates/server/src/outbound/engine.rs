@@ -43,13 +43,13 @@ struct Agenda {
 }
 
 impl Agenda {
-    fn read(r: &Reader, now: i64) -> store::Result<Self> {
+    fn read(r: &Reader, node: &str, now: i64) -> store::Result<Self> {
         Ok(Self {
             wanted: r.has_apps()?,
             behind: r.feeds_behind()?,
             fills: r.fills(limits::OUTBOUND_FILLS)?,
             scheduled: r.apps_scheduled(now)?,
-            scans: r.run_waits()?,
+            scans: r.run_waits(node, now)?,
             work: r.links_work(now)?,
         })
     }
@@ -100,9 +100,9 @@ impl Engine {
     }
 
     async fn round(&mut self) -> Result<Option<i64>> {
-        let now = self.app.clock().now();
+        let (now, node) = (self.app.clock().now(), self.app.node().to_owned());
         let Agenda { wanted, behind, fills, scheduled, scans, mut work } =
-            self.app.store().read(move |r| Agenda::read(r, now)).await.map_err(lift)?;
+            self.app.store().read(move |r| Agenda::read(r, &node, now)).await.map_err(lift)?;
         self.app.outbound().wanted(wanted);
         let (moved, filling) = (!behind.is_empty(), !fills.is_empty());
         self.follow(behind).await?;

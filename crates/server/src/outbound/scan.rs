@@ -12,11 +12,13 @@ use crate::limits;
 use crate::tenants::TenantState;
 use provision::import::{Index, Safeguard, safeguard};
 use provision::link::Kind;
-use provision::outcome::{Answer, Page, page};
+use provision::outcome::{Answer, Page, page, retry_after};
 use provision::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{AppRow, LinkKind, Run, RunState, Writer};
 use tokio::sync::watch;
 
@@ -54,11 +56,11 @@ pub(crate) struct Scan {
     pub(crate) index: Option<Index>,
 }
 
-/// Does the scans that wait, one after the other, until there is none.
+/// Does the scans that wait, a page of each in turn, until none could go on.
 pub(crate) async fn turns(app: App, stop: watch::Receiver<bool>) {
-    let mut known: Option<Scan> = None;
+    let mut indexes = HashMap::new();
     while !*stop.borrow() {
-        match turn(&app, &mut known).await {
+        match turn(&app, &mut indexes).await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
@@ -69,17 +71,23 @@ pub(crate) async fn turns(app: App, stop: watch::Receiver<bool>) {
     }
 }
 
-async fn turn(app: &App, known: &mut Option<Scan>) -> Result<bool> {
+/// The next page of one scan; whether there was one. `indexes` are those of imports that are not at their end.
+async fn turn(app: &App, indexes: &mut HashMap<i64, Index>) -> Result<bool> {
     let (now, node) = (app.clock().now(), app.node().to_owned());
     let claim = move |w: &mut Writer| w.run_claim(&node, now, now.saturating_add(limits::SCAN_LEASE));
     let run: Option<Run> = app.store().write(claim).await.map_err(|error: store::Error| Error::from(error))?;
     let Some(mut run) = run else { return Ok(false) };
     run.started_at = run.started_at.or(Some(now));
     run.state = RunState::Running;
-    let index = known.take().filter(|scan| scan.run.id == run.id).and_then(|scan| scan.index);
+    let index = indexes.remove(&run.id);
     let Some(mut scan) = Scan::open(app, run, index).await? else { return Ok(true) };
     scan.work().await?;
-    *known = Some(scan);
+    if let Some(index) = scan.index.filter(|_| scan.run.finished_at.is_none()) {
+        if indexes.len() >= limits::SCAN_INDEXES_MAX {
+            indexes.clear();
+        }
+        indexes.insert(scan.run.id, index);
+    }
     Ok(true)
 }
 
@@ -130,9 +138,13 @@ impl Scan {
         };
         let Sent { answer, exchange } =
             send(&self.app, &self.state, &self.integration, &self.secret, "scan", &request).await;
-        let found = match &answer {
-            Answer::Got(response) if response.refusal().is_none() => page(response),
-            _ => None,
+        let now = self.app.clock().now();
+        let (found, asked) = match &answer {
+            Answer::Got(response) if response.refusal().is_none() => (page(response), None),
+            Answer::Got(response) => {
+                (None, response.retry_after.as_deref().and_then(|header| retry_after(header, now)))
+            }
+            Answer::Lost(_) => (None, None),
         };
         match found {
             Some(page) => {
@@ -143,7 +155,7 @@ impl Scan {
                 self.position = Position { groups: self.position.groups, ..Position::default() };
                 self.keep().await
             }
-            None => self.failed(exchange).await,
+            None => self.failed(exchange, asked).await,
         }
     }
 
@@ -211,8 +223,9 @@ impl Scan {
         self.keep().await
     }
 
-    async fn failed(&mut self, exchange: store::Exchange) -> Result<()> {
-        self.position.failures += 1;
+    /// A page was not read. Whoever is asked to wait waits, and has not failed; others have their turns meanwhile.
+    async fn failed(&mut self, exchange: store::Exchange, asked: Option<i64>) -> Result<()> {
+        self.position.failures += u32::from(asked.is_none());
         let status = exchange.status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
         if self.position.failures >= limits::SCAN_FAILURES_MAX {
             (self.run.state, self.run.finished_at) = (RunState::Failed, Some(self.app.clock().now()));
@@ -223,9 +236,12 @@ impl Scan {
         self.write(move |w| w.exchange_insert(&kept)).await?;
         tracing::info!(run = self.run.id, tenant = tenant.0, status, "a page of a scan was not read");
         self.keep().await?;
-        let pause = limits::OUTBOUND_RETRY.saturating_mul(1 << self.position.failures.min(6));
-        tokio::time::sleep(pause).await;
-        Ok(())
+        let (now, pause) =
+            (self.app.clock().now(), limits::OUTBOUND_RETRY.saturating_mul(1 << self.position.failures.min(6)));
+        let later = |pause: Duration| now.saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX));
+        let until = asked.unwrap_or(0).clamp(later(pause), later(limits::SCAN_REST_MAX));
+        let run = self.run.id;
+        self.write(move |w| w.run_rest(run, until)).await
     }
 
     /// Runs a write of this tenant.

@@ -111,6 +111,10 @@ const RUN: &str = "id, tenant, app, kind, mode, state, position, counts, error, 
                        finished_at";
 const ITEM: &str = "id, kind, remote_id, verdict, detail, resource, decided";
 
+/// A run that ?1 could go on with at ?2.
+const FREE: &str =
+    "finished_at is null and state <> 'stopped' and (lease_by is null or lease_by = ?1 or lease_until < ?2)";
+
 fn run(row: &Row<'_>) -> Result<Run> {
     let (position, counts): (String, String) = (row.get(6)?, row.get(7)?);
     Ok(Run {
@@ -156,9 +160,9 @@ impl Reader {
     }
 
     /// Whether there is a run that could go on.
-    pub fn run_waits(&self) -> Result<bool> {
-        let sql = "select 1 from run where finished_at is null and state <> 'stopped' limit 1";
-        Ok(self.first(sql, (), |_| Ok(()))?.is_some())
+    pub fn run_waits(&self, by: &str, now: i64) -> Result<bool> {
+        let sql = format!("select 1 from run where {FREE} limit 1");
+        Ok(self.first(&sql, (by, now), |_| Ok(()))?.is_some())
     }
 
     /// A tenant's runs that are not at their end: under way, waiting, or stopped until somebody decides.
@@ -225,14 +229,19 @@ impl Writer {
         self.first(sql, made, |row| row.get(0))?.ok_or_else(|| Error::broken("a new run has no number"))
     }
 
-    /// Takes the oldest run that could go on; it is the caller's until the given instant.
+    /// Takes the run that could go on and has waited longest, so that all have their turns; it is the caller's until the given
+    /// instant.
     pub fn run_claim(&mut self, by: &str, now: i64, until: i64) -> Result<Option<Run>> {
         let sql = format!(
-            "update run set lease_by = ?1, lease_until = ?3 where id = (select id from run where finished_at is null
-             and state <> 'stopped' and (lease_by is null or lease_by = ?1 or lease_until < ?2) order by id limit 1)
-             returning {RUN}"
+            "update run set lease_by = ?1, lease_until = ?3 where id = (select id from run where {FREE}
+             order by coalesce(lease_until, 0), id limit 1) returning {RUN}"
         );
         self.first(&sql, (by, now, until), run)
+    }
+
+    /// Nobody goes on with a run before that time.
+    pub fn run_rest(&mut self, id: i64, until: i64) -> Result<()> {
+        self.execute("update run set lease_by = '', lease_until = ?2 where id = ?1", (id, until)).map(|_| ())
     }
 
     /// Notes how far a run is; whether it may go on.

@@ -367,13 +367,17 @@ fn assignments_evidence_and_runs_are_kept() {
     assert_eq!(world.write(move |w| w.run_insert(&run)).unwrap(), number);
     let mut run = world.write(|w| w.run_claim("x", NOW, NOW + 100)).unwrap().unwrap();
     assert!(world.write(|w| w.run_claim("y", NOW, NOW + 100)).unwrap().is_none());
+    assert!(world.read(|r| r.run_waits("x", NOW)) && !world.read(|r| r.run_waits("y", NOW)));
+    world.write(move |w| w.run_rest(number, NOW + 50)).unwrap();
+    assert!(world.write(|w| w.run_claim("x", NOW + 50, NOW + 100)).unwrap().is_none(), "it rests");
+    assert!(world.write(|w| w.run_claim("x", NOW + 51, NOW + 100)).unwrap().is_some());
     let found = RunItem { remote_id: "r".into(), verdict: "new".into(), ..RunItem::default() };
     world.write(move |w| w.run_item_put(tenant, number, &found)).unwrap();
     let item = world.read(move |r| r.run_items(number, Some("new"), 0, 10)).remove(0);
     assert!(world.write(move |w| w.run_item_decide(number, item.id, Some("adam"), "confirmed")).unwrap());
     (run.state, run.finished_at) = (RunState::Done, Some(NOW));
     assert!(world.write(move |w| w.run_update(&run, Some("x"))).unwrap());
-    assert!(!world.read(|r| r.run_waits()));
+    assert!(!world.read(|r| r.run_waits("x", NOW + 200)));
     assert!(world.write(move |w| w.unassign(id, Principal::User, &adam)).unwrap());
     assert!(world.write(move |w| w.tenant_delete(tenant)).unwrap());
 }

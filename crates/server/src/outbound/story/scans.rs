@@ -2,6 +2,7 @@
 
 use super::many::{count_of, rest, scan, standing, team};
 use super::{APP, APPLICATION, COMPANY, World, person};
+use crate::admin::apps;
 use crate::admin::apps::runs::{self, Kind};
 use crate::auth::Actor;
 use crate::clock::Clock;
@@ -9,6 +10,7 @@ use crate::limits::IMPORT_OVERLAP;
 use axum::http::{StatusCode, Uri};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use store::{Principal, Run, RunState, Standing};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,6 +104,32 @@ async fn simple_app(seen: Arc<Mutex<Vec<String>>>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_waits_as_long_as_the_app_asks() {
+    let (world, asked) = (World::new().await, Arc::<Mutex<Vec<Instant>>>::default());
+    let seen = Arc::clone(&asked);
+    let answer = move || {
+        let mut seen = seen.lock().unwrap();
+        seen.push(Instant::now());
+        let first = seen.len() == 1;
+        async move {
+            let list = json!({"totalResults": 0, "Resources": []}).to_string();
+            let wait = [("retry-after", if first { "2" } else { "0" })];
+            (if first { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::OK }, wait, list)
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    world.connect_to("generic", &format!("http://{address}")).await;
+    let run = scan(&world, Kind::Import).await;
+    assert_eq!(run.state, RunState::Done, "{run:?}");
+    let times = asked.lock().unwrap().clone();
+    let waited = times[1].duration_since(times[0]);
+    assert!(waited >= Duration::from_millis(1_900), "{waited:?}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_knows_no_filter_is_read_whole() {
     let (world, seen) = (World::new().await, Arc::<Mutex<Vec<String>>>::default());
     world.connect_to("generic", &simple_app(Arc::clone(&seen)).await).await;
@@ -112,5 +140,22 @@ async fn an_app_that_knows_no_filter_is_read_whole() {
     let (first, rest) = seen.split_first().unwrap();
     assert!(!first.contains("filter="), "{first}");
     assert!(rest.len() == 2 && rest[0].contains("lastModified") && !rest[1].contains("filter="), "{rest:?}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_asks_for_the_time_follows_it() {
+    let clock = Clock::manual(1_700_000_000_000_000);
+    let world = World::with(clock.clone(), None).await;
+    team(&world, 1).await;
+    let mut rows = apps::find(&world.app, COMPANY, APP).await.unwrap().document()["toApp"].clone();
+    let title = rows.as_array_mut().unwrap().iter_mut().find(|row| row["attribute"] == "title").unwrap();
+    title["from"] = json!({"expression": {"text": r#"Time.now("UTC", "HH")"#}});
+    world.change(json!({"toApp": rows})).await;
+    let title = async |wanted: &str| world.account("p0@example.com").await.unwrap()["title"] == wanted;
+    world.until("it is ten at night", || title("22")).await;
+    // Nobody changes anything; only the time goes on.
+    clock.advance(3_600_000_000);
+    world.until("it is eleven", || title("23")).await;
     world.end().await;
 }
