@@ -142,6 +142,8 @@ pub struct LogQuery {
     pub until_at: Option<i64>,
     /// By this token.
     pub actor: Option<String>,
+    /// From this client's address.
+    pub remote: Option<String>,
     /// With this code.
     pub code: Option<String>,
     /// About resources of this type.
@@ -262,9 +264,13 @@ impl Reader {
             Some(false) => rest.push_str(" and status < 400"),
             None => {}
         }
-        for (column, wanted) in
-            [("actor", &query.actor), ("code", &query.code), ("resource_type", &query.resource_type)]
-        {
+        let same = [
+            ("actor", &query.actor),
+            ("remote", &query.remote),
+            ("code", &query.code),
+            ("resource_type", &query.resource_type),
+        ];
+        for (column, wanted) in same {
             if let Some(wanted) = wanted {
                 rest.push_str(&format!(" and {column} = ?{}", bind(wanted.clone().into())));
             }

@@ -210,6 +210,7 @@ impl LogQuery {
             && same(&self.resource_id, entry.resource_id.as_deref())
             && same(&self.resource_type, entry.resource_type.as_deref())
             && same(&self.actor, Some(&entry.actor))
+            && same(&self.remote, entry.remote.as_deref())
             && self.text.as_ref().is_none_or(|text| entry.holds(&text.to_ascii_lowercase()))
     }
 }

@@ -300,6 +300,18 @@ pub struct LogFilter {
     /// Only what is about the resource with this id
     #[arg(long, value_name = "ID")]
     pub resource: Option<String>,
+    /// Only requests with the token of this label
+    #[arg(long, value_name = "LABEL")]
+    pub token: Option<String>,
+    /// Only requests from this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    /// Only answers with this code
+    #[arg(long, value_name = "PRV-NNNN")]
+    pub code: Option<String>,
+    /// Only entries that hold this text
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
 }
 
 /// `provost log list`

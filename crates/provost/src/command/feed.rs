@@ -66,6 +66,10 @@ fn log_path(cx: &Cx, filter: &LogFilter, since: Option<String>, after: Option<u6
             ("status", filter.status.map(|status| status.to_string())),
             ("failed", filter.failed.then(|| "true".to_owned())),
             ("method", filter.method.as_ref().map(|method| method.to_uppercase())),
+            ("token", filter.token.clone()),
+            ("remote", filter.from.clone()),
+            ("code", filter.code.as_ref().map(|code| code.to_uppercase())),
+            ("text", filter.text.clone()),
             ("since", since),
         ],
     )

@@ -87,6 +87,7 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
         ("job-import", trial),
         named("group-new", "/app/groups/new"),
         ("group-history", format!("{group}/history")),
+        ("group-roles", format!("{group}/roles")),
         ("group", group),
         named("fields", "/app/fields"),
         named("field-new", "/app/fields/new"),

@@ -24,18 +24,25 @@ pub(crate) fn limit(query: &str) -> u32 {
     number(query, "limit").and_then(|n| u32::try_from(n).ok()).unwrap_or(LIMIT_DEFAULT).clamp(1, limits::API_PAGE_MAX)
 }
 
-/// `?after&before&limit&resource&status&failed&method&since&text`.
+/// `?after&before&limit&resource&type&status&failed&code&method&token&remote&since&until&text`.
 pub(crate) fn asked(query: &str) -> LogQuery {
+    let text = |name: &str| query::value(query, name).filter(|text| !text.is_empty());
+    let at = |name: &str| text(name).and_then(|text| scim::schema::instant(&text));
     LogQuery {
         after: number(query, "after"),
         before: number(query, "before"),
         limit: limit(query),
-        resource_id: query::value(query, "resource").filter(|text| !text.is_empty()),
+        resource_id: text("resource"),
+        resource_type: text("type"),
         status_min: number(query, "status").and_then(|n| u16::try_from(n).ok()),
-        method: query::value(query, "method").filter(|m| !m.is_empty()).map(|method| method.to_ascii_uppercase()),
+        method: text("method").map(|method| method.to_ascii_uppercase()),
         failed: query::value(query, "failed").map(|flag| flag.is_empty() || flag == "true" || flag == "1"),
-        since_at: query::value(query, "since").and_then(|text| scim::schema::instant(&text)),
-        text: query::value(query, "text").filter(|text| !text.is_empty()),
+        code: text("code"),
+        actor: text("token"),
+        remote: text("remote"),
+        since_at: at("since"),
+        until_at: at("until"),
+        text: text("text"),
         ..LogQuery::default()
     }
 }

@@ -160,9 +160,27 @@ async fn the_log_is_filtered_exported_and_told_apart() {
         ("text=Boss", 1),
         ("text=zzz", 0),
         ("since=2099-01-01T00:00:00Z", 0),
+        ("until=2000-01-01T00:00:00Z", 0),
+        ("last=15m", 5),
+        ("last=7d&op=PUT", 1),
+        ("from=192.0.2.9", 0),
     ] {
         let page = owner.get(&format!("/app/log?{query}")).await;
         assert_eq!(rows(&page.text, "log").len(), count, "{query}: {}", page.text);
+    }
+    for (query, count) in [
+        ("type=User", 2),
+        ("token=Okta", 4),
+        ("code=PRV-1007", 1),
+        ("until=2000-01-01T00:00:00Z", 0),
+        ("remote=192.0.2.9", 0),
+    ] {
+        let listed = desk.local("GET", &format!("/api/v1/tenants/default/log?{query}"), Value::Null).await;
+        assert_eq!(listed.body["data"].as_array().map(Vec::len), Some(count), "{query}: {}", listed.body);
+    }
+    let narrowed = owner.get("/app/log?code=PRV-1007&from=192.0.2.9").await;
+    for kept in [r#"name="code" value="PRV-1007""#, r#"name="from" value="192.0.2.9""#] {
+        assert!(narrowed.text.contains(kept), "another choice keeps what it was narrowed to: {kept}");
     }
     let all = owner.get("/app/log").await;
     for told in ["bea (not found)", "409 PRV-1007", "title", "Okta"] {

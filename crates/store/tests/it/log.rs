@@ -25,6 +25,7 @@ fn the_log_keeps_its_order_and_is_searched() {
     entries[3] =
         LogEntry { status: 409, method: "POST".into(), body: Some("{\"x\":\"Needle\"}".into()), ..entries[3].clone() };
     entries[5].resource_id = Some("u1".into());
+    entries[6].remote = Some("192.0.2.7".into());
     // The second half is written first.
     let (first, second) = (entries[..5].to_vec(), entries[5..].to_vec());
     // With several nodes numbers are given when entries are written.
@@ -49,6 +50,7 @@ fn the_log_keeps_its_order_and_is_searched() {
     assert_eq!(list(LogQuery { status_min: Some(400), ..all.clone() }), [3]);
     assert_eq!(list(LogQuery { method: Some("post".into()), ..all.clone() }), [3]);
     assert_eq!(list(LogQuery { text: Some("nEEdle".into()), ..all.clone() }), [3]);
+    assert_eq!(list(LogQuery { remote: Some("192.0.2.7".into()), ..all.clone() }), [6]);
     assert_eq!(list(LogQuery { resource_id: Some("u1".into()), ..all }), [5]);
     let seq = entries[3].seq;
     let whole = world.read(move |r| r.log_entry(tenant, seq)).unwrap();

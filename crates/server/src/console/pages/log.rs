@@ -6,7 +6,7 @@ use crate::admin;
 use crate::app::App;
 use crate::console::chart::{self, Chart};
 use crate::console::parts::{
-    self, Column, Facet, Row, Table, card, count, empty, facets, link, live, ms, pager, status, when,
+    self, Column, Facet, Row, Table, card, count, empty, facets_with, link, live, ms, pager, status, when,
 };
 use crate::console::{Desk, Icon, Nav, Page, Shown, fragment, page};
 use crate::pieces::{self, Pieces};
@@ -23,6 +23,14 @@ const ROWS: u32 = 50;
 const CHAINED_ROWS: u32 = 150;
 /// Entries that are read at once for an export.
 const EXPORT_ROWS: u32 = 500;
+
+/// How far back: as the address says it, in words, in seconds.
+const SPANS: [(&str, &str, i64); 4] = [
+    ("15m", "Last 15 minutes", 900),
+    ("1h", "Last hour", 3_600),
+    ("24h", "Last 24 hours", 86_400),
+    ("7d", "Last 7 days", 604_800),
+];
 
 const COLUMNS: [Column; 7] = [
     Column::new("Time"),
@@ -44,6 +52,10 @@ struct Asked {
     actor: String,
     code: String,
     resource: String,
+    /// A client's address.
+    from: String,
+    /// How far back, as one of `SPANS`.
+    span: String,
     since: String,
     until: String,
     before: String,
@@ -63,6 +75,8 @@ impl Asked {
             actor: get("token"),
             code: get("code"),
             resource: get("resource"),
+            from: get("from"),
+            span: get("last"),
             since: get("since"),
             until: get("until"),
             before: get("before"),
@@ -80,6 +94,8 @@ impl Asked {
             ("token", &self.actor),
             ("code", &self.code),
             ("resource", &self.resource),
+            ("from", &self.from),
+            ("last", &self.span),
             ("since", &self.since),
             ("until", &self.until),
             ("before", before),
@@ -89,8 +105,9 @@ impl Asked {
         query::address(path, &parameters)
     }
 
-    fn query(&self, limit: u32) -> LogQuery {
+    fn query(&self, limit: u32, now: i64) -> LogQuery {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let span = SPANS.iter().find(|(name, ..)| *name == self.span).map(|(.., seconds)| now - seconds * 1_000_000);
         let (mut failed, mut status_min) = (None, None);
         match self.result.as_str() {
             "good" => failed = Some(false),
@@ -105,10 +122,11 @@ impl Asked {
             status_min,
             method: some(&self.op).filter(|op| !matches!(op.as_str(), "reads" | "writes")),
             failed,
-            since_at: scim::schema::instant(&self.since),
+            since_at: scim::schema::instant(&self.since).max(span),
             until_at: scim::schema::instant(&self.until),
             text: some(&self.text),
             actor: some(&self.actor),
+            remote: some(&self.from),
             code: some(&self.code),
             resource_type: some(&self.kind),
             writes: match self.op.as_str() {
@@ -129,7 +147,7 @@ impl Asked {
 /// Rows and where they go on.
 async fn rows(cx: &Desk, asked: &Asked) -> Result<(Vec<LogEntry>, Option<i64>), crate::error::Error> {
     let rows = if asked.chained { CHAINED_ROWS } else { ROWS };
-    let mut entries = admin::log::list(&cx.app, cx.tenant.tenant.id, asked.query(rows + 1)).await?;
+    let mut entries = admin::log::list(&cx.app, cx.tenant.tenant.id, asked.query(rows + 1, cx.now)).await?;
     let more = entries.len() > rows as usize;
     entries.truncate(rows as usize);
     let next = entries.last().filter(|_| more).map(|last| last.seq);
@@ -181,6 +199,11 @@ pub(super) fn within(at: i64, step: i64) -> String {
     query::address("/app/log", &[("since", &since), ("until", &until)])
 }
 
+/// What came from one address.
+pub(super) fn from(address: &str) -> String {
+    query::address("/app/log", &[("from", address)])
+}
+
 /// `GET /app/log/rows`: what the live region asks for.
 pub(super) async fn fresh(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
     let asked = Asked::parse(&raw.unwrap_or_default());
@@ -196,6 +219,7 @@ fn filters(asked: &Asked, cx: &Desk, mut tokens: Vec<String>) -> Markup {
     let named = |all: &str, names: Vec<String>| {
         std::iter::once((String::new(), all.to_owned())).chain(names.into_iter().map(|n| (n.clone(), n))).collect()
     };
+    let spans = SPANS.iter().map(|(name, words, _)| ((*name).to_owned(), (*words).to_owned()));
     let types = cx.tenant.types.iter().map(|rt| rt.name.clone()).collect();
     let list = [
         Facet {
@@ -223,6 +247,12 @@ fn filters(asked: &Asked, cx: &Desk, mut tokens: Vec<String>) -> Markup {
                 ("DELETE", "DELETE"),
             ]),
         },
+        Facet {
+            name: "last",
+            label: "Time",
+            value: &asked.span,
+            choices: pairs(&[("", "All")]).into_iter().chain(spans).collect(),
+        },
         Facet { name: "type", label: "Resource", value: &asked.kind, choices: named("All", types) },
         Facet { name: "token", label: "Token", value: &asked.actor, choices: named("All", tokens) },
         Facet {
@@ -232,10 +262,23 @@ fn filters(asked: &Asked, cx: &Desk, mut tokens: Vec<String>) -> Markup {
             choices: pairs(&[("", "Each request"), ("chains", "What belongs together")]),
         },
     ];
-    let narrowed =
-        [("Resource", &asked.resource), ("Code", &asked.code), ("Since", &asked.since), ("Until", &asked.until)];
+    let narrowed = [
+        ("Resource", &asked.resource),
+        ("Code", &asked.code),
+        ("From", &asked.from),
+        ("Since", &asked.since),
+        ("Until", &asked.until),
+    ];
+    let kept = [
+        ("resource", asked.resource.as_str()),
+        ("code", &asked.code),
+        ("from", &asked.from),
+        ("since", &asked.since),
+        ("until", &asked.until),
+    ];
+    let kept: Vec<_> = kept.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     html! {
-        (facets("/app/log", Some(("text", &asked.text)), &list))
+        (facets_with("/app/log", Some(("text", &asked.text)), &kept, &list))
         @if narrowed.iter().any(|(_, value)| !value.is_empty()) {
             p .narrowed {
                 "Only "
@@ -406,7 +449,7 @@ pub(super) async fn export(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
     let asked = Asked::parse(&raw);
     settle_log(&cx.app).await;
     let (out, body) = pieces::channel();
-    tokio::spawn(pump(cx.app.clone(), cx.tenant.tenant.id, asked.query(EXPORT_ROWS), csv, out));
+    tokio::spawn(pump(cx.app.clone(), cx.tenant.tenant.id, asked.query(EXPORT_ROWS, cx.now), csv, out));
     let (kind, name) = if csv { (super::CSV, "csv") } else { ("application/x-ndjson", "ndjson") };
     Ok(super::download(kind, &format!("provisioning-log.{name}"), body))
 }

@@ -133,7 +133,12 @@ fn came_in(cx: &Desk, entry: &LogEntry) -> Markup {
                 html! { (entry.actor) " · " code { "$TOKEN" } }
             },
         ),
-        ("From", entry.remote.as_deref().map_or_else(none, |from| html! { code { (from) } })),
+        (
+            "From",
+            entry.remote.as_deref().map_or_else(none, |from| {
+                html! { code { (from) } " · " a href=(super::log::from(from)) { "all from there" } }
+            }),
+        ),
         ("Program", entry.user_agent.as_deref().map_or_else(none, |agent| html! { (visible(agent)) })),
         ("Request id", html! { code { (entry.request_id) } " " (parts::copy_button("request id", &entry.request_id)) }),
     ];
