@@ -71,10 +71,7 @@ fn one_tenant_signs_adam_in_to_the_other_and_scim_puts_him_out() {
     person.sees("You are not signed in");
 
     person.open("/t/serviceops/me");
-    person.press("link", "Sign in with our directory");
-    person.sees("Use a passkey");
-    person.person_signs_in(ADAM, PASSWORD);
-    person.sees("Adam Ant");
+    comes_in(&person);
     person.at("/t/serviceops/me");
 
     // Out of both with one click, and in again.
@@ -83,10 +80,7 @@ fn one_tenant_signs_adam_in_to_the_other_and_scim_puts_him_out() {
     person.open("/me");
     person.sees("You are not signed in");
     person.open("/t/serviceops/me");
-    person.press("link", "Sign in with our directory");
-    person.sees("Use a passkey");
-    person.person_signs_in(ADAM, PASSWORD);
-    person.sees("Adam Ant");
+    comes_in(&person);
 
     // The other way round: who leaves the identity provider is out of the application as well.
     person.open("/me");
@@ -94,10 +88,7 @@ fn one_tenant_signs_adam_in_to_the_other_and_scim_puts_him_out() {
     person.sees("You are not signed in");
     person.open("/t/serviceops/me");
     person.sees("You are not signed in");
-    person.press("link", "Sign in with our directory");
-    person.sees("Use a passkey");
-    person.person_signs_in(ADAM, PASSWORD);
-    person.sees("Adam Ant");
+    comes_in(&person);
 
     let path = format!("/Users/{}", id(&there));
     let off = json!([{ "op": "replace", "path": "active", "value": false }]);
@@ -113,6 +104,14 @@ fn one_tenant_signs_adam_in_to_the_other_and_scim_puts_him_out() {
     person.press("link", "Sign in with our directory");
     person.person_signs_in(ADAM, PASSWORD);
     person.sees("User name and password do not fit together");
+}
+
+/// From the application's page to the identity provider and back.
+fn comes_in(person: &Visit) {
+    person.press("link", "Sign in with our directory");
+    person.sees("Use a passkey");
+    person.person_signs_in(ADAM, PASSWORD);
+    person.sees("Adam Ant");
 }
 
 #[test]

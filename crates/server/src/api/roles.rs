@@ -1,10 +1,12 @@
 //! Roles that groups give at the application.
 
 use super::{ApiResult, body_of, listed, shown};
-use crate::admin::{directory, roles, tenant_of};
+use crate::admin::directory::{self, Found};
+use crate::admin::{roles, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Error;
+use crate::tenants::TenantState;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
@@ -12,6 +14,20 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// A group or a person of a tenant.
+async fn find(
+    app: &App,
+    headers: &HeaderMap,
+    tenant: &str,
+    kind: &str,
+    id: &str,
+) -> Result<(Arc<TenantState>, Found), Error> {
+    let state = tenant_of(app, tenant)?;
+    let base = app.base_url(&state, headers)?;
+    let found = directory::find(app, &state, &base, kind, id).await?;
+    Ok((state, found))
+}
 
 /// The groups that give a role.
 pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
@@ -25,9 +41,7 @@ pub(super) async fn of_group(
     Path((tenant, group)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> ApiResult {
-    let state = tenant_of(&app, &tenant)?;
-    let base = app.base_url(&state, &headers)?;
-    let found = directory::find(&app, &state, &base, "Group", &group).await?;
+    let (state, found) = find(&app, &headers, &tenant, "Group", &group).await?;
     shown(200, &json!({"group": found.id, "roles": roles::of_group(&app, state.tenant.id, &found.id).await?}))
 }
 
@@ -37,9 +51,7 @@ pub(super) async fn of_person(
     Path((tenant, person)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> ApiResult {
-    let state = tenant_of(&app, &tenant)?;
-    let base = app.base_url(&state, &headers)?;
-    let found = directory::find(&app, &state, &base, "User", &person).await?;
+    let (state, found) = find(&app, &headers, &tenant, "User", &person).await?;
     shown(200, &json!({"user": found.id, "roles": roles::of_person(&app, state.tenant.id, &found).await?}))
 }
 
@@ -76,8 +88,7 @@ pub(super) async fn preview(
     request: Request,
 ) -> ApiResult {
     let wanted: Wanted = body_of(request).await?;
-    let state = tenant_of(&app, &tenant)?;
+    let (state, found) = find(&app, &headers, &tenant, "Group", &group).await?;
     let base = app.base_url(&state, &headers)?;
-    let found = directory::find(&app, &state, &base, "Group", &group).await?;
     shown(200, &roles::effect(&app, &state, &base, &found, &wanted.parsed()?).await?.row())
 }

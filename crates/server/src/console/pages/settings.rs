@@ -273,6 +273,13 @@ fn leniency_words(name: &str) -> String {
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
+/// What is on or off.
+fn tick(cx: &Desk, name: &str, is_on: bool, words: &str) -> Markup {
+    html! {
+        label .check { input type="checkbox" name=(name) value="1" checked[is_on] disabled[!cx.may_change()]; span { (words) } }
+    }
+}
+
 fn edits(cx: &Desk) -> Markup {
     let held = cx.tenant.tenant.settings.manual_edits;
     section(
@@ -281,7 +288,7 @@ fn edits(cx: &Desk) -> Markup {
         "Manual edits",
         None,
         html! {
-            label .check { input type="checkbox" name="allow" value="1" checked[held] disabled[!cx.may_change()]; span { "Allow manual edits of what an identity provider owns" } }
+            (tick(cx, "allow", held, "Allow manual edits of what an identity provider owns"))
             p .hint { "Off, its values can be read on a person's page and changed by it alone. On, they can be changed here, until its next push. Deactivating somebody always works." }
         },
     )
@@ -295,7 +302,7 @@ fn passwords(cx: &Desk) -> Markup {
         "Passwords",
         None,
         html! {
-            label .check { input type="checkbox" name="keep" value="1" checked[held] disabled[!cx.may_change()]; span { "Keep passwords that arrive, hashed with argon2id" } }
+            (tick(cx, "keep", held, "Keep passwords that arrive, hashed with argon2id"))
             p .hint { "Okta sends a random one with every create. They are discarded unless an application signs people in with them." }
         },
     )
