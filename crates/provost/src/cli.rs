@@ -491,6 +491,36 @@ Example:
         /// Where to
         to: Way,
     },
+    /// List the custom attributes that are archived
+    Archived,
+    /// Put a custom attribute away: nobody sends or is shown it any more, its values stay
+    #[command(after_help = "\
+Example:
+  provost attribute archive urn:provost:params:scim:schemas:custom:User:badgeNumber")]
+    Archive {
+        /// The whole value, as `attribute list` shows it
+        value: String,
+        /// Do not wait until the last value is put away
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Bring an archived attribute back with its values
+    #[command(after_help = "\
+Examples:
+  provost attribute restore urn:provost:params:scim:schemas:custom:User:badgeNumber
+  provost attribute restore urn:provost:params:scim:schemas:custom:User:badgeNumber --type integer --preview
+  provost attribute restore urn:provost:params:scim:schemas:custom:User:badgeNumber --type integer --leave-out
+
+As another type, values are converted; one that does not fit refuses it, or is left out for good with --leave-out.")]
+    Restore(Box<AttributeRestore>),
+    /// Delete an archived attribute, with every value of it
+    Forget {
+        /// The whole value, as `attribute archived` shows it
+        value: String,
+        /// Do not wait until the last value is gone
+        #[arg(long)]
+        no_wait: bool,
+    },
     /// Take a custom attribute away, with every value of it
     Remove {
         /// The whole value, as `attribute list` shows it

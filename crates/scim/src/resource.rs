@@ -4,9 +4,11 @@
 //! only the server writes. `schemas`, `id`, `meta`, a user's `groups` and a group's `members` are not
 //! in it: the first three are made when it is shown, the last two are rows of their own.
 
+mod convert;
 mod normalise;
 mod shapes;
 
+pub use convert::converted;
 pub use normalise::{ELEMENTS_MAX, normalise};
 pub(crate) use normalise::{element, in_order, parts, unwrapped, within};
 pub use shapes::members;

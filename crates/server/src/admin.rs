@@ -4,6 +4,7 @@
 //! are taken in anew behind it, and who did it is told to the server's own log.
 
 pub(crate) mod apps;
+pub(crate) mod archived;
 pub(crate) mod attributes;
 pub(crate) mod conflicts;
 pub(crate) mod directory;

@@ -40,6 +40,9 @@ pub struct IndexDef {
     /// What it was before its values began to go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub going: Option<Attribute>,
+    /// What it will be when its values are back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returning: Option<Attribute>,
     /// What it was not long ago.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<Build>,
@@ -127,6 +130,11 @@ impl Definitions {
         entry.job = None;
         if entry.going.take().is_some() {
             self.drop_attribute(attribute);
+        } else if let Some(definition) = entry.returning.take() {
+            if let Some(held) = self.held(attribute) {
+                *held = definition;
+            }
+            self.archived.retain(|field| !field.value().eq_ignore_ascii_case(attribute));
         } else if let Some(next) = entry.next.take() {
             let build = std::mem::replace(&mut entry.build, next.build);
             let former = self.held(attribute).map(|held| std::mem::replace(held, next.definition));

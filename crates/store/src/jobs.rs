@@ -52,8 +52,8 @@ pub enum JobsOf {
 impl JobsOf {
     fn condition(self) -> &'static str {
         match self {
-            Self::Resources => "kind not in ('index', 'remove', 'clear')",
-            Self::Indexes => "kind in ('index', 'remove', 'clear')",
+            Self::Resources => "kind not in ('index', 'remove', 'clear', 'archive', 'restore', 'forget')",
+            Self::Indexes => "kind in ('index', 'remove', 'clear', 'archive', 'restore', 'forget')",
         }
     }
 }

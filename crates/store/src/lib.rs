@@ -3,6 +3,7 @@
 //! A `Store` is one data folder. `Store::read` and `Store::write` take closures that see a `Reader` or a
 //! `Writer`; what a closure of `write` did is there when it is answered, and stays.
 
+mod archive;
 mod audit;
 pub mod backup;
 mod blocks;
@@ -51,6 +52,7 @@ mod versioned;
 mod view;
 mod walk;
 
+pub use archive::Archived;
 pub use audit::{Audit, Broken, hex};
 pub use changes::{Change, ChangeKind};
 pub use db::{Options, Reader, Stats, Store, Writer};

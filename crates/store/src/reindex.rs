@@ -52,10 +52,13 @@ pub struct Reindex {
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Build,
     Remove,
     Clear,
+    Archive,
+    Restore,
+    Forget,
 }
 
 impl Kind {
@@ -64,6 +67,9 @@ impl Kind {
             Self::Build => "index",
             Self::Remove => "remove",
             Self::Clear => "clear",
+            Self::Archive => "archive",
+            Self::Restore => "restore",
+            Self::Forget => "forget",
         }
     }
 
@@ -72,20 +78,24 @@ impl Kind {
             Self::Build => format!("Build the index of {attribute}"),
             Self::Remove => format!("Remove {attribute}"),
             Self::Clear => format!("Clear the former index of {attribute} away"),
+            Self::Archive => format!("Archive {attribute}"),
+            Self::Restore => format!("Restore {attribute}"),
+            Self::Forget => format!("Delete the archived {attribute}"),
         }
     }
 
     fn of(job: &Job) -> Option<Self> {
-        [Self::Build, Self::Remove, Self::Clear].into_iter().find(|kind| kind.as_str() == job.kind)
+        let all = [Self::Build, Self::Remove, Self::Clear, Self::Archive, Self::Restore, Self::Forget];
+        all.into_iter().find(|kind| kind.as_str() == job.kind)
     }
 }
 
 /// A job and what it is about.
-struct Work {
-    job: Job,
+pub(crate) struct Work {
+    pub(crate) job: Job,
     kind: Kind,
-    tenant: Tenant,
-    attribute: String,
+    pub(crate) tenant: Tenant,
+    pub(crate) attribute: String,
 }
 
 impl Work {
@@ -95,8 +105,13 @@ impl Work {
     }
 
     /// The types whose resources may have a value of it.
-    fn types(&self) -> Result<Vec<Arc<ResourceType>>> {
+    pub(crate) fn types(&self) -> Result<Vec<Arc<ResourceType>>> {
         holders(&self.tenant.definitions, &self.attribute)
+    }
+
+    /// Where the values lie that come back, or are forgotten.
+    pub(crate) fn archive(&self) -> i64 {
+        self.job.input.get("archive").and_then(Value::as_i64).unwrap_or_default()
     }
 }
 
@@ -108,7 +123,10 @@ fn holders(definitions: &Definitions, attribute: &str) -> Result<Vec<Arc<Resourc
 }
 
 /// The attribute in a type: with its schema, if that is an extension.
-fn place<'a>(resource_type: &'a ResourceType, attribute: &str) -> Option<(Option<&'a Schema>, &'a Attribute)> {
+pub(crate) fn place<'a>(
+    resource_type: &'a ResourceType,
+    attribute: &str,
+) -> Option<(Option<&'a Schema>, &'a Attribute)> {
     let (urn, name) = attribute.rsplit_once(':')?;
     resource_type.attributes().find(|(extension, held)| {
         let schema = extension.map_or(&resource_type.schema.id, |schema| &schema.id);
@@ -152,7 +170,11 @@ impl Writer {
 
     /// Begins to take an attribute of a tenant's own away, with every value of it. Answers the job.
     pub fn removal_begin(&mut self, tenant: &Tenant, attribute: &str, by: &Reindex) -> Result<i64> {
-        let job = self.index_job(tenant, Kind::Remove, attribute, by)?;
+        self.going_begin(tenant, Kind::Remove, attribute, by)
+    }
+
+    pub(crate) fn going_begin(&mut self, tenant: &Tenant, kind: Kind, attribute: &str, by: &Reindex) -> Result<i64> {
+        let job = self.index_job(tenant, kind, attribute, by)?;
         let mut definitions = tenant.definitions.clone();
         definitions.removal_begins(attribute, job);
         self.tenant_update(&Tenant { definitions, ..tenant.clone() })?;
@@ -164,11 +186,24 @@ impl Writer {
         for resource_type in holders(&tenant.definitions, attribute)? {
             total += self.count(tenant.id, &resource_type.name)?;
         }
+        self.job_of_kind(tenant.id, kind, attribute, json!({"attribute": attribute}), total, by)
+    }
+
+    /// Makes such a job, which is the caller's at once.
+    pub(crate) fn job_of_kind(
+        &mut self,
+        tenant: TenantId,
+        kind: Kind,
+        attribute: &str,
+        input: Value,
+        total: u64,
+        by: &Reindex,
+    ) -> Result<i64> {
         let id = self.job_insert(&Job {
-            tenant: tenant.id,
+            tenant,
             kind: kind.as_str().to_owned(),
             label: kind.label(attribute),
-            input: json!({"attribute": attribute}),
+            input,
             total,
             created_at: by.now,
             created_by: by.asked_by.clone(),
@@ -189,8 +224,13 @@ impl Writer {
                 Turned::AtItsEnd
             }
             (Kind::Clear, _) => self.clear_some(&mut work, now)?,
+            (Kind::Forget, _) => {
+                let gone = self.forget_some(&work)?;
+                cleared(&mut work.job, gone, now)
+            }
             (_, None) => Turned::AtItsEnd,
-            (Kind::Build | Kind::Remove, Some(_)) => self.do_some(&mut work)?,
+            (Kind::Restore, Some(_)) => self.restore_some(&mut work)?,
+            (Kind::Build | Kind::Remove | Kind::Archive, Some(_)) => self.do_some(&mut work)?,
         };
         // Cancelled meanwhile, or somebody else's: what was done in this turn is not to be.
         let failed = work.job.failures.get(failures..).unwrap_or_default();
@@ -211,7 +251,13 @@ impl Writer {
             let stored = self.stored_of(resource_type, &rids)?;
             match work.kind {
                 Kind::Remove => self.strip_some(work, resource_type, &stored)?,
-                Kind::Build | Kind::Clear => self.build_some(work, resource_type, &stored)?,
+                Kind::Archive => {
+                    if let Some(held) = place(resource_type, &work.attribute) {
+                        self.keep_values(work, held, &stored)?;
+                    }
+                    self.strip_some(work, resource_type, &stored)?;
+                }
+                _ => self.build_some(work, resource_type, &stored)?,
             }
         }
         work.job.position = found.last().map_or(work.job.position, |(rid, _)| *rid);
@@ -263,15 +309,10 @@ impl Writer {
                            select value, rid, element from attribute_value where tenant = ?1 and attribute = ?2 limit ?3)";
             gone += self.execute(sql, (tenant.0, number, CLEARED))?;
             if gone > 0 {
-                work.job.done += gone as u64;
-                work.job.total = work.job.total.max(work.job.done);
-                return Ok(Turned::More);
+                return Ok(cleared(&mut work.job, gone, now));
             }
         }
-        work.job.state = JobState::Done;
-        work.job.total = work.job.done;
-        work.job.finished_at = Some(now);
-        Ok(Turned::Over)
+        Ok(cleared(&mut work.job, 0, now))
     }
 
     /// Ends a phase of such a job, in everybody's turn: the new definition holds, or the attribute is gone, or neither if
@@ -286,12 +327,19 @@ impl Writer {
             return Ok(Turned::More);
         }
         if work.index().is_some() {
-            if work.job.failed == 0 && !self.rids_behind(tenant, &work.types()?, work.job.position)?.is_empty() {
+            let looks_at_all = matches!(work.kind, Kind::Build | Kind::Remove | Kind::Archive);
+            if looks_at_all
+                && work.job.failed == 0
+                && !self.rids_behind(tenant, &work.types()?, work.job.position)?.is_empty()
+            {
                 return Ok(Turned::More);
             }
-            if work.job.failed > 0 {
+            if work.job.failed > 0 && work.kind == Kind::Build {
                 definitions.index_withdrawn(&work.attribute);
             } else {
+                if work.kind == Kind::Archive {
+                    definitions.archive(&work.attribute, work.job.id, by);
+                }
                 definitions.index_ends(&work.attribute, by.now + FORMER);
             }
             self.tenant_update(&Tenant { definitions, ..work.tenant.clone() })?;
@@ -308,11 +356,11 @@ impl Writer {
         Ok(Turned::Over)
     }
 
-    /// Stops such a job: everything is as before, but for values that are gone already. Nothing if there is no such job, or
-    /// if it cannot be stopped any more.
+    /// Stops such a job: everything is as before, but for values that are gone already. Nothing if there is no such job;
+    /// false if it cannot be stopped: values that lie in two places have to come to one.
     pub fn index_cancel(&mut self, tenant: TenantId, job: i64, now: i64) -> Result<Option<bool>> {
         let Some(work) = self.index_work(tenant, job)? else { return Ok(None) };
-        if work.kind == Kind::Clear {
+        if !matches!(work.kind, Kind::Build | Kind::Remove) {
             return Ok(Some(false));
         }
         let mut definitions = work.tenant.definitions.clone();
@@ -339,6 +387,19 @@ impl Writer {
         })?;
         Ok(())
     }
+}
+
+/// Notes what a turn cleared away: nothing more, and the job is done.
+fn cleared(job: &mut Job, gone: usize, now: i64) -> Turned {
+    job.done += gone as u64;
+    if gone > 0 {
+        job.total = job.total.max(job.done);
+        return Turned::More;
+    }
+    job.state = JobState::Done;
+    job.total = job.done;
+    job.finished_at = Some(now);
+    Turned::Over
 }
 
 impl Reader {

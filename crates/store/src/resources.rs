@@ -348,6 +348,7 @@ impl Writer {
             return Err(Error::Stale);
         }
         self.execute("delete from document where rid = ?1", [stored.rid])?;
+        self.later("delete from archived_value where rid = ?1", [stored.rid])?;
         let old = index::rows(&visible(&stored.resource, resource_type), resource_type);
         self.index(tenant, resource_type, stored.rid, &old, &BTreeSet::new())?;
         let groups = self.leave_groups(tenant, stored.rid, now)?;
@@ -384,9 +385,20 @@ impl Writer {
         if resource == *stored.resource {
             return Ok(());
         }
+        self.redraw(tenant, (old, new), stored, &resource)
+    }
+
+    /// Writes a resource as it is under another definition: document and index rows, and no new version.
+    pub(crate) fn redraw(
+        &mut self,
+        tenant: TenantId,
+        (old, new): (&ResourceType, &ResourceType),
+        stored: &Stored,
+        resource: &Resource,
+    ) -> Result<()> {
         let before = index::rows(&visible(&stored.resource, old), old);
-        let after = index::rows(&visible(&resource, new), new);
-        self.store_document(stored.rid, &render::render(&resource, new, &stored.id)?)?;
+        let after = index::rows(&visible(resource, new), new);
+        self.store_document(stored.rid, &render::render(resource, new, &stored.id)?)?;
         self.index(tenant, old, stored.rid, &before, &after)
     }
 

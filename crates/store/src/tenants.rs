@@ -1,5 +1,6 @@
 //! Tenants: a name, settings, and what they define themselves.
 
+use crate::archive::Archived;
 use crate::db::{Reader, Row, Writer};
 use crate::index_def::IndexDef;
 use crate::{Error, Result};
@@ -196,6 +197,9 @@ pub struct Definitions {
     /// Attributes whose index was built again, or is being, and those that are being taken away.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub indexes: Vec<IndexDef>,
+    /// Fields that are put away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub archived: Vec<Archived>,
 }
 
 /// A resource type by the URNs of its schemas.
@@ -388,7 +392,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 55] = [
+        const TABLES: [&str; 56] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -396,6 +400,7 @@ impl Writer {
             "attribute",
             "member",
             "manager_link",
+            "archived_value",
             "tombstone",
             "change_seq",
             "change",

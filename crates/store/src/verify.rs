@@ -146,7 +146,12 @@ impl Reader {
 }
 
 /// Things of which there should be none.
-const CHECKS: [(&str, &str); 15] = [
+const CHECKS: [(&str, &str); 16] = [
+    (
+        "values of archived fields whose resource is gone",
+        "select count(*) from archived_value a where a.tenant = ?1
+         and not exists (select 1 from resource r where r.rid = a.rid and r.tenant = ?1)",
+    ),
     (
         "resources without a document",
         "select count(*) from resource r where r.tenant = ?1 and not exists (select 1 from document d where d.rid = r.rid)",

@@ -150,6 +150,43 @@ pub struct AttributeChange {
     pub no_wait: bool,
 }
 
+/// `provost attribute restore`
+#[derive(Args, Debug)]
+pub struct AttributeRestore {
+    /// The whole value, as `attribute archived` shows it
+    pub value: String,
+    /// As another type
+    #[arg(long = "type", value_enum, value_name = "DATATYPE")]
+    pub attr_type: Option<AttributeType>,
+    /// As a list, or as none
+    #[arg(long, value_name = "BOOL")]
+    pub multi_valued: Option<bool>,
+    /// Leave values out for good that do not fit the type
+    #[arg(long)]
+    pub leave_out: bool,
+    /// Only say what would become of the values
+    #[arg(long)]
+    pub preview: bool,
+    /// Do not wait until the last value is back
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+impl AttributeRestore {
+    /// As the API takes it.
+    pub fn wanted(&self) -> Value {
+        let mut map = Map::new();
+        if let Some(kind) = self.attr_type {
+            map.insert("type".into(), type_name(kind).into());
+        }
+        if let Some(many) = self.multi_valued {
+            map.insert("multiValued".into(), many.into());
+        }
+        map.insert("leaveOut".into(), self.leave_out.into());
+        map.into()
+    }
+}
+
 /// `provost attribute add`
 #[derive(Args, Debug)]
 pub struct AttributeAdd {

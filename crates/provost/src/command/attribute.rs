@@ -1,7 +1,7 @@
 //! `provost attribute …` and `provost type …`: what a tenant's resources are made of.
 
 use super::{Cx, rows, text_of};
-use crate::cli::{Attribute, AttributeAdd, AttributeChange, Offered, Type, Way};
+use crate::cli::{Attribute, AttributeAdd, AttributeChange, AttributeRestore, Offered, Type, Way};
 use crate::client::encoded;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Column, text, yes};
@@ -21,6 +21,27 @@ pub(super) async fn attribute(cx: &Cx, command: Attribute) -> Result<()> {
             let path = cx.path(&format!("/attributes/{}/move", encoded(&value)));
             let moved = cx.client.call(Method::POST, &path, Some(&json!({"to": to}))).await?;
             cx.out.done("attribute.move", &moved, &format!("{value} is past the one {word} it."))
+        }
+        Attribute::Archived => archived(cx).await,
+        Attribute::Archive { value, no_wait } => {
+            let path = cx.path(&format!("/attributes/{}/archive", encoded(&value)));
+            let done = cx.client.call(Method::POST, &path, None).await?;
+            let sentence = match settled(cx, &done, no_wait).await? {
+                Some(job) => format!("The attribute {value} is read-only, and put away when job {job} is done."),
+                None => format!("The attribute {value} is archived with its values."),
+            };
+            cx.out.done("attribute.archive", &done, &sentence)
+        }
+        Attribute::Restore(arguments) => restore(cx, &arguments).await,
+        Attribute::Forget { value, no_wait } => {
+            let path = cx.path(&format!("/archived-attributes/{}", encoded(&value)));
+            confirm(&format!("delete {} with its {}", value, values(cx, &value).await?), cx.yes)?;
+            let gone = cx.client.call(Method::DELETE, &path, None).await?;
+            let sentence = match settled(cx, &gone, no_wait).await? {
+                Some(job) => format!("The last value of {value} is gone when job {job} is done."),
+                None => format!("The archived attribute {value} is deleted with its values."),
+            };
+            cx.out.done("attribute.forget", &gone, &sentence)
         }
         Attribute::Remove { value, no_wait } => {
             confirm(&format!("take the attribute {value} away from every resource"), cx.yes)?;
@@ -43,6 +64,45 @@ async fn settled(cx: &Cx, answer: &Value, no_wait: bool) -> Result<Option<i64>> 
         return Ok(job.get("id").and_then(Value::as_i64).filter(|_| goes_on));
     }
     super::job::waited(cx, job.clone()).await.map(|_| None)
+}
+
+async fn archived(cx: &Cx) -> Result<()> {
+    let (attributes, next) = rows(&cx.client.get(&cx.path("/archived-attributes")).await?);
+    let columns: [Column<'_>; 4] = [
+        ("NAME", &|row| text(row, "name")),
+        ("VALUES", &|row| text(row, "values")),
+        ("SINCE", &|row| text(row, "archivedAt")),
+        ("VALUE", &|row| text(row, "value")),
+    ];
+    cx.out.list("attribute.archived", &columns, &attributes, &next)
+}
+
+/// How many values an archived attribute has, in words.
+async fn values(cx: &Cx, value: &str) -> Result<String> {
+    let (attributes, _) = rows(&cx.client.get(&cx.path("/archived-attributes")).await?);
+    let found = attributes.iter().find(|row| text(row, "value").eq_ignore_ascii_case(value));
+    let found = found.ok_or_else(|| {
+        let fix = format!("see `provost attribute archived{}`", cx.again());
+        Failure::new(Exit::NotFound, format!("there is no archived attribute {value}"), fix)
+    })?;
+    let count = text(found, "values");
+    Ok(if count == "1" { "1 value".to_owned() } else { format!("{count} values") })
+}
+
+async fn restore(cx: &Cx, arguments: &AttributeRestore) -> Result<()> {
+    let (value, wanted) = (&arguments.value, arguments.wanted());
+    let path = cx.path(&format!("/archived-attributes/{}", encoded(value)));
+    if arguments.preview {
+        let would = cx.client.call(Method::POST, &format!("{path}/preview"), Some(&wanted)).await?;
+        let sentence = format!("{} values would fit, {} would not.", text(&would, "fit"), text(&would, "unfit"));
+        return cx.out.done("attribute.restore", &would, &sentence);
+    }
+    let done = cx.client.call(Method::POST, &format!("{path}/restore"), Some(&wanted)).await?;
+    let sentence = match settled(cx, &done, arguments.no_wait).await? {
+        Some(job) => format!("The attribute {value} is read-only until job {job} is done."),
+        None => format!("The attribute {value} is back with its values."),
+    };
+    cx.out.done("attribute.restore", &done, &sentence)
 }
 
 async fn change(cx: &Cx, arguments: &AttributeChange) -> Result<()> {

@@ -107,6 +107,10 @@ pub(crate) async fn add(app: &App, actor: &Actor, tenant: &str, wanted: NewAttri
     let attribute = Attribute::from_json(&wanted.attribute)?;
     let mut definitions = state.tenant.definitions.clone();
     let name = attribute.name.clone();
+    if definitions.archived(&format!("{urn}:{name}")).is_some() {
+        let detail = "a field of this name is archived with its values; restore it, or delete it there";
+        return Err(Error::new(Code::NAME_TAKEN, detail));
+    }
     place(&mut definitions, &rt.name, &urn, attribute)?;
     definitions.check()?;
     let line = ("attribute.create", format!("{tenant}/attribute/{urn}:{name}"), wanted.attribute.clone());
@@ -170,7 +174,8 @@ pub(crate) async fn change(
     let held = schema.attributes.iter_mut().find(|held| held.name.eq_ignore_ascii_case(name)).ok_or_else(unknown)?;
     let new = Attribute::from_json(definition)?;
     if new.name != held.name || new.attr_type != held.attr_type || new.multi_valued != held.multi_valued {
-        let detail = "name and type of a field stay as they are; remove it and make another";
+        let detail =
+            "name and type of a field stay as they are; archive it and restore it as another type, or make another";
         return Err(scim::Error::invalid_value(detail).into());
     }
     let new = Attribute {
@@ -248,7 +253,7 @@ pub(crate) async fn shift(app: &App, actor: &Actor, tenant: &str, value: &str, w
 }
 
 /// Refuses to take away what a resource type cannot be without.
-fn may_go(state: &TenantState, urn: &str, name: &str) -> Result<()> {
+pub(super) fn may_go(state: &TenantState, urn: &str, name: &str) -> Result<()> {
     let is_core = state.types.iter().any(|rt| rt.schema.id.eq_ignore_ascii_case(urn));
     let mut schemas = state.tenant.definitions.schemas.clone();
     let schema = schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn));

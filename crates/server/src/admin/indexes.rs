@@ -41,7 +41,7 @@ pub(crate) async fn begin(app: &App, tenant: TenantId, id: i64) -> Result<Job> {
     while clock.micros() < limits::JOB_WAITED_FOR && turn_of(app, tenant, id).await? != Turned::Over {}
     let job = jobs::find(app, tenant, id).await?;
     match job.failures.first().and_then(|failure| failure.get("why")?.as_str()) {
-        Some(why) if job.state == JobState::Done => Err(Error::new(Code::UNIQUENESS, why)),
+        Some(why) if job.state == JobState::Done && job.kind == "index" => Err(Error::new(Code::UNIQUENESS, why)),
         _ => Ok(job),
     }
 }

@@ -102,6 +102,8 @@ pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, name: &str) -
     let rt = state.named(&def.name).cloned().ok_or_else(|| missing("the resource type is gone"))?;
     let mut definitions = state.tenant.definitions.clone();
     definitions.resource_types.retain(|known| known.name != def.name);
+    // Nobody has a value of them: there are no resources of the type.
+    definitions.archived.retain(|field| !field.resource_types.iter().all(|name| *name == def.name));
     let in_use = |urn: &str| {
         definitions.resource_types.iter().any(|d| d.schema == urn || d.extensions.iter().any(|e| e.schema == urn))
     };

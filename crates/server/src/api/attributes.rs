@@ -2,12 +2,14 @@
 
 use super::work::show_job;
 use super::{ApiResult, body_of, listed, shown};
+use crate::admin::archived::{self, As};
 use crate::admin::attributes::{self, Named, NewAttribute, Way};
 use crate::admin::tenant_of;
 use crate::app::App;
 use crate::auth::Actor;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -76,4 +78,65 @@ pub(super) async fn remove(
 ) -> ApiResult {
     let job = attributes::remove(&app, &actor, &tenant, &value).await?;
     begun(json!({"deleted": value}), Some(&job))
+}
+
+/// Puts a field away; its values stay.
+pub(super) async fn archive(
+    State(app): State<App>,
+    Path((tenant, value)): Path<(String, String)>,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult {
+    let job = archived::archive(&app, &actor, &tenant, &value).await?;
+    begun(json!({"archived": value}), Some(&job))
+}
+
+pub(super) async fn archived(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
+    let state = tenant_of(&app, &tenant)?;
+    let mut rows = Vec::new();
+    for field in archived::list(&state) {
+        rows.push(archived::row(&app, &state, field).await?);
+    }
+    listed(rows, None)
+}
+
+pub(super) async fn preview(
+    State(app): State<App>,
+    Path((tenant, value)): Path<(String, String)>,
+    request: Request,
+) -> ApiResult {
+    tenant_of(&app, &tenant)?;
+    let wanted: As = body_of(request).await?;
+    shown(200, &archived::preview(&app, &tenant, &value, &wanted).await?.row())
+}
+
+pub(super) async fn restore(
+    State(app): State<App>,
+    Path((tenant, value)): Path<(String, String)>,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    tenant_of(&app, &tenant)?;
+    let wanted: As = body_of(request).await?;
+    let job = archived::restore(&app, &actor, &tenant, &value, &wanted).await?;
+    begun(json!({"restored": value}), Some(&job))
+}
+
+pub(super) async fn forget(
+    State(app): State<App>,
+    Path((tenant, value)): Path<(String, String)>,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult {
+    let job = archived::forget(&app, &actor, &tenant, &value).await?;
+    begun(json!({"deleted": value}), Some(&job))
+}
+
+/// What somebody has of fields that are put away.
+pub(super) async fn archived_values(
+    State(app): State<App>,
+    Path((tenant, user)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> ApiResult {
+    let (state, found) = super::roles::find(&app, &headers, &tenant, "User", &user).await?;
+    let row = |(field, value): (store::Archived, Value)| json!({"attribute": field.value(), "value": value});
+    listed(archived::of_resource(&app, &state, &found.id).await?.into_iter().map(row).collect(), None)
 }

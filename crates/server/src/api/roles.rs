@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A group or a person of a tenant.
-async fn find(
+pub(super) async fn find(
     app: &App,
     headers: &HeaderMap,
     tenant: &str,

@@ -311,3 +311,81 @@ async fn a_group_gives_roles_and_says_who_gains_and_who_loses() {
     assert_eq!(desk.local("DELETE", &format!("/scim/v2/Groups/{inner}"), Value::Null).await.status, 204);
     assert_eq!((of(&adam).await, of(&bea).await), (json!(["reader"]), json!([])));
 }
+
+#[tokio::test]
+async fn a_field_is_put_away_and_comes_back_also_as_another_type() {
+    const URN: &str = "urn:provost:params:scim:schemas:custom:User";
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let api = "/api/v1/tenants/default";
+    let value = format!("{URN}:floor");
+    owner.post("/app/fields", &[("name", "floor"), ("kind", "string"), ("of", "User"), ("unique", "1")]).await;
+    let mut ids = Vec::new();
+    for (login, floor) in [("a", "1"), ("b", "2"), ("c", "attic")] {
+        let body = json!({"userName": login, URN: {"floor": floor}});
+        ids.push(desk.local("POST", "/scim/v2/Users", body).await.body["id"].as_str().unwrap().to_owned());
+    }
+    let edit = owner.get(&format!("/app/fields/edit?value={value}")).await;
+    assert!(edit.text.contains("Archive field") && edit.text.contains("3 values"), "{}", edit.text);
+    let here = owner.post("/app/fields/archive", &[("value", &value)]).await.location().to_owned();
+    assert!(here.starts_with("/app/fields/archived"), "{here}");
+    // Nobody is offered it, and what is sent for it is unknown.
+    let schemas = desk.local("GET", "/scim/v2/Schemas", Value::Null).await;
+    assert!(!schemas.text.contains("floor"), "{}", schemas.text);
+    let body = json!({"userName": "d", URN: {"floor": "1"}});
+    let made = desk.local("POST", "/scim/v2/Users", body).await;
+    assert!(made.status == 201 && !made.text.contains("floor"), "{}", made.text);
+    let filtered = desk.local("GET", &format!("/scim/v2/Users?filter={URN}:floor%20eq%20%221%22"), Value::Null).await;
+    assert_eq!(filtered.body["totalResults"], 0, "{}", filtered.text);
+    let taken = owner.post("/app/fields", &[("name", "floor"), ("kind", "string"), ("of", "User")]).await;
+    assert!(taken.status == 422 && taken.text.contains("archived with its values"), "{}", taken.text);
+    // The values are where people look for them.
+    let person = owner.get(&format!("/app/users/{}", ids[2])).await;
+    assert!(person.text.contains("Archived fields") && person.text.contains("attic"), "{}", person.text);
+    let kept = desk.local("GET", &format!("{api}/users/{}/archived-values", ids[2]), Value::Null).await;
+    assert_eq!(kept.body["data"], json!([{"attribute": value, "value": "attic"}]));
+    let list = desk.local("GET", &format!("{api}/archived-attributes"), Value::Null).await;
+    assert_eq!((&list.body["data"][0]["values"], &list.body["data"][0]["value"]), (&json!(3), &json!(value)));
+    assert!(owner.get("/app/fields").await.text.contains("Archived fields"));
+    // Another type is looked at first.
+    let would = owner.get(&format!("{here}&kind=integer")).await;
+    for part in ["2 values will be converted", "1 value cannot be", "attic", "Restore without these"] {
+        assert!(would.text.contains(part), "{part}: {}", would.text);
+    }
+    let wanted = [("value", value.as_str()), ("kind", "integer")];
+    let refused = owner.post("/app/fields/restore", &wanted).await;
+    assert!(refused.status == 422 && refused.text.contains("1 of the values does not fit"), "{}", refused.text);
+    let unsure = [("value", value.as_str()), ("kind", "integer"), ("leave_out", "1"), ("confirm", "flor")];
+    assert_eq!(owner.post("/app/fields/restore", &unsure).await.location(), here);
+    // As it was: everybody has what they had, and the index knows it.
+    let back = owner.post("/app/fields/restore", &[("value", &value)]).await;
+    assert!(back.location().starts_with("/app/fields/edit"), "{}", back.text);
+    let found = desk.local("GET", &format!("/scim/v2/Users?filter={URN}:floor%20eq%20%22ATTIC%22"), Value::Null).await;
+    assert_eq!(found.body["Resources"][0][URN]["floor"], "attic", "{}", found.text);
+    let twice = json!({"userName": "e", URN: {"floor": "attic"}});
+    assert_eq!(desk.local("POST", "/scim/v2/Users", twice).await.status, 409);
+    // As a number, without the one that is none.
+    owner.post("/app/fields/archive", &[("value", &value)]).await;
+    let sure = [("value", value.as_str()), ("kind", "integer"), ("leave_out", "1"), ("confirm", "floor")];
+    owner.post("/app/fields/restore", &sure).await;
+    let users = desk.local("GET", "/scim/v2/Users?sortBy=userName", Value::Null).await;
+    let floors: Vec<&Value> =
+        users.body["Resources"].as_array().unwrap().iter().map(|user| &user[URN]["floor"]).collect();
+    assert_eq!(floors, [&json!(1), &json!(2), &Value::Null, &Value::Null], "{}", users.text);
+    // And out of the world.
+    owner.post("/app/fields/archive", &[("value", &value)]).await;
+    let kept = owner.post("/app/fields/forget", &[("value", &value), ("confirm", "no")]).await;
+    assert_eq!(kept.location(), here);
+    assert!(owner.get(&here).await.text.contains("The values of 2 people go"));
+    assert_eq!(
+        owner.post("/app/fields/forget", &[("value", &value), ("confirm", "floor")]).await.location(),
+        "/app/fields"
+    );
+    let list = desk.local("GET", &format!("{api}/archived-attributes"), Value::Null).await;
+    assert_eq!(list.body["data"], json!([]));
+    assert_eq!(desk.local("GET", "/api/v1/check", Value::Null).await.body["data"], json!([]));
+    let trail = desk.local("GET", "/api/v1/audit", Value::Null).await;
+    for action in ["attribute.archive", "attribute.restore", "attribute.delete"] {
+        assert!(trail.text.contains(action), "{action}: {}", trail.text);
+    }
+}

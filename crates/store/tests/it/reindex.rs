@@ -263,3 +263,78 @@ fn a_stopped_build_leaves_everything_as_it_was() {
     let outdated = runtime.block_on(asked).unwrap();
     assert_eq!(outdated, (true, false));
 }
+
+fn archive(world: &mut World, now: i64) -> i64 {
+    let before = tenant(world);
+    let job = world.write(move |w| w.archive_begin(&before, BADGE, &by("a", now))).unwrap();
+    reload(world);
+    to_its_end(world, job, now);
+    job
+}
+
+fn restore(world: &mut World, definition: Attribute, now: i64) -> Job {
+    let before = tenant(world);
+    let field = before.definitions.archived(BADGE).unwrap().clone();
+    let job = world.write(move |w| w.restore_begin(&before, &field, definition, &by("a", now))).unwrap();
+    reload(world);
+    to_its_end(world, job, now)
+}
+
+#[test]
+fn a_field_that_is_put_away_keeps_its_values_and_comes_back_with_them() {
+    let unique = Attribute { uniqueness: Uniqueness::Server, ..Attribute::string("badge") };
+    let mut world = World::with(custom(vec![unique.clone(), Attribute::string("rest")]));
+    let ids = people(&world, 40);
+    let number = archive(&mut world, 1);
+    let (id, first) = (world.tenant, ids[0].clone());
+    let held =
+        |world: &World| world.find(&world.user, &ids[39]).unwrap().resource.attributes[CUSTOM].get("badge").cloned();
+    assert!(tenant(&world).definitions.attribute(BADGE).is_none());
+    assert_eq!(held(&world), None);
+    assert_eq!(world.read(move |r| r.archived_count(id, number)), 40);
+    let kept = world.read(move |r| r.archived_of(id, &first));
+    assert_eq!(kept, [(number, json!("X0"))]);
+    world.verify();
+    // Who goes takes their value along.
+    world.delete(&world.user, &ids[1]);
+    assert_eq!(world.read(move |r| r.archived_count(id, number)), 39);
+    world.verify();
+    let job = restore(&mut world, unique.clone(), 2);
+    assert_eq!((job.done, job.failed), (39, 0));
+    assert_eq!(tenant(&world).definitions.attribute(BADGE).map(|held| held.mutability), Some(unique.mutability));
+    assert!(tenant(&world).definitions.archived.is_empty());
+    assert_eq!(named(&world, "x39"), [ids[39].clone()]);
+    assert_eq!(held(&world), Some(json!("X39")));
+    world.verify();
+    // Another type: what does not fit is named, and what was no value of it never becomes one.
+    let number = archive(&mut world, 3);
+    let text = Attribute { multi_valued: true, ..Attribute::string("badge") };
+    let whole = Attribute { attr_type: scim::AttrType::Integer, ..Attribute::string("badge") };
+    let asked = whole.clone();
+    let (fit, unfit, more) = world.read(move |r| r.archived_fit(id, number, &asked, 0));
+    assert_eq!((fit, unfit.len(), more), (0, 39, None));
+    let job = restore(&mut world, text, 4);
+    assert_eq!((job.done, job.failed), (39, 0));
+    assert_eq!(held(&world), Some(json!(["X39"])));
+    world.verify();
+    archive(&mut world, 5);
+    let job = restore(&mut world, whole, 6);
+    assert_eq!((job.done, job.failed, held(&world)), (39, 39, None));
+    world.verify();
+}
+
+#[test]
+fn a_field_that_is_put_away_can_be_forgotten() {
+    let mut world = World::with(custom(plain()));
+    people(&world, 40);
+    let number = archive(&mut world, 1);
+    let before = tenant(&world);
+    let field = before.definitions.archived(BADGE).unwrap().clone();
+    let job = world.write(move |w| w.forget_begin(&before, &field, &by("a", 2))).unwrap();
+    let job = to_its_end(&mut world, job, 2);
+    assert_eq!((job.state, job.done), (JobState::Done, 40));
+    let id = world.tenant;
+    assert_eq!(world.read(move |r| r.archived_count(id, number)), 0);
+    assert!(tenant(&world).definitions.archived.is_empty());
+    world.verify();
+}

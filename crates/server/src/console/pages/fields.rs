@@ -1,4 +1,6 @@
-//! A10, custom fields: made, changed, removed; the value to copy is shown while the name is typed.
+//! A10, custom fields: made, changed, put away, removed; the value to copy is shown while the name is typed.
+
+pub(super) mod archived;
 
 use super::attributes::three;
 use crate::admin::attributes::{self, Named, NewAttribute, Way, custom_urn};
@@ -9,7 +11,7 @@ use crate::console::parts::{
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, fragment, page};
 use crate::query;
 use maud::{Markup, html};
-use scim::Uniqueness;
+use scim::{Attribute, Uniqueness};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,8 +27,8 @@ const COLUMNS: [Column; 6] = [
     Column::new("Order"),
 ];
 
-fn type_word(named: &Named) -> String {
-    let kind = serde_json::to_value(named.attribute.attr_type).ok();
+fn type_word(attribute: &Attribute) -> String {
+    let kind = serde_json::to_value(attribute.attr_type).ok();
     kind.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
@@ -53,11 +55,13 @@ pub(super) async fn list(cx: Desk) -> Shown {
         rows.push(row(&cx, named, holders(&cx, named).await?, beside));
     }
     let new = link("/app/fields/new", "New field", true);
+    let below = archived::below(&cx).await?;
     let body = html! {
         @if all.is_empty() {
             (empty(Icon::Fields, "No custom fields yet", html! { "A field has a full name that you copy into the identity provider; what it sends there arrives here." },
                 cx.may_change().then(|| new.clone())))
         } @else { (table(&Table { caption: "Custom fields", columns: &COLUMNS, rows, body_id: None })) }
+        (below)
     };
     let action = html! { @if cx.may_change() && !all.is_empty() { (new) } };
     let about = Page::new("Custom fields", Nav::Fields)
@@ -107,7 +111,7 @@ fn row(cx: &Desk, named: &Named, values: u64, beside: (bool, bool)) -> Row {
             html! { a href=(query::address("/app/fields/edit", &[("value", &named.value)])) { (name) }
             @if named.resource_type != "User" { " " (badge(Tone::Info, &named.resource_type)) }
             @if !attribute.description.is_empty() { p .hint { (attribute.description) } } },
-            html! { (type_word(named)) @if attribute.multi_valued { ", list" } },
+            html! { (type_word(&named.attribute)) @if attribute.multi_valued { ", list" } },
             html! { (rules.join(", ")) },
             html! { (number(values)) },
             html! { div .copies { (copy_as("Full value", name, &named.value)) (copy_as("Namespace", name, namespace)) (copy_as("Name", name, name)) } },
@@ -144,7 +148,7 @@ impl Draft {
         let bound = |bound: Option<u32>| bound.map(|n| n.to_string()).unwrap_or_default();
         Self {
             name: attribute.name.clone(),
-            kind: type_word(named),
+            kind: type_word(&named.attribute),
             of: named.resource_type.clone(),
             namespace: named.namespace.clone(),
             description: attribute.description.clone(),
@@ -264,6 +268,7 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
             input type="hidden" name="namespace" value=(draft.namespace);
             @if !draft.many.is_empty() { input type="hidden" name="many" value="1"; }
             (three("preview", "The value to copy", &draft.value))
+            p .hint { "Name and type stay. To change the type, archive the field below and restore it as another one: you see before what becomes of its values." }
         }
         (field(&Field { name: "description", label: "What it is", value: &draft.description, max: Some(1000), autocomplete: "off", hint: "For people: shown beside the value and at /Schemas.", ..Field::default() }))
         fieldset .checks-field {
@@ -323,14 +328,14 @@ async fn edit_page(cx: &Desk, named: &Named, draft: &Draft, wrong: Option<(&str,
         @if let Some(job) = named.job {
             p .hint { "A " a href={ "/app/jobs/" (job) } { "job" } " is at work on what is stored of this field. It can be changed again when that is done." }
         }
-        @if cx.may_change() { (editor(cx, draft, wrong)) (removal(cx, named, values)) }
+        @if cx.may_change() { (editor(cx, draft, wrong)) @if named.job.is_none() { (archived::way_in(cx, &named.value, values)) (removal(cx, named, values)) } }
         @else { (card("The value to copy", three("value", "Full value", &named.value))) }
     };
     let like = query::address("/app/fields/new", &[("like", &named.value)]);
     let about = Page::new(named.attribute.name.clone(), Nav::Fields)
         .under("Custom fields", "/app/fields")
         .action(html! { @if cx.may_change() { (link(&like, "New field like this", false)) } })
-        .purpose(html! { (type_word(named)) " of a " (named.resource_type) " · " (number(values)) @if values == 1 { " value" } @else { " values" } })
+        .purpose(html! { (type_word(&named.attribute)) " of a " (named.resource_type) " · " (number(values)) @if values == 1 { " value" } @else { " values" } })
         .help("manager-and-custom-fields");
     Ok(page(cx, about, body))
 }

@@ -58,7 +58,9 @@ pub(super) async fn show(cx: Desk, Path(id): Path<i64>) -> Shown {
     let job = jobs::find(&cx.app, cx.tenant.tenant.id, id).await?;
     let body = html! {
         @if job.state.is_open() { (live("job", &["jobs"], &format!("/app/jobs/{id}/now"), now(&cx, &job))) } @else { (now(&cx, &job)) }
-        @if job.state.is_open() && job.kind != "clear" && cx.may_change() {
+        @if job.state.is_open() && ["clear", "archive", "restore", "forget"].contains(&job.kind.as_str()) {
+            p .hint { "It cannot be stopped. You can leave this page: it goes on, also after a restart of the server." }
+        } @else if job.state.is_open() && cx.may_change() {
             (form(&cx, &format!("/app/jobs/{id}/cancel"), html! { button .danger type="submit" { "Stop" } }))
             p .hint { (if job.kind == "index" { "Stopped, the field stays as it was." } else { "What was done stays done." }) " You can leave this page: the job goes on, also after a restart of the server." }
         }

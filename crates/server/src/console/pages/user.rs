@@ -79,8 +79,10 @@ pub(super) async fn profile(cx: Desk, Path(id): Path<String>) -> Shown {
     let found = find(&cx, &id).await?;
     let (entries, _) = directory::history(&cx.app, &cx.tenant, &found.id, None, ENTRIES).await?;
     let changed = last_changes(&entries);
+    let archived = super::fields::archived::of_person(&cx, &found.id).await?;
     let body = html! {
         (fields(&cx, &found, &changed))
+        (archived)
         @if cx.may_change() { (deletion(&cx, &found)) }
     };
     Ok(framed(&cx, &found, "", body))
