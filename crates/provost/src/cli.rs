@@ -7,6 +7,7 @@ mod app;
 mod args;
 mod console;
 mod database;
+mod directory;
 mod idp;
 mod oidc;
 mod plan;
@@ -16,6 +17,7 @@ pub use app::*;
 pub use args::*;
 pub use console::*;
 pub use database::*;
+pub use directory::*;
 pub use idp::*;
 pub use oidc::*;
 pub use plan::*;
@@ -593,84 +595,6 @@ pub enum Offered {
     OktaRole,
     /// Entitlements of Okta Identity Governance, at /Entitlements.
     OktaEntitlement,
-}
-
-/// `provost user …`
-#[derive(Debug, Subcommand)]
-pub enum User {
-    /// List people
-    #[command(after_help = "\
-Examples:
-  provost user list
-  provost user list --filter 'userName sw \"a\" and active eq true' --limit 20
-  provost user list --all --json")]
-    List(ListResources),
-    /// Show one person as the API does
-    Show {
-        /// The id, or the userName
-        user: String,
-    },
-    /// Shut the door: active becomes false
-    Deactivate {
-        /// The id, or the userName
-        user: String,
-    },
-    /// Open it again
-    Activate {
-        /// The id, or the userName
-        user: String,
-    },
-    /// Make a link by which a person chooses a password, for signing in here
-    SignInLink {
-        /// The id, or the userName
-        user: String,
-    },
-    /// Take a person's password and passkeys away, and sign them out
-    ForgetPassword {
-        /// The id, or the userName
-        user: String,
-    },
-    /// Delete for good
-    Delete {
-        /// The id, or the userName
-        user: String,
-    },
-}
-
-/// `provost group …`
-#[derive(Debug, Subcommand)]
-pub enum Group {
-    /// List groups
-    List(ListResources),
-    /// Show one group without its members
-    Show {
-        /// The id, or the displayName
-        group: String,
-    },
-    /// List a group's members
-    Members {
-        /// The id, or the displayName
-        group: String,
-    },
-    /// Which roles its people have at the application
-    #[command(after_help = "\
-Examples:
-  provost group roles Support
-  provost group roles Support --set 'Support agent' --set reader --preview
-  provost group roles Support --none")]
-    Roles {
-        /// The id, or the displayName
-        group: String,
-        /// They have this role, and those that are set besides, and no others
-        #[arg(long, value_name = "ROLE", conflicts_with = "none")]
-        set: Vec<String>,
-        /// The group gives no role any more
-        #[arg(long)]
-        none: bool,
-        /// Say who would gain and who would lose a role, and change nothing
-        #[arg(long)]
-        preview: bool,
-    },
 }
 
 /// `provost log …`

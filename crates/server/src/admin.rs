@@ -3,6 +3,7 @@
 //! Input in, output or `Error` out: no HTTP, no HTML. Every change is one transaction; the tenants and tokens in memory
 //! are taken in anew behind it, and who did it is told to the server's own log.
 
+pub(crate) mod absent;
 pub(crate) mod apps;
 pub(crate) mod archived;
 pub(crate) mod attributes;

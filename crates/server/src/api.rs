@@ -96,6 +96,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/roles", get(roles::list))
         .route("/tenants/{tenant}/groups/{group}/roles", get(roles::of_group).put(roles::set))
         .route("/tenants/{tenant}/groups/{group}/roles/preview", post(roles::preview))
+        .route("/tenants/{tenant}/groups/{group}/absent-members", get(roles::absent).delete(roles::forget_absent))
         .route("/tenants/{tenant}/users/{user}/roles", get(roles::of_person))
         .route("/tenants/{tenant}/saml/keys", get(saml::keys).post(saml::new_key))
         .route("/tenants/{tenant}/saml/keys/{id}", delete(saml::remove_key))

@@ -40,6 +40,17 @@ pub struct Archived {
     pub by: String,
 }
 
+/// What a part of the values would be under another definition.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ArchivedFit {
+    /// How many fit.
+    pub fit: u64,
+    /// Those that do not, each with the id of whose it is.
+    pub unfit: Vec<(String, Value)>,
+    /// The last row that was looked at, if there may be more.
+    pub last: Option<i64>,
+}
+
 impl Archived {
     /// The URN of its schema and its name.
     pub fn value(&self) -> String {
@@ -115,29 +126,28 @@ impl Reader {
         rows.into_iter().map(|(archive, text)| Ok((archive, serde_json::from_str(&text)?))).collect()
     }
 
-    /// What values would be under a definition, behind a row: how many of these fit, the first of those that do not with
-    /// the ids of whose they are, and the last row if there may be more.
+    /// What the values behind a row would be under a definition.
     pub fn archived_fit(
         &self,
         tenant: TenantId,
         archive: i64,
         definition: &Attribute,
         after: i64,
-    ) -> Result<(u64, Vec<(String, Value)>, Option<i64>)> {
+    ) -> Result<ArchivedFit> {
         let sql = "select a.rid, r.id, a.value from archived_value a join resource r on r.rid = a.rid
                    where a.tenant = ?1 and a.archive = ?2 and a.rid > ?3 order by a.rid limit ?4";
         let key = (tenant.0, archive, after, LOOKED_AT);
         let rows: Vec<(i64, String, String)> = self.all(sql, key, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let last = rows.last().map(|(rid, ..)| *rid).filter(|_| rows.len() == LOOKED_AT as usize);
-        let (mut fit, mut unfit) = (0, Vec::new());
+        let mut found = ArchivedFit { last, ..ArchivedFit::default() };
         for (_, id, text) in rows {
             let value: Value = serde_json::from_str(&text)?;
             match converted(&value, definition) {
-                Some(_) => fit += 1,
-                None => unfit.push((id, value)),
+                Some(_) => found.fit += 1,
+                None => found.unfit.push((id, value)),
             }
         }
-        Ok((fit, unfit, last))
+        Ok(found)
     }
 }
 

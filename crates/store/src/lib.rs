@@ -3,6 +3,7 @@
 //! A `Store` is one data folder. `Store::read` and `Store::write` take closures that see a `Reader` or a
 //! `Writer`; what a closure of `write` did is there when it is answered, and stays.
 
+mod absent;
 mod archive;
 mod audit;
 pub mod backup;
@@ -52,7 +53,8 @@ mod versioned;
 mod view;
 mod walk;
 
-pub use archive::Archived;
+pub use absent::AbsentMember;
+pub use archive::{Archived, ArchivedFit};
 pub use audit::{Audit, Broken, hex};
 pub use changes::{Change, ChangeKind};
 pub use db::{Options, Reader, Stats, Store, Writer};

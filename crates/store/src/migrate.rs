@@ -33,6 +33,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0022_task_notes.sql"),
     include_str!("../migrations/0023_group_roles.sql"),
     include_str!("../migrations/0024_archived_values.sql"),
+    include_str!("../migrations/0025_absent_members.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -355,6 +355,7 @@ impl Writer {
         if resource_type.has_members() {
             self.execute("delete from member where tenant = ?1 and group_rid = ?2", (tenant.0, stored.rid))?;
             self.group_roles_forget(tenant, &stored.id)?;
+            self.absent_members_forgotten(tenant, stored.rid)?;
         }
         if resource_type.is_user() {
             self.person_sessions_end(tenant, &stored.id)?;

@@ -392,7 +392,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 56] = [
+        const TABLES: [&str; 57] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -401,6 +401,7 @@ impl Writer {
             "member",
             "manager_link",
             "archived_value",
+            "absent_member",
             "tombstone",
             "change_seq",
             "change",

@@ -146,7 +146,12 @@ impl Reader {
 }
 
 /// Things of which there should be none.
-const CHECKS: [(&str, &str); 16] = [
+const CHECKS: [(&str, &str); 17] = [
+    (
+        "absent members of groups that are gone",
+        "select count(*) from absent_member a where a.tenant = ?1
+         and not exists (select 1 from resource r where r.rid = a.group_rid and r.tenant = ?1)",
+    ),
     (
         "values of archived fields whose resource is gone",
         "select count(*) from archived_value a where a.tenant = ?1

@@ -1,6 +1,6 @@
 //! `provost user …` and `provost group …`: the SCIM endpoints from a terminal.
 
-use super::Cx;
+use super::{Cx, rows};
 use crate::cli::{Group, ListResources, User};
 use crate::client::{encoded, scim_base, with_query};
 use crate::failure::{Exit, Failure, Result};
@@ -36,6 +36,19 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
         User::Activate { user } => {
             let found = find(cx, "Users", "userName", &user, "").await?;
             set_active(cx, &found, true, "user.activate").await
+        }
+        User::Convert { user, to } => {
+            let found = find(cx, "Users", "userName", &user, "").await?;
+            let operation = json!({"op": "replace", "path": "userType", "value": to});
+            let sentence = format!("{} is a {to}.", text(&found, "userName"));
+            patch(cx, &found, operation, ("user.convert", &sentence)).await
+        }
+        User::Unlink { user } => {
+            let found = find(cx, "Users", "userName", &user, "").await?;
+            confirm(&format!("unlink {} from the identity provider", text(&found, "userName")), cx.yes)?;
+            let operation = json!({"op": "remove", "path": "externalId"});
+            let sentence = format!("{} is a local person.", text(&found, "userName"));
+            patch(cx, &found, operation, ("user.unlink", &sentence)).await
         }
         User::SignInLink { user } => {
             let id = user_id(cx, &user).await?;
@@ -95,6 +108,21 @@ pub(super) async fn group(cx: &Cx, command: Group) -> Result<()> {
                 ("ID", &|row| text(row, "value")),
             ];
             cx.out.list("group.members", &columns, &members, &Value::Null)
+        }
+        Group::Absent { group, forget } => {
+            let found = find(cx, "Groups", "displayName", &group, "members").await?;
+            let path = cx.path(&format!("/groups/{}/absent-members", encoded(&text(&found, "id"))));
+            if forget {
+                let gone = cx.client.call(Method::DELETE, &path, None).await?;
+                return cx.out.done("group.absent", &gone, "The list is empty.");
+            }
+            let (members, next) = rows(&cx.client.get(&path).await?);
+            let columns: [Column<'_>; 3] = [
+                ("ID THAT WAS SENT", &|row| text(row, "value")),
+                ("LAST NAMED", &|row| text(row, "lastNamedAt")),
+                ("HERE NOW", &|row| text(row, "hereNow.display")),
+            ];
+            cx.out.list("group.absent", &columns, &members, &next)
         }
         Group::Roles { group, set, none, preview } => {
             let found = find(cx, "Groups", "displayName", &group, "members").await?;
@@ -204,14 +232,16 @@ async fn find(cx: &Cx, of: &str, name: &str, wanted: &str, excluded: &str) -> Re
 }
 
 async fn set_active(cx: &Cx, found: &Value, active: bool, schema: &str) -> Result<()> {
-    let path = format!("{}/Users/{}", scim_base(&cx.tenant), encoded(&text(found, "id")));
-    let body = json!({
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-        "Operations": [{"op": "replace", "path": "active", "value": active}],
-    });
-    let user = cx.client.call(Method::PATCH, &path, Some(&body)).await?;
     let state = if active { "active" } else { "inactive" };
-    cx.out.done(schema, &user, &format!("{} is {state}.", text(found, "userName")))
+    let operation = json!({"op": "replace", "path": "active", "value": active});
+    patch(cx, found, operation, (schema, &format!("{} is {state}.", text(found, "userName")))).await
+}
+
+async fn patch(cx: &Cx, found: &Value, operation: Value, (schema, sentence): (&str, &str)) -> Result<()> {
+    let path = format!("{}/Users/{}", scim_base(&cx.tenant), encoded(&text(found, "id")));
+    let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]});
+    let user = cx.client.call(Method::PATCH, &path, Some(&body)).await?;
+    cx.out.done(schema, &user, sentence)
 }
 
 fn name(row: &Value) -> String {

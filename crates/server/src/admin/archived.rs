@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Archived, Job};
 
-/// Values of which the text is told where they do not fit another type.
+/// Values of an archived field that are shown where they do not fit another type.
 const EXAMPLES_MAX: usize = 20;
 
 /// As what a field comes back: as what it was, if nobody says otherwise.
@@ -128,15 +128,15 @@ async fn fit(app: &App, state: &TenantState, field: &Archived, definition: &Attr
     let (mut found, mut after) = (Fit::default(), Some(0));
     while let Some(place) = after {
         let definition = definition.clone();
-        let (fit, unfit, last) = app.store().read(move |r| r.archived_fit(tenant, number, &definition, place)).await?;
-        found.fit += fit;
-        found.unfit += unfit.len() as u64;
+        let part = app.store().read(move |r| r.archived_fit(tenant, number, &definition, place)).await?;
+        found.fit += part.fit;
+        found.unfit += part.unfit.len() as u64;
         let room = EXAMPLES_MAX.saturating_sub(found.examples.len());
         let is_shown = field.attribute.returned != Returned::Never;
-        found
-            .examples
-            .extend(unfit.into_iter().take(room).map(|(id, value)| (id, if is_shown { value } else { Value::Null })));
-        after = last;
+        found.examples.extend(
+            part.unfit.into_iter().take(room).map(|(id, value)| (id, if is_shown { value } else { Value::Null })),
+        );
+        after = part.last;
     }
     Ok(found)
 }

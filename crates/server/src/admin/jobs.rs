@@ -27,10 +27,16 @@ pub(crate) enum Bulk {
     Activate,
     Deactivate,
     Delete,
+    /// They are no identity provider's any more.
+    Unlink,
+    /// Their userType says so.
+    Technician,
+    Requester,
 }
 
 impl Bulk {
-    const ALL: [Self; 3] = [Self::Activate, Self::Deactivate, Self::Delete];
+    const ALL: [Self; 6] =
+        [Self::Activate, Self::Deactivate, Self::Delete, Self::Unlink, Self::Technician, Self::Requester];
 
     /// The word for it.
     pub(crate) fn as_str(self) -> &'static str {
@@ -38,6 +44,9 @@ impl Bulk {
             Self::Activate => "activate",
             Self::Deactivate => "deactivate",
             Self::Delete => "delete",
+            Self::Unlink => "unlink",
+            Self::Technician => "technician",
+            Self::Requester => "requester",
         }
     }
 
@@ -52,22 +61,40 @@ impl Bulk {
             Self::Activate => "Activate users",
             Self::Deactivate => "Deactivate users",
             Self::Delete => "Delete users",
+            Self::Unlink => "Unlink users",
+            Self::Technician => "Convert users to technicians",
+            Self::Requester => "Convert users to requesters",
         }
     }
 
-    fn request(self, id: &str) -> (Method, String, Value) {
-        let path = format!("/Users/{id}");
-        let active = |active: bool| {
-            json!({
-                "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-                "Operations": [{"op": "replace", "path": "active", "value": active}],
-            })
-        };
+    /// The userType that they have then, if it is about that.
+    pub(crate) fn user_type(self) -> Option<&'static str> {
+        matches!(self, Self::Technician | Self::Requester).then(|| self.as_str())
+    }
+
+    /// Who is like that already, and so stays as they are.
+    pub(crate) fn is_so(self) -> Option<String> {
         match self {
-            Self::Activate => (Method::PATCH, path, active(true)),
-            Self::Deactivate => (Method::PATCH, path, active(false)),
-            Self::Delete => (Method::DELETE, path, Value::Null),
+            Self::Activate => Some("not (active eq false)".to_owned()),
+            Self::Deactivate => Some("active eq false".to_owned()),
+            Self::Delete => None,
+            Self::Unlink => Some("not (externalId pr)".to_owned()),
+            Self::Technician | Self::Requester => Some(format!("userType eq \"{}\"", self.as_str())),
         }
+    }
+
+    /// The request that does it to one.
+    pub(crate) fn request(self, id: &str) -> (Method, String, Value) {
+        let path = format!("/Users/{id}");
+        let operation = match self {
+            Self::Activate => json!({"op": "replace", "path": "active", "value": true}),
+            Self::Deactivate => json!({"op": "replace", "path": "active", "value": false}),
+            Self::Unlink => json!({"op": "remove", "path": "externalId"}),
+            Self::Technician | Self::Requester => json!({"op": "replace", "path": "userType", "value": self.as_str()}),
+            Self::Delete => return (Method::DELETE, path, Value::Null),
+        };
+        let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
+        (Method::PATCH, path, json!({"schemas": schemas, "Operations": [operation]}))
     }
 }
 
@@ -117,6 +144,13 @@ pub(crate) async fn number(app: &App, state: &Arc<TenantState>, chosen: &Chosen,
         Chosen::Filter(None) => count_all(app, state).await,
         Chosen::Filter(Some(filter)) => count(app, state, filter.clone(), most).await,
     }
+}
+
+/// How many of them are like that already.
+pub(crate) async fn number_so(app: &App, state: &Arc<TenantState>, bulk: Bulk, chosen: &Chosen) -> Result<Option<u64>> {
+    let (Some(so), Chosen::Filter(filter)) = (bulk.is_so(), chosen) else { return Ok(None) };
+    let both = filter.as_ref().map_or_else(|| so.clone(), |filter| format!("({filter}) and {so}"));
+    count(app, state, Filter::parse(&both)?, limits::JOB_COUNT_MAX + 1).await.map(Some)
 }
 
 async fn count_all(app: &App, state: &TenantState) -> Result<u64> {

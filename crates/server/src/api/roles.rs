@@ -2,7 +2,7 @@
 
 use super::{ApiResult, body_of, listed, shown};
 use crate::admin::directory::{self, Found};
-use crate::admin::{roles, tenant_of};
+use crate::admin::{absent, roles, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Error;
@@ -43,6 +43,29 @@ pub(super) async fn of_group(
 ) -> ApiResult {
     let (state, found) = find(&app, &headers, &tenant, "Group", &group).await?;
     shown(200, &json!({"group": found.id, "roles": roles::of_group(&app, state.tenant.id, &found.id).await?}))
+}
+
+/// Members that a push named and that are nobody here.
+pub(super) async fn absent(
+    State(app): State<App>,
+    Path((tenant, group)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> ApiResult {
+    let (state, found) = find(&app, &headers, &tenant, "Group", &group).await?;
+    let all = absent::list(&app, &state, &found).await?;
+    listed(all.iter().take(absent::TOLD_MAX as usize).map(absent::row).collect(), None)
+}
+
+/// Somebody has looked at them.
+pub(super) async fn forget_absent(
+    State(app): State<App>,
+    Path((tenant, group)): Path<(String, String)>,
+    Extension(actor): Extension<Arc<Actor>>,
+    headers: HeaderMap,
+) -> ApiResult {
+    let (state, found) = find(&app, &headers, &tenant, "Group", &group).await?;
+    absent::forget(&app, &actor, &state, &found).await?;
+    shown(200, &json!({"group": found.id}))
 }
 
 /// The roles that a person has.

@@ -134,7 +134,8 @@ pub(super) async fn begin_job(
     request: Request,
 ) -> ApiResult {
     let (state, wanted): (_, NewJob) = tenant_and_body(&app, &tenant, request).await?;
-    let unknown = || scim::Error::invalid_value("kind is activate, deactivate or delete");
+    let unknown =
+        || scim::Error::invalid_value("kind is activate, deactivate, delete, unlink, technician or requester");
     let kind = Bulk::parse(&wanted.kind).ok_or_else(unknown)?;
     let chosen = match (wanted.ids, wanted.filter) {
         (Some(ids), None) => Chosen::Ids(ids),

@@ -100,6 +100,7 @@ pub(super) fn apply_members(
     }
     let drop_unknown = cx.dialect().unknown_members_dropped;
     let moved = w.members_apply(cx.tenant.tenant.id, rt, stored, members, &cx.base, drop_unknown)?;
+    w.absent_members_noted(cx.tenant.tenant.id, stored.rid, members, &moved.unknown, cx.now)?;
     trace.members(&moved);
     Ok(moved)
 }

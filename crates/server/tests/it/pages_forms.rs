@@ -389,3 +389,78 @@ async fn a_field_is_put_away_and_comes_back_also_as_another_type() {
         assert!(trail.text.contains(action), "{action}: {}", trail.text);
     }
 }
+
+#[tokio::test]
+async fn a_group_tells_whom_a_push_named_and_who_is_not_here() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let here = desk.local("POST", "/scim/v2/Users", json!({"userName": "ana"})).await.body["id"].clone();
+    let gone =
+        desk.local("POST", "/scim/v2/Users", json!({"userName": "eve", "externalId": "e"})).await.body["id"].clone();
+    let gone = gone.as_str().unwrap().to_owned();
+    desk.local("DELETE", &format!("/scim/v2/Users/{gone}"), Value::Null).await;
+    let group = json!({"displayName": "Support", "members": [{"value": here}, {"value": gone}, {"value": "nobody"}]});
+    let made = desk.local("POST", "/scim/v2/Groups", group).await;
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let (at, api) = (format!("/app/groups/{id}"), format!("/api/v1/tenants/default/groups/{id}/absent-members"));
+    let page = owner.get(&at).await.text;
+    for part in ["2 members of the push are not provisioned here", "Push now", &gone, "nobody"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // One comes back with the old id: it is told to push again; the other is named no more.
+    desk.local("POST", "/scim/v2/Users", json!({"userName": "eve", "externalId": "e"})).await;
+    let body = |operation: Value| json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]});
+    let path = format!("/scim/v2/Groups/{id}");
+    desk.local("PATCH", &path, body(json!({"op": "remove", "path": "members[value eq \"nobody\"]"}))).await;
+    desk.local("PATCH", &path, body(json!({"op": "remove", "path": "members", "value": [{"value": "nobody"}]}))).await;
+    let all = desk.local("GET", &api, Value::Null).await;
+    assert_eq!(all.body["data"].as_array().map(Vec::len), Some(1), "{}", all.text);
+    assert_eq!((&all.body["data"][0]["value"], &all.body["data"][0]["hereNow"]["id"]), (&json!(gone), &json!(gone)));
+    assert!(owner.get(&at).await.text.contains("push the group again"));
+    desk.local("PATCH", &path, body(json!({"op": "add", "path": "members", "value": [{"value": gone}]}))).await;
+    assert_eq!(desk.local("GET", &api, Value::Null).await.body["data"], json!([]), "whoever is in it is not absent");
+    // A whole new list forgets, and so does whoever has looked.
+    desk.local("PATCH", &path, body(json!({"op": "add", "path": "members", "value": [{"value": "x"}]}))).await;
+    desk.local("PATCH", &path, body(json!({"op": "replace", "path": "members", "value": [{"value": "y"}]}))).await;
+    let all = desk.local("GET", &api, Value::Null).await;
+    assert!(all.text.contains("\"y\"") && !all.text.contains("\"x\""), "{}", all.text);
+    assert_eq!(owner.post(&format!("{at}/absent"), &[]).await.location(), at);
+    assert!(!owner.get(&at).await.text.contains("not provisioned here"));
+    desk.local("PATCH", &path, body(json!({"op": "add", "path": "members", "value": [{"value": "z"}]}))).await;
+    desk.local("DELETE", &path, Value::Null).await;
+    assert_eq!(desk.local("GET", "/api/v1/check", Value::Null).await.body["data"], json!([]));
+}
+
+#[tokio::test]
+async fn somebody_is_converted_and_unlinked() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let user = json!({"userName": "ana", "externalId": "00u", "userType": "contractor"});
+    let id = desk.local("POST", "/scim/v2/Users", user).await.body["id"].as_str().unwrap().to_owned();
+    let at = format!("/app/users/{id}");
+    let page = owner.get(&at).await.text;
+    assert!(page.contains("contractor") && page.contains("Convert to technician"), "{page}");
+    for (to, due) in
+        [("technician", json!("technician")), ("requester", json!("requester")), ("boss", json!("requester"))]
+    {
+        assert_eq!(owner.post(&format!("{at}/convert"), &[("to", to)]).await.location(), at);
+        let user = desk.local("GET", &format!("/scim/v2/Users/{id}"), Value::Null).await;
+        assert_eq!(user.body["userType"], due, "{to}");
+    }
+    assert!(!owner.get(&at).await.text.contains("Convert to requester"), "they are one");
+    assert!(owner.get("/app/users?type=requester").await.text.contains(&at));
+    assert!(!owner.get("/app/users?type=technician").await.text.contains(&at));
+    assert_eq!(owner.post(&format!("{at}/unlink"), &[("confirm", "eve")]).await.location(), at);
+    assert!(owner.get(&at).await.text.contains("Unlink from the identity provider"));
+    owner.post(&format!("{at}/unlink"), &[("confirm", "ana")]).await;
+    let user = desk.local("GET", &format!("/scim/v2/Users/{id}"), Value::Null).await;
+    assert!(user.body.get("externalId").is_none() && user.body["userType"] == "requester", "{}", user.text);
+    let page = owner.get(&at).await.text;
+    assert!(page.contains("Local") && !page.contains("Unlink from the identity provider"), "{page}");
+    // Many at once: who is like that already is told before.
+    desk.local("POST", "/scim/v2/Users", json!({"userName": "eve", "externalId": "e"})).await;
+    let asked = owner.post("/app/users/bulk", &[("do", "requester"), ("everybody", "1")]).await.text;
+    assert!(asked.contains("This concerns 2 users") && asked.contains("1 of them is like that already"), "{asked}");
+    let begun = owner.post("/app/users/bulk", &[("do", "unlink"), ("everybody", "1"), ("confirm", "unlink")]).await;
+    assert!(begun.location().starts_with("/app/jobs/"), "{}", begun.text);
+}

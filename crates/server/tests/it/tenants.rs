@@ -33,6 +33,10 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
     let file = crate::imports::upload(desk, name, &format!("userName\n{MARKER}\n")).await;
     let field = json!({"resourceType": "User", "attribute": {"name": MARKER, "type": "string"}});
     let attribute = made(format!("{api}/attributes"), field, "value").await;
+    let field = json!({"resourceType": "User", "attribute": {"name": format!("{MARKER}Old"), "type": "string"}});
+    let archived = made(format!("{api}/attributes"), field, "value").await;
+    let put_away = desk.local("POST", &format!("{api}/attributes/{archived}/archive"), Value::Null).await;
+    assert_eq!(put_away.status, 200, "{}", put_away.text);
     let kind = json!({"offered": "okta-role"});
     let kind = made(format!("{api}/resource-types"), kind, "name").await;
     let connection = json!({"id": "theirs", "label": MARKER, "metadata": crate::saml_sign_in::metadata(&["idp"])});
@@ -61,6 +65,7 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
         ("jobs", job),
         ("imports", file),
         ("attributes", attribute),
+        ("archived-attributes", archived),
         ("resource-types", kind),
         ("connections", connection),
         ("keys", key.clone()),
@@ -168,6 +173,7 @@ async fn no_page_of_the_console_shows_or_changes_another_tenants_things() {
             "active",
             "off",
             "name",
+            "to",
             "add",
             "remove",
             "ids",
@@ -186,6 +192,7 @@ async fn no_page_of_the_console_shows_or_changes_another_tenants_things() {
         fields.map(|field| match field {
             "active" | "off" | "enabled" => (field, "false".to_owned()),
             "add" | "remove" | "ids" => (field, id.to_owned()),
+            "to" => (field, "technician".to_owned()),
             "hours" | "seq" => (field, "1".to_owned()),
             "kind" | "do" => (field, "delete".to_owned()),
             "confirm" => (field, format!("{MARKER}@x.test")),

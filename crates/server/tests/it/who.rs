@@ -46,6 +46,8 @@ const API: &[(&str, &str)] = &[
     ("POST", "/tenants/default/archived-attributes/x/preview"),
     ("POST", "/tenants/default/archived-attributes/x/restore"),
     ("GET", "/tenants/default/users/x/archived-values"),
+    ("GET", "/tenants/default/groups/x/absent-members"),
+    ("DELETE", "/tenants/default/groups/x/absent-members"),
     ("GET", "/tenants/default/resource-types"),
     ("POST", "/tenants/default/resource-types"),
     ("DELETE", "/tenants/default/resource-types/x"),

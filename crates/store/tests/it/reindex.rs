@@ -311,8 +311,8 @@ fn a_field_that_is_put_away_keeps_its_values_and_comes_back_with_them() {
     let text = Attribute { multi_valued: true, ..Attribute::string("badge") };
     let whole = Attribute { attr_type: scim::AttrType::Integer, ..Attribute::string("badge") };
     let asked = whole.clone();
-    let (fit, unfit, more) = world.read(move |r| r.archived_fit(id, number, &asked, 0));
-    assert_eq!((fit, unfit.len(), more), (0, 39, None));
+    let found = world.read(move |r| r.archived_fit(id, number, &asked, 0));
+    assert_eq!((found.fit, found.unfit.len(), found.last), (0, 39, None));
     let job = restore(&mut world, text, 4);
     assert_eq!((job.done, job.failed), (39, 0));
     assert_eq!(held(&world), Some(json!(["X39"])));

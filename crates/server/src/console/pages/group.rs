@@ -1,5 +1,6 @@
 //! A9, one group: members by keyset, so that a hundred thousand open as fast as ten; the raw resource; history.
 
+pub(super) mod absent;
 pub(super) mod roles;
 
 use super::groups::origin;
@@ -81,7 +82,9 @@ pub(super) async fn members(cx: Desk, Path(id): Path<String>) -> Shown {
         })
         .collect();
     let columns = if may { COLUMNS.as_slice() } else { COLUMNS.get(..2).unwrap_or_default() };
+    let absent = absent::list(&cx, &found).await?;
     let body = html! {
+        (absent)
         @if members.is_empty() {
             (empty(Icon::Users, "Nobody is in this group", html! { "Members who are not provisioned yet are left out of a push: assign them to the application first." }, None))
         } @else {

@@ -1,5 +1,6 @@
 //! A7, one user: the profile with who owns each field, the raw resource, groups, how they sign in, history.
 
+pub(super) mod kind;
 pub(super) mod sign_in;
 
 use super::log_entry::difference;
@@ -83,7 +84,7 @@ pub(super) async fn profile(cx: Desk, Path(id): Path<String>) -> Shown {
     let body = html! {
         (fields(&cx, &found, &changed))
         (archived)
-        @if cx.may_change() { (deletion(&cx, &found)) }
+        @if cx.may_change() { (kind::change(&cx, &found, &changed)) (deletion(&cx, &found)) }
     };
     Ok(framed(&cx, &found, "", body))
 }

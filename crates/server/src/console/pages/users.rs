@@ -29,6 +29,7 @@ pub(super) struct Asked {
     filter: String,
     active: String,
     source: String,
+    kind: String,
     order: String,
     after: String,
     /// The columns that were chosen; the usual ones if none is named.
@@ -43,6 +44,7 @@ impl Asked {
             filter: get("filter"),
             active: get("active"),
             source: get("source"),
+            kind: get("type"),
             order: get("order"),
             after: get("after"),
             columns: query::pairs(raw).filter(|(name, _)| name == "col").map(|(_, value)| value).collect(),
@@ -56,6 +58,7 @@ impl Asked {
             ("filter", &self.filter),
             ("active", &self.active),
             ("source", &self.source),
+            ("type", &self.kind),
             ("order", &self.order),
         ];
         all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
@@ -74,7 +77,7 @@ impl Asked {
     }
 
     fn is_filtered(&self) -> bool {
-        [&self.text, &self.filter, &self.active, &self.source].iter().any(|part| !part.is_empty())
+        [&self.text, &self.filter, &self.active, &self.source, &self.kind].iter().any(|part| !part.is_empty())
     }
 
     /// As a filter of the protocol. A search looks for beginnings: an index answers that for a million people.
@@ -94,6 +97,11 @@ impl Asked {
         match self.source.as_str() {
             "managed" => parts.push("externalId pr".into()),
             "local" => parts.push("not (externalId pr)".into()),
+            _ => {}
+        }
+        match self.kind.as_str() {
+            "technician" | "requester" => parts.push(format!("userType eq \"{}\"", self.kind)),
+            "none" => parts.push("not (userType pr)".into()),
             _ => {}
         }
         if !self.filter.is_empty() {
@@ -176,6 +184,17 @@ fn filters(asked: &Asked) -> Markup {
                 label: "Source",
                 value: &asked.source,
                 choices: choices(&[("", "All"), ("managed", "Identity provider"), ("local", "Local")]),
+            },
+            Facet {
+                name: "type",
+                label: "Type",
+                value: &asked.kind,
+                choices: choices(&[
+                    ("", "All"),
+                    ("requester", "Requesters"),
+                    ("technician", "Technicians"),
+                    ("none", "Not set"),
+                ]),
             },
             Facet { name: "order", label: "Order", value: &asked.order, choices: choices(&Sorting::WORDS) },
         ],

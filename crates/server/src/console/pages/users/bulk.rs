@@ -20,12 +20,16 @@ pub(super) fn on_many(asked: &Asked, total: Option<u64>) -> Markup {
         input type="hidden" name="filter" value=(asked.filter);
         input type="hidden" name="active" value=(asked.active);
         input type="hidden" name="source" value=(asked.source);
+        input type="hidden" name="type" value=(asked.kind);
         fieldset .bulk {
             legend { "With those selected" }
             label .check { input type="checkbox" name="everybody" value="1"; span { "or with " (everybody) } }
             div .actions {
                 button .small type="submit" name="do" value="deactivate" { "Deactivate…" }
                 button .small type="submit" name="do" value="activate" { "Activate…" }
+                button .small type="submit" name="do" value="technician" { "To technician…" }
+                button .small type="submit" name="do" value="requester" { "To requester…" }
+                button .small type="submit" name="do" value="unlink" { "Unlink…" }
                 button .small.danger type="submit" name="do" value="delete" { "Delete…" }
             }
         }
@@ -47,6 +51,7 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
         filter: get("filter").into(),
         active: get("active").into(),
         source: get("source").into(),
+        kind: get("type").into(),
         ..Asked::default()
     };
     let Some(what) = Bulk::parse(get("do")) else {
@@ -63,8 +68,9 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
         return cx.done(&format!("/app/jobs/{id}"), Flash::good("The job has begun"));
     }
     let number = jobs::number(&cx.app, &cx.tenant, &chosen, limits::JOB_COUNT_MAX + 1).await?;
+    let so = jobs::number_so(&cx.app, &cx.tenant, what, &chosen).await?;
     let mistyped = !get("confirm").is_empty();
-    let body = confirmation(&cx, &asked, (what, number), &ids, everybody, mistyped);
+    let body = confirmation(&cx, &asked, (what, number, so), &ids, everybody, mistyped);
     let about = Page::new(what.title(), Nav::Users).under("Users", "/app/users");
     Ok(page(&cx, about, body))
 }
@@ -83,7 +89,7 @@ fn concerns(number: u64, everybody: bool) -> String {
 fn confirmation(
     cx: &Desk,
     asked: &Asked,
-    (what, number): (Bulk, u64),
+    (what, number, so): (Bulk, u64, Option<u64>),
     ids: &[String],
     everybody: bool,
     mistyped: bool,
@@ -97,11 +103,24 @@ fn confirmation(
         Bulk::Delete => {
             "They are removed for good, with profile and memberships. The identity provider does not hear of it and may create them again."
         }
+        Bulk::Unlink => {
+            "They become local people: the identity provider's id of them goes, every field can be changed here. Unassign them there first; while they are assigned, its next push makes them managed again."
+        }
+        Bulk::Technician | Bulk::Requester => {
+            "Their userType is set. Where the identity provider sends userType, its next push sets it again."
+        }
     };
+    let unchanged = so.filter(|so| *so > 0).map(|so| match so {
+        1 => "1 of them is like that already and stays as they are.".to_owned(),
+        _ if so > limits::JOB_COUNT_MAX => {
+            format!("More than {} of them are like that already.", count(limits::JOB_COUNT_MAX))
+        }
+        _ => format!("{} of them are like that already and stay as they are.", count(so)),
+    });
     html! {
-        (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &concerns(number, everybody), html! { p { (result) } }))
+        (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &concerns(number, everybody), html! { p { (result) } @if let Some(unchanged) = &unchanged { p { (unchanged) } } }))
         (card("Are you sure?", form(cx, "/app/users/bulk", html! {
-            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source)] {
+            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source), ("type", &asked.kind)] {
                 input type="hidden" name=(name) value=(value);
             }
             @for id in ids { input type="hidden" name="id" value=(id); }

@@ -1,0 +1,103 @@
+//! What can be said of people and groups.
+
+use super::ListResources;
+use clap::Subcommand;
+
+/// `provost user …`
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// List people
+    #[command(after_help = "\
+Examples:
+  provost user list
+  provost user list --filter 'userName sw \"a\" and active eq true' --limit 20
+  provost user list --all --json")]
+    List(ListResources),
+    /// Show one person as the API does
+    Show {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Shut the door: active becomes false
+    Deactivate {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Open it again
+    Activate {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Make a person a requester or a technician: their userType says so
+    Convert {
+        /// The id, or the userName
+        user: String,
+        /// What they become
+        #[arg(value_parser = ["requester", "technician"])]
+        to: String,
+    },
+    /// Make a managed person a local one: the identity provider's id of them goes
+    Unlink {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Make a link by which a person chooses a password, for signing in here
+    SignInLink {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Take a person's password and passkeys away, and sign them out
+    ForgetPassword {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Delete for good
+    Delete {
+        /// The id, or the userName
+        user: String,
+    },
+}
+
+/// `provost group …`
+#[derive(Debug, Subcommand)]
+pub enum Group {
+    /// List groups
+    List(ListResources),
+    /// Show one group without its members
+    Show {
+        /// The id, or the displayName
+        group: String,
+    },
+    /// List a group's members
+    Members {
+        /// The id, or the displayName
+        group: String,
+    },
+    /// List members that a push named and that are not provisioned here
+    Absent {
+        /// The id, or the displayName
+        group: String,
+        /// Forget the list: somebody has looked at it
+        #[arg(long)]
+        forget: bool,
+    },
+    /// Which roles its people have at the application
+    #[command(after_help = "\
+Examples:
+  provost group roles Support
+  provost group roles Support --set 'Support agent' --set reader --preview
+  provost group roles Support --none")]
+    Roles {
+        /// The id, or the displayName
+        group: String,
+        /// They have this role, and those that are set besides, and no others
+        #[arg(long, value_name = "ROLE", conflicts_with = "none")]
+        set: Vec<String>,
+        /// The group gives no role any more
+        #[arg(long)]
+        none: bool,
+        /// Say who would gain and who would lose a role, and change nothing
+        #[arg(long)]
+        preview: bool,
+    },
+}

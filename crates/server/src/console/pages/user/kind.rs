@@ -1,0 +1,97 @@
+//! What somebody is, requester or technician, and whether an identity provider manages them: both can be changed here.
+
+use super::{LastChanges, find, is_operator};
+use crate::admin::directory::{self, Found};
+use crate::admin::jobs::Bulk;
+use crate::console::parts::{card, confirm, form};
+use crate::console::{Desk, Flash, Form, Shown};
+use axum::extract::Path;
+use maud::{Markup, html};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Whether what they are is said by the identity provider, and not to be changed here.
+fn is_owned(cx: &Desk, found: &Found, changed: &LastChanges) -> bool {
+    let by_hand = changed.get("userType").is_some_and(|(actor, ..)| is_operator(actor));
+    found.is_managed() && !cx.tenant.tenant.settings.manual_edits && !found.text("userType").is_empty() && !by_hand
+}
+
+/// The card on the page of a person.
+pub(super) fn change(cx: &Desk, found: &Found, changed: &LastChanges) -> Markup {
+    let kind = found.text("userType");
+    let at = format!("/app/users/{}/convert", found.id);
+    html! {
+        (card("Type", html! {
+            p { "Their userType is " @if kind.is_empty() { "not set" } @else { strong { (kind) } } ". Applications tell requesters from technicians by it." }
+            @if is_owned(cx, found, changed) {
+                p .hint { "The identity provider says it: change it there, or " a href="/app/settings#edits" { "allow manual edits" } "." }
+            } @else {
+                div .actions {
+                    @for (bulk, words) in [(Bulk::Technician, "Convert to technician"), (Bulk::Requester, "Convert to requester")] {
+                        @if !bulk.user_type().is_some_and(|of| kind.eq_ignore_ascii_case(of)) {
+                            (form(cx, &at, html! { input type="hidden" name="to" value=(bulk.as_str()); button type="submit" { (words) } }))
+                        }
+                    }
+                }
+                @if found.is_managed() { p .hint { "If the identity provider sends userType, its next push sets it again." } }
+            }
+        }))
+        @if found.is_managed() { (card("Unlink", unlinking(cx, found))) }
+    }
+}
+
+fn unlinking(cx: &Desk, found: &Found) -> Markup {
+    confirm(
+        cx,
+        &format!("/app/users/{}/unlink", found.id),
+        "Unlink from the identity provider",
+        html! {
+            p { "They become a local person: the identity provider's id of them (externalId) goes, and every field can be changed here. Profile, groups and sign-in stay." }
+            p { "Unassign them in the identity provider first: that closes the door, and you open it again here. While they are assigned there, its next push makes them managed again." }
+        },
+        Some(found.text("userName")),
+        html! {},
+    )
+}
+
+async fn carried_out(cx: &Desk, id: &str, what: Bulk, good: &str) -> Shown {
+    let here = format!("/app/users/{id}");
+    let actor = Arc::new(cx.actor());
+    let acted = directory::change(&cx.app, &cx.tenant, actor, &cx.endpoint, &cx.origin, what.request(id)).await?;
+    match directory::refusal(&acted.answer) {
+        Some(said) => cx.done(&here, Flash::bad(said)),
+        None => cx.done(&here, Flash::good(good.to_owned())),
+    }
+}
+
+/// What they become.
+#[derive(Deserialize)]
+pub(in crate::console::pages) struct Converted {
+    to: String,
+}
+
+/// `POST /app/users/{id}/convert`.
+pub(in crate::console::pages) async fn convert(
+    cx: Desk,
+    Path(id): Path<String>,
+    Form(converted): Form<Converted>,
+) -> Shown {
+    match Bulk::parse(&converted.to) {
+        Some(what @ Bulk::Technician) => carried_out(&cx, &id, what, "They are a technician now").await,
+        Some(what @ Bulk::Requester) => carried_out(&cx, &id, what, "They are a requester now").await,
+        _ => cx.done(&format!("/app/users/{id}"), Flash::bad("Nothing was done: choose what they become")),
+    }
+}
+
+/// `POST /app/users/{id}/unlink`.
+pub(in crate::console::pages) async fn unlink(
+    cx: Desk,
+    Path(id): Path<String>,
+    Form(confirmed): Form<super::Confirmed>,
+) -> Shown {
+    let login = find(&cx, &id).await?.text("userName").to_owned();
+    if confirmed.confirm.trim() != login {
+        return cx.done(&format!("/app/users/{id}"), Flash::bad("Not unlinked: what was typed is not the login"));
+    }
+    carried_out(&cx, &id, Bulk::Unlink, "Unlinked: they are a local person now").await
+}
