@@ -195,7 +195,8 @@ pub enum Command {
 #[command(after_help = "\
 Examples:
   provost serve
-  provost serve --data /var/lib/provost --listen 0.0.0.0:8080 --base-url https://scim.example.com
+  provost serve --data /var/lib/provost --base-url https://scim.example.com
+  provost serve --data /var/lib/provost --listen 0.0.0.0:443 --tls-certificate scim.crt --tls-key scim.key
 
 SIGTERM and Ctrl-C finish the requests that are under way, then stop. Logs go to standard error; the
 environment variable PROVOST_LOG sets their level (error, warn, info, debug, trace).")]
@@ -203,9 +204,18 @@ pub struct Serve {
     /// The address and port to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Speak TLS with this certificate, as PEM, its issuers' behind it; read again when it changes, or on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate", value_hint = ValueHint::FilePath)]
+    pub tls_key: Option<PathBuf>,
     /// The address under which clients reach the server, if it is not the one it listens on
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub base_url: Option<String>,
+    /// A proxy on another machine whose X-Forwarded-For is believed: 10.0.0.5, or a network; may be given several times
+    #[arg(long, value_name = "NETWORK")]
+    pub trusted_proxy: Vec<Network>,
     /// Let apps be on this machine and in private networks, also without TLS; otherwise only the internet is called
     #[arg(long)]
     pub allow_private_targets: bool,
@@ -238,6 +248,7 @@ Examples:
   provost token create --label okta
   provost token create --label okta --output-file okta.token --expires-in 90d
   provost token create --label report --scope users:read,groups:read
+  provost token create --label okta --network 203.0.113.0/24 --network 2001:db8::/32
   provost token create --label ops --admin --output-file admin.token")]
     Create(TokenCreate),
     /// List tokens: label, scope, last used
@@ -257,6 +268,21 @@ Examples:
         /// Where the secret goes.
         #[command(flatten)]
         output: SecretOutput,
+    },
+    /// Say which networks a token may come from, from now on
+    #[command(after_help = "\
+Examples:
+  provost token restrict 0190c2 --network 203.0.113.0/24 --network 2001:db8::/32
+  provost token restrict 0190c2 --anywhere")]
+    Restrict {
+        /// The token's id, as `token list` shows it; its beginning is enough
+        id: String,
+        /// A network that it may come from: 203.0.113.0/24, 2001:db8::/32, or one address; may be given several times
+        #[arg(long, value_name = "NETWORK", required_unless_present = "anywhere", conflicts_with = "anywhere")]
+        network: Vec<Network>,
+        /// From anywhere
+        #[arg(long)]
+        anywhere: bool,
     },
     /// Switch a token off for a while: whoever uses it is refused
     #[command(after_help = "Example:\n  provost token disable 0190c2\n  provost token enable 0190c2")]
@@ -294,9 +320,12 @@ pub struct TokenCreate {
     /// What it may do: users:read, users:write, groups:read, groups:write [default: all four]
     #[arg(long, value_name = "LIST", conflicts_with = "admin")]
     pub scope: Option<String>,
-    /// When it ends: 90s, 15m, 24h, 90d [default: never]
-    #[arg(long, value_name = "TIME")]
-    pub expires_in: Option<Span>,
+    /// When it ends: 90s, 15m, 24h, 90d, at most 730d; or never [default: 365d]
+    #[arg(long, value_name = "TIME|never")]
+    pub expires_in: Option<Life>,
+    /// A network that it may come from: 203.0.113.0/24, 2001:db8::/32, or one address; may be given several times [default: from anywhere]
+    #[arg(long, value_name = "NETWORK", conflicts_with = "admin")]
+    pub network: Vec<Network>,
     /// An administrator's token, for this command line and the admin API
     #[arg(long)]
     pub admin: bool,

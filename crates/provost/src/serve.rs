@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::output::{Output, write_out};
 use serde_json::json;
 use server::egress::{Authorities, Targets};
-use server::{Config, StartError, Started};
+use server::{Config, StartError, Started, TlsFiles};
 use std::io;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +19,8 @@ pub async fn serve(arguments: &Serve, global: &Global, environment: &Environment
     let mut config = Config::new(data_folder(global, environment), arguments.listen);
     config.database = database(global, environment)?;
     config.public_url = arguments.base_url.as_deref().map(base_url).transpose()?;
+    config.tls = tls_files(arguments);
+    config.proxies = arguments.trusted_proxy.clone();
     config.targets = targets(arguments)?;
     let failed = |error: io::Error| Failure::new(Exit::Failed, format!("signals cannot be listened to: {error}"), "");
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -36,6 +38,11 @@ pub async fn serve(arguments: &Serve, global: &Global, environment: &Environment
     };
     let data = config.data.clone();
     server::run(config, |started| announce(started, out), stop).await.map_err(|error| start_failure(&error, &data))
+}
+
+fn tls_files(arguments: &Serve) -> Option<TlsFiles> {
+    let (certificate, key) = (arguments.tls_certificate.clone()?, arguments.tls_key.clone()?);
+    Some(TlsFiles { certificate, key })
 }
 
 fn targets(arguments: &Serve) -> Result<Targets> {
@@ -150,6 +157,7 @@ pub fn start_failure(error: &StartError, data: &Path) -> Failure {
             format!("{address} cannot be listened on: {cause}"),
             "choose another address with --listen",
         ),
+        StartError::Tls(problem) => Failure::new(Exit::Configuration, problem.to_string(), problem.fix()),
         StartError::Store(error) => store_failure(error, data),
         StartError::Other(text) => Failure::new(Exit::Failed, text.clone(), ""),
     }

@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::Error;
 use crate::limits;
+use crate::record::Trace;
 use crate::serve::Peer;
 use crate::tenants::TenantState;
 use axum::body::{Body, Bytes};
@@ -263,7 +264,7 @@ async fn authenticate(State(app): State<App>, mut request: Request, next: Next) 
     let actor = if peer.is_some_and(|peer| peer.is_local()) {
         Ok(Arc::new(Actor::local()))
     } else {
-        app.actor(None, &headers, &origin, app.clock().now()).await
+        app.actor(None, &headers, &origin, app.clock().now(), &mut Trace::default()).await
     };
     match actor {
         Ok(actor) => {

@@ -1,5 +1,6 @@
 //! What all requests share: the database, the tenants, the tokens in use, the limits.
 
+use crate::admin::tokens::Life;
 use crate::admin::waiting::Known;
 use crate::auth::Tokens;
 use crate::clock::Clock;
@@ -200,6 +201,7 @@ impl App {
         let Some(state) = self.tenants().find(DEFAULT) else { return Ok(None) };
         let new = token::make(token::PREFIX)
             .ok_or_else(|| Error::new(Code::INTERNAL, "the operating system gives no randomness"))?;
+        let now = self.clock().now();
         let row = Token {
             id: request_id(),
             tenant: Some(state.tenant.id),
@@ -207,7 +209,8 @@ impl App {
             hint: new.hint.clone(),
             scope: Scope::ALL,
             hash: new.hash,
-            created_at: self.clock().now(),
+            created_at: now,
+            expires_at: Life::Usual.end(now)?,
             ..Token::default()
         };
         let is_first = self
@@ -233,13 +236,13 @@ impl App {
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if host.is_empty() {
-            return Ok(format!("http://{}{path}", self.config().listen));
+            return Ok(format!("{}{path}", self.config().url()));
         }
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
         if host.len() > limits::BASE_URL_BYTES_MAX || !host.chars().all(fits) {
             return Err(scim::Error::invalid_value("the Host header is not a host name").into());
         }
-        Ok(format!("http://{host}{path}"))
+        Ok(format!("{}://{host}{path}", self.config().scheme()))
     }
 }
 

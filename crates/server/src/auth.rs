@@ -2,12 +2,15 @@
 
 mod strangers;
 
+use crate::egress::Network;
 use crate::error::{Error, Result};
+use crate::record::Trace;
 use crate::tenants::TenantState;
 use crate::token;
 use axum::http::{HeaderMap, header};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use scim::meta::rfc3339;
 use scim::{Code, ResourceType};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -105,6 +108,8 @@ impl Actor {
 /// A token as it is kept in memory while it is in use.
 struct Live {
     token: Token,
+    /// Where it may come from, if that is bounded; one that cannot be read is nowhere.
+    networks: Option<Vec<Network>>,
     actor: Arc<Actor>,
     /// Requests a second, and at once.
     rate: (u32, u32),
@@ -162,7 +167,9 @@ impl Tokens {
         let before = known.before.get(&hash).filter(|before| before.rate == (rate, burst));
         let limiter = before.map_or_else(|| Arc::new(RateLimiter::direct(quota)), |before| Arc::clone(&before.limiter));
         let (actor, rate) = (Arc::new(actor), (rate, burst));
-        let live = Arc::new(Live { token, actor, rate, limiter, used: Mutex::new(None) });
+        let networks = (!token.networks.is_empty())
+            .then(|| token.networks.iter().filter_map(|network| network.parse().ok()).collect());
+        let live = Arc::new(Live { token, networks, actor, rate, limiter, used: Mutex::new(None) });
         if is_here && known.forgotten == forgotten {
             known.live.insert(hash, Arc::clone(&live));
         }
@@ -180,6 +187,12 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// Whether it is in one of these networks; who has no address is in none.
+    fn is_in(&self, networks: &[Network]) -> bool {
+        let address = self.address.parse::<IpAddr>().map(|address| address.to_canonical());
+        address.is_ok_and(|address| networks.iter().any(|network| network.contains(address)))
+    }
+
     /// The part of the address that one customer of a provider has: all of IPv4, the first half of IPv6.
     pub(crate) fn network(&self) -> String {
         match self.address.parse::<IpAddr>() {
@@ -193,13 +206,15 @@ impl Origin {
 }
 
 impl crate::app::App {
-    /// The actor of a request to this tenant; without a tenant only an administrator is one.
+    /// The actor of a request to this tenant; without a tenant only an administrator is one. What the log should say of the
+    /// token goes into the trace.
     pub(crate) async fn actor(
         &self,
         tenant: Option<&Arc<TenantState>>,
         headers: &HeaderMap,
         origin: &Origin,
         now: i64,
+        trace: &mut Trace,
     ) -> Result<Arc<Actor>> {
         let known = self.known(tenant, headers).await;
         let live = known.map_err(|error| self.slowed_down(error, headers, origin, now))?;
@@ -218,6 +233,7 @@ impl crate::app::App {
                 ),
             });
         }
+        check_origin(&live, origin, trace)?;
         live.limiter.check().map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -225,6 +241,7 @@ impl crate::app::App {
             Error::Later { code: Code::RATE_LIMITED, detail, seconds: seconds.max(1) }
         })?;
         note_use(&live, origin, now);
+        tell_rotated(&live.token, trace);
         Ok(Arc::clone(&live.actor))
     }
 
@@ -253,6 +270,31 @@ impl crate::app::App {
         let detail = format!("too many tokens from this address are not known here; wait {seconds} s");
         Error::Later { code: Code::STRANGE_TOKENS, detail, seconds }
     }
+}
+
+/// A token that is bound to networks opens nothing from elsewhere. The log names both, whoever has the token hears of neither.
+fn check_origin(live: &Live, origin: &Origin, trace: &mut Trace) -> Result<()> {
+    if live.networks.as_ref().is_none_or(|networks| origin.is_in(networks)) {
+        return Ok(());
+    }
+    let Token { label, hint, networks, .. } = &live.token;
+    let from = crate::redact::cut(&origin.address, 64);
+    trace.step(format!(
+        "the token “{label}” ({hint}) comes from {from} and may come from {} alone",
+        networks.join(", ")
+    ));
+    let detail = "this token may not come from this address; send the request from where the identity provider is, \
+                  or let an administrator add the network to the token";
+    Err(Error::new(Code::TOKEN_NETWORK, detail))
+}
+
+/// Each use of a token that was replaced is told: when it ends, whoever still has it is locked out.
+fn tell_rotated(token: &Token, trace: &mut Trace) {
+    let (Some(_), Some(end)) = (&token.rotated_to, token.expires_at) else { return };
+    let (label, hint, end) = (&token.label, &token.hint, rfc3339(end));
+    trace.step(format!(
+        "warning: the token “{label}” ({hint}) was rotated and ends at {end}; put the new one in its place"
+    ));
 }
 
 fn note_use(live: &Live, origin: &Origin, now: i64) {

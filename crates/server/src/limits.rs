@@ -44,6 +44,14 @@ pub const QUEUE_WAIT: Duration = Duration::from_secs(5);
 pub const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// Longest time that a client may take to send the head of a request.
 pub const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Longest time that a client may take for the handshake of TLS.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Most handshakes of TLS at once; whoever comes then is let go at once.
+pub const HANDSHAKES_MAX: usize = 1_024;
+/// How often the files of the certificate are looked at.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(5);
+/// Microseconds before its end from which a certificate is warned about.
+pub const CERTIFICATE_SOON: i64 = 14 * 86_400 * 1_000_000;
 /// Longest time that requests in flight get to finish when the server stops.
 pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
 /// Most group members that one page of several groups carries; one group alone may have any number.
@@ -68,6 +76,12 @@ pub const LOG_SETTLE: Duration = Duration::from_secs(1);
 pub const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How often the last use of tokens is written down.
 pub const TOKEN_USE_EVERY: Duration = Duration::from_secs(5);
+/// Seconds that a token lives of which nobody says how long: a year.
+pub const TOKEN_SECONDS: u64 = 365 * 86_400;
+/// Most seconds that a token lives, unless it is to live until somebody ends it: two years.
+pub const TOKEN_SECONDS_MAX: u64 = 2 * 365 * 86_400;
+/// Most networks that a token may come from.
+pub const TOKEN_NETWORKS_MAX: usize = 50;
 /// Tokens that are not known, from one address within a minute, before each further one is told to wait.
 pub const STRANGE_TOKENS_MAX: u32 = 10;
 /// Microseconds within which they are counted.

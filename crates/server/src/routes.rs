@@ -71,7 +71,7 @@ async fn index(State(app): State<App>, headers: HeaderMap) -> Response<Body> {
     if wants_page(&headers) {
         return (StatusCode::SEE_OTHER, [(header::LOCATION, "/app")]).into_response();
     }
-    let host = app.config().public_url.clone().unwrap_or_else(|| format!("http://{}", app.config().listen));
+    let host = app.config().url();
     format!(
         "Provost {}\n\nSCIM endpoint  {host}/scim/v2\nadmin API      {host}/api/v1\n\nConfigure it with the provost command; see provost --help.\n",
         env!("CARGO_PKG_VERSION")

@@ -203,7 +203,7 @@ async fn admitted(
     } else if public {
         Arc::new(Actor::anonymous())
     } else {
-        match app.actor(Some(tenant), &parts.headers, &asked.origin, now).await {
+        match app.actor(Some(tenant), &parts.headers, &asked.origin, now, trace).await {
             Ok(actor) => actor,
             Err(error) => {
                 body::drain(parts, body).await;

@@ -3,7 +3,10 @@
 mod plain_words;
 
 use crate::app::App;
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::egress::Network;
+use crate::tls::{Tls, TlsProblem};
 use crate::{limits, operators, routes, worker};
 use axum::Router;
 use axum::body::Body;
@@ -11,13 +14,15 @@ use axum::http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use plain_words::PlainWords;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tower::ServiceExt;
 
 /// The socket in the data folder through which this machine's own commands come in.
@@ -28,6 +33,8 @@ pub const SOCKET: &str = "provost.sock";
 pub enum Peer {
     /// A client on the network.
     Remote(SocketAddr),
+    /// A proxy whose word for its client's address is taken.
+    Proxy(SocketAddr),
     /// A command on this machine that could open the data folder.
     Local,
 }
@@ -37,10 +44,20 @@ impl Peer {
         matches!(self, Self::Local)
     }
 
-    /// The address of whoever sits behind a proxy on this machine, as the proxy tells it: the last entry, which the proxy
+    /// Who this address is: a proxy of ours, or just somebody.
+    fn at(address: SocketAddr, proxies: &[Network]) -> Self {
+        let ip = address.ip().to_canonical();
+        if proxies.iter().any(|network| network.contains(ip)) { Self::Proxy(address) } else { Self::Remote(address) }
+    }
+
+    /// The address of whoever sits behind a proxy on this machine, or one that is named as ours, as the proxy tells it: the last entry, which the proxy
     /// wrote itself. From anywhere else the header could be anybody's.
     pub(crate) fn client(&self, headers: &HeaderMap) -> String {
-        let is_near = matches!(self, Self::Remote(address) if address.ip().to_canonical().is_loopback());
+        let is_near = match self {
+            Self::Remote(address) => address.ip().to_canonical().is_loopback(),
+            Self::Proxy(_) => true,
+            Self::Local => false,
+        };
         let told = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
         let told = told.filter(|_| is_near).and_then(|list| list.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
         told.map_or_else(|| self.address(), |address| address.to_string())
@@ -48,7 +65,7 @@ impl Peer {
 
     pub(crate) fn address(&self) -> String {
         match self {
-            Self::Remote(address) => address.ip().to_string(),
+            Self::Remote(address) | Self::Proxy(address) => address.ip().to_string(),
             Self::Local => "local".into(),
         }
     }
@@ -78,6 +95,8 @@ pub enum StartError {
     AddressInUse(SocketAddr),
     /// The address cannot be listened on.
     Listen(SocketAddr, std::io::Error),
+    /// The certificate or its key.
+    Tls(TlsProblem),
     /// The data folder or its database.
     Store(store::Error),
     /// Something else.
@@ -93,6 +112,7 @@ impl fmt::Display for StartError {
             Self::Listen(address, error) => {
                 write!(f, "cannot listen on {address}: {error}; choose another with --listen")
             }
+            Self::Tls(problem) => write!(f, "{problem}; {}", problem.fix()),
             Self::Store(error) => write!(f, "{error}"),
             Self::Other(text) => f.write_str(text),
         }
@@ -113,7 +133,11 @@ pub async fn run(
     started: impl FnOnce(&Started),
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    // The address first: a token made before a failed bind would be shown to nobody.
+    // Certificate and address first: a token made before either fails would be shown to nobody.
+    let tls =
+        config.tls.clone().map(|files| Tls::new(files, config.clock.now())).transpose().map_err(StartError::Tls)?;
+    // From here on the signal means to read the certificate again, and ends nobody.
+    let hangups = signal(SignalKind::hangup()).map_err(|error| StartError::Other(error.to_string()))?;
     let listener = bind(config.listen).await?;
     let listen = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
     let config = Config { listen, ..config };
@@ -124,11 +148,13 @@ pub async fn run(
         None => None,
     };
     let has_owner = app.store().read(|r| r.has_owner()).await.map_err(StartError::Store)?;
+    let clock = app.clock().clone();
     let workers = worker::start(&app);
     let router = routes::router(app.clone());
     let socket = bind_socket(&config);
     let graceful = GracefulShutdown::new();
-    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
+    config.warn();
+    let url = config.url();
     started(&Started {
         console: format!("{url}/"),
         scim_endpoint: format!("{url}/scim/v2"),
@@ -139,7 +165,8 @@ pub async fn run(
     });
     tokio::select! {
         () = stop => {}
-        () = accept_tcp(listener, &router, &graceful) => {}
+        () = accept_tcp(listener, tls.as_ref(), &config.proxies, &router, &graceful) => {}
+        () = follow(tls.as_ref(), hangups, &clock) => {}
         () = accept_unix(socket, &router, &graceful) => {}
     }
     tracing::info!("stopping: requests in flight finish first");
@@ -173,12 +200,42 @@ fn bind_socket(config: &Config) -> Option<UnixListener> {
     bound.inspect_err(|error| tracing::warn!(%error, "no local socket: commands on this machine need --server")).ok()
 }
 
-async fn accept_tcp(listener: TcpListener, router: &Router, graceful: &GracefulShutdown) {
+/// Takes in a certificate that was renewed; without TLS there is none, and SIGHUP means nothing.
+async fn follow(tls: Option<&Arc<Tls>>, mut told: Signal, clock: &Clock) {
+    match tls {
+        Some(tls) => tls.follow(told, || clock.now()).await,
+        None => loop {
+            if told.recv().await.is_none() {
+                return std::future::pending().await;
+            }
+        },
+    }
+}
+
+async fn accept_tcp(
+    listener: TcpListener,
+    tls: Option<&Arc<Tls>>,
+    proxies: &[Network],
+    router: &Router,
+    graceful: &GracefulShutdown,
+) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
                 let _ = stream.set_nodelay(true);
-                serve_connection(stream, Peer::Remote(address), router, graceful);
+                let peer = Peer::at(address, proxies);
+                match tls {
+                    None => serve_connection(stream, peer, router, graceful.watcher()),
+                    Some(tls) => {
+                        let (tls, router, watcher) = (Arc::clone(tls), router.clone(), graceful.watcher());
+                        // Beside the others: one that takes its time keeps nobody waiting.
+                        tokio::spawn(async move {
+                            if let Some(stream) = tls.accept(stream).await {
+                                serve_connection(stream, peer, &router, watcher);
+                            }
+                        });
+                    }
+                }
             }
             Err(error) => pause(&error).await,
         }
@@ -189,7 +246,7 @@ async fn accept_unix(listener: Option<UnixListener>, router: &Router, graceful: 
     let Some(listener) = listener else { return std::future::pending().await };
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => serve_connection(stream, Peer::Local, router, graceful),
+            Ok((stream, _)) => serve_connection(stream, Peer::Local, router, graceful.watcher()),
             Err(error) => pause(&error).await,
         }
     }
@@ -201,7 +258,7 @@ async fn pause(error: &std::io::Error) {
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
 }
 
-fn serve_connection<S>(stream: S, peer: Peer, router: &Router, graceful: &GracefulShutdown)
+fn serve_connection<S>(stream: S, peer: Peer, router: &Router, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -215,7 +272,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_TIME)
         .serve_connection(TokioIo::new(PlainWords::new(stream)), service);
-    let watched = graceful.watch(connection);
+    let watched = watcher.watch(connection);
     tokio::spawn(async move {
         // A client that goes away is no event of ours.
         let _ = watched.await;

@@ -41,7 +41,7 @@ impl SignedIn {
 
 /// Whether browsers reach this server by https, so that cookies can be bound to it.
 pub(crate) fn is_https(app: &App) -> bool {
-    app.config().public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    app.config().url().starts_with("https://")
 }
 
 /// `__Host-` has the browser refuse the cookie to anything but this host over https.

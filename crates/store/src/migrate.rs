@@ -34,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0023_group_roles.sql"),
     include_str!("../migrations/0024_archived_values.sql"),
     include_str!("../migrations/0025_absent_members.sql"),
+    include_str!("../migrations/0026_token_networks.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

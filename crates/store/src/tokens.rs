@@ -35,6 +35,8 @@ pub struct Token {
     pub last_used_from: Option<String>,
     /// The program that last used it.
     pub last_used_agent: Option<String>,
+    /// The networks that it may come from; from anywhere if there are none.
+    pub networks: Vec<String>,
 }
 
 /// What a token may do.
@@ -98,7 +100,7 @@ pub struct TokenUse {
 }
 
 const COLUMNS: &str = "id, tenant, label, hint, scope, hash, created_at, expires_at, revoked_at, rotated_to, \
-                       last_used_at, last_used_from, last_used_agent, disabled_at";
+                       last_used_at, last_used_from, last_used_agent, disabled_at, networks";
 
 fn token(row: &Row<'_>) -> Result<Token> {
     let scope: String = row.get(4)?;
@@ -118,7 +120,16 @@ fn token(row: &Row<'_>) -> Result<Token> {
         last_used_from: row.get(11)?,
         last_used_agent: row.get(12)?,
         disabled_at: row.get(13)?,
+        networks: row.get::<Option<String>>(14)?.map(|text| listed(&text)).unwrap_or_default(),
     })
+}
+
+fn listed(networks: &str) -> Vec<String> {
+    networks.split(' ').filter(|network| !network.is_empty()).map(str::to_owned).collect()
+}
+
+fn written(networks: &[String]) -> Option<String> {
+    (!networks.is_empty()).then(|| networks.join(" "))
 }
 
 impl Reader {
@@ -144,7 +155,7 @@ impl Writer {
     pub fn token_insert(&mut self, token: &Token) -> Result<()> {
         self.tell_nodes();
         let sql = format!(
-            "insert into token ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+            "insert into token ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              on conflict do nothing"
         );
         let count = self.execute(
@@ -164,6 +175,7 @@ impl Writer {
                 token.last_used_from,
                 token.last_used_agent,
                 token.disabled_at,
+                written(&token.networks),
             ],
         )?;
         if count == 0 { Err(Error::Conflict { attribute: "token".into() }) } else { Ok(()) }
@@ -179,6 +191,13 @@ impl Writer {
     pub fn token_disable(&mut self, id: &str, at: Option<i64>) -> Result<bool> {
         self.tell_nodes();
         Ok(self.execute("update token set disabled_at = ?2 where id = ?1 and revoked_at is null", (id, at))? > 0)
+    }
+
+    /// Says which networks a token may come from; whether there is such a token that was not ended.
+    pub fn token_networks(&mut self, id: &str, networks: &[String]) -> Result<bool> {
+        self.tell_nodes();
+        let sql = "update token set networks = ?2 where id = ?1 and revoked_at is null";
+        Ok(self.execute(sql, (id, written(networks)))? > 0)
     }
 
     /// Lets a token end at an instant, never later than it would anyway, and names its successor if it has

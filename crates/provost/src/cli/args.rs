@@ -26,6 +26,37 @@ impl FromStr for Span {
     }
 }
 
+/// How long a token lives: a span of time, or `never` ending by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Until somebody ends it.
+    Never,
+    /// So long.
+    For(Span),
+}
+
+impl Life {
+    /// As the API takes it.
+    pub fn json(self) -> Value {
+        match self {
+            Self::Never => "never".into(),
+            Self::For(Span(seconds)) => seconds.into(),
+        }
+    }
+}
+
+impl FromStr for Life {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            Ok(Self::Never)
+        } else {
+            text.parse().map(Self::For).map_err(|why| format!("{why}; or never"))
+        }
+    }
+}
+
 /// `key.sub=value`: the value is JSON if it reads as JSON, and text otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {

@@ -8,12 +8,14 @@ use crate::output::{Column, instant, text};
 use crate::secret::{SecretFile, confirm};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use server::egress::Network;
 
 pub(super) async fn run(cx: &Cx, command: Token) -> Result<()> {
     match command {
         Token::Create(arguments) => create(cx, &arguments).await,
         Token::List { admin } => list(cx, admin).await,
         Token::Rotate { id, overlap, output } => rotate(cx, &id, overlap, &output).await,
+        Token::Restrict { id, network, anywhere: _ } => restrict(cx, &id, &network).await,
         Token::Disable { id, admin } => disable(cx, &id, admin, true).await,
         Token::Enable { id, admin } => disable(cx, &id, admin, false).await,
         Token::Revoke { id, admin } => revoke(cx, &id, admin).await,
@@ -27,8 +29,11 @@ async fn create(cx: &Cx, arguments: &TokenCreate) -> Result<()> {
     if let Some(scope) = &arguments.scope {
         body.insert("scope".into(), scope.clone().into());
     }
-    if let Some(Span(seconds)) = arguments.expires_in {
-        body.insert("expiresIn".into(), seconds.into());
+    if let Some(life) = arguments.expires_in {
+        body.insert("expiresIn".into(), life.json());
+    }
+    if !arguments.network.is_empty() {
+        body.insert("networks".into(), written(&arguments.network).into());
     }
     let path = if arguments.admin { "/api/v1/tokens/admin".to_owned() } else { cx.path("/tokens") };
     if let Some(role) = arguments.role {
@@ -70,6 +75,11 @@ fn show(cx: &Cx, schema: &str, mut made: Value, file: Option<SecretFile>) -> Res
     cx.out.done(schema, &made, &format!("The token is in {} and nowhere else.", path.display()))
 }
 
+fn listed(row: &Value, name: &str) -> String {
+    let all = row.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+}
+
 /// Where the tokens are: those of the tenant, or the administrators'.
 fn tokens_path(cx: &Cx, admin: bool) -> String {
     if admin { "/api/v1/tokens".to_owned() } else { cx.path("/tokens") }
@@ -77,7 +87,7 @@ fn tokens_path(cx: &Cx, admin: bool) -> String {
 
 async fn list(cx: &Cx, admin: bool) -> Result<()> {
     let (tokens, next) = rows(&cx.client.get(&tokens_path(cx, admin)).await?);
-    let columns: [Column<'_>; 8] = [
+    let columns: [Column<'_>; 9] = [
         ("ID", &|row| text(row, "id")),
         ("LABEL", &|row| text(row, "label")),
         ("TOKEN", &|row| text(row, "hint")),
@@ -85,9 +95,22 @@ async fn list(cx: &Cx, admin: bool) -> Result<()> {
         ("EXPIRES", &|row| instant(row, "expiresAt")),
         ("LAST USED", &|row| instant(row, "lastUsedAt")),
         ("FROM", &|row| text(row, "lastUsedFrom")),
+        ("NETWORKS", &|row| listed(row, "networks")),
         ("STATE", &|row| text(row, "state")),
     ];
     cx.out.list("token.list", &columns, &tokens, &next)
+}
+
+fn written(networks: &[Network]) -> Vec<String> {
+    networks.iter().map(ToString::to_string).collect()
+}
+
+async fn restrict(cx: &Cx, id: &str, networks: &[Network]) -> Result<()> {
+    let id = whole_id(cx, id, false).await?;
+    let (path, networks) = (cx.path(&format!("/tokens/{}", encoded(&id))), written(networks));
+    let changed = cx.client.call(Method::PATCH, &path, Some(&json!({"networks": networks}))).await?;
+    let from = if networks.is_empty() { "anywhere".to_owned() } else { format!("{} alone", networks.join(", ")) };
+    cx.out.done("token.restrict", &changed, &format!("Token {id} may come from {from}."))
 }
 
 async fn disable(cx: &Cx, id: &str, admin: bool, off: bool) -> Result<()> {

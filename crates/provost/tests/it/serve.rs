@@ -75,6 +75,22 @@ fn the_first_start_prints_what_is_needed_and_the_next_no_secret() {
 }
 
 #[test]
+fn each_bad_file_of_tls_is_named() {
+    let folder = Folder::new();
+    let (certificate, key) = (folder.join("scim.crt"), folder.join("scim.key"));
+    let data = folder.data();
+    let with = |more: &[&str]| refused(&[&["serve", "--data", &data, "--listen", "127.0.0.1:0"], more].concat());
+    let both = ["--tls-certificate", &certificate, "--tls-key", &key];
+    says(&with(&both), 3, &["scim.crt cannot be read", "may read"]);
+    fs::write(&certificate, include_str!("../../../server/tests/keys/app.crt")).unwrap();
+    says(&with(&both), 3, &["scim.key cannot be read"]);
+    fs::write(&key, "nothing").unwrap();
+    says(&with(&both), 3, &["scim.key holds no private key", "BEGIN PRIVATE KEY"]);
+    says(&with(&["--tls-certificate", &certificate]), 2, &["--tls-key"]);
+    assert!(!std::path::Path::new(&data).join("provost.db").exists(), "nothing was made before");
+}
+
+#[test]
 fn the_printed_curl_works_by_copy_and_paste() {
     let server = Server::start();
     let printed = server.printed().join("\n");

@@ -89,7 +89,7 @@ pub(crate) async fn token(app: &App, tenant: &str, link: &SetupLink) -> Result<t
     }
     let actor = Actor { label: format!("setup link: {}", link.label), ..Actor::local() };
     let label = crate::redact::cut(&link.label, tokens::LABEL_CHARS_MAX).into_owned();
-    let wanted = tokens::NewToken { label, scope: None, expires_in: None };
+    let wanted = tokens::NewToken { label, scope: None, expires_in: tokens::Life::Usual, networks: Vec::new() };
     let made = tokens::create(app, &actor, tenant, wanted).await?;
     let (id, token_id) = (link.id.clone(), made.token.id.clone());
     let first = app.store().write(move |w| w.setup_link_used(&id, &token_id)).await;

@@ -1,5 +1,9 @@
 //! Tokens: made, listed, rotated with an overlap, revoked. The text of one is in one answer, once.
 
+mod terms;
+
+pub(crate) use terms::{Life, networks};
+
 use super::{audited, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
@@ -17,8 +21,6 @@ use store::{Role, Scope, TenantId, Token};
 pub(crate) const OVERLAP_SECONDS: u64 = 86_400;
 /// Longest label.
 pub(crate) const LABEL_CHARS_MAX: usize = 100;
-/// Longest life and overlap, ten years: longer is a typing error.
-const SECONDS_MAX: u64 = 10 * 365 * 86_400;
 
 /// What a new token is made of.
 #[derive(Debug, Deserialize)]
@@ -28,8 +30,12 @@ pub(crate) struct NewToken {
     pub(crate) label: String,
     /// `users:read,users:write,…`; everything if there is none.
     pub(crate) scope: Option<String>,
-    /// Seconds until it ends by itself.
-    pub(crate) expires_in: Option<u64>,
+    /// When it ends by itself.
+    #[serde(default)]
+    pub(crate) expires_in: Life,
+    /// The networks that it may come from; from anywhere if there are none.
+    #[serde(default)]
+    pub(crate) networks: Vec<String>,
 }
 
 /// What an administrator's token is made of.
@@ -40,8 +46,9 @@ pub(crate) struct NewKey {
     pub(crate) label: String,
     /// owner, admin or auditor; owner if nobody says.
     pub(crate) role: Option<String>,
-    /// Seconds until it ends by itself.
-    pub(crate) expires_in: Option<u64>,
+    /// When it ends by itself.
+    #[serde(default)]
+    pub(crate) expires_in: Life,
 }
 
 /// A token with its text, which is known this once.
@@ -119,7 +126,7 @@ pub(crate) async fn create_admin(app: &App, actor: &Actor, wanted: NewKey) -> Re
         Some(Some(role)) => Scope::of(role),
         Some(None) => return Err(scim::Error::invalid_value("role is owner, admin or auditor").into()),
     };
-    let wanted = NewToken { label: wanted.label, scope: None, expires_in: wanted.expires_in };
+    let wanted = NewToken { label: wanted.label, scope: None, expires_in: wanted.expires_in, networks: Vec::new() };
     make(app, actor, None, wanted, scope, token::ADMIN_PREFIX).await
 }
 
@@ -139,13 +146,14 @@ async fn make(
     }
     let now = app.clock().now();
     let (new, row) = new_token(tenant, label, scope, prefix, now)?;
-    let row = Token { expires_at: wanted.expires_in.map(|s| after(now, s)).transpose()?, ..row };
+    let row = Token { expires_at: wanted.expires_in.end(now)?, networks: networks(&wanted.networks)?, ..row };
     let kept = row.clone();
     let detail = json!({
         "label": row.label,
         "scope": scope_text(&row.scope),
         "role": row.scope.role().map(Role::as_str),
         "expiresAt": row.expires_at.map(rfc3339),
+        "networks": row.networks,
     });
     let line = ("token.create", object(state.map(|state| state.tenant.name.as_str()), &row.id), detail);
     audited(app, actor, line, move |w| Ok(w.token_insert(&kept)?)).await?;
@@ -188,14 +196,7 @@ fn new_token(
     Ok((new, row))
 }
 
-fn after(now: i64, seconds: u64) -> Result<i64> {
-    if seconds > SECONDS_MAX {
-        return Err(scim::Error::invalid_value(format!("at most {SECONDS_MAX} seconds")).into());
-    }
-    Ok(now.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000)))
-}
-
-/// Makes a successor; the old one goes on for so many seconds.
+/// Makes a successor that may do the same, from the same networks and for as long; the old one goes on for so many seconds.
 pub(crate) async fn rotate(app: &App, actor: &Actor, tenant: &str, id: &str, overlap: Option<u64>) -> Result<Made> {
     let state = tenant_of(app, tenant)?;
     let now = app.clock().now();
@@ -211,9 +212,10 @@ pub(crate) async fn rotate(app: &App, actor: &Actor, tenant: &str, id: &str, ove
             return Err(scim::Error::invalid_value("the token is revoked or expired; make a new one instead").into());
         }
     }
-    let end = after(now, overlap.unwrap_or(OVERLAP_SECONDS))?;
+    let end = terms::after(now, overlap.unwrap_or(OVERLAP_SECONDS))?;
     let end = old.expires_at.map_or(end, |at| at.min(end));
     let (new, row) = new_token(old.tenant, old.label.clone(), old.scope, token::PREFIX, now)?;
+    let row = Token { expires_at: Life::of(&old).end(now)?, networks: old.networks.clone(), ..row };
     let kept = row.clone();
     let line = ("token.rotate", object(Some(tenant), id), json!({"to": row.id, "endsAt": rfc3339(end)}));
     audited(app, actor, line, move |w| {
@@ -277,6 +279,33 @@ async fn disable_of(app: &App, actor: &Actor, state: Option<&TenantState>, id: &
     audited(app, actor, line, move |w| Ok(w.token_disable(&token.id, off.then_some(now))?)).await?;
     changed(app, tenant);
     find(app, tenant, id).await
+}
+
+/// Says which networks a tenant's token may come from, from now on; from anywhere if there are none.
+pub(crate) async fn restrict(app: &App, actor: &Actor, tenant: &str, id: &str, wanted: &[String]) -> Result<Token> {
+    let state = tenant_of(app, tenant)?;
+    let token = find(app, Some(state.tenant.id), id).await?;
+    let is_now = State::of(&token, app.clock().now());
+    if !is_now.is_open() {
+        let detail = format!("the token is {}: that is for good; make a new one", is_now.as_str());
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    let kept = networks(wanted)?;
+    if kept == token.networks {
+        return Ok(token);
+    }
+    let detail = json!({"label": token.label, "before": token.networks, "after": kept});
+    let line = ("token.networks", object(Some(tenant), id), detail);
+    audited(app, actor, line, move |w| Ok(w.token_networks(&token.id, &kept)?)).await?;
+    changed(app, Some(state.tenant.id));
+    find(app, Some(state.tenant.id), id).await
+}
+
+/// When a token that was replaced was used behind that; such a use is the sign that somebody still has the old one.
+pub(crate) fn used_though_rotated(token: &Token, all: &[Token]) -> Option<i64> {
+    let next = token.rotated_to.as_ref()?;
+    let since = all.iter().find(|token| token.id == *next).map_or(i64::MIN, |next| next.created_at);
+    token.last_used_at.filter(|at| *at > since)
 }
 
 /// The tenant's token of that id.

@@ -31,7 +31,7 @@ fn show(operator: &Operator) -> Value {
 }
 
 fn link_url(app: &App, code: &str) -> String {
-    let server = app.config().public_url.clone().unwrap_or_else(|| format!("http://{}", app.config().listen));
+    let server = app.config().url();
     format!("{}/setup?code={code}", server.trim_end_matches('/'))
 }
 

@@ -19,9 +19,18 @@ struct Rotation {
     overlap_seconds: Option<u64>,
 }
 
+/// What is to be different of a tenant's token.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
+    disabled: Option<bool>,
+    networks: Option<Vec<String>>,
+}
+
+/// And of an administrator's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedOfKey {
     disabled: bool,
 }
 
@@ -95,8 +104,14 @@ pub(super) async fn change(
     request: Request,
 ) -> ApiResult {
     tenant_of(&app, &tenant)?;
-    let off = body_of::<Wanted>(request).await?.disabled;
-    let token = tokens::disable(&app, &actor, &tenant, &id, off).await?;
+    let wanted: Wanted = body_of(request).await?;
+    if let Some(networks) = &wanted.networks {
+        tokens::restrict(&app, &actor, &tenant, &id, networks).await?;
+    }
+    let token = match wanted.disabled {
+        Some(off) => tokens::disable(&app, &actor, &tenant, &id, off).await?,
+        None => tokens::find(&app, Some(tenant_of(&app, &tenant)?.tenant.id), &id).await?,
+    };
     shown(200, &show(&token, app.clock().now()))
 }
 
@@ -106,7 +121,7 @@ pub(super) async fn change_admin(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    let off = body_of::<Wanted>(request).await?.disabled;
+    let off = body_of::<WantedOfKey>(request).await?.disabled;
     let token = tokens::disable_admin(&app, &actor, &id, off).await?;
     shown(200, &show(&token, app.clock().now()))
 }
@@ -138,5 +153,6 @@ fn show(token: &Token, now: i64) -> Value {
         "lastUsedAt": token.last_used_at.map(rfc3339),
         "lastUsedFrom": token.last_used_from,
         "lastUsedAgent": token.last_used_agent,
+        "networks": token.networks,
     })
 }

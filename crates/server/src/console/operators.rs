@@ -247,7 +247,7 @@ async fn keys_page(cx: &Desk, label: &str, error: Option<&str>) -> Shown {
                     hint: "Such as: Terraform, nightly report.", ..Field::default() }))
                 (role_choice("admin"))
                 (parts::choice(&Field { name: "days", label: "Ends", value: "90", ..Field::default() },
-                    &[("30", "after 30 days"), ("90", "after 90 days"), ("365", "after a year"), ("", "never")]))
+                    &[("30", "after 30 days"), ("90", "after 90 days"), ("365", "after a year"), ("never", "never")]))
                 button .main type="submit" { "Make key" }
             })))
         } @else { (owners_only("API keys")) }
@@ -293,12 +293,8 @@ struct NewKey {
 }
 
 async fn make_key(cx: Desk, Form(form): Form<NewKey>) -> Shown {
-    let days: Option<u64> = form.days.parse().ok();
-    let wanted = tokens::NewKey {
-        label: form.label.clone(),
-        role: Some(form.role.clone()),
-        expires_in: days.map(|days| days * 86_400),
-    };
+    let expires_in = tokens::Life::of_days(&form.days)?;
+    let wanted = tokens::NewKey { label: form.label.clone(), role: Some(form.role.clone()), expires_in };
     match tokens::create_admin(&cx.app, &cx.actor(), wanted).await {
         Ok(made) => {
             let body = parts::once("API key", &made.text, true, KEYS);

@@ -58,6 +58,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/scim/tokens/{id}", get(tokens::show))
         .route("/app/scim/tokens/{id}/used", get(tokens::waits))
         .route("/app/scim/tokens/{id}/rotate", post(tokens::rotate))
+        .route("/app/scim/tokens/{id}/networks", post(tokens::restrict))
         .route("/app/scim/tokens/{id}/switch", post(tokens::switched))
         .route("/app/scim/tokens/{id}/revoke", post(tokens::revoke))
         .route("/app/scim/attributes", get(attributes::show))

@@ -144,7 +144,7 @@ async fn remove(cx: Desk, Form(form): Form<One>) -> Shown {
 /// The address by which this browser reaches the server.
 pub(crate) fn server_url(app: &App, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    app.config().public_url.clone().unwrap_or_else(|| format!("http://{host}"))
+    app.config().public_url.clone().unwrap_or_else(|| format!("{}://{host}", app.config().scheme()))
 }
 
 async fn ask(State(app): State<App>, parts: Parts) -> Response<Body> {

@@ -24,6 +24,11 @@ impl Network {
         Self { first: IpAddr::V6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, last)), bits }
     }
 
+    /// Whether it is one of IPv4 in the clothes of IPv6.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.first, IpAddr::V6(first) if first.to_ipv4_mapped().is_some())
+    }
+
     /// Whether the address is in it. An IPv4 address inside an IPv6 one is not the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address) {

@@ -190,7 +190,12 @@ impl World {
             let wanted = NewAttribute { resource_type: None, schema: None, attribute };
             attributes::add(&self.app, &Actor::local(), tenant, wanted).await.unwrap();
         }
-        let wanted = tokens::NewToken { label: "outbound".into(), scope: None, expires_in: None };
+        let wanted = tokens::NewToken {
+            label: "outbound".into(),
+            scope: None,
+            expires_in: tokens::Life::Usual,
+            networks: Vec::new(),
+        };
         let token = tokens::create(&self.app, &Actor::local(), APPLICATION, wanted).await.unwrap().text;
         self.connect_to(target, &format!("{}/t/{APPLICATION}/scim/v2", self.base)).await;
         apps::set_credential(&self.app, &Actor::local(), COMPANY, APP, &token).await.unwrap();

@@ -1,7 +1,7 @@
 //! The way out: which addresses may be called in which form, names that change their mind, answers that are too much,
 //! and what a failure says about whether the request arrived.
 
-mod target;
+pub mod target;
 
 use server::egress::{Authorities, Egress, Lookup, Lost, Network, Place, Refused, Request, Targets};
 use std::collections::BTreeMap;

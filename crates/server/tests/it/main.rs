@@ -40,4 +40,6 @@ mod secrets;
 #[allow(dead_code)]
 mod signer;
 mod tenants;
+mod tls;
+mod tokens;
 mod who;

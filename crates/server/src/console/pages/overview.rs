@@ -4,13 +4,14 @@ use super::log::{about, within};
 use super::scim_test::AGENT;
 use super::setup;
 use crate::admin::conflicts;
-use crate::admin::tokens::State;
+use crate::admin::tokens::{State, used_though_rotated};
 use crate::console::chart::{self, Chart};
 use crate::console::parts::{
     self, Column, Row, Table, Tone, card, card_with, count, link, live, ms, percent, status, tile, when,
 };
 use crate::console::{Desk, Fault, Nav, Page, Shown, fragment, page};
 use maud::{Markup, html};
+use scim::Code;
 use store::{LogCount, LogEntry, LogQuery, SLOT, Token};
 
 const MINUTE: i64 = 60_000_000;
@@ -87,7 +88,7 @@ async fn look(cx: &Desk, range: &Range) -> Result<Now, Fault> {
                 turned_away: r
                     .log(tenant, &failed)?
                     .into_iter()
-                    .find(|entry| entry.status == 401 && entry.user_agent.as_deref() != Some(AGENT)),
+                    .find(|entry| turned_away(entry) && entry.user_agent.as_deref() != Some(AGENT)),
             })
         })
         .await?;
@@ -170,6 +171,11 @@ fn tiles(now: &Now, whole: &LogCount, range: &Range) -> Markup {
     }
 }
 
+/// Without a token that is good, or with a good one from elsewhere.
+fn turned_away(entry: &LogEntry) -> bool {
+    entry.status == 401 || entry.code.as_deref() == Some(&Code::TOKEN_NETWORK.to_string())
+}
+
 /// What somebody should look at, the worst first.
 async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fault> {
     let mut items: Vec<(Tone, Markup)> = Vec::new();
@@ -185,6 +191,10 @@ async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fau
         let tone = if at - cx.now < 7 * DAY { Tone::Bad } else { Tone::Warn };
         items.push((tone, html! { "The token “" (token.label) "” ends " (when(at, cx.now)) ". " a href={ "/app/scim/tokens/" (token.id) } { "Rotate it" } }));
     }
+    for token in &open {
+        let Some(at) = used_though_rotated(token, &now.tokens) else { continue };
+        items.push((Tone::Warn, html! { "The token “" (token.label) "” was replaced and is still used: last " (when(at, cx.now)) ". " @if let Some(end) = token.expires_at { "It ends " (when(end, cx.now)) ". " } a href={ "/app/scim/tokens/" (token.id) } { "Put the new one in its place" } }));
+    }
     let switches = cx.tenant.tenant.settings.switches;
     if !switches.users.read || !switches.users.update {
         let word = if switches.users.read { "Update" } else { "Read" };
@@ -194,7 +204,7 @@ async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fau
         items.push((Tone::Bad, html! { (count(whole.broken)) " requests failed inside this server. " a href="/app/log?result=broken" { "Look at them" } }));
     }
     if let Some(entry) = &now.turned_away {
-        items.push((Tone::Warn, html! { "A request without a valid token came " (when(entry.at, cx.now)) @if let Some(from) = &entry.remote { " from " code { (from) } } ". " a href={ "/app/log/" (entry.seq) } { "Look at it" } }));
+        items.push((Tone::Warn, html! { @if entry.status == 401 { "A request without a valid token came " } @else { "A token came from where it may not come from " } (when(entry.at, cx.now)) @if let Some(from) = &entry.remote { " from " code { (from) } } ". " a href={ "/app/log/" (entry.seq) } { "Look at it" } }));
     }
     let (waiting, _) = conflicts::list(&cx.app, &cx.tenant).await?;
     if !waiting.is_empty() {

@@ -39,7 +39,12 @@ struct Caller<'a> {
 pub(super) async fn run(cx: Desk) -> Shown {
     let tenant = cx.tenant.tenant.name.clone();
     let actor = Actor { label: format!("test by {}", cx.operator.email), ..cx.actor() };
-    let wanted = admin::tokens::NewToken { label: LABEL.into(), scope: None, expires_in: Some(300) };
+    let wanted = admin::tokens::NewToken {
+        label: LABEL.into(),
+        scope: None,
+        expires_in: admin::tokens::Life::Seconds(300),
+        networks: Vec::new(),
+    };
     let made = admin::tokens::create(&cx.app, &actor, &tenant, wanted).await?;
     let mut caller = Caller { cx: &cx, token: made.text, checks: Vec::new() };
     let outcome = caller.walk().await;

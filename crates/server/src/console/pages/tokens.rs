@@ -1,7 +1,11 @@
 //! A3, tokens: made once, shown once, rotated with an overlap, revoked with care.
 
+mod bounds;
+
+pub(super) use bounds::restrict;
+
 use super::scim::plural;
-use crate::admin::tokens::{self, Made, NewToken, OVERLAP_SECONDS, State, scope_text};
+use crate::admin::tokens::{self, Life, Made, NewToken, OVERLAP_SECONDS, State, scope_text};
 use crate::console::parts::{
     Column, Field, Row, Table, Tone, badge, card, card_with, choice, confirm, definitions, empty, field, form, live,
     note, once, table, time, when,
@@ -12,7 +16,6 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use store::Token;
 
-const DAY: u64 = 86_400;
 /// How long before its end a token is a matter of concern.
 const SOON_DAYS: i64 = 30;
 /// More open tokens than that are worth a question.
@@ -58,7 +61,7 @@ fn rows(cx: &Desk, all: &[Token]) -> Markup {
         table(&Table {
             caption,
             columns: &COLUMNS,
-            rows: tokens.into_iter().map(|token| row(token, cx.now)).collect(),
+            rows: tokens.into_iter().map(|token| row(token, all, cx.now)).collect(),
             body_id: None,
         })
     };
@@ -85,17 +88,17 @@ fn state_badge(token: &Token, now: i64) -> Markup {
     }
 }
 
-fn row(token: &Token, now: i64) -> Row {
+fn row(token: &Token, all: &[Token], now: i64) -> Row {
     Row {
         cells: vec![
-            html! { a href={ "/app/scim/tokens/" (token.id) } { (token.label) } " " code .quiet { (token.hint) } },
+            html! { a href={ "/app/scim/tokens/" (token.id) } { (token.label) } " " code .quiet { (token.hint) } (bounds::short(token)) },
             html! { (may(token)) },
             html! { @match token.last_used_at {
                 Some(at) => { (when(at, now)) @if let Some(from) = &token.last_used_from { span .quiet { " from " (from) } } },
                 None => span .quiet { "never" },
             } },
             html! { @match token.expires_at { Some(at) => (when(at, now)), None => span .quiet { "never" } } },
-            state_badge(token, now),
+            html! { (state_badge(token, now)) (bounds::still_used(token, all, now)) },
         ],
         ..Row::default()
     }
@@ -121,6 +124,8 @@ pub(super) struct New {
     label: String,
     days: String,
     #[serde(default)]
+    networks: String,
+    #[serde(default)]
     users: String,
     #[serde(default)]
     groups: String,
@@ -139,11 +144,12 @@ fn generate(cx: &Desk, open: usize, wrong: Option<(&New, &str)>) -> Markup {
             hint: "The name stands in the log beside everything that it did, such as “Okta production”.", ..Field::default() }))
         div .columns {
             (choice(&Field { name: "days", label: "Ends", value: &days, ..Field::default() }, &[
-                ("30", "in 30 days"), ("90", "in 90 days"), ("180", "in 180 days"), ("365", "in a year"), ("", "never"),
+                ("30", "in 30 days"), ("90", "in 90 days"), ("180", "in 180 days"), ("365", "in a year"), ("730", "in two years"), ("never", "never"),
             ]))
             (choice(&Field { name: "users", label: "Users", value: &users, ..Field::default() }, &access))
             (choice(&Field { name: "groups", label: "Groups", value: &groups, ..Field::default() }, &access))
         }
+        (bounds::networks_field(&given(|new| &new.networks, "")))
         p .hint { "A token that ends stops provisioning on that day. You are warned here 30 days before; one that never ends is never warned about." }
         div .actions { button .main type="submit" { (Icon::Key.svg()) span { "Generate token" } } }
     };
@@ -163,9 +169,17 @@ pub(super) async fn create(cx: Desk, Form(new): Form<New>) -> Shown {
     let wanted = NewToken {
         label: new.label.clone(),
         scope: Some(scope.join(",")),
-        expires_in: new.days.parse::<u64>().ok().map(|days| days.saturating_mul(DAY)),
+        expires_in: Life::Usual,
+        networks: bounds::listed(&new.networks),
     };
-    match tokens::create(&cx.app, &cx.actor(), &cx.tenant.tenant.name, wanted).await {
+    let made = match Life::of_days(&new.days) {
+        Ok(expires_in) => {
+            let wanted = NewToken { expires_in, ..wanted };
+            tokens::create(&cx.app, &cx.actor(), &cx.tenant.tenant.name, wanted).await
+        }
+        Err(error) => Err(error),
+    };
+    match made {
         Ok(made) => Ok(shown_once(&cx, &made, None)),
         Err(error) => {
             let said = error.to_scim("").detail;
@@ -245,6 +259,7 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
                 .expires_at
                 .map_or_else(|| html! { "never by itself" }, |at| html! { (time(at)) " · " (when(at, cx.now)) }),
         ),
+        ("May come from", bounds::told(&token)),
         ("Switched off", token.disabled_at.map_or_else(none, time)),
         ("Revoked", token.revoked_at.map_or_else(none, time)),
         (
@@ -267,9 +282,11 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
             (definitions(&facts))
             p { a href=(crate::query::address("/app/log", &[("token", &token.label)])) { "What it did, in the log" } }
         }))
+        (bounds::still_used_note(&token, &all, cx.now))
         @if let Some(old) = predecessor { (cut_over(&cx, old, &token)) }
         @if let Some(next) = successor { (cut_over(&cx, &token, next)) }
         @if cx.may_change() && is_now == State::Active && successor.is_none() { (rotation(&cx, &token)) }
+        @if cx.may_change() && is_now.is_open() { (bounds::card(&cx, &token, None)) }
         @if cx.may_change() && is_now.is_open() { (switch(&cx, &token, is_now)) }
         @if cx.may_change() && is_now.is_open() { (revocation(&cx, &token)) }
     };

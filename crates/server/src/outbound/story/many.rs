@@ -233,7 +233,12 @@ async fn an_import_finds_whose_accounts_are() {
 
 /// How many creates a second the application takes over HTTP from this many clients at once.
 async fn own_rate(world: &World, count: usize, clients: usize) -> f64 {
-    let wanted = crate::admin::tokens::NewToken { label: "rate".into(), scope: None, expires_in: None };
+    let wanted = crate::admin::tokens::NewToken {
+        label: "rate".into(),
+        scope: None,
+        expires_in: crate::admin::tokens::Life::Usual,
+        networks: Vec::new(),
+    };
     let token = crate::admin::tokens::create(&world.app, &Actor::local(), APPLICATION, wanted).await.unwrap().text;
     let began = Instant::now();
     let work = (0..clients).map(|client| {

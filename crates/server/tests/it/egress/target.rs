@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Good for `127.0.0.1` and `app.example`, signed by itself.
 pub const CERTIFICATE: &str = include_str!("../../keys/app.crt");
-const KEY: &str = include_str!("../../keys/app.key");
+pub const KEY: &str = include_str!("../../keys/app.key");
 
 /// A target that listens.
 pub struct Target {
