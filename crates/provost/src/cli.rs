@@ -11,6 +11,8 @@ mod directory;
 mod idp;
 mod oidc;
 mod plan;
+mod serve;
+mod token;
 mod transfer;
 
 pub use app::*;
@@ -21,11 +23,11 @@ pub use directory::*;
 pub use idp::*;
 pub use oidc::*;
 pub use plan::*;
+pub use serve::*;
+pub use token::*;
 pub use transfer::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use server::egress::Network;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -188,164 +190,6 @@ pub enum Command {
     },
     /// The version
     Version,
-}
-
-/// `provost serve`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  provost serve
-  provost serve --data /var/lib/provost --base-url https://scim.example.com
-  provost serve --data /var/lib/provost --listen 0.0.0.0:443 --tls-certificate scim.crt --tls-key scim.key
-
-SIGTERM and Ctrl-C finish the requests that are under way, then stop. Logs go to standard error; the
-environment variable PROVOST_LOG sets their level (error, warn, info, debug, trace).")]
-pub struct Serve {
-    /// The address and port to listen on
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// Speak TLS with this certificate, as PEM, its issuers' behind it; read again when it changes, or on SIGHUP
-    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
-    pub tls_certificate: Option<PathBuf>,
-    /// The certificate's private key, as PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate", value_hint = ValueHint::FilePath)]
-    pub tls_key: Option<PathBuf>,
-    /// The address under which clients reach the server, if it is not the one it listens on
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    pub base_url: Option<String>,
-    /// A proxy on another machine whose X-Forwarded-For is believed: 10.0.0.5, or a network; may be given several times
-    #[arg(long, value_name = "NETWORK")]
-    pub trusted_proxy: Vec<Network>,
-    /// Let apps be on this machine and in private networks, also without TLS; otherwise only the internet is called
-    #[arg(long)]
-    pub allow_private_targets: bool,
-    /// Let apps be in this network, also without TLS: 10.20.0.0/16, or one address; may be given several times
-    #[arg(long, value_name = "NETWORK")]
-    pub allow_target: Vec<Network>,
-    /// Certificates of authorities that are trusted beside the system's when apps are called, as PEM
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub target_ca_file: Option<PathBuf>,
-    /// How log lines look
-    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
-    pub log_format: LogFormat,
-}
-
-/// The form of the log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// `provost token …`
-#[derive(Debug, Subcommand)]
-pub enum Token {
-    /// Make a token; it is shown once
-    #[command(after_help = "\
-Examples:
-  provost token create --label okta
-  provost token create --label okta --output-file okta.token --expires-in 90d
-  provost token create --label report --scope users:read,groups:read
-  provost token create --label okta --network 203.0.113.0/24 --network 2001:db8::/32
-  provost token create --label ops --admin --output-file admin.token")]
-    Create(TokenCreate),
-    /// List tokens: label, scope, last used
-    List {
-        /// The administrators' tokens instead of the tenant's
-        #[arg(long)]
-        admin: bool,
-    },
-    /// Replace a token; the old one goes on working for a while
-    #[command(after_help = "Example:\n  provost token rotate 0190c2 --overlap 24h --output-file okta.token")]
-    Rotate {
-        /// The token's id, as `token list` shows it; its beginning is enough
-        id: String,
-        /// How long the old token goes on working: 90s, 15m, 24h, 7d
-        #[arg(long, value_name = "TIME", default_value = "24h")]
-        overlap: Span,
-        /// Where the secret goes.
-        #[command(flatten)]
-        output: SecretOutput,
-    },
-    /// Say which networks a token may come from, from now on
-    #[command(after_help = "\
-Examples:
-  provost token restrict 0190c2 --network 203.0.113.0/24 --network 2001:db8::/32
-  provost token restrict 0190c2 --anywhere")]
-    Restrict {
-        /// The token's id, as `token list` shows it; its beginning is enough
-        id: String,
-        /// A network that it may come from: 203.0.113.0/24, 2001:db8::/32, or one address; may be given several times
-        #[arg(long, value_name = "NETWORK", required_unless_present = "anywhere", conflicts_with = "anywhere")]
-        network: Vec<Network>,
-        /// From anywhere
-        #[arg(long)]
-        anywhere: bool,
-    },
-    /// Switch a token off for a while: whoever uses it is refused
-    #[command(after_help = "Example:\n  provost token disable 0190c2\n  provost token enable 0190c2")]
-    Disable {
-        /// The token's id, as `token list` shows it; its beginning is enough
-        id: String,
-        /// It is an administrator's token
-        #[arg(long)]
-        admin: bool,
-    },
-    /// Switch a token on again
-    Enable {
-        /// The token's id, as `token list` shows it; its beginning is enough
-        id: String,
-        /// It is an administrator's token
-        #[arg(long)]
-        admin: bool,
-    },
-    /// End a token now
-    Revoke {
-        /// The token's id, as `token list` shows it; its beginning is enough
-        id: String,
-        /// It is an administrator's token
-        #[arg(long)]
-        admin: bool,
-    },
-}
-
-/// `provost token create`
-#[derive(Args, Debug)]
-pub struct TokenCreate {
-    /// What the token is for
-    #[arg(long)]
-    pub label: String,
-    /// What it may do: users:read, users:write, groups:read, groups:write [default: all four]
-    #[arg(long, value_name = "LIST", conflicts_with = "admin")]
-    pub scope: Option<String>,
-    /// When it ends: 90s, 15m, 24h, 90d, at most 730d; or never [default: 365d]
-    #[arg(long, value_name = "TIME|never")]
-    pub expires_in: Option<Life>,
-    /// A network that it may come from: 203.0.113.0/24, 2001:db8::/32, or one address; may be given several times [default: from anywhere]
-    #[arg(long, value_name = "NETWORK", conflicts_with = "admin")]
-    pub network: Vec<Network>,
-    /// An administrator's token, for this command line and the admin API
-    #[arg(long)]
-    pub admin: bool,
-    /// What the administrator may do [default: owner]
-    #[arg(long, value_enum, requires = "admin")]
-    pub role: Option<Role>,
-    /// Where the secret goes.
-    #[command(flatten)]
-    pub output: SecretOutput,
-}
-
-/// Where a secret is written.
-#[derive(Args, Clone, Debug)]
-pub struct SecretOutput {
-    /// Write the token to this new file (mode 0600) instead of printing it
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output_file: Option<PathBuf>,
-    /// Replace the file if it exists
-    #[arg(long, requires = "output_file")]
-    pub force: bool,
 }
 
 /// `provost tenant …`

@@ -6,6 +6,7 @@ use crate::client::{DATABASE, data_folder, database};
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Output, write_out};
 use serde_json::json;
+use server::checkpoint::Place;
 use server::egress::{Authorities, Targets};
 use server::{Config, StartError, Started, TlsFiles};
 use std::io;
@@ -20,6 +21,7 @@ pub async fn serve(arguments: &Serve, global: &Global, environment: &Environment
     config.database = database(global, environment)?;
     config.public_url = arguments.base_url.as_deref().map(base_url).transpose()?;
     config.tls = tls_files(arguments);
+    config.checkpoints = arguments.audit_checkpoints.iter().map(|file| place(file)).collect();
     config.proxies = arguments.trusted_proxy.clone();
     config.targets = targets(arguments)?;
     let failed = |error: io::Error| Failure::new(Exit::Failed, format!("signals cannot be listened to: {error}"), "");
@@ -38,6 +40,10 @@ pub async fn serve(arguments: &Serve, global: &Global, environment: &Environment
     };
     let data = config.data.clone();
     server::run(config, |started| announce(started, out), stop).await.map_err(|error| start_failure(&error, &data))
+}
+
+fn place(file: &Path) -> Place {
+    if file.as_os_str() == "-" { Place::Output } else { Place::File(file.to_owned()) }
 }
 
 fn tls_files(arguments: &Serve) -> Option<TlsFiles> {
@@ -156,6 +162,11 @@ pub fn start_failure(error: &StartError, data: &Path) -> Failure {
             Exit::Configuration,
             format!("{address} cannot be listened on: {cause}"),
             "choose another address with --listen",
+        ),
+        StartError::Checkpoints(cause) => Failure::new(
+            Exit::Configuration,
+            format!("checkpoints of the audit trail cannot be written: {cause}"),
+            "name files with --audit-checkpoints that the user of the server may write to",
         ),
         StartError::Tls(problem) => Failure::new(Exit::Configuration, problem.to_string(), problem.fix()),
         StartError::Store(error) => store_failure(error, data),

@@ -1,5 +1,6 @@
 //! What the server is told at its start. The only place that reads the environment.
 
+use crate::checkpoint::Place;
 use crate::clock::Clock;
 use crate::egress::{Network, Targets};
 use crate::tls::TlsFiles;
@@ -21,6 +22,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Proxies on other machines whose word for their client's address is taken; those on this machine are trusted anyway.
     pub proxies: Vec<Network>,
+    /// Where checkpoints of the audit trail go.
+    pub checkpoints: Vec<Place>,
     /// Where it may send requests itself, besides the internet.
     pub targets: Targets,
     /// Where the time comes from.
@@ -37,6 +40,7 @@ impl Config {
             tls: None,
             public_url: None,
             proxies: Vec::new(),
+            checkpoints: Vec::new(),
             targets: Targets::default(),
             clock: Clock::system(),
         }

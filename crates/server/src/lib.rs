@@ -6,6 +6,7 @@ mod api;
 mod app;
 mod audit;
 mod auth;
+pub mod checkpoint;
 mod clock;
 mod config;
 mod console;

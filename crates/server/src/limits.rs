@@ -74,6 +74,12 @@ pub const LOG_DELAY: Duration = Duration::from_millis(500);
 pub const LOG_SETTLE: Duration = Duration::from_secs(1);
 /// How often old log entries are looked for.
 pub const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked whether a checkpoint of the audit trail is due.
+pub const CHECKPOINT_LOOK: Duration = Duration::from_secs(5);
+/// Microseconds between two checkpoints while there is something new.
+pub const CHECKPOINT_EVERY: i64 = 60 * 1_000_000;
+/// Rows of the audit trail after which one comes sooner.
+pub const CHECKPOINT_ROWS: i64 = 1_000;
 /// How often the last use of tokens is written down.
 pub const TOKEN_USE_EVERY: Duration = Duration::from_secs(5);
 /// Seconds that a token lives of which nobody says how long: a year.

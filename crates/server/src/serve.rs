@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress::Network;
 use crate::tls::{Tls, TlsProblem};
-use crate::{limits, operators, routes, worker};
+use crate::{checkpoint, limits, operators, routes, worker};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
@@ -95,6 +95,8 @@ pub enum StartError {
     AddressInUse(SocketAddr),
     /// The address cannot be listened on.
     Listen(SocketAddr, std::io::Error),
+    /// A file for checkpoints of the audit trail.
+    Checkpoints(std::io::Error),
     /// The certificate or its key.
     Tls(TlsProblem),
     /// The data folder or its database.
@@ -112,6 +114,7 @@ impl fmt::Display for StartError {
             Self::Listen(address, error) => {
                 write!(f, "cannot listen on {address}: {error}; choose another with --listen")
             }
+            Self::Checkpoints(error) => write!(f, "checkpoints of the audit trail cannot be written: {error}"),
             Self::Tls(problem) => write!(f, "{problem}; {}", problem.fix()),
             Self::Store(error) => write!(f, "{error}"),
             Self::Other(text) => f.write_str(text),
@@ -149,7 +152,11 @@ pub async fn run(
     };
     let has_owner = app.store().read(|r| r.has_owner()).await.map_err(StartError::Store)?;
     let clock = app.clock().clone();
-    let workers = worker::start(&app);
+    let checkpoints = checkpoint::Sender::new(&app).map_err(StartError::Checkpoints)?;
+    let mut workers = worker::start(&app);
+    if let Some(sender) = checkpoints {
+        workers.add(|stop| sender.run(app.clone(), stop));
+    }
     let router = routes::router(app.clone());
     let socket = bind_socket(&config);
     let graceful = GracefulShutdown::new();

@@ -15,6 +15,14 @@ pub struct Workers {
 }
 
 impl Workers {
+    /// One more, which ends when it hears of the end.
+    pub(crate) fn add<F>(&mut self, work: impl FnOnce(watch::Receiver<bool>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.push(tokio::spawn(work(self.stop.subscribe())));
+    }
+
     /// Ends them; what waits to be written is written first.
     pub async fn stop(self) {
         let _ = self.stop.send(true);

@@ -109,6 +109,11 @@ impl Reader {
         Ok(found.unwrap_or((0, START)))
     }
 
+    /// The hash of the row of that number.
+    pub fn audit_hash(&self, seq: i64) -> Result<Option<[u8; 32]>> {
+        self.first("select hash from audit where seq = ?1", [seq], |row| row.get(0))
+    }
+
     /// Follows the whole chain: how many rows there are, and where it first breaks.
     pub fn audit_verify(&self) -> Result<(u64, Option<Broken>)> {
         let sql = format!("select {COLUMNS} from audit order by seq");

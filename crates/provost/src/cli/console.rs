@@ -1,6 +1,7 @@
 //! The commands about the console: its people, the trail of what they did, and what waits for them.
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
 
 /// What an operator or an administrator's token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,7 +80,18 @@ pub enum Audit {
         limit: u32,
     },
     /// Follow the chain of hashes: whether a line was changed, taken away or put in
-    Verify,
+    #[command(after_help = "\
+Examples:
+  provost audit verify
+  provost audit verify --checkpoints /mnt/elsewhere/audit.checkpoints --key BASE64")]
+    Verify {
+        /// Checkpoints that a server wrote: whether every row that was signed is still there, and as it was
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        checkpoints: Option<PathBuf>,
+        /// The public key that they were signed with [default: the server's own]
+        #[arg(long, value_name = "BASE64", requires = "checkpoints")]
+        key: Option<String>,
+    },
 }
 
 /// `provost conflict …`

@@ -1,16 +1,20 @@
 //! `provost audit …`: who changed what, and whether the trail is whole.
 
+mod checkpoints;
+
 use super::{Cx, rows};
 use crate::cli::Audit;
 use crate::client::with_query;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Column, instant, text};
+use checkpoints::compare;
 use serde_json::Value;
+use std::path::Path;
 
 pub(super) async fn run(cx: &Cx, command: Audit) -> Result<()> {
     match command {
         Audit::List { text, before, limit } => list(cx, text, before, limit).await,
-        Audit::Verify => verify(cx).await,
+        Audit::Verify { checkpoints, key } => verify(cx, checkpoints.as_deref(), key).await,
     }
 }
 
@@ -30,14 +34,18 @@ async fn list(cx: &Cx, search: Option<String>, before: Option<u64>, limit: u32) 
     cx.out.list("audit.list", &columns, &lines, &next)
 }
 
-async fn verify(cx: &Cx) -> Result<()> {
+async fn verify(cx: &Cx, checkpoints: Option<&Path>, key: Option<String>) -> Result<()> {
     let found = cx.client.get("/api/v1/audit/verify").await?;
     let count = text(&found, "rows");
     if found.get("holds").and_then(Value::as_bool) == Some(true) {
         let (seq, hash) = (text(&found, "head.seq"), text(&found, "head.hash"));
+        let key = key.unwrap_or_else(|| text(&found, "checkpointKey"));
         cx.out.one("audit.verify", &found, &format!("{seq} {hash}"))?;
         cx.out.note(&format!("The chain of {count} rows holds; above is its newest row, to be kept somewhere else."));
-        return Ok(());
+        return match checkpoints {
+            Some(file) => compare(cx, file, &key).await,
+            None => Ok(()),
+        };
     }
     cx.out.one("audit.verify", &found, &format!("broken at row {}", text(&found, "broken.seq")))?;
     let why = text(&found, "broken.why");

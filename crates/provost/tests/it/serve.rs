@@ -74,6 +74,64 @@ fn the_first_start_prints_what_is_needed_and_the_next_no_secret() {
     assert!(matches!(second.wait(), Some(0 | 130)));
 }
 
+/// What the trail of a data folder is told to be, compared with checkpoints.
+fn verified(data: &str, file: &str, more: &[&str]) -> Output {
+    run(&[&["audit", "verify", "--data", data, "--checkpoints", file], more].concat())
+}
+
+#[test]
+fn a_trail_that_was_cut_or_written_anew_does_not_fit_its_checkpoints() {
+    let folder = Folder::new();
+    let (data, file) = (folder.data(), folder.join("elsewhere.checkpoints"));
+    let server = Server::start_with(&data, &["--audit-checkpoints", &file, "--audit-checkpoints", "-"]);
+    for name in ["one", "two", "three"] {
+        server.admin("POST", "/tenants", Some(&json!({ "name": name }))).expect(201);
+    }
+    let found = server.admin("GET", "/audit/verify", None).json();
+    let (key, head) = (found["checkpointKey"].as_str().expect("a key").to_owned(), found["head"]["seq"].clone());
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0), "{}", server.errors());
+    let text = fs::read_to_string(&file).unwrap();
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().expect("one at the end")).unwrap();
+    assert_eq!((&last["seq"], last["key"].as_str()), (&head, Some(&*key)), "{text}");
+    assert!(server.printed().contains(&text.lines().last().unwrap().to_owned()), "{:?}", server.printed());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    drop(server);
+
+    says(&verified(&data, &file, &["--key", &key]), 0, &["up to row"]);
+    says(&verified(&data, &folder.join("nowhere"), &[]), 5, &["cannot be read"]);
+    let other = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+    says(&verified(&data, &file, &["--key", other]), 11, &["another key"]);
+    let forged = folder.join("forged");
+    fs::write(&forged, text.replace("\"seq\":", "\"seq\":1")).unwrap();
+    says(&verified(&data, &forged, &[]), 11, &["line 1", "signature does not fit"]);
+
+    // Whoever can write to the database cuts the newest rows off: the chain holds, and the file tells.
+    let cut = || {
+        let database = rusqlite::Connection::open(format!("{data}/provost.db")).unwrap();
+        let before = database.query_row("select max(seq) from audit", [], |row| row.get::<_, i64>(0)).unwrap();
+        database.execute("delete from audit where seq = ?1", [before]).unwrap();
+    };
+    cut();
+    says(&run(&["audit", "verify", "--data", &data]), 0, &["holds"]);
+    says(&verified(&data, &file, &[]), 11, &["was cut off"]);
+    // And something else is written in their place.
+    assert!(run(&["tenant", "create", "four", "--data", &data]).status.success());
+    says(&run(&["audit", "verify", "--data", &data]), 0, &["holds"]);
+    says(&verified(&data, &file, &[]), 11, &["written anew"]);
+    // The next start says so as well, in its log.
+    let server = Server::start_with(&data, &["--audit-checkpoints", &file]);
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+    assert!(server.errors().contains("is not the one that was signed"), "{}", server.errors());
+    drop(server);
+    says(
+        &refused(&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--audit-checkpoints", &data]),
+        3,
+        &["checkpoints"],
+    );
+}
+
 #[test]
 fn each_bad_file_of_tls_is_named() {
     let folder = Folder::new();

@@ -160,6 +160,7 @@ pub(super) async fn verify(State(app): State<App>) -> ApiResult {
             "rows": count,
             "broken": broken.map(|broken| json!({"seq": broken.seq, "why": broken.why})),
             "head": {"seq": seq, "hash": store::hex(&hash)},
+            "checkpointKey": crate::checkpoint::key(&app),
         }),
     )
 }

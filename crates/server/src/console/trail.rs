@@ -103,6 +103,13 @@ async fn verify(cx: Desk) -> Shown {
             p { "A chain does not show that its newest rows were cut off. Keep this hash somewhere else, such as a ticket: as long as a row with it is here, everything up to it is as it was." }
             (parts::copy_box("head", &format!("Hash of row {seq}"), &hash))
         }))
+        @if let Some(key) = crate::checkpoint::key(&cx.app) {
+            (parts::card("Checkpoints", html! {
+                p { "A server that is started with " code { "--audit-checkpoints FILE" } " signs its newest row every minute and writes it there. "
+                    code { "provost audit verify --checkpoints FILE" } " proves that nothing was cut off or written anew. Keep this key beside the file." }
+                (parts::copy_box("key", "Public key (Ed25519)", &key))
+            }))
+        }
     };
     Ok(page(
         &cx,

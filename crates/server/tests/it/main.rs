@@ -21,6 +21,7 @@ mod egress;
 mod idp;
 mod idp_logout;
 mod imports;
+mod model;
 mod oidc;
 mod pages_content;
 mod pages_forms;

@@ -62,6 +62,7 @@ fn token(id: &str, tenant: Option<TenantId>, hash: u8) -> Token {
         last_used_at: None,
         last_used_from: None,
         last_used_agent: None,
+        networks: vec!["10.0.0.0/8".into(), "2001:db8::/32".into()],
     }
 }
 
