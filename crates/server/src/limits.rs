@@ -236,6 +236,8 @@ pub const OUTBOUND_GAP_MAX: Duration = Duration::from_millis(30);
 pub const OUTBOUND_RETRY: Duration = Duration::from_millis(500);
 /// Links that are taken for one request at once: while some are sent, others are read and stored.
 pub const OUTBOUND_AHEAD: u32 = 4;
+/// Links that are written down in one go, at the most.
+pub const OUTBOUND_WRITTEN_MAX: usize = 256;
 /// Those who leave that are taken at once when there is no room for others.
 pub const OUTBOUND_LEAVERS: u32 = 32;
 /// People who have to wait for their first account before everybody at the app is listed instead of looked for singly.

@@ -20,7 +20,7 @@ mod tasks;
 
 pub use apps::{AppId, AppRow, NewApp};
 pub use assignments::{AssignmentRow, Principal};
-pub use claims::{Claimed, Settled};
+pub use claims::{Claimed, Intent, Settled};
 pub use due::{LANES, Work};
 pub use evidence::Exchange;
 pub use groups::{KnownMember, PushGroupRow, PushRuleRow, Wanted};

@@ -381,6 +381,12 @@ impl Reader {
         Ok(groups_of(rid, &around))
     }
 
+    /// The groups that any of these is in, directly and through groups in groups, each once.
+    pub(crate) fn groups_around_all(&self, tenant: TenantId, rids: &[i64]) -> Result<BTreeSet<String>> {
+        let around = self.groups_around(tenant, self.groups_around_each(tenant, rids)?)?;
+        Ok(around.into_values().flatten().map(|(_, group)| group.id).collect())
+    }
+
     /// Adds the groups around those groups that were found, until there are no more. Each group is looked up once, and
     /// those at the same depth go one way: a recursive query would cost forty times as much for who is in none.
     fn groups_around(&self, tenant: TenantId, mut around: Around) -> Result<Around> {

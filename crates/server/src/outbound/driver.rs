@@ -4,7 +4,7 @@ use super::census;
 use super::directory::Profile;
 use super::gate::Gate;
 use super::integration::Integration;
-use super::push::{Shared, push, ready};
+use super::push::{Pen, Shared, push, ready};
 use super::send::Secret;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -212,11 +212,11 @@ impl Drive {
             let now = self.app.clock().now();
             gate.change(|pace| Pace { trouble: None, opened: 0, not_before: pace.not_before.min(now), ..pace });
         }
-        let (app, census) = (self.app.clone(), census::Known::default());
+        let (app, census, pen) = (self.app.clone(), census::Known::default(), Pen::default());
         let users = state.named("User");
         let profile = users.map_or_else(Profile::default, |users| Profile::of(users, &integration.app));
         let by_time = dependencies(&integration.app).contains(&Dependency::Clock);
-        self.shared = Some(Arc::new(Shared { app, state, integration, secret, gate, census, profile, by_time }));
+        self.shared = Some(Arc::new(Shared { app, state, integration, secret, gate, census, pen, profile, by_time }));
         Ok(self.shared.clone())
     }
 }

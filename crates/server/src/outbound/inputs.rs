@@ -14,8 +14,8 @@ use provision::push_group::{self, Candidate, LinkMode, PushGroup};
 use provision::target::GroupUpdate;
 use provision::{Facts, Person};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
-use store::{AssignmentRow, LinkKind, LinkRow, PersonRow, Principal, PushGroupRow, Reader};
+use std::collections::{BTreeSet, HashMap};
+use store::{AppId, AssignmentRow, LinkKind, LinkRow, PersonRow, Principal, PushGroupRow, Reader};
 
 /// Everything that a decision about one link takes.
 #[derive(Clone, Debug)]
@@ -56,19 +56,70 @@ pub(crate) fn kind_of(kind: LinkKind) -> provision::link::Kind {
     }
 }
 
+/// What is asked of the directory for decisions about people, read for many of them in one go: them and their managers, and
+/// the assignments that are about them.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    people: HashMap<String, PersonRow>,
+    assignments: HashMap<String, AssignmentRow>,
+}
+
+impl Around {
+    /// Of these people.
+    pub(crate) fn read(r: &Reader, state: &TenantState, app: AppId, ids: &[&str]) -> Result<Self> {
+        let Some(users) = state.named("User").filter(|_| !ids.is_empty()) else { return Ok(Self::default()) };
+        let tenant = state.tenant.id;
+        let mut people = r.people(tenant, users, app, ids)?;
+        let groups: BTreeSet<&str> = people.values().flat_map(|row| &row.view.groups).map(|group| &*group.id).collect();
+        let whom: Vec<(Principal, &str)> = ids
+            .iter()
+            .map(|id| (Principal::User, *id))
+            .chain(groups.into_iter().map(|group| (Principal::Group, group)))
+            .collect();
+        let assigned = r.assignments_of(app, &whom)?.into_iter().flatten();
+        let assignments = assigned.map(|row| (row.resource.clone(), row)).collect();
+        let managers: BTreeSet<String> = people.values().filter_map(manager).map(str::to_owned).collect();
+        let others: Vec<&str> = managers.iter().map(String::as_str).filter(|id| !people.contains_key(*id)).collect();
+        let others = r.people(tenant, users, app, &others)?;
+        people.extend(others);
+        Ok(Self { people, assignments })
+    }
+
+    /// The assignments that are about somebody: their own, and those of their groups.
+    fn assignments(&self, person: &PersonRow) -> Vec<Assignment> {
+        let groups = person.view.groups.iter().map(|group| &group.id);
+        let about = std::iter::once(&person.view.id).chain(groups).filter_map(|id| self.assignments.get(id));
+        about.cloned().map(assignment).collect()
+    }
+}
+
+/// The id of somebody's manager.
+fn manager(row: &PersonRow) -> Option<&str> {
+    row.view.manager.as_ref()?.id.as_deref()
+}
+
+/// Where what is said of people comes from: the tenant, the app, and what its mappings read.
+pub(crate) type Sources<'a> = (&'a TenantState, &'a Integration, &'a Profile);
+
 /// Reads what a decision about this link takes.
-pub(crate) fn read(
+pub(crate) fn read(r: &Reader, sources: Sources<'_>, row: &LinkRow, link: &Link, now: i64) -> Result<Inputs> {
+    let person: Option<&str> = (row.kind == LinkKind::User).then_some(&row.resource);
+    let around = Around::read(r, sources.0, row.app, &person.into_iter().collect::<Vec<_>>())?;
+    of(r, &around, sources, row, link, now)
+}
+
+/// What a decision about this link takes; of a person, from what was read around them.
+pub(crate) fn of(
     r: &Reader,
-    state: &TenantState,
-    integration: &Integration,
-    profile: &Profile,
+    around: &Around,
+    sources: Sources<'_>,
     row: &LinkRow,
     link: &Link,
     now: i64,
 ) -> Result<Inputs> {
     match row.kind {
-        LinkKind::User => read_person(r, state, integration, profile, &row.resource, link, now),
-        LinkKind::Group => group(r, state, integration, row, link, now),
+        LinkKind::User => of_person(around, sources, &row.resource, link, now),
+        LinkKind::Group => group(r, sources.0, sources.1, row, link, now),
     }
 }
 
@@ -82,19 +133,19 @@ pub(crate) fn person(
     now: i64,
 ) -> Result<Inputs> {
     let whole = state.named("User").map_or_else(Profile::default, |users| Profile::whole(users));
-    read_person(r, state, integration, &whole, id, link, now)
+    let around = Around::read(r, state, integration.row.id, &[id])?;
+    of_person(&around, (state, integration, &whole), id, link, now)
 }
 
-fn read_person(
-    r: &Reader,
-    state: &TenantState,
-    integration: &Integration,
-    profile: &Profile,
+fn of_person(
+    around: &Around,
+    sources: Sources<'_>,
     id: &str,
     link: &Link,
     now: i64,
 ) -> Result<Inputs> {
-    let (facts, assignments) = facts(r, state, integration, profile, id, link)?;
+    let (_, integration, _) = sources;
+    let (facts, assignments) = facts(around, sources, id, link)?;
     let Explained { standing, desired } =
         mapping::desired(&integration.app, &integration.rows, &facts, &assignments, id, now);
     Ok(Inputs {
@@ -107,24 +158,18 @@ fn read_person(
 }
 
 fn facts(
-    r: &Reader,
-    state: &TenantState,
-    integration: &Integration,
-    profile: &Profile,
+    around: &Around,
+    (state, integration, profile): Sources<'_>,
     id: &str,
     link: &Link,
 ) -> Result<(Facts, Vec<Assignment>)> {
-    let gone = || Person { id: id.to_owned(), status: Status::Deleted, ..Person::default() };
-    let Some(users) = state.named("User") else { return Ok((Facts { user: gone(), ..Facts::default() }, Vec::new())) };
-    let (tenant, app) = (state.tenant.id, integration.row.id);
-    let Some(found) = r.person(tenant, users, app, id)? else {
-        return Ok((Facts { user: gone(), ..Facts::default() }, Vec::new()));
+    let (Some(users), Some(found)) = (state.named("User"), around.people.get(id)) else {
+        let gone = Person { id: id.to_owned(), status: Status::Deleted, ..Person::default() };
+        return Ok((Facts { user: gone, ..Facts::default() }, Vec::new()));
     };
-    let groups: Vec<String> = found.view.groups.iter().map(|group| group.id.clone()).collect();
-    let manager = found.view.manager.as_ref().and_then(|manager| manager.id.clone());
-    let manager = manager.map(|id| r.person(tenant, users, app, &id)).transpose()?.flatten();
-    let mut user = known(&found, users, profile)?;
-    user.manager = manager.map(|manager| known(&manager, users, profile)).transpose()?.map(Box::new);
+    let manager = manager(found).and_then(|id| around.people.get(id));
+    let mut user = known(found, users, profile)?;
+    user.manager = manager.map(|manager| known(manager, users, profile)).transpose()?.map(Box::new);
     let shown = link.document.as_ref().map(|document| mapping::app_user(&integration.app, &integration.rows, document));
     let facts = Facts {
         user,
@@ -133,8 +178,7 @@ fn facts(
         org: Map::from_iter([("name".to_owned(), Value::from(state.tenant.name.as_str()))]),
         ..Facts::default()
     };
-    let assignments = r.assignments_about(app, id, &groups)?.into_iter().map(assignment).collect();
-    Ok((facts, assignments))
+    Ok((facts, around.assignments(found)))
 }
 
 fn known(row: &PersonRow, users: &scim::ResourceType, profile: &Profile) -> Result<Person> {

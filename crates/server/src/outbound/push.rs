@@ -5,6 +5,7 @@
 //! machine is asked for again. What a decision is made from is read in `ready`; what is stored of it, and how the work on a
 //! link ends, is in `rest`.
 
+mod pen;
 mod ready;
 mod rest;
 
@@ -22,11 +23,13 @@ use provision::link::Link;
 use provision::outcome::{Outcome, Settled as Judged, settle};
 use provision::plan::{Action, next};
 use provision::wire;
+use pen::Entry;
+pub(crate) use pen::Pen;
 use ready::read_inputs;
 use rest::{Rest, Unsaved};
 use serde_json::json;
 use std::sync::Arc;
-use store::{Cause, Exchange, LinkKind, LinkRow, Standing};
+use store::{Cause, Exchange, Intent, LinkKind, LinkRow, Settled, Standing, Writer};
 
 /// A link that is being worked on.
 struct Push {
@@ -188,48 +191,57 @@ impl Push {
         let bare = settled.remote_id == self.row.remote_id
             && settled.active == self.was_active
             && (self.row.retry, self.row.evaluated_rev) == (0, settled.evaluated_rev);
-        let (unsaved, shared, id) = (std::mem::take(&mut self.unsaved), Arc::clone(&self.shared), self.row.id);
-        let (wake, braked) = (self.wake(&settled), brake::weighs(&action).map(|_| action.clone()));
-        let woken = wake.is_some();
-        let outcome = self
-            .shared
-            .app
-            .store()
-            .write_in(self.row.tenant, move |w| -> store::Result<Begun> {
-                let integration = &shared.integration;
-                let population = || w.population(integration.row.id);
-                let apply = |action| brakes::apply(w, integration, action, id, now, population);
-                let braked = braked.map(apply).transpose()?;
-                if let Some(Action::Hold { held, .. }) = braked {
-                    unsaved.write(w, integration, id, now)?;
-                    return Ok(Begun::Held(held));
-                }
-                let stored = match (&settled.begun, settled.keep_until) {
-                    (Some(begun), Some(until)) if bare => {
-                        w.link_begin((id, settled.fence), begun, &settled.state, until)?
-                    }
-                    _ => w.link_settle(&settled, now)?,
-                };
-                if !stored {
-                    return Ok(Begun::Lost);
-                }
-                if let Some(braked) = &braked {
-                    brakes::count(w, integration, braked, id, now)?;
-                }
-                unsaved.write(w, integration, id, now)?;
-                wake.iter().try_for_each(|wake| wake.write(w, now))?;
-                Ok(Begun::Stored)
-            })
-            .await?;
+        let woken = self.woken(&settled);
+        let somebody = woken.is_some();
+        let outcome = if bare && brake::weighs(&action).is_none() {
+            let Settled { id, fence, state, .. } = settled;
+            let what = Intent { id, fence, begun: action.word().to_owned(), state };
+            let entry = Entry { what, link: id, unsaved: std::mem::take(&mut self.unsaved), woken };
+            if pen::begin(&self.shared, entry).await? { Begun::Stored } else { Begun::Lost }
+        } else {
+            self.begin_alone(&action, settled, woken, now).await?
+        };
         match outcome {
             Begun::Lost => self.not_stored().await,
             Begun::Held(held) => Ok(self.held(&action, &held)),
             Begun::Stored => {
-                self.noted(woken);
+                self.noted(somebody);
                 let before = std::mem::replace(&mut self.link, begun);
                 self.send(action, Some(before)).await
             }
         }
+    }
+
+    /// Writes down, in a transaction of its own, what a brake may hold, or what changes more than the intent.
+    async fn begin_alone(
+        &mut self,
+        action: &Action,
+        settled: Settled,
+        woken: Option<String>,
+        now: i64,
+    ) -> Result<Begun> {
+        let (unsaved, shared, id) = (std::mem::take(&mut self.unsaved), Arc::clone(&self.shared), self.row.id);
+        let braked = brake::weighs(action).map(|_| action.clone());
+        let work = move |w: &mut Writer| -> store::Result<Begun> {
+            let integration = &shared.integration;
+            let population = || w.population(integration.row.id);
+            let apply = |action| brakes::apply(w, integration, action, id, now, population);
+            let braked = braked.map(apply).transpose()?;
+            if let Some(Action::Hold { held, .. }) = braked {
+                Unsaved::write(w, integration, &[(id, &unsaved)], now)?;
+                return Ok(Begun::Held(held));
+            }
+            if w.links_settle(&[&settled], now)? != [true] {
+                return Ok(Begun::Lost);
+            }
+            if let Some(braked) = &braked {
+                brakes::count(w, integration, braked, id, now)?;
+            }
+            Unsaved::write(w, integration, &[(id, &unsaved)], now)?;
+            pen::wake(w, &shared, &woken.iter().map(String::as_str).collect::<Vec<_>>(), now)?;
+            Ok(Begun::Stored)
+        };
+        Ok(self.shared.app.store().write_in(self.row.tenant, work).await?)
     }
 
     /// Sends it, and takes in what the answer means. What is not sent after all leaves things as they were before it was begun.

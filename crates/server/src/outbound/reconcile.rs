@@ -111,7 +111,7 @@ impl Judge {
     fn judged(&mut self, w: &mut Writer, row: &LinkRow, shown: Option<&Map<String, Value>>) -> store::Result<()> {
         let state = w.link_state(row.id)?;
         let link: Link = serde_json::from_str(state.as_deref().unwrap_or("{}"))?;
-        let inputs = inputs::read(w, &self.state, &self.integration, &self.profile, row, &link, self.now)
+        let inputs = inputs::read(w, (&self.state, &self.integration, &self.profile), row, &link, self.now)
             .map_err(|error| store::Error::broken(error.to_scim("").detail))?;
         let rules = inputs.rules(&self.integration, row.kind);
         let mut situation = compare(&link, &inputs.desired, shown, &rules, self.now);
@@ -171,7 +171,9 @@ impl Judge {
             && self.integration.options.reactions.to(&situation) == Reaction::Adopt
         {
             // The worker finds it by what it looks for, and takes it if the policy agrees.
-            done = w.link_nudge_known(self.integration.row.id, self.kind, person, number(Lane::Backfill), self.now)?;
+            let app = self.integration.row.id;
+            w.link_nudge_known(app, self.kind, person, number(Lane::Backfill), self.now)?;
+            done = w.link_of(app, self.kind, person)?.is_some();
         }
         let enforced = self.integration.options.reactions.to(&situation) == Reaction::Enforce;
         if situation == Situation::Orphaned && enforced && self.kind == LinkKind::User {

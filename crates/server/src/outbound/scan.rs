@@ -233,7 +233,7 @@ impl Scan {
         }
         let kept = store::Exchange { outcome: "failed".into(), ..exchange };
         let tenant = self.run.tenant;
-        self.write(move |w| w.exchange_insert(&kept)).await?;
+        self.write(move |w| w.exchanges_insert([&kept].into_iter())).await?;
         tracing::info!(run = self.run.id, tenant = tenant.0, status, "a page of a scan was not read");
         self.keep().await?;
         let (now, pause) =

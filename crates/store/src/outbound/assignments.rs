@@ -84,11 +84,21 @@ impl Reader {
 
     /// The assignment of one person, or group.
     pub fn assignment(&self, app: AppId, principal: Principal, resource: &str) -> Result<Option<AssignmentRow>> {
+        Ok(self.assignments_of(app, &[(principal, resource)])?.pop().flatten())
+    }
+
+    /// The assignment of each of these people, or groups, where there is one.
+    pub fn assignments_of(&self, app: AppId, whom: &[(Principal, &str)]) -> Result<Vec<Option<AssignmentRow>>> {
         let sql = format!(
             "select {COLUMNS} from assignment a left join resource r on r.tenant = a.tenant and r.id = a.resource
              where a.app = ?1 and a.principal = ?2 and a.resource = ?3"
         );
-        self.first(&sql, (app.0, principal.as_str(), resource), assignment)
+        let sets = whom.iter().map(|(principal, resource)| {
+            let principal = Sent::Text(principal.as_str());
+            [Sent::Int(app.0), principal, Sent::Text(resource)]
+        });
+        let sets: Vec<[Sent<'_>; 3]> = sets.collect();
+        self.first_of(&sql, &sets, assignment)
     }
 
     /// How many people, or groups, are assigned.

@@ -2,7 +2,7 @@
 
 use super::links::{COLUMNS, FROM, STATE, link};
 use super::{AppId, Cause, LANES, LinkRow, Standing};
-use crate::db::{Row, Value as Sent, Writer, params};
+use crate::db::{Kind, Row, ToValue, Value as Sent, Writer};
 use crate::{Result, TenantId};
 
 /// A link that is somebody's for a while.
@@ -49,21 +49,68 @@ pub struct Settled {
     pub waits: Vec<String>,
 }
 
+/// What is about to be done about a claimed link.
+#[derive(Clone, Debug, Default)]
+pub struct Intent {
+    /// The link's number.
+    pub id: i64,
+    /// What the claim was given.
+    pub fence: i64,
+    /// What is being done.
+    pub begun: String,
+    /// `provision::Link` as JSON.
+    pub state: String,
+}
+
 /// A claimed link before it is settled.
 struct Before {
     account: Account,
     /// Whether its new id at the app is another link's.
     taken: bool,
+    shape: Shape,
+    /// Whether it waits for somebody.
+    waited: bool,
+}
+
+/// What of a link's row is written: an index is written for every column that is named, whether its value is another one
+/// or not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Shape {
     /// Whether the account is another one, or stands elsewhere.
     moves: bool,
     /// Whether it is decided with another revision of the app.
-    decided_anew: bool,
+    anew: bool,
+}
+
+impl Shape {
+    const ALL: [Self; 4] = [
+        Self { moves: false, anew: false },
+        Self { moves: true, anew: false },
+        Self { moves: false, anew: true },
+        Self { moves: true, anew: true },
+    ];
+
+    fn sql(self) -> String {
+        let moved = if self.moves { "remote_id = ?3, standing = ?5, active = ?6," } else { "" };
+        let evaluated = if self.anew { "evaluated_rev = ?11," } else { "" };
+        format!(
+            "update link set {moved} {evaluated} display = ?4,
+             due_at = case when ?7 = 1 or desired_rev > ?9 then due_at else ?8 end,
+             lane = case when ?7 = 1 or desired_rev > ?9 then lane else ?10 end,
+             retry = case when desired_rev > ?9 then retry else 0 end,
+             applied_rev = ?9, begun = ?12,
+             caused_at = case when ?13 is null then null when cause = ?13 then caused_at else ?15 end,
+             cause = ?13, detail = ?14, changed_at = ?15,
+             lease_by = case when ?7 = 1 then lease_by else null end, lease_until = ?16
+             where id = ?1 and fence = ?2 and (?3 is null or ?5 <> '' or ?6 >= 0 or ?11 >= 0)"
+        )
+    }
 }
 
 /// What counting accounts takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Account {
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
     app: AppId,
     /// Whether it is a person's.
     counts: bool,
@@ -130,90 +177,107 @@ impl Writer {
         Ok(claimed.into_iter().flatten().collect())
     }
 
-    /// Stores what is about to be done about a claimed link whose account is where it was: the link stays the caller's until
-    /// then. `false` if it is somebody else's by now.
-    pub fn link_begin(&mut self, (id, fence): (i64, i64), begun: &str, state: &str, until: i64) -> Result<bool> {
+    /// Stores what is about to be done about claimed links whose accounts are where they were: they stay the caller's until
+    /// then. `false` for each that is somebody else's by now.
+    pub fn links_begin(&mut self, tenant: TenantId, intents: &[&Intent], until: i64) -> Result<Vec<bool>> {
+        let sets: Vec<[Sent<'_>; 4]> = intents
+            .iter()
+            .map(|one| [Sent::Int(one.id), Sent::Int(one.fence), Sent::Text(&one.begun), Sent::Int(until)])
+            .collect();
         let sql = "update link set begun = ?3, lease_until = ?4 where id = ?1 and fence = ?2";
-        let stored = self.execute(sql, (id, fence, begun, until))? > 0;
-        if stored {
-            self.link_state_put(id, state)?;
-        }
+        let stored: Vec<bool> = self.execute_many(sql, &sets)?.into_iter().map(|count| count > 0).collect();
+        let states = intents.iter().zip(&stored).filter(|(_, stored)| **stored);
+        self.states_put(states.map(|(one, _)| (one.id, tenant, one.state.as_str())))?;
         Ok(stored)
     }
 
-    /// Stores what became of a claimed link, and gives it back unless it is kept. `false` if it is somebody else's by
-    /// now, or its id at the app is another link's: nothing is stored then.
-    pub fn link_settle(&mut self, settled: &Settled, now: i64) -> Result<bool> {
-        let Some(Before { account: was, taken, moves, decided_anew }) = self.settled_before(settled)? else {
-            return Ok(false);
-        };
-        if let Some(remote_id) = settled.remote_id.as_ref().filter(|_| taken)
-            && !self.orphan_yields((settled.id, settled.fence), remote_id)?
-        {
-            return Ok(false);
+    /// Stores what became of claimed links, each of them once, and gives them back unless they are kept. `false` for each that
+    /// is somebody else's by now, or whose id at the app is another link's: nothing of it is stored then. As few statements
+    /// one behind the other as there can be, however many links there are.
+    pub fn links_settle(&mut self, all: &[&Settled], now: i64) -> Result<Vec<bool>> {
+        let before = self.settled_before(all)?;
+        let mut rest = Vec::with_capacity(all.len());
+        for (settled, before) in all.iter().zip(&before) {
+            let settled: &Settled = settled;
+            rest.push(match (before, &settled.remote_id) {
+                (Some(before), Some(remote_id)) if before.taken => {
+                    self.orphan_yields((settled.id, settled.fence), remote_id)?.then_some((settled, before))
+                }
+                (before, _) => before.as_ref().map(|before| (settled, before)),
+            });
         }
-        // An index is written for every column that is named, whether its value is another one or not.
-        let moved = if moves { "remote_id = ?3, standing = ?5, active = ?6," } else { "" };
-        let evaluated = if decided_anew { "evaluated_rev = ?11," } else { "" };
-        let sql = format!(
-            "update link set {moved} {evaluated} display = ?4,
-             due_at = case when ?7 = 1 or desired_rev > ?9 then due_at else ?8 end,
-             lane = case when ?7 = 1 or desired_rev > ?9 then lane else ?10 end,
-             retry = case when desired_rev > ?9 then retry else 0 end,
-             applied_rev = ?9, begun = ?12,
-             caused_at = case when ?13 is null then null when cause = ?13 then caused_at else ?15 end,
-             cause = ?13, detail = ?14, changed_at = ?15,
-             lease_by = case when ?7 = 1 then lease_by else null end, lease_until = ?16
-             where id = ?1 and fence = ?2 and (?3 is null or ?5 <> '' or ?6 >= 0 or ?11 >= 0)"
-        );
-        let detail = settled.cause.as_ref().map(|cause| cause.detail.to_string());
-        let stored = self.execute(
-            &sql,
-            params![
-                settled.id,
-                settled.fence,
-                settled.remote_id,
-                settled.display,
-                settled.standing.as_str(),
-                settled.active,
-                settled.keep_until.is_some(),
-                settled.due_at,
-                settled.applied_rev,
-                settled.lane,
-                settled.evaluated_rev,
-                settled.begun,
-                settled.cause.as_ref().map(|cause| &cause.key),
-                detail,
-                now,
-                settled.keep_until,
-            ],
-        )?;
-        if stored == 0 {
-            return Ok(false);
+        let mut stored = vec![false; all.len()];
+        for shape in Shape::ALL {
+            let fits = |of: &Option<(&Settled, &Before)>| of.is_some_and(|(_, before)| before.shape == shape);
+            let some: Vec<&Settled> = rest.iter().filter(|of| fits(of)).flatten().map(|(settled, _)| *settled).collect();
+            let mut counts = self.settle_some(shape, &some, now)?.into_iter();
+            for (stored, _) in stored.iter_mut().zip(&rest).filter(|(_, of)| fits(of)) {
+                *stored = counts.next().is_some_and(|count| count > 0);
+            }
         }
-        self.account_is(Some(was), settled.active);
-        self.link_state_put(settled.id, &settled.state)?;
-        if settled.keep_until.is_none() {
-            self.link_waits(settled.id, &settled.waits)?;
+        let done = || rest.iter().zip(&stored).filter(|(_, stored)| **stored).filter_map(|(of, _)| *of);
+        for (settled, before) in done() {
+            self.account_is(before.account, settled.active);
+            if settled.keep_until.is_none() {
+                self.link_waits(settled.id, &settled.waits, before.waited)?;
+            }
         }
-        Ok(true)
+        self.states_put(done().map(|(settled, before)| (settled.id, before.account.tenant, settled.state.as_str())))?;
+        Ok(stored)
     }
 
-    pub(super) fn link_state_put(&mut self, id: i64, state: &str) -> Result<()> {
-        let sql = "insert into link_state (link, tenant, state) select id, tenant, ?2 from link where id = ?1
+    /// Writes the rows of links that move alike; how many each has changed.
+    fn settle_some(&mut self, shape: Shape, some: &[&Settled], now: i64) -> Result<Vec<usize>> {
+        let detail = |settled: &&Settled| settled.cause.as_ref().map(|cause| cause.detail.to_string());
+        let details: Vec<Option<String>> = some.iter().map(detail).collect();
+        let sets = some.iter().zip(&details).map(|(settled, detail)| {
+            let cause = settled.cause.as_ref().map(|cause| &cause.key);
+            [
+                settled.id.value(),
+                settled.fence.value(),
+                settled.remote_id.value(),
+                settled.display.value(),
+                Sent::Text(settled.standing.as_str()),
+                settled.active.value(),
+                Sent::Int(settled.keep_until.is_some().into()),
+                settled.due_at.value(),
+                settled.applied_rev.value(),
+                settled.lane.value(),
+                settled.evaluated_rev.value(),
+                settled.begun.value(),
+                cause.map_or(Sent::Null(Kind::Text), |cause| Sent::Text(cause)),
+                detail.value(),
+                Sent::Int(now),
+                settled.keep_until.value(),
+            ]
+        });
+        self.execute_many(&shape.sql(), &sets.collect::<Vec<_>>())
+    }
+
+    /// What is known of links that are this claim's, in few statements.
+    pub(super) fn states_put<'s>(&mut self, states: impl Iterator<Item = (i64, TenantId, &'s str)>) -> Result<()> {
+        let sql = "insert into link_state (link, tenant, state) values (?1, ?2, ?3)
                    on conflict (link) do update set state = excluded.state";
-        self.later(sql, (id, state))
+        let set = |(id, tenant, state): (i64, TenantId, &'s str)| [Sent::Int(id), Sent::Int(tenant.0), Sent::Text(state)];
+        self.insert_later(sql, &states.map(set).collect::<Vec<_>>())
     }
 
-    /// What a claimed link was before it is settled; nothing if the claim is lost.
-    fn settled_before(&self, settled: &Settled) -> Result<Option<Before>> {
+    /// What claimed links were before they are settled; nothing for each whose claim is lost.
+    fn settled_before(&self, all: &[&Settled]) -> Result<Vec<Option<Before>>> {
         let sql = "select l.tenant, l.app, l.kind = 'user', l.active, exists (select 1 from link o
                    where o.app = l.app and o.kind = l.kind and o.remote_id = ?3 and o.id <> l.id),
-                   l.remote_id is distinct from ?3 or l.standing <> ?4 or l.active <> ?5, l.evaluated_rev <> ?6
+                   l.remote_id is distinct from ?3 or l.standing <> ?4 or l.active <> ?5, l.evaluated_rev <> ?6,
+                   exists (select 1 from link_wait w where w.link = l.id)
                    from link l where l.id = ?1 and l.fence = ?2";
-        let Settled { id, fence, remote_id, standing, active, evaluated_rev, .. } = settled;
-        self.first(sql, (*id, *fence, remote_id, standing.as_str(), *active, *evaluated_rev), |row| {
-            Ok(Before { account: account(row)?, taken: row.get(4)?, moves: row.get(5)?, decided_anew: row.get(6)? })
+        let sets = all.iter().map(|settled| {
+            let Settled { id, fence, remote_id, standing, active, evaluated_rev, .. } = settled;
+            let standing = Sent::Text(standing.as_str());
+            [Sent::Int(*id), Sent::Int(*fence), remote_id.value(), standing, active.value(), Sent::Int(*evaluated_rev)]
+        });
+        let sets: Vec<[Sent<'_>; 6]> = sets.collect();
+        self.first_of(sql, &sets, |row| {
+            let shape = Shape { moves: row.get(5)?, anew: row.get(6)? };
+            Ok(Before { account: account(row)?, taken: row.get(4)?, shape, waited: row.get(7)? })
         })
     }
 
@@ -222,14 +286,16 @@ impl Writer {
     }
 
     /// Counts an account that is in use now and was not, or the other way round.
-    pub(super) fn account_is(&mut self, was: Option<Account>, active: bool) {
-        if let Some(was) = was.filter(|was| was.counts && was.active != active) {
+    pub(super) fn account_is(&mut self, was: Account, active: bool) {
+        if was.counts && was.active != active {
             self.account_moved(was.tenant, was.app, active);
         }
     }
 
-    fn link_waits(&mut self, id: i64, people: &[String]) -> Result<()> {
-        self.later("delete from link_wait where link = ?1", [id])?;
+    fn link_waits(&mut self, id: i64, people: &[String], waited: bool) -> Result<()> {
+        if waited {
+            self.later("delete from link_wait where link = ?1", [id])?;
+        }
         let sql = "insert into link_wait (app, person, link, tenant) select app, ?2, id, tenant from link where id = ?1
                    on conflict do nothing";
         people.iter().try_for_each(|person| self.later(sql, (id, person)))?;

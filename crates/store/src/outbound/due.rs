@@ -1,7 +1,7 @@
 //! Which links are due, and what makes them so.
 
 use super::{AppId, LinkKind};
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Value as Sent, Writer};
 use crate::{Result, TenantId};
 
 /// What there is to do.
@@ -112,10 +112,10 @@ impl Writer {
         self.later(&sql, (app.0, kind.as_str(), resource, lane, at, tenant.0))
     }
 
-    /// The same for a link that is there; whether there is one.
-    pub fn link_nudge_known(&mut self, app: AppId, kind: LinkKind, resource: &str, lane: i64, at: i64) -> Result<bool> {
+    /// The same for a link that is there.
+    pub fn link_nudge_known(&mut self, app: AppId, kind: LinkKind, resource: &str, lane: i64, at: i64) -> Result<()> {
         let sql = format!("update link set {NUDGE} where app = ?1 and kind = ?2 and resource = ?3");
-        Ok(self.execute(&sql, (app.0, kind.as_str(), resource, lane, at))? > 0)
+        self.later(&sql, (app.0, kind.as_str(), resource, lane, at))
     }
 
     /// Somebody asks to try again: 1, or also to forget what was learned: 2. Whether there is such a link.
@@ -142,19 +142,34 @@ impl Writer {
         Ok(dropped)
     }
 
-    /// Makes everything due that waits for this person's account: those whose manager they are, and the pushed groups
-    /// that they are in.
-    pub fn link_wake(&mut self, tenant: TenantId, app: AppId, person: &str, now: i64, groups_at: i64) -> Result<()> {
+    /// Makes everything due that waits for these people's accounts: those whose manager they are, and the pushed groups
+    /// that they are in, each once.
+    pub fn links_wake(
+        &mut self,
+        tenant: TenantId,
+        app: AppId,
+        people: &[&str],
+        now: i64,
+        groups_at: i64,
+    ) -> Result<()> {
+        let sql = "select (select rid from resource where tenant = ?1 and id = ?3),
+                   exists (select 1 from link_wait where app = ?2 and person = ?3)";
+        let sets: Vec<[Sent<'_>; 3]> =
+            people.iter().map(|person| [Sent::Int(tenant.0), Sent::Int(app.0), Sent::Text(person)]).collect();
+        let known = self.first_of(sql, &sets, |row| Ok((row.get::<Option<i64>>(0)?, row.get::<bool>(1)?)))?;
         let sql = "update link set desired_rev = desired_rev + 1, lane = case when due_at is null then 2 else lane end,
                    due_at = case when due_at is null or due_at > ?3 then ?3 else due_at end
                    where id in (select link from link_wait where app = ?1 and person = ?2)";
-        self.later(sql, (app.0, person, now))?;
+        for (person, _) in people.iter().zip(&known).filter(|(_, known)| matches!(known, Some((_, true)))) {
+            self.later(sql, (app.0, *person, now))?;
+        }
         // A group that is due by then and nobody's will be read behind this anyway.
         let sql = format!(
             "update link set {NUDGE} where app = ?1 and kind = ?2 and resource = ?3
              and (due_at is null or due_at > ?5 or lane > ?4 or lease_until is not null)"
         );
-        for group in self.groups_holding(tenant, person)? {
+        let rids: Vec<i64> = known.into_iter().flatten().filter_map(|(rid, _)| rid).collect();
+        for group in self.groups_around_all(tenant, &rids)? {
             self.later(&sql, (app.0, LinkKind::Group.as_str(), group, 2_i64, groups_at))?;
         }
         Ok(())

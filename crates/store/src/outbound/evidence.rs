@@ -1,7 +1,7 @@
 //! What was sent and what was answered, without secrets; it is kept for a while.
 
 use super::AppId;
-use crate::db::{Reader, Row, Writer, params};
+use crate::db::{Reader, Row, ToValue, Writer};
 use crate::{Result, TenantId};
 use serde::Serialize;
 
@@ -95,29 +95,29 @@ impl Reader {
 }
 
 impl Writer {
-    /// Keeps an exchange.
-    pub fn exchange_insert(&mut self, new: &Exchange) -> Result<()> {
+    /// Keeps exchanges.
+    pub fn exchanges_insert<'e>(&mut self, new: impl Iterator<Item = &'e Exchange>) -> Result<()> {
         let sql =
             "insert into exchange (tenant, app, link, resource, at, took_us, action, method, path, request, status,
                    response, outcome) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-        self.later(
-            sql,
-            params![
-                new.tenant.0,
-                new.app.0,
-                new.link,
-                new.resource,
-                new.at,
-                new.took_us,
-                new.action,
-                new.method,
-                new.path,
-                new.request,
-                new.status,
-                new.response,
-                new.outcome,
-            ],
-        )
+        let set = |new: &'e Exchange| {
+            [
+                new.tenant.0.value(),
+                new.app.0.value(),
+                new.link.value(),
+                new.resource.value(),
+                new.at.value(),
+                new.took_us.value(),
+                new.action.value(),
+                new.method.value(),
+                new.path.value(),
+                new.request.value(),
+                new.status.value(),
+                new.response.value(),
+                new.outcome.value(),
+            ]
+        };
+        self.insert_later(sql, &new.map(set).collect::<Vec<_>>())
     }
 
     /// Takes away what is older; at most so many rows at a time. Whether there may be more.

@@ -1,11 +1,11 @@
 //! What the engine asks of the directory: people with their groups and manager, and who is around whom.
 
 use super::{AppId, AssignmentRow, LinkKind, Principal};
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Value as Sent, Writer};
 use crate::view::View;
 use crate::{Result, TenantId};
 use scim::ResourceType;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// A person as the directory has them.
 #[derive(Clone, Debug)]
@@ -19,21 +19,36 @@ pub struct PersonRow {
 }
 
 impl Reader {
-    /// A person, with their account at an app.
-    pub fn person(&self, tenant: TenantId, users: &ResourceType, app: AppId, id: &str) -> Result<Option<PersonRow>> {
-        let Some(view) = self.view(tenant, users, id, true)? else { return Ok(None) };
-        let sql = "select remote_id from link where app = ?1 and kind = 'user' and resource = ?2 and active = 1";
-        let remote_id = self.first(sql, (app.0, &view.id), |row| row.get(0))?.flatten();
-        Ok(Some(PersonRow { status: self.lifecycle(tenant, &view.id)?, view, remote_id }))
+    /// People by their ids, with their accounts at an app; who is not there is left out. As few statements as there can be,
+    /// and each group around them is looked up once.
+    pub fn people(
+        &self,
+        tenant: TenantId,
+        users: &ResourceType,
+        app: AppId,
+        ids: &[&str],
+    ) -> Result<HashMap<String, PersonRow>> {
+        let sql = "select r.rid, s.status, l.remote_id from resource r
+                   left join lifecycle s on s.tenant = r.tenant and s.resource = r.id
+                   left join link l on l.app = ?3 and l.kind = 'user' and l.resource = r.id and l.active = 1
+                   where r.tenant = ?1 and r.id = ?2 and r.kind = ?4";
+        let (of, at, kind) = (Sent::Int(tenant.0), Sent::Int(app.0), Sent::Text(&users.name));
+        let sets: Vec<[Sent<'_>; 4]> = ids.iter().map(|id| [of, Sent::Text(id), at, kind]).collect();
+        let found = self.first_of(sql, &sets, |row| {
+            Ok((row.get::<i64>(0)?, row.get::<Option<String>>(1)?, row.get::<Option<String>>(2)?))
+        })?;
+        let found: Vec<_> = found.into_iter().flatten().collect();
+        let rids: Vec<i64> = found.iter().map(|(rid, ..)| *rid).collect();
+        let views = self.views(tenant, users, &rids, true)?;
+        let row = |(view, (_, status, remote_id)): (View, _)| (view.id.clone(), PersonRow { view, status, remote_id });
+        Ok(views.into_iter().zip(found).map(row).collect())
     }
 
     /// The assignments of an app that are about a person: their own, and those of these groups.
     pub fn assignments_about(&self, app: AppId, person: &str, groups: &[String]) -> Result<Vec<AssignmentRow>> {
-        let mut found: Vec<AssignmentRow> = self.assignment(app, Principal::User, person)?.into_iter().collect();
-        for group in groups {
-            found.extend(self.assignment(app, Principal::Group, group)?);
-        }
-        Ok(found)
+        let groups = groups.iter().map(|group| (Principal::Group, group.as_str()));
+        let found = self.assignments_of(app, &std::iter::once((Principal::User, person)).chain(groups).collect::<Vec<_>>());
+        Ok(found?.into_iter().flatten().collect())
     }
 
     /// Where a person stands when it is not what `active` says.

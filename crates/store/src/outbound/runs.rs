@@ -290,12 +290,12 @@ impl Writer {
                    and not exists (select 1 from link o where o.app = link.app and o.kind = link.kind
                    and o.remote_id = ?2 and o.id <> ?1)";
         let standing = found.standing.as_str();
-        let was = self.account_of(found.id)?;
+        let Some(was) = self.account_of(found.id)? else { return Ok(false) };
         if self.execute(sql, (found.id, &found.remote_id, standing, found.active, found.lane, now))? == 0 {
             return Ok(false);
         }
         self.account_is(was, found.active);
-        self.link_state_put(found.id, &found.state)?;
+        self.states_put([(found.id, was.tenant, found.state.as_str())].into_iter())?;
         Ok(true)
     }
 

@@ -58,7 +58,7 @@ fn work(app: AppId, tenant: TenantId) -> Work {
 }
 
 fn settle(world: &World, settled: Settled, now: i64) -> bool {
-    world.write(move |w| w.link_settle(&settled, now)).unwrap()
+    world.write(move |w| w.links_settle(&[&settled], now)).unwrap() == [true]
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn who_waits_for_somebody_is_woken_with_their_groups() {
         assert!(settle(&world, Settled { waits: vec![boss.clone()], ..settled(&claimed) }, NOW));
     }
     let who = boss.clone();
-    world.write(move |w| w.link_wake(tenant, id, &who, NOW, NOW + 50)).unwrap();
+    world.write(move |w| w.links_wake(tenant, id, &[&who], NOW, NOW + 50)).unwrap();
     let woken = claim(&world, &app, "x", NOW + 50, 10);
     let mut kinds: Vec<_> =
         woken.iter().map(|claimed| (claimed.row.kind.as_str(), claimed.row.resource.clone())).collect();
@@ -348,7 +348,7 @@ fn assignments_evidence_and_runs_are_kept() {
     let about = world.read(move |r| r.assignments_about(id, &who, &["g".into()]));
     assert_eq!((about.len(), about[0].profile["title"].as_str()), (1, Some("Boss")));
     let sent = Exchange { tenant, app: id, link: Some(1), at: NOW, action: "create".into(), ..Exchange::default() };
-    world.write(move |w| w.exchange_insert(&sent)).unwrap();
+    world.write(move |w| w.exchanges_insert([&sent].into_iter())).unwrap();
     assert_eq!(world.read(move |r| r.exchanges(id, Some(1), None, 10)).len(), 1);
     assert!(!world.write(|w| w.exchanges_prune(NOW + 1, 10)).unwrap());
     assert!(world.read(move |r| r.exchanges(id, None, None, 10)).is_empty());

@@ -5,13 +5,14 @@ use crate::error::Result;
 use crate::outbound::census::Known;
 use crate::outbound::directory::Profile;
 use crate::outbound::gate::Gate;
-use crate::outbound::inputs::{self, Inputs, kind_of};
+use crate::outbound::inputs::{self, Around, Inputs, Sources, kind_of};
 use crate::outbound::integration::Integration;
+use crate::outbound::push::Pen;
 use crate::outbound::send::Secret;
 use crate::tenants::TenantState;
 use provision::link::Link;
 use std::sync::Arc;
-use store::{Claimed, LinkRow};
+use store::{Claimed, LinkKind, LinkRow};
 
 /// What the work on all links of an app shares.
 #[derive(Debug)]
@@ -22,10 +23,17 @@ pub(crate) struct Shared {
     pub(crate) secret: Secret,
     pub(in crate::outbound) gate: Arc<Gate>,
     pub(in crate::outbound) census: Known,
+    pub(in crate::outbound) pen: Pen,
     /// What is read of a person.
     pub(in crate::outbound) profile: Profile,
     /// Whether what an account should be depends on the time.
     pub(in crate::outbound) by_time: bool,
+}
+
+impl Shared {
+    fn sources(&self) -> Sources<'_> {
+        (&self.state, &self.integration, &self.profile)
+    }
 }
 
 /// A claimed link with everything that a decision about it takes.
@@ -41,9 +49,12 @@ pub(in crate::outbound) async fn ready(shared: &Arc<Shared>, claimed: Vec<Claime
     let (work, now) = (Arc::clone(shared), shared.app.clock().now());
     let rows: Vec<LinkRow> = claimed.iter().map(|one| one.row.clone()).collect();
     let read = shared.app.store().read(move |r| -> Result<Vec<Result<(Link, Inputs)>>> {
+        let people = claimed.iter().filter(|one| one.row.kind == LinkKind::User);
+        let people: Vec<&str> = people.map(|one| one.row.resource.as_str()).collect();
+        let around = Around::read(r, &work.state, work.integration.row.id, &people)?;
         let one = |one: &Claimed| {
             let link = known(&work, one)?;
-            let inputs = inputs::read(r, &work.state, &work.integration, &work.profile, &one.row, &link, now)?;
+            let inputs = inputs::of(r, &around, work.sources(), &one.row, &link, now)?;
             Ok((link, inputs))
         };
         Ok(claimed.iter().map(one).collect())
@@ -77,7 +88,7 @@ pub(super) async fn read_inputs(shared: &Arc<Shared>, row: &LinkRow, link: &Link
     let inputs = shared
         .app
         .store()
-        .read(move |r| inputs::read(r, &work.state, &work.integration, &work.profile, &row, &link, now))
+        .read(move |r| inputs::read(r, work.sources(), &row, &link, now))
         .await?;
     Ok((inputs, now))
 }

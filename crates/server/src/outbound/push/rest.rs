@@ -1,5 +1,6 @@
 //! What is stored of the work on a link, who is told of it, and how it comes to rest.
 
+use super::pen::{self, Entry};
 use super::{Push, Step};
 use crate::admin::apps::assign::number;
 use crate::error::Result;
@@ -9,8 +10,7 @@ use crate::outbound::{brakes, causes};
 use provision::link::{Kind, Link};
 use provision::plan::{Desired, Lane, Member, Members};
 use serde_json::Value;
-use std::sync::Arc;
-use store::{AppId, Cause, Exchange, LinkKind, LinkRow, Settled, Standing, TenantId, Writer};
+use store::{Cause, Exchange, LinkKind, LinkRow, Settled, Standing, Writer};
 
 /// What is stored with the next write.
 #[derive(Debug, Default)]
@@ -23,33 +23,26 @@ pub(super) struct Unsaved {
 }
 
 impl Unsaved {
-    pub(super) fn write(self, w: &mut Writer, integration: &Integration, link: i64, now: i64) -> store::Result<()> {
-        for exchange in &self.exchanges {
-            w.exchange_insert(exchange)?;
-        }
+    /// Writes what belongs to these links.
+    pub(super) fn write(
+        w: &mut Writer,
+        integration: &Integration,
+        all: &[(i64, &Self)],
+        now: i64,
+    ) -> store::Result<()> {
+        w.exchanges_insert(all.iter().flat_map(|(_, unsaved)| &unsaved.exchanges))?;
         let ids = |members: &[Member]| members.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
         let tenant = integration.row.tenant;
-        for members in &self.members {
-            w.members_pushed(tenant, link, &ids(&members.add), &ids(&members.remove))?;
-            brakes::count_members(w, integration, link, members.remove.len(), now)?;
-        }
-        for blocked in &self.blocked {
-            w.member_blocked(tenant, link, blocked)?;
+        for (link, unsaved) in all {
+            for members in &unsaved.members {
+                w.members_pushed(tenant, *link, &ids(&members.add), &ids(&members.remove))?;
+                brakes::count_members(w, integration, *link, members.remove.len(), now)?;
+            }
+            for blocked in &unsaved.blocked {
+                w.member_blocked(tenant, *link, blocked)?;
+            }
         }
         Ok(())
-    }
-}
-
-/// Somebody's account came or went: those are due who wait for it.
-pub(super) struct Wake {
-    tenant: TenantId,
-    app: AppId,
-    person: String,
-}
-
-impl Wake {
-    pub(super) fn write(&self, w: &mut Writer, now: i64) -> store::Result<()> {
-        w.link_wake(self.tenant, self.app, &self.person, now, now.saturating_add(limits::OUTBOUND_GATHER))
     }
 }
 
@@ -138,42 +131,25 @@ impl Push {
         let now = self.shared.app.clock().now();
         let lease = now.saturating_add(limits::OUTBOUND_LEASE);
         let settled = self.record(&self.link, self.row.standing, Some(lease))?;
-        self.store(settled, now).await
+        self.store(settled).await
     }
 
-    async fn store(&mut self, settled: Settled, now: i64) -> Result<bool> {
-        let (unsaved, shared, id) = (std::mem::take(&mut self.unsaved), Arc::clone(&self.shared), self.row.id);
-        let wake = self.wake(&settled);
-        let woken = wake.is_some();
-        let stored = self
-            .shared
-            .app
-            .store()
-            .write_late_in(self.row.tenant, move |w| -> store::Result<bool> {
-                if !w.link_settle(&settled, now)? {
-                    return Ok(false);
-                }
-                unsaved.write(w, &shared.integration, id, now)?;
-                wake.iter().try_for_each(|wake| wake.write(w, now))?;
-                Ok(true)
-            })
-            .await?;
+    async fn store(&mut self, settled: Settled) -> Result<bool> {
+        let (unsaved, woken) = (std::mem::take(&mut self.unsaved), self.woken(&settled));
+        let somebody = woken.is_some();
+        let entry = Entry { what: settled, link: self.row.id, unsaved, woken };
+        let stored = pen::settle(&self.shared, entry).await?;
         if stored {
-            self.noted(woken);
+            self.noted(somebody);
         }
         Ok(stored)
     }
 
     /// Whom to tell what has become of this person's account. Belongs into every transaction that stores it: whoever dies
     /// later finds it stored, and tells nobody.
-    pub(super) fn wake(&self, settled: &Settled) -> Option<Wake> {
+    pub(super) fn woken(&self, settled: &Settled) -> Option<String> {
         let news = settled.active != self.was_active || settled.remote_id != self.row.remote_id;
-        let row = &self.row;
-        (row.kind == LinkKind::User && news).then(|| Wake {
-            tenant: row.tenant,
-            app: row.app,
-            person: row.resource.clone(),
-        })
+        (self.row.kind == LinkKind::User && news).then(|| self.row.resource.clone())
     }
 
     /// What is known of the account is stored, and whoever waits for it is due.
@@ -202,7 +178,6 @@ impl Push {
     }
 
     pub(super) async fn rest(&mut self, rest: Rest) -> Result<bool> {
-        let now = self.shared.app.clock().now();
         let of = |push: &Self, rest: &Rest| -> Result<Settled> {
             let mut settled = push.record(&push.link, rest.standing, None)?;
             (settled.due_at, settled.cause) = (rest.due_at, rest.cause.clone());
@@ -212,10 +187,10 @@ impl Push {
             Ok(settled)
         };
         let settled = of(self, &rest)?;
-        let mut stored = self.store(settled, now).await?;
+        let mut stored = self.store(settled).await?;
         if !stored && let Step::Rest(rest) = self.not_stored().await? {
             let settled = of(self, &rest)?;
-            stored = self.store(settled, now).await?;
+            stored = self.store(settled).await?;
         }
         self.shared.app.events().publish(self.row.tenant, crate::events::Topic::Apps);
         Ok(stored)
