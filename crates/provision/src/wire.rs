@@ -7,7 +7,7 @@ use crate::link::{Kind, Link};
 use crate::mapping::Valued;
 use crate::plan::{ACTIVE, Action, Change, Lookup, Member, Members, Resource, Rules, Update, user_update};
 use crate::profile::Apply;
-use crate::target::{GroupUpdate, Removal, Target, Template, Update as How};
+use crate::target::{GroupUpdate, LookupBy, Removal, Target, Template, Update as How};
 use scim::schema::{GROUP, USER};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -451,17 +451,23 @@ pub fn list_after(kind: Kind, cursor: &str, target: &Target) -> Request {
         .with("count", target.page_size.to_string())
 }
 
-/// What *Test Connector Configuration* asks, one after the other, each with what it is about.
-pub fn test_connection(app: &App) -> Vec<(&'static str, Request)> {
+/// What *Test Connector Configuration* asks, one after the other, each with what it is about; people first. `nobody` is a value
+/// that no account has.
+pub fn test_connection(app: &App, nobody: &str) -> Vec<(&'static str, Request)> {
     let get = |path: &str| Request::new(Method::Get, path.to_owned());
-    let users = get("/Users").with("startIndex", "1").with("count", "2");
-    let mut steps = vec![("users", users)];
+    let list = |path: &str, count: &str| get(path).with("startIndex", "1").with("count", count);
+    let mut steps = vec![("users", list("/Users", "2"))];
+    if app.target.lookups.contains(&LookupBy::Unique) {
+        let filter = format!("{} eq {}", app.unique_field(), Value::from(nobody));
+        steps.push(("filter", get("/Users").with("filter", filter).with("startIndex", "1").with("count", "100")));
+    }
     if app.target.user_template == Template::Rfc {
         steps.push(("serviceProviderConfig", get("/ServiceProviderConfig")));
         steps.push(("schemas", get("/Schemas")));
     }
-    if app.policy.actions.import_groups {
-        steps.push(("groups", get("/Groups").with("startIndex", "1").with("count", "100")));
+    let actions = &app.policy.actions;
+    if actions.import_groups || actions.push_groups {
+        steps.push(("groups", list("/Groups", "100")));
     }
     steps
 }

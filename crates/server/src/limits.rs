@@ -236,6 +236,10 @@ pub const OUTBOUND_GAP_MAX: Duration = Duration::from_millis(30);
 pub const OUTBOUND_RETRY: Duration = Duration::from_millis(500);
 /// Links that are taken for one request at once: while some are sent, others are read and stored.
 pub const OUTBOUND_AHEAD: u32 = 4;
+/// How far an app's clock may be from ours before somebody is told.
+pub const CLOCK_APART_MAX: Duration = Duration::from_secs(30);
+/// Links of a deleted app that go in one transaction.
+pub const APP_DELETE_TURN: u32 = 500;
 /// Links that are written down in one go, at the most.
 pub const OUTBOUND_WRITTEN_MAX: usize = 256;
 /// Those who leave that are taken at once when there is no room for others.

@@ -35,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0024_archived_values.sql"),
     include_str!("../migrations/0025_absent_members.sql"),
     include_str!("../migrations/0026_token_networks.sql"),
+    include_str!("../migrations/0027_links_at_large.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -343,6 +343,9 @@ impl Writer {
         manager_match: &[ManagerMatch],
     ) -> Result<Deleted> {
         let kind = resource_type.name.as_str();
+        if resource_type.has_members() {
+            self.group_dissolves(tenant, &stored.id)?;
+        }
         let sql = "delete from resource where rid = ?1 and tenant = ?2 and version = ?3";
         if self.execute(sql, (stored.rid, tenant.0, stored.version))? == 0 {
             return Err(Error::Stale);

@@ -1,12 +1,12 @@
 //! Numbers that every write of a tenant moves: the last one of its change feed, how many resources it has of a type, how many
-//! accounts each of its apps has in use. They are read once in a transaction, counted on in memory, and written once, with the
+//! links each of its apps has, by where they stand. They are read once in a transaction, counted on in memory, and written once, with the
 //! commit.
 //!
 //! Invariant: whoever writes has a tenant's turn to itself, so nobody else moves them meanwhile. Invariant: a part that is
 //! undone takes back what it counted.
 
 use crate::db::{Reader, Row, Writer};
-use crate::{AppId, Result, TenantId};
+use crate::{AppId, LinkKind, Result, Standing, TenantId};
 
 /// How many resources of a type there are, with the block that is being filled and the wide one around it: see `blocks`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub(crate) struct Tally {
     known: Option<TenantId>,
     feeds: Vec<(TenantId, Kept<i64>)>,
     counts: Vec<(TenantId, String, Kept<Open>)>,
-    /// By how much the accounts in use of an app have become more.
-    accounts: Vec<(TenantId, AppId, i64)>,
+    /// By how much links that stand there have become more.
+    links: Vec<(TenantId, Stand, i64)>,
     /// What they were before each step, to go back by.
     before: Vec<Before>,
 }
@@ -43,7 +43,23 @@ pub(crate) struct Tally {
 enum Before {
     Feed(usize, Option<i64>),
     Count(usize, Option<Open>),
-    Accounts(usize, i64),
+    Links(usize, i64),
+}
+
+/// Where links of an app stand, and whether their accounts are in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stand {
+    pub(crate) app: AppId,
+    pub(crate) kind: LinkKind,
+    pub(crate) standing: Standing,
+    pub(crate) active: bool,
+}
+
+impl Stand {
+    /// Whether it is one that a brake counts: a person's account that is in use.
+    fn is_inhabited(self) -> bool {
+        self.kind == LinkKind::User && self.active
+    }
 }
 
 /// The last number of a tenant's feed, and what it has of each type.
@@ -101,8 +117,8 @@ impl Tally {
                 Some(Before::Count(at, was)) => {
                     self.counts.get_mut(at).into_iter().for_each(|(.., kept)| kept.now = was);
                 }
-                Some(Before::Accounts(at, was)) => {
-                    self.accounts.get_mut(at).into_iter().for_each(|(.., more)| *more = was);
+                Some(Before::Links(at, was)) => {
+                    self.links.get_mut(at).into_iter().for_each(|(.., more)| *more = was);
                 }
                 None => return,
             }
@@ -123,9 +139,9 @@ impl Tally {
         }
     }
 
-    fn set_accounts(&mut self, at: usize, now: i64) {
-        if let Some((.., more)) = self.accounts.get_mut(at) {
-            self.before.push(Before::Accounts(at, std::mem::replace(more, now)));
+    fn set_links(&mut self, at: usize, now: i64) {
+        if let Some((.., more)) = self.links.get_mut(at) {
+            self.before.push(Before::Links(at, std::mem::replace(more, now)));
         }
     }
 
@@ -144,9 +160,16 @@ impl Reader {
 
     /// How many accounts of people are in use at an app.
     pub fn population(&self, app: AppId) -> Result<u64> {
-        let sql = "select active from account_count where app = ?1";
-        let count: Option<i64> = self.first(sql, [app.0], |row| row.get(0))?;
+        let sql = "select cast(sum(count) as bigint) from link_count where app = ?1 and kind = 'user' and active = 1";
+        let count: Option<i64> = self.first(sql, [app.0], |row| row.get(0))?.flatten();
         Ok(u64::try_from(count.unwrap_or(0)).unwrap_or(0))
+    }
+
+    /// How many links of an app stand where.
+    pub fn links_count(&self, app: AppId, kind: LinkKind) -> Result<Vec<(Standing, bool, u64)>> {
+        let sql = "select standing, active, count from link_count where app = ?1 and kind = ?2 and count > 0
+                   order by standing, active";
+        self.all(sql, (app.0, kind.as_str()), |row| Ok((row.get(0)?, row.get(1)?, row.get::<i64>(2)?.cast_unsigned())))
     }
 
     fn stored_feed(&self, tenant: TenantId) -> Result<Option<i64>> {
@@ -179,26 +202,27 @@ impl Writer {
 
     /// How many accounts of people are in use at an app, with what this transaction did.
     pub fn population(&self, app: AppId) -> Result<u64> {
-        let more = self.tally.accounts.iter().find(|(_, of, _)| *of == app).map_or(0, |(.., more)| *more);
+        let counts = |(_, stand, _): &&(TenantId, Stand, i64)| stand.app == app && stand.is_inhabited();
+        let more = self.tally.links.iter().filter(counts).map(|(.., more)| *more).sum();
         Ok(Reader::population(self, app)?.saturating_add_signed(more))
     }
 
-    /// An account came into use, or went out of it.
-    pub(crate) fn account_moved(&mut self, tenant: TenantId, app: AppId, is_active: bool) {
-        let at = self.tally.accounts.iter().position(|(_, of, _)| *of == app).unwrap_or_else(|| {
-            self.tally.accounts.push((tenant, app, 0));
-            self.tally.accounts.len() - 1
+    /// So many links more stand there; fewer, if it is below zero.
+    pub(crate) fn links_stand(&mut self, tenant: TenantId, stand: Stand, more: i64) {
+        let at = self.tally.links.iter().position(|(_, of, _)| *of == stand).unwrap_or_else(|| {
+            self.tally.links.push((tenant, stand, 0));
+            self.tally.links.len() - 1
         });
-        let more = self.tally.accounts.get(at).map_or(0, |(.., more)| *more);
-        self.tally.set_accounts(at, more + if is_active { 1 } else { -1 });
+        let known = self.tally.links.get(at).map_or(0, |(.., more)| *more);
+        self.tally.set_links(at, known + more);
     }
 
-    /// An app is gone, with its accounts.
-    pub(crate) fn accounts_gone(&mut self, app: AppId) -> Result<()> {
-        if let Some(at) = self.tally.accounts.iter().position(|(_, of, _)| *of == app) {
-            self.tally.set_accounts(at, 0);
-        }
-        self.execute("delete from account_count where app = ?1", [app.0]).map(|_| ())
+    /// An app is gone, with its links.
+    pub(crate) fn links_gone(&mut self, app: AppId) -> Result<()> {
+        let of_app = |(at, (_, stand, _)): (usize, &(TenantId, Stand, i64))| (stand.app == app).then_some(at);
+        let places: Vec<usize> = self.tally.links.iter().enumerate().filter_map(of_app).collect();
+        places.into_iter().for_each(|at| self.tally.set_links(at, 0));
+        self.execute("delete from link_count where app = ?1", [app.0]).map(|_| ())
     }
 
     /// The next number of a tenant's change feed.
@@ -241,9 +265,9 @@ impl Writer {
         let of_tenant = |(at, (of, ..)): (usize, &(TenantId, String, Kept<Open>))| (*of == tenant).then_some(at);
         let places: Vec<usize> = self.tally.counts.iter().enumerate().filter_map(of_tenant).collect();
         places.into_iter().for_each(|at| self.tally.set_count(at, None));
-        let of_tenant = |(at, (of, ..)): (usize, &(TenantId, AppId, i64))| (*of == tenant).then_some(at);
-        let places: Vec<usize> = self.tally.accounts.iter().enumerate().filter_map(of_tenant).collect();
-        places.into_iter().for_each(|at| self.tally.set_accounts(at, 0));
+        let of_tenant = |(at, (of, ..)): (usize, &(TenantId, Stand, i64))| (*of == tenant).then_some(at);
+        let places: Vec<usize> = self.tally.links.iter().enumerate().filter_map(of_tenant).collect();
+        places.into_iter().for_each(|at| self.tally.set_links(at, 0));
     }
 
     /// Writes what has moved.
@@ -268,10 +292,11 @@ impl Writer {
                 self.later(sql, (tenant.0, &kind, count, first, in_block, wide_first, wide_blocks))?;
             }
         }
-        for (tenant, app, more) in tally.accounts.into_iter().filter(|(.., more)| *more != 0) {
-            let sql = "insert into account_count (app, tenant, active) values (?1, ?2, ?3)
-                       on conflict (app) do update set active = account_count.active + excluded.active";
-            self.later(sql, (app.0, tenant.0, more))?;
+        for (tenant, stand, more) in tally.links.into_iter().filter(|(.., more)| *more != 0) {
+            let sql = "insert into link_count (app, kind, standing, active, tenant, count) values (?1, ?2, ?3, ?4, ?5, ?6)
+                       on conflict (app, kind, standing, active) do update set count = link_count.count + excluded.count";
+            let Stand { app, kind, standing, active } = stand;
+            self.later(sql, (app.0, kind.as_str(), standing.as_str(), active, tenant.0, more))?;
         }
         Ok(())
     }

@@ -392,7 +392,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 57] = [
+        const TABLES: [&str; 58] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -434,13 +434,14 @@ impl Writer {
             "assignment",
             "link",
             "link_state",
-            "account_count",
+            "link_count",
             "link_wait",
             "member_link",
             "push_group",
             "push_rule",
             "feed_cursor",
             "fill",
+            "fill_person",
             "exchange",
             "destruction",
             "approval",

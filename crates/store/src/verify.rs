@@ -219,14 +219,17 @@ const CHECKS: [(&str, &str); 17] = [
          - (select coalesce(cast(sum(bytes) as bigint), 0) from log_block where tenant = ?1)",
     ),
     (
-        "apps whose accounts in use are counted wrongly",
-        "select count(*) from app a where a.tenant = ?1
-         and coalesce((select c.active from account_count c where c.app = a.id), 0)
-         <> (select count(*) from link l where l.app = a.id and l.kind = 'user' and l.active = 1)",
+        "apps whose links are counted wrongly",
+        "select count(*) from (
+             select app, kind, standing, active, count(*) as count from link where tenant = ?1
+             group by app, kind, standing, active) is_so
+         full join (select * from link_count where tenant = ?1 and count <> 0) said
+         on said.app = is_so.app and said.kind = is_so.kind and said.standing = is_so.standing
+         and said.active = is_so.active where said.count is distinct from is_so.count",
     ),
     (
-        "counts of accounts of apps that are gone",
-        "select count(*) from account_count c where c.tenant = ?1 and not exists (select 1 from app a where a.id = c.app)",
+        "counts of links of apps that are gone",
+        "select count(*) from link_count c where c.tenant = ?1 and not exists (select 1 from app a where a.id = c.app)",
     ),
     (
         "notes of destruction with a wrong sum",

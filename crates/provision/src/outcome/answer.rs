@@ -210,6 +210,11 @@ pub(super) fn fits(resource: &Map<String, Value>, field: &str, value: &str) -> b
     is_value(&shown) && (equal(&wanted, &shown) || (folded(&shown).is_some() && folded(&shown) == folded(&wanted)))
 }
 
+/// An instant as HTTP writes it.
+pub fn http_date(text: &str) -> Option<i64> {
+    Some(jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?.as_microsecond())
+}
+
 /// When to come back, of both forms of `Retry-After`: seconds, or a date.
 pub fn retry_after(header: &str, now: i64) -> Option<i64> {
     let header = header.trim();
@@ -217,7 +222,7 @@ pub fn retry_after(header: &str, now: i64) -> Option<i64> {
         #[expect(clippy::cast_possible_truncation, reason = "bounded by the line above it")]
         Ok(seconds) if (0.0..=1e9).contains(&seconds) => now.saturating_add((seconds * 1e6) as i64),
         Ok(_) => return None,
-        Err(_) => jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(header).ok()?.as_microsecond(),
+        Err(_) => http_date(header)?,
     };
     let last = now.saturating_add(super::RETRY_AFTER_MAX_MS * 1_000);
     Some(until.clamp(now.saturating_add(1_000_000), last))

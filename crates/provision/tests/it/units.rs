@@ -530,9 +530,12 @@ fn a_new_user_as_okta_sends_it() {
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["Accept", "Accept-Charset", "Content-Type", "User-Agent"]);
     assert_eq!(headers[3].1, "Okta SCIM Client 1.0.0");
-    let tests: Vec<String> =
-        provision::wire::test_connection(&world.app).into_iter().map(|(_, request)| request.target()).collect();
-    assert_eq!(tests, ["/Users?startIndex=1&count=2", "/Groups?startIndex=1&count=100"]);
+    let tests: Vec<String> = provision::wire::test_connection(&world.app, "no\"body")
+        .into_iter()
+        .map(|(_, request)| request.target())
+        .collect();
+    let nobody = "/Users?filter=userName%20eq%20%22no%5C%22body%22&startIndex=1&count=100";
+    assert_eq!(tests, ["/Users?startIndex=1&count=2", nobody, "/Groups?startIndex=1&count=100"]);
 }
 
 /// What a new app starts with is well formed, and maps what the guide maps.

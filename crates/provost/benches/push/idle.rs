@@ -69,8 +69,8 @@ fn link(data: &str, people: usize) {
                resource, 'knowledge', 'linked', 'remoteId', remote_id, 'document', json_object('userName', resource,
                'externalId', resource, 'active', json('true'), 'displayName', display)) from link order by id";
     database.execute(sql, []).expect("what is known of them");
-    let sql =
-        "insert into account_count (app, tenant, active) select app, tenant, count(*) from link group by app, tenant";
+    let sql = "insert into link_count (app, kind, standing, active, tenant, count)
+               select app, kind, standing, active, tenant, count(*) from link group by app, kind, standing, active, tenant";
     database.execute(sql, []).expect("how many they are");
     for (_, sql) in &indexes {
         database.execute_batch(sql).expect("room on the disk");

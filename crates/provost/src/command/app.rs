@@ -134,7 +134,10 @@ async fn list(cx: &Cx) -> Result<()> {
     let columns: [Column<'_>; 5] = [
         ("NAME", &|row| text(row, "name")),
         ("LABEL", &|row| text(row, "label")),
-        ("PROVISIONING", &|row| yes(row, "provisioning")),
+        ("PROVISIONING", &|row| match row.get("linksLeft") {
+            Some(left) => format!("being deleted, {left} links left"),
+            None => yes(row, "provisioning"),
+        }),
         ("CREDENTIAL", &|row| yes(row, "hasCredential")),
         ("URL", &url),
     ];
@@ -185,7 +188,11 @@ async fn test(cx: &Cx, name: &str) -> Result<()> {
             let line: Vec<u8> = held.drain(..=end).collect();
             let step: Value = serde_json::from_slice(&line).unwrap_or_default();
             fine = step.get("fine") == Some(&Value::Bool(true));
-            let word = if fine { "fine " } else { "WRONG" };
+            let word = match step.get("advice") {
+                Some(Value::Bool(true)) => "look ",
+                _ if fine => "fine ",
+                _ => "WRONG",
+            };
             let said = match step.get("step") {
                 Some(_) => format!("{word} {}: {}", text(&step, "step"), text(&step, "said")),
                 None if fine => "Connector configured successfully.".to_owned(),

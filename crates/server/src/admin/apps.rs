@@ -7,11 +7,12 @@
 //! schedules, matching, reactions). [`change`] lays a part of such a document over it. Secrets are apart
 //! ([`set_credential`]) and are never shown.
 //!
-//! Elsewhere: who is assigned ([`assign`]), what became of them ([`links`]) and what of it is left as it is ([`notes`]), groups that are pushed ([`push_groups`]),
+//! Elsewhere: whether the app can be reached ([`connector`]), who is assigned ([`assign`]), what became of them ([`links`]) and what of it is left as it is ([`notes`]), groups that are pushed ([`push_groups`]),
 //! scans ([`runs`]), everything as one document ([`config`]), and changes that are agreed to before they are made ([`plans`]).
 
 pub(crate) mod assign;
 pub(crate) mod config;
+pub(crate) mod connector;
 pub(crate) mod effect;
 pub(crate) mod health;
 pub(crate) mod links;
@@ -313,12 +314,19 @@ pub(crate) fn credential_purpose(integration: &Integration) -> String {
     format!("app credential {}", integration.row.id.0)
 }
 
-/// Removes an app and what is known of its accounts. Nothing is sent: everybody keeps their account there.
+/// The apps that are being deleted: what each was called, since when, and how many links are left.
+pub(crate) async fn deleted(app: &App, tenant: &str) -> Result<Vec<(String, i64, u64)>> {
+    let tenant = tenant_of(app, tenant)?.tenant.id;
+    app.store().read(move |r| r.apps_deleted(tenant)).await.map_err(|error: store::Error| error.into())
+}
+
+/// Removes an app at once, and what is known of its accounts by and by. Nothing is sent: everybody keeps their account there.
 pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str, name: &str) -> Result<()> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
     let id = integration.row.id;
     let line = ("app.delete", format!("{tenant}/app/{name}"), json!({}));
-    audited(app, actor, line, move |w| Ok(w.app_delete(id)?)).await?;
+    let now = app.clock().now();
+    audited(app, actor, line, move |w| Ok(w.app_delete(id, now)?)).await?;
     told(app, &state);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Apps over HTTP: what they are, their secret, a look before a change, who is assigned, which groups are pushed.
 
 use super::{ApiError, ApiResult, body_of, listed, onwards, shown};
-use crate::admin::apps::preview::Tested;
+use crate::admin::apps::connector::{self, Tested, Verdict};
 use crate::admin::apps::{self, NewIntegration, assign, effect, links, preview, push_groups};
 use crate::admin::log;
 use crate::app::App;
@@ -58,7 +58,12 @@ pub(super) fn show_app(integration: &Integration) -> Value {
 }
 
 pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
-    listed(apps::list(&app, &tenant).await?.iter().map(show_app).collect(), None)
+    let mut shown: Vec<Value> = apps::list(&app, &tenant).await?.iter().map(show_app).collect();
+    let deleted = apps::deleted(&app, &tenant).await?;
+    shown.extend(
+        deleted.iter().map(|(name, at, left)| json!({"name": name, "deletingAt": rfc3339(*at), "linksLeft": left})),
+    );
+    listed(shown, None)
 }
 
 pub(super) async fn create(
@@ -139,13 +144,19 @@ pub(super) async fn test(State(app): State<App>, Path((tenant, name)): Place) ->
     tokio::spawn(async move {
         let tell = async {
             while let Some(step) = done.recv().await {
-                let line = json!({"step": step.about, "fine": step.fine, "said": step.said, "exchange": show_exchange(&step.exchange)});
+                let mut line = json!({
+                    "step": step.about, "fine": step.verdict != Verdict::Wrong,
+                    "advice": step.verdict == Verdict::Advice, "said": step.said, "tookUs": step.took_us,
+                });
+                if let (Some(map), Some(exchange)) = (line.as_object_mut(), &step.exchange) {
+                    map.insert("exchange".into(), show_exchange(exchange));
+                }
                 if lines.send(Ok(Bytes::from(format!("{line}\n")))).await.is_err() {
                     return;
                 }
             }
         };
-        let (fine, ()) = tokio::join!(preview::test_connection(&app, &tenant, &name, steps), tell);
+        let (fine, ()) = tokio::join!(connector::test_connection(&app, &tenant, &name, steps), tell);
         let last = match fine {
             Ok(fine) => json!({"fine": fine}),
             Err(error) => json!({"fine": false, "said": error.to_scim("").detail}),

@@ -39,6 +39,8 @@ struct Agenda {
     scheduled: Vec<AppRow>,
     /// Whether a scan could go on.
     scans: bool,
+    /// The apps that are being deleted.
+    deleting: Vec<(AppId, TenantId)>,
     work: Work,
 }
 
@@ -50,6 +52,7 @@ impl Agenda {
             fills: r.fills(limits::OUTBOUND_FILLS)?,
             scheduled: r.apps_scheduled(now)?,
             scans: r.run_waits(node, now)?,
+            deleting: r.apps_deleting()?,
             work: r.links_work(now)?,
         })
     }
@@ -101,12 +104,13 @@ impl Engine {
 
     async fn round(&mut self) -> Result<Option<i64>> {
         let (now, node) = (self.app.clock().now(), self.app.node().to_owned());
-        let Agenda { wanted, behind, fills, scheduled, scans, mut work } =
+        let Agenda { wanted, behind, fills, scheduled, scans, deleting, mut work } =
             self.app.store().read(move |r| Agenda::read(r, &node, now)).await.map_err(lift)?;
         self.app.outbound().wanted(wanted);
         let (moved, filling) = (!behind.is_empty(), !fills.is_empty());
         self.follow(behind).await?;
         self.fill(fills, now).await?;
+        let more = self.delete(deleting).await?;
         self.schedule(scheduled, now).await?;
         self.scan(scans);
         self.keep(now).await?;
@@ -121,7 +125,7 @@ impl Engine {
             let start = || (tenant, Driver::start(&self.app, app, self.stop.clone()));
             self.drivers.entry(app).or_insert_with(start).1.nudge();
         }
-        Ok(if filling { Some(now) } else { work.next_at })
+        Ok(if filling || more { Some(now) } else { work.next_at })
     }
 
     fn tenant(&self, id: TenantId) -> Option<Arc<TenantState>> {
@@ -143,6 +147,18 @@ impl Engine {
             self.app.store().write_late_in(tenant, turn).await.map_err(lift)?;
         }
         Ok(())
+    }
+
+    /// Does the next part of each app's end; whether there is more to do. Everything else goes on in between.
+    async fn delete(&self, apps: Vec<(AppId, TenantId)>) -> Result<bool> {
+        let mut more = false;
+        for (app, tenant) in apps {
+            let turn = move |w: &mut store::Writer| w.app_delete_turn(app, limits::APP_DELETE_TURN);
+            let done = self.app.store().write_late_in(tenant, turn).await.map_err(lift)?;
+            self.app.events().publish(tenant, crate::events::Topic::Apps);
+            more |= !done;
+        }
+        Ok(more)
     }
 
     /// Asks for the scans whose time has come.

@@ -140,10 +140,12 @@ fn group(w: &mut Writer, state: &TenantState, followers: &[Follower], change: &C
     Ok(())
 }
 
-/// Nobody knows any more who was in it, so everybody is looked at, lazily.
+/// Whoever may have to leave was noted when it was deleted. Of those whose accounts say in which groups they are nobody knows
+/// any more who was in it: everybody is looked at, lazily.
 fn deleted_group(w: &mut Writer, followers: &[Follower], change: &Change, now: i64) -> Result<()> {
     for follower in followers {
-        if w.unassign(follower.id(), Principal::Group, &change.id)? {
+        w.unassign(follower.id(), Principal::Group, &change.id)?;
+        if follower.on_groups {
             w.app_bump(follower.id())?;
         }
         w.push_group_delete(follower.id(), &change.id, now)?;

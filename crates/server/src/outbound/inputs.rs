@@ -137,13 +137,7 @@ pub(crate) fn person(
     of_person(&around, (state, integration, &whole), id, link, now)
 }
 
-fn of_person(
-    around: &Around,
-    sources: Sources<'_>,
-    id: &str,
-    link: &Link,
-    now: i64,
-) -> Result<Inputs> {
+fn of_person(around: &Around, sources: Sources<'_>, id: &str, link: &Link, now: i64) -> Result<Inputs> {
     let (_, integration, _) = sources;
     let (facts, assignments) = facts(around, sources, id, link)?;
     let Explained { standing, desired } =

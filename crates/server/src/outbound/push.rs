@@ -18,13 +18,13 @@ use super::send::{Sent, send};
 use super::{brakes, causes};
 use crate::error::Result;
 use crate::limits;
+use pen::Entry;
+pub(crate) use pen::Pen;
 use provision::brake::{self, Held};
 use provision::link::Link;
 use provision::outcome::{Outcome, Settled as Judged, settle};
 use provision::plan::{Action, next};
 use provision::wire;
-use pen::Entry;
-pub(crate) use pen::Pen;
 use ready::read_inputs;
 use rest::{Rest, Unsaved};
 use serde_json::json;
@@ -258,7 +258,7 @@ impl Push {
         let Some(request) = wire::request(&action, &self.link, &rules, nonce()) else {
             return Ok(Step::Rest(self.settled()));
         };
-        let Sent { answer, exchange } =
+        let Sent { answer, exchange, .. } =
             send(&shared.app, &shared.state, &shared.integration, &shared.secret, action.word(), &request).await;
         let now = shared.app.clock().now();
         let link = std::mem::take(&mut self.link);

@@ -136,7 +136,7 @@ impl Scan {
             Some(since) => request.changed_since(since),
             None => request,
         };
-        let Sent { answer, exchange } =
+        let Sent { answer, exchange, .. } =
             send(&self.app, &self.state, &self.integration, &self.secret, "scan", &request).await;
         let now = self.app.clock().now();
         let (found, asked) = match &answer {

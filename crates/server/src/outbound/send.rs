@@ -7,7 +7,7 @@ use crate::egress::{self, Lost as Way};
 use crate::limits;
 use crate::redact::Secrets;
 use crate::tenants::TenantState;
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -70,6 +70,8 @@ pub(crate) struct Sent {
     pub(crate) answer: Answer,
     /// What somebody can read later.
     pub(crate) exchange: Exchange,
+    /// The headers of the answer.
+    pub(crate) headers: HeaderMap,
 }
 
 /// Sends a request to an app.
@@ -98,13 +100,13 @@ pub(crate) async fn send(
     };
     let outcome = app.egress().send(outgoing).await;
     let secrets = &state.secrets;
-    let (answer, status, said) = match outcome {
+    let (answer, status, said, headers) = match outcome {
         Ok(mut response) => {
             response.body = secret.hidden_in(response.body);
             let said = secrets.body(&response.body, limits::EVIDENCE_BYTES_MAX);
-            (Answer::Got(read(&response)), Some(response.status), said)
+            (Answer::Got(read(&response)), Some(response.status), said, response.headers)
         }
-        Err(failure) => (Answer::Lost(lost(&failure.lost)), None, failure.why),
+        Err(failure) => (Answer::Lost(lost(&failure.lost)), None, failure.why, HeaderMap::new()),
     };
     let exchange = Exchange {
         tenant: integration.row.tenant,
@@ -119,7 +121,7 @@ pub(crate) async fn send(
         response: (!said.is_empty()).then_some(said),
         ..Exchange::default()
     };
-    Sent { answer, exchange }
+    Sent { answer, exchange, headers }
 }
 
 fn method(method: wire::Method) -> Method {

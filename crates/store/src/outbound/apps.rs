@@ -1,5 +1,7 @@
 //! Apps: settings and options as JSON, the credential sealed, two counters.
 
+use super::LinkKind;
+use super::claims::stand;
 use crate::db::{Reader, Row, Writer};
 use crate::{Error, Result, TenantId};
 use serde::{Deserialize, Serialize};
@@ -78,25 +80,21 @@ fn app(row: &Row<'_>) -> Result<AppRow> {
     })
 }
 
-/// Everything of an app, children first.
-const TABLES: [&str; 11] = [
-    "link",
-    "assignment",
-    "link_wait",
-    "push_group",
-    "push_rule",
-    "fill",
-    "exchange",
-    "destruction",
-    "approval",
-    "task_note",
-    "run",
-];
+/// Between the name that a deleted app had and its number; no name has this in it.
+const DELETED: &str = "#";
+
+/// What is of an app besides its links and what hangs on them, each with a number of its own.
+const TABLES: [&str; 8] =
+    ["assignment", "push_group", "push_rule", "fill", "exchange", "destruction", "approval", "run"];
 
 impl Reader {
     /// A tenant's apps by their names.
     pub fn apps(&self, tenant: TenantId) -> Result<Vec<AppRow>> {
-        self.all(&format!("select {COLUMNS} from app where tenant = ?1 order by name"), [tenant.0], app)
+        self.all(
+            &format!("select {COLUMNS} from app where tenant = ?1 and deleting_at is null order by name"),
+            [tenant.0],
+            app,
+        )
     }
 
     /// The app of that name.
@@ -104,14 +102,31 @@ impl Reader {
         self.first(&format!("select {COLUMNS} from app where tenant = ?1 and name = ?2"), (tenant.0, name), app)
     }
 
+    /// The apps of a tenant that are being deleted, each with the name that it had and how many links are left.
+    pub fn apps_deleted(&self, tenant: TenantId) -> Result<Vec<(String, i64, u64)>> {
+        let sql = "select a.name, a.deleting_at, (select coalesce(cast(sum(c.count) as bigint), 0) from link_count c
+                   where c.app = a.id) from app a where a.tenant = ?1 and a.deleting_at is not null order by a.id";
+        self.all(sql, [tenant.0], |row| {
+            let name: String = row.get(0)?;
+            let name = name.split_once(DELETED).map_or(name.as_str(), |(name, _)| name).to_owned();
+            Ok((name, row.get(1)?, row.get::<i64>(2)?.cast_unsigned()))
+        })
+    }
+
+    /// The apps that are being deleted, of all tenants.
+    pub fn apps_deleting(&self) -> Result<Vec<(AppId, TenantId)>> {
+        let sql = "select id, tenant from app where deleting_at is not null order by deleting_at limit 100";
+        self.all(sql, (), |row| Ok((AppId(row.get(0)?), TenantId(row.get(1)?))))
+    }
+
     /// The app of that number.
     pub fn app(&self, id: AppId) -> Result<Option<AppRow>> {
-        self.first(&format!("select {COLUMNS} from app where id = ?1"), [id.0], app)
+        self.first(&format!("select {COLUMNS} from app where id = ?1 and deleting_at is null"), [id.0], app)
     }
 
     /// The generation of an app, and the revision: what says whether a copy of it is still good. One lookup.
     pub fn app_generation(&self, id: AppId) -> Result<Option<(i64, i64)>> {
-        let sql = "select generation, revision from app where id = ?1";
+        let sql = "select generation, revision from app where id = ?1 and deleting_at is null";
         self.first(sql, [id.0], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
@@ -128,7 +143,7 @@ impl Reader {
     /// Apps whose scan, or import, is due.
     pub fn apps_scheduled(&self, now: i64) -> Result<Vec<AppRow>> {
         let sql = format!(
-            "select {COLUMNS} from app where id in (select id from app where reconcile_at <= ?1
+            "select {COLUMNS} from app where deleting_at is null and id in (select id from app where reconcile_at <= ?1
              union select id from app where import_at <= ?1) order by id limit 100"
         );
         self.all(&sql, [now], app)
@@ -194,15 +209,63 @@ impl Writer {
         self.execute(sql, (id.0, reconcile_at, import_at)).map(|_| ())
     }
 
-    /// Removes an app and what is known of its accounts; nothing is sent. Whether there was one.
-    pub fn app_delete(&mut self, id: AppId) -> Result<bool> {
-        self.execute("delete from link_state where link in (select id from link where app = ?1)", [id.0])?;
-        self.execute("delete from member_link where link in (select id from link where app = ?1)", [id.0])?;
-        self.execute("delete from run_item where run in (select id from run where app = ?1)", [id.0])?;
-        for table in TABLES {
-            self.execute(&format!("delete from {table} where app = ?1"), [id.0])?;
+    /// Nobody finds an app any more, its name is free, and its secret is gone; what is known of its accounts is left to
+    /// `app_delete_turn`. Nothing is sent. Whether there was one.
+    pub fn app_delete(&mut self, id: AppId, now: i64) -> Result<bool> {
+        let sql = "update app set name = name || ?3 || cast(id as text), deleting_at = ?2, credential = null,
+                   generation = generation + 1 where id = ?1 and deleting_at is null";
+        if self.execute(sql, (id.0, now, DELETED))? == 0 {
+            return Ok(false);
         }
-        self.accounts_gone(id)?;
-        Ok(self.execute("delete from app where id = ?1", [id.0])? > 0)
+        let sql = "update run set state = 'cancelled', finished_at = ?2 where app = ?1 and finished_at is null";
+        self.execute(sql, (id.0, now))?;
+        Ok(true)
+    }
+
+    /// Removes the next part of an app that is being deleted, at most so many rows of each kind; whether that was the last.
+    pub fn app_delete_turn(&mut self, id: AppId, limit: u32) -> Result<bool> {
+        let sql = "select tenant, app, kind, standing, active, id from link where app = ?1 order by kind, id limit ?2";
+        let links = self.all(sql, (id.0, limit), |row| Ok((stand(row)?, row.get::<i64>(5)?)))?;
+        for ((tenant, was), link) in &links {
+            let sql = "delete from member_link where link = ?1 and remote_id in
+                       (select remote_id from member_link where link = ?1 limit ?2)";
+            if was.kind == LinkKind::Group && self.execute(sql, (*link, limit))? >= limit as usize {
+                return Ok(false);
+            }
+            for table in ["link_state", "link_wait"] {
+                self.later(&format!("delete from {table} where link = ?1"), [*link])?;
+            }
+            self.later("delete from link where id = ?1", [*link])?;
+            self.links_stand(*tenant, *was, -1);
+        }
+        if !links.is_empty() || self.rows_delete(id, limit)? {
+            return Ok(false);
+        }
+        self.execute("delete from task_note where app = ?1", [id.0])?;
+        self.links_gone(id)?;
+        self.execute("delete from app where id = ?1 and deleting_at is not null", [id.0])?;
+        Ok(true)
+    }
+
+    /// Removes the next rows that are of an app besides its links; whether there were any.
+    fn rows_delete(&mut self, id: AppId, limit: u32) -> Result<bool> {
+        let parts = [("run_item", "run", "run"), ("fill_person", "fill", "fill")];
+        let mut gone = 0;
+        for (table, of, owner) in parts {
+            let key = if table == "run_item" { "id" } else { "rid" };
+            let sql = format!(
+                "delete from {table} where {of} in (select id from {owner} where app = ?1) and {key} in
+                 (select {key} from {table} where {of} in (select id from {owner} where app = ?1) limit ?2)"
+            );
+            gone += self.execute(&sql, (id.0, limit))?;
+        }
+        if gone > 0 {
+            return Ok(true);
+        }
+        for table in TABLES {
+            let sql = format!("delete from {table} where id in (select id from {table} where app = ?1 limit ?2)");
+            gone += self.execute(&sql, (id.0, limit))?;
+        }
+        Ok(gone > 0)
     }
 }

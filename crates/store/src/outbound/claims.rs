@@ -3,6 +3,7 @@
 use super::links::{COLUMNS, FROM, STATE, link};
 use super::{AppId, Cause, LANES, LinkRow, Standing};
 use crate::db::{Kind, Row, ToValue, Value as Sent, Writer};
+use crate::tally::Stand;
 use crate::{Result, TenantId};
 
 /// A link that is somebody's for a while.
@@ -64,7 +65,8 @@ pub struct Intent {
 
 /// A claimed link before it is settled.
 struct Before {
-    account: Account,
+    tenant: TenantId,
+    stand: Stand,
     /// Whether its new id at the app is another link's.
     taken: bool,
     shape: Shape,
@@ -107,18 +109,10 @@ impl Shape {
     }
 }
 
-/// What counting accounts takes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Account {
-    pub(super) tenant: TenantId,
-    app: AppId,
-    /// Whether it is a person's.
-    counts: bool,
-    active: bool,
-}
-
-fn account(row: &Row<'_>) -> Result<Account> {
-    Ok(Account { tenant: TenantId(row.get(0)?), app: AppId(row.get(1)?), counts: row.get(2)?, active: row.get(3)? })
+/// Where a link stands: its tenant, app, kind, standing, and whether its account is in use, in this order.
+pub(super) fn stand(row: &Row<'_>) -> Result<(TenantId, Stand)> {
+    let (app, kind, standing, active) = (AppId(row.get(1)?), row.get(2)?, row.get(3)?, row.get(4)?);
+    Ok((TenantId(row.get(0)?), Stand { app, kind, standing, active }))
 }
 
 impl Writer {
@@ -209,7 +203,8 @@ impl Writer {
         let mut stored = vec![false; all.len()];
         for shape in Shape::ALL {
             let fits = |of: &Option<(&Settled, &Before)>| of.is_some_and(|(_, before)| before.shape == shape);
-            let some: Vec<&Settled> = rest.iter().filter(|of| fits(of)).flatten().map(|(settled, _)| *settled).collect();
+            let some: Vec<&Settled> =
+                rest.iter().filter(|of| fits(of)).flatten().map(|(settled, _)| *settled).collect();
             let mut counts = self.settle_some(shape, &some, now)?.into_iter();
             for (stored, _) in stored.iter_mut().zip(&rest).filter(|(_, of)| fits(of)) {
                 *stored = counts.next().is_some_and(|count| count > 0);
@@ -217,12 +212,13 @@ impl Writer {
         }
         let done = || rest.iter().zip(&stored).filter(|(_, stored)| **stored).filter_map(|(of, _)| *of);
         for (settled, before) in done() {
-            self.account_is(before.account, settled.active);
+            let now = Stand { standing: settled.standing, active: settled.active, ..before.stand };
+            self.link_stands(before.tenant, before.stand, now);
             if settled.keep_until.is_none() {
                 self.link_waits(settled.id, &settled.waits, before.waited)?;
             }
         }
-        self.states_put(done().map(|(settled, before)| (settled.id, before.account.tenant, settled.state.as_str())))?;
+        self.states_put(done().map(|(settled, before)| (settled.id, before.tenant, settled.state.as_str())))?;
         Ok(stored)
     }
 
@@ -258,13 +254,14 @@ impl Writer {
     pub(super) fn states_put<'s>(&mut self, states: impl Iterator<Item = (i64, TenantId, &'s str)>) -> Result<()> {
         let sql = "insert into link_state (link, tenant, state) values (?1, ?2, ?3)
                    on conflict (link) do update set state = excluded.state";
-        let set = |(id, tenant, state): (i64, TenantId, &'s str)| [Sent::Int(id), Sent::Int(tenant.0), Sent::Text(state)];
+        let set =
+            |(id, tenant, state): (i64, TenantId, &'s str)| [Sent::Int(id), Sent::Int(tenant.0), Sent::Text(state)];
         self.insert_later(sql, &states.map(set).collect::<Vec<_>>())
     }
 
     /// What claimed links were before they are settled; nothing for each whose claim is lost.
     fn settled_before(&self, all: &[&Settled]) -> Result<Vec<Option<Before>>> {
-        let sql = "select l.tenant, l.app, l.kind = 'user', l.active, exists (select 1 from link o
+        let sql = "select l.tenant, l.app, l.kind, l.standing, l.active, exists (select 1 from link o
                    where o.app = l.app and o.kind = l.kind and o.remote_id = ?3 and o.id <> l.id),
                    l.remote_id is distinct from ?3 or l.standing <> ?4 or l.active <> ?5, l.evaluated_rev <> ?6,
                    exists (select 1 from link_wait w where w.link = l.id)
@@ -276,19 +273,21 @@ impl Writer {
         });
         let sets: Vec<[Sent<'_>; 6]> = sets.collect();
         self.first_of(sql, &sets, |row| {
-            let shape = Shape { moves: row.get(5)?, anew: row.get(6)? };
-            Ok(Before { account: account(row)?, taken: row.get(4)?, shape, waited: row.get(7)? })
+            let ((tenant, stand), shape) = (stand(row)?, Shape { moves: row.get(6)?, anew: row.get(7)? });
+            Ok(Before { tenant, stand, taken: row.get(5)?, shape, waited: row.get(8)? })
         })
     }
 
-    pub(super) fn account_of(&self, id: i64) -> Result<Option<Account>> {
-        self.first("select tenant, app, kind = 'user', active from link where id = ?1", [id], account)
+    /// Where a link stands.
+    pub(super) fn link_stand(&self, id: i64) -> Result<Option<(TenantId, Stand)>> {
+        self.first("select tenant, app, kind, standing, active from link where id = ?1", [id], stand)
     }
 
-    /// Counts an account that is in use now and was not, or the other way round.
-    pub(super) fn account_is(&mut self, was: Account, active: bool) {
-        if was.counts && was.active != active {
-            self.account_moved(was.tenant, was.app, active);
+    /// Counts a link that stood there and stands here now.
+    pub(super) fn link_stands(&mut self, tenant: TenantId, was: Stand, now: Stand) {
+        if was != now {
+            self.links_stand(tenant, was, -1);
+            self.links_stand(tenant, now, 1);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Which links are due, and what makes them so.
 
-use super::{AppId, LinkKind};
+use super::{AppId, LinkKind, Standing};
 use crate::db::{Reader, Value as Sent, Writer};
+use crate::tally::Stand;
 use crate::{Result, TenantId};
 
 /// What there is to do.
@@ -70,7 +71,8 @@ impl Reader {
         apps.dedup();
         let mut work = Work { apps: Vec::with_capacity(apps.len()), next_at };
         for app in apps {
-            let tenant = self.first("select tenant from app where id = ?1", [app], |row| row.get(0))?;
+            let tenant = "select tenant from app where id = ?1 and deleting_at is null";
+            let tenant = self.first(tenant, [app], |row| row.get(0))?;
             work.apps.extend(tenant.map(|tenant| (AppId(app), TenantId(tenant))));
         }
         Ok(work)
@@ -103,13 +105,35 @@ impl Writer {
         lane: i64,
         at: i64,
     ) -> Result<()> {
-        let sql = format!(
+        self.links_nudge(tenant, (app, kind), &[resource], lane, at)
+    }
+
+    /// The same for several, in few statements one behind the other.
+    pub fn links_nudge(
+        &mut self,
+        tenant: TenantId,
+        (app, kind): (AppId, LinkKind),
+        resources: &[&str],
+        lane: i64,
+        at: i64,
+    ) -> Result<()> {
+        let set = |resource| {
+            let (app, kind) = (Sent::Int(app.0), Sent::Text(kind.as_str()));
+            [app, kind, Sent::Text(resource), Sent::Int(lane), Sent::Int(at), Sent::Int(tenant.0)]
+        };
+        let sql =
             "insert into link (tenant, app, kind, resource, standing, active, lane, due_at, desired_rev, applied_rev,
              evaluated_rev, retry, fence, changed_at, seen_run) values (?6, ?1, ?2, ?3, 'new', 0, ?4, ?5, 1, 0,
              coalesce((select revision from app where id = ?1), 0), 0, 0, ?5, 0)
-             on conflict (app, kind, resource) do update set {NUDGE}"
-        );
-        self.later(&sql, (app.0, kind.as_str(), resource, lane, at, tenant.0))
+             on conflict (app, kind, resource) do nothing";
+        let sets: Vec<[Sent<'_>; 6]> = resources.iter().copied().map(set).collect();
+        let made = self.execute_many(sql, &sets)?;
+        let new = i64::try_from(made.iter().filter(|count| **count > 0).count()).unwrap_or(i64::MAX);
+        if new > 0 {
+            self.links_stand(tenant, Stand { app, kind, standing: Standing::New, active: false }, new);
+        }
+        let known = resources.iter().zip(made).filter(|(_, made)| *made == 0);
+        known.into_iter().try_for_each(|(resource, _)| self.link_nudge_known(app, kind, resource, lane, at))
     }
 
     /// The same for a link that is there.
@@ -137,7 +161,11 @@ impl Writer {
                    changed_at = ?3 where app = ?1 and id = ?2 and standing = 'held'";
         let mut dropped = 0;
         for id in ids {
-            dropped += self.execute(sql, (app.0, *id, now))? as u64;
+            let Some((tenant, was)) = self.link_stand(*id)? else { continue };
+            if self.execute(sql, (app.0, *id, now))? > 0 {
+                self.link_stands(tenant, was, Stand { standing: Standing::Dropped, ..was });
+                dropped += 1;
+            }
         }
         Ok(dropped)
     }

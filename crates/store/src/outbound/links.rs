@@ -211,9 +211,12 @@ impl Reader {
         self.first("select state from link_state where link = ?1", [id], |row| row.get(0))
     }
 
-    /// Everything of one person, over all apps.
+    /// Everything of one person, over all apps that are not being deleted.
     pub fn links_of_resource(&self, tenant: TenantId, resource: &str) -> Result<Vec<LinkRow>> {
-        let sql = format!("select {COLUMNS} {FROM} where l.tenant = ?1 and l.resource = ?2 order by l.id");
+        let sql = format!(
+            "select {COLUMNS} {FROM} where l.tenant = ?1 and l.resource = ?2
+             and exists (select 1 from app a where a.id = l.app and a.deleting_at is null) order by l.id"
+        );
         self.all(&sql, (tenant.0, resource), link)
     }
 
@@ -240,11 +243,5 @@ impl Reader {
                 self.all(&sql, (app.0, kind, after, limit), link)
             }
         }
-    }
-
-    /// How many links of an app stand where.
-    pub fn links_count(&self, app: AppId, kind: LinkKind) -> Result<Vec<(Standing, bool, u64)>> {
-        let sql = "select standing, active, count(*) from link where app = ?1 and kind = ?2 group by standing, active";
-        self.all(sql, (app.0, kind.as_str()), |row| Ok((row.get(0)?, row.get(1)?, row.get::<i64>(2)?.cast_unsigned())))
     }
 }

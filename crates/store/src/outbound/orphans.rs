@@ -1,5 +1,6 @@
 //! Links of accounts that nobody goes with: they are made to put such an account out of use, and yield to whoever comes.
 
+use super::claims::stand;
 use super::{AppId, LinkKind, LinkRow};
 use crate::db::Writer;
 use crate::{Result, TenantId};
@@ -33,17 +34,13 @@ impl Writer {
     /// put out of use right now. Whether there was one that gave it up to this claim.
     pub(super) fn orphan_yields(&mut self, (id, fence): (i64, i64), remote_id: &str) -> Result<bool> {
         let sql =
-            "select o.id, o.resource, o.tenant, o.app, o.kind = 'user' and o.active = 1 from link l join link o on o.app = l.app and o.kind = l.kind and o.remote_id = ?3
+            "select o.tenant, o.app, o.kind, o.standing, o.active, o.id, o.resource from link l join link o on o.app = l.app and o.kind = l.kind and o.remote_id = ?3
                    where l.id = ?1 and l.fence = ?2 and o.id <> ?1 and o.lease_until is null";
-        let other = self.first(sql, (id, fence, remote_id), |row| {
-            let app = (TenantId(row.get(2)?), AppId(row.get(3)?));
-            Ok((row.get::<i64>(0)?, row.get::<String>(1)?, app, row.get::<bool>(4)?))
-        })?;
-        let other = other.filter(|(_, resource, ..)| resource.starts_with(NOBODY));
-        let Some((other, _, (tenant, app), in_use)) = other else { return Ok(false) };
-        if in_use {
-            self.account_moved(tenant, app, false);
-        }
+        let other = self
+            .first(sql, (id, fence, remote_id), |row| Ok((stand(row)?, row.get::<i64>(5)?, row.get::<String>(6)?)))?;
+        let other = other.filter(|(.., resource)| resource.starts_with(NOBODY));
+        let Some(((tenant, was), other, _)) = other else { return Ok(false) };
+        self.links_stand(tenant, was, -1);
         self.execute("delete from link_state where link = ?1", [other])?;
         self.execute("delete from link where id = ?1", [other])?;
         Ok(true)

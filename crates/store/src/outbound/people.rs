@@ -47,7 +47,8 @@ impl Reader {
     /// The assignments of an app that are about a person: their own, and those of these groups.
     pub fn assignments_about(&self, app: AppId, person: &str, groups: &[String]) -> Result<Vec<AssignmentRow>> {
         let groups = groups.iter().map(|group| (Principal::Group, group.as_str()));
-        let found = self.assignments_of(app, &std::iter::once((Principal::User, person)).chain(groups).collect::<Vec<_>>());
+        let found =
+            self.assignments_of(app, &std::iter::once((Principal::User, person)).chain(groups).collect::<Vec<_>>());
         Ok(found?.into_iter().flatten().collect())
     }
 
@@ -135,7 +136,7 @@ impl Reader {
         self.all(sql, (tenant.0, kind, text, limit), |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    fn rid_of(&self, tenant: TenantId, id: &str) -> Result<Option<i64>> {
+    pub(super) fn rid_of(&self, tenant: TenantId, id: &str) -> Result<Option<i64>> {
         self.first("select rid from resource where tenant = ?1 and id = ?2", (tenant.0, id), |row| row.get(0))
     }
 }

@@ -54,26 +54,29 @@ pub struct PlanRow {
 
 const COLUMNS: &str = "id, tenant, title, state, steps, base, effect, created_at, created_by, decided_at, decided_by, \
                        applied_at, applied_by, step_count";
-/// The same without what may be large.
-const HEAD: &str = "id, tenant, title, state, '[]', '{}', '{}', created_at, created_by, decided_at, decided_by, applied_at, \
+/// The same without what may be large; a plan from before steps were counted tells how many it has by holding them.
+const HEAD: &str = "id, tenant, title, state, case when step_count = 0 then steps else '[]' end, '{}', '{}', created_at, created_by, decided_at, decided_by, applied_at, \
                     applied_by, step_count";
 
 fn plan(row: &Row<'_>) -> Result<PlanRow> {
     let json = |text: String| serde_json::from_str(&text).map_err(Error::from);
     let by = |at: Option<i64>, by: Option<String>| at.map(|at| (at, by.unwrap_or_default()));
+    let steps: Value = json(row.get(4)?)?;
+    let counted = row.get::<i64>(13)?.cast_unsigned();
+    let step_count = if counted == 0 { steps.as_array().map_or(0, Vec::len) as u64 } else { counted };
     Ok(PlanRow {
         id: row.get(0)?,
         tenant: TenantId(row.get(1)?),
         title: row.get(2)?,
         state: row.get(3)?,
-        steps: json(row.get(4)?)?,
+        steps,
         base: json(row.get(5)?)?,
         effect: json(row.get(6)?)?,
         created_at: row.get(7)?,
         created_by: row.get(8)?,
         decided: by(row.get(9)?, row.get(10)?),
         applied: by(row.get(11)?, row.get(12)?),
-        step_count: row.get::<i64>(13)?.cast_unsigned(),
+        step_count,
     })
 }
 

@@ -3,6 +3,7 @@
 use super::links::{COLUMNS, FROM, link, words};
 use super::{AppId, LinkKind, LinkRow, Standing};
 use crate::db::{FromValue, Reader, Row, Value as Sent, Writer, params};
+use crate::tally::Stand;
 use crate::{Error, Result, TenantId};
 use serde::Serialize;
 use serde_json::Value;
@@ -290,12 +291,12 @@ impl Writer {
                    and not exists (select 1 from link o where o.app = link.app and o.kind = link.kind
                    and o.remote_id = ?2 and o.id <> ?1)";
         let standing = found.standing.as_str();
-        let Some(was) = self.account_of(found.id)? else { return Ok(false) };
+        let Some((tenant, was)) = self.link_stand(found.id)? else { return Ok(false) };
         if self.execute(sql, (found.id, &found.remote_id, standing, found.active, found.lane, now))? == 0 {
             return Ok(false);
         }
-        self.account_is(was, found.active);
-        self.states_put([(found.id, was.tenant, found.state.as_str())].into_iter())?;
+        self.link_stands(tenant, was, Stand { standing: found.standing, active: found.active, ..was });
+        self.states_put([(found.id, tenant, found.state.as_str())].into_iter())?;
         Ok(true)
     }
 

@@ -78,9 +78,29 @@ fn an_app_is_kept_and_changed_by_one_at_a_time() {
     assert_eq!(world.read(move |r| r.apps_scheduled(9)).len(), 1);
     assert_eq!(world.read(move |r| r.apps_scheduled(8)).len(), 0);
     nudge(&world, &made, "u", 2, NOW);
-    assert!(world.write(move |w| w.app_delete(id)).unwrap());
-    assert!(world.read(move |r| r.links_of_resource(tenant, "u")).is_empty());
+    nudge(&world, &made, "v", 2, NOW);
+    assert!(world.write(move |w| w.app_delete(id, NOW)).unwrap());
+    assert!(!world.write(move |w| w.app_delete(id, NOW)).unwrap(), "it is being deleted");
+    assert!(
+        world.read(move |r| r.app_named(tenant, "desk")).is_none() && world.read(move |r| r.apps(tenant)).is_empty()
+    );
+    assert_eq!(world.read(move |r| r.app_credential(id)), None);
     assert_eq!(world.read(move |r| r.links_work(NOW)), Work::default());
+    assert_eq!(world.read(move |r| r.apps_deleted(tenant)), [("desk".to_owned(), NOW, 2)]);
+    assert_eq!(world.read(|r| r.apps_deleting()), [(id, tenant)]);
+    // Its name is free again, and another one of that name keeps what it has.
+    let other = app(&world);
+    nudge(&world, &other, "w", 2, NOW);
+    let mut turns = 1;
+    while !world.write(move |w| w.app_delete_turn(id, 1)).unwrap() {
+        turns += 1;
+    }
+    assert_eq!(turns, 3, "a link each, and the rest");
+    assert!(world.read(move |r| r.links_of_resource(tenant, "u")).is_empty());
+    assert_eq!(world.read(move |r| r.apps_deleted(tenant)), []);
+    assert_eq!(world.read(move |r| r.links_of_resource(tenant, "w")).len(), 1);
+    let types = [world.user.clone(), world.group.clone()];
+    assert_eq!(world.read(move |r| r.verify(tenant, &types, &[])), Vec::<String>::new());
 }
 
 #[test]
@@ -194,7 +214,8 @@ fn accounts_in_use_are_counted_as_they_come_and_go() {
     world.write(|w| w.links_release("x")).unwrap();
     assert!(settle(&world, Settled { remote_id: Some("o".into()), ..settled(newcomer) }, NOW + 4));
     whole(3);
-    assert!(world.write(move |w| w.app_delete(id)).unwrap());
+    assert!(world.write(move |w| w.app_delete(id, NOW)).unwrap());
+    while !world.write(move |w| w.app_delete_turn(id, 2)).unwrap() {}
     whole(0);
 }
 
@@ -247,6 +268,42 @@ fn a_group_is_filled_a_few_at_a_time_with_the_groups_within() {
     }
     assert!(world.read(|r| r.fills(10)).is_empty());
     assert_eq!(claim(&world, &app, "x", NOW, 100).len(), 5);
+}
+
+#[test]
+fn who_was_in_a_deleted_group_leaves_before_anybody_else_is_looked_at() {
+    let world = World::new();
+    let app = app(&world);
+    let people: Vec<String> = (0..5).map(|number| person(&world, &format!("p{number}"))).collect();
+    let inner = group(&world, "inner", &[&people[3]]);
+    let team = group(&world, "team", &[&people[0], &people[1], &people[2], &inner]);
+    let outer = group(&world, "outer", &[&team]);
+    let other = group(&world, "other", &[&people[4]]);
+    // The group around it is assigned, it is not.
+    let (tenant, id, assigned) = (world.tenant, app.id, [outer.clone(), other]);
+    for resource in assigned {
+        let new = AssignmentRow { principal: Principal::Group, resource, ..AssignmentRow::default() };
+        world.write(move |w| w.assign(tenant, id, &new)).unwrap();
+    }
+    for person in &people {
+        nudge(&world, &app, person, 2, NOW);
+    }
+    // An order of somebody else came first.
+    world.write(move |w| w.fill_insert(tenant, id, &outer, 3, true)).unwrap();
+    world.delete(&world.group.clone(), &team);
+    let orders = world.read(|r| r.fills(2));
+    assert_eq!(orders.iter().map(|order| order.lane).collect::<Vec<_>>(), [0, 0], "those who may leave first");
+    for _ in 0..4 {
+        for order in world.read(|r| r.fills(2)) {
+            world.write(move |w| w.fill_turn(order.id, 2, NOW + 1)).unwrap();
+        }
+    }
+    let lane = |person: &String| {
+        let person = person.clone();
+        world.read(move |r| r.link_of(id, LinkKind::User, &person)).unwrap().lane
+    };
+    assert_eq!(people.iter().map(lane).collect::<Vec<_>>(), [0, 0, 0, 0, 2]);
+    assert!(world.read(|r| r.fills(10)).iter().all(|order| order.lane > 0), "they are done");
 }
 
 #[test]

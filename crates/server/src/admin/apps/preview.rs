@@ -1,4 +1,4 @@
-//! Looking before leaping: a test of the connection step by step, and what would be done for one person and why.
+//! Looking before leaping: what would be done for one person and why.
 
 use super::assign::resolved;
 use super::{told, with_tenant};
@@ -6,108 +6,17 @@ use crate::admin::missing;
 use crate::app::App;
 use crate::error::Result;
 use crate::outbound::integration::Integration;
-use crate::outbound::send::{Secret, Sent, send};
 use crate::outbound::{brakes, inputs};
 use crate::tenants::TenantState;
 use provision::Facts;
 use provision::assignment::Reason;
 use provision::link::{Kind, Link};
 use provision::mapping::{self, Explained};
-use provision::outcome::{Answer, Lost, page};
 use provision::plan::{Action, Desired, next};
 use provision::wire::{self, Request};
 use serde_json::Value;
 use std::sync::Arc;
-use store::{Exchange, LinkKind, LinkRow, Principal};
-use tokio::sync::mpsc;
-
-/// One step of a test of the connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Tested {
-    /// What was asked for: `users`, `serviceProviderConfig`, `schemas`, `groups`.
-    pub(crate) about: String,
-    /// Whether it is as it should be.
-    pub(crate) fine: bool,
-    /// What that means, and what to do if it is not.
-    pub(crate) said: String,
-    /// What was sent and answered.
-    pub(crate) exchange: Exchange,
-}
-
-/// *Test Connector Configuration*: asks the app, one request after the other, and tells each answer as it comes. Nothing is
-/// changed at the app. Answers whether everything was fine.
-pub(crate) async fn test_connection(app: &App, tenant: &str, name: &str, steps: mpsc::Sender<Tested>) -> Result<bool> {
-    let (state, integration) = with_tenant(app, tenant, name).await?;
-    if integration.app.connection.base_url.is_empty() {
-        return Err(scim::Error::invalid_value(
-            "give connection.baseUrl first: the address of the app's SCIM endpoint",
-        )
-        .into());
-    }
-    let secret = Secret::of(app, &integration).await?;
-    Ok(test(app, &state, &integration, &secret, steps).await)
-}
-
-/// The same of an integration that need not be stored, with a secret that need not be.
-pub(crate) async fn test(
-    app: &App,
-    state: &TenantState,
-    integration: &Integration,
-    secret: &Secret,
-    steps: mpsc::Sender<Tested>,
-) -> bool {
-    let mut fine = true;
-    for (about, request) in wire::test_connection(&integration.app) {
-        let Sent { answer, exchange } = send(app, state, integration, secret, "test", &request).await;
-        let (good, said) = judge(about, &answer, &exchange);
-        fine &= good;
-        let tested = Tested { about: about.to_owned(), fine: good, said, exchange };
-        if steps.send(tested).await.is_err() {
-            break;
-        }
-    }
-    fine
-}
-
-fn judge(about: &str, answer: &Answer, exchange: &Exchange) -> (bool, String) {
-    let response = match answer {
-        Answer::Lost(lost) => {
-            let what = match lost {
-                Lost::Refused => "this address must not be called",
-                Lost::Dns => "the host's name is not known",
-                Lost::Connect => "nobody answers at this address",
-                Lost::Tls => "the certificate is not trusted",
-                Lost::Timeout => "no answer came in time",
-                Lost::Reset => "the connection broke",
-            };
-            return (false, format!("{what}: {}", exchange.response.as_deref().unwrap_or_default()));
-        }
-        Answer::Got(response) => response,
-    };
-    if let Some(refusal) = response.refusal() {
-        let detail = refusal.detail.unwrap_or_default();
-        let what = match refusal.status {
-            401 => "the app does not accept the credentials; paste the token again, without the word Bearer",
-            403 => "the credentials may not read this; give the token the scope for users and groups",
-            404 if about == "users" => "there is nothing at this address; the base URL usually ends with /scim/v2",
-            // Optional for an app, and not needed.
-            404 | 501 => return (true, "the app does not have it; it can do without".to_owned()),
-            429 => "the app asks for fewer requests; try again in a minute",
-            300..=399 => "the app sends elsewhere; use the address that it sends to",
-            _ => "the app refuses",
-        };
-        return (false, format!("{what} ({}) {detail}", refusal.status).trim_end().to_owned());
-    }
-    match (about, page(response)) {
-        ("users" | "groups", None) => (false, "the answer is no list of SCIM; check the base URL".to_owned()),
-        ("users" | "groups", Some(page)) => {
-            let total = page.total.map_or_else(|| "an unknown number".to_owned(), |total| total.to_string());
-            let remarks = page.remarks.iter().map(|remark| format!("; {remark}")).collect::<String>();
-            (true, format!("{total} in all{remarks}"))
-        }
-        _ => (true, "answered".to_owned()),
-    }
-}
+use store::{LinkKind, LinkRow, Principal};
 
 /// What would be done for one person at one app, and why: what the worker would do, without doing it.
 #[derive(Clone, Debug)]

@@ -241,9 +241,11 @@ async fn list(cx: Desk) -> Shown {
     for integration in &all {
         rows.push(row(integration, &apps::numbers(&cx.app, integration).await?));
     }
+    let deleted = apps::deleted(&cx.app, tenant(&cx)).await?;
+    rows.extend(deleted.iter().map(|(name, since, left)| deleted_row(name, *since, *left)));
     let new = html! { a .button.main href="/app/create-app" { (Icon::Plus.svg()) "Create App Integration" } };
     let body = html! {
-        @if all.is_empty() {
+        @if all.is_empty() && deleted.is_empty() {
             (empty(Icon::Apps, "No applications yet", html! { "An app integration brings the people and groups of this directory to an application, and keeps them right there." },
                 cx.may_change().then(|| new.clone())))
         } @else { (table(&Table { caption: "Applications", columns: &COLUMNS, rows, body_id: None })) }
@@ -272,6 +274,20 @@ fn row(integration: &Integration, numbers: &Numbers) -> Row {
             html! { (count(there(&numbers.people))) },
             html! { (count(there(&numbers.groups))) },
             tasks,
+        ],
+        ..Row::default()
+    }
+}
+
+/// An app that is being deleted: nothing can be done about it but to wait.
+fn deleted_row(name: &str, since: i64, left: u64) -> Row {
+    Row {
+        cells: vec![
+            html! { (name) p .hint { "deleted " (parts::time(since)) } },
+            html! { (badge(Tone::Quiet, "Being deleted")) p .hint { (count(left)) " links are left; nobody's account is touched" } },
+            html! { "–" },
+            html! { "–" },
+            html! { "–" },
         ],
         ..Row::default()
     }

@@ -85,10 +85,6 @@ fn known(shared: &Shared, claimed: &Claimed) -> Result<Link> {
 pub(super) async fn read_inputs(shared: &Arc<Shared>, row: &LinkRow, link: &Link) -> Result<(Inputs, i64)> {
     let now = shared.app.clock().now();
     let (work, row, link) = (Arc::clone(shared), row.clone(), link.clone());
-    let inputs = shared
-        .app
-        .store()
-        .read(move |r| inputs::read(r, work.sources(), &row, &link, now))
-        .await?;
+    let inputs = shared.app.store().read(move |r| inputs::read(r, work.sources(), &row, &link, now)).await?;
     Ok((inputs, now))
 }

@@ -2,12 +2,13 @@
 
 use super::{Tab, at, find, framed, standing, tenant};
 use crate::admin::apps::{assign, links};
-use crate::console::parts::{Column, Row, Table, confirm, count, empty, link, live, pager, table, tabs, when};
+use crate::console::parts::{Column, Row, Table, confirm, count, empty, form, link, live, pager, table, tabs, when};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Shown, fragment};
 use crate::outbound::integration::Integration;
 use crate::query;
 use axum::extract::Path;
 use maud::{Markup, html};
+use provision::app::{Leave, Policy};
 use serde::Deserialize;
 use store::{AssignmentRow, LinkKind, LinkQuery, LinkRow, Principal};
 
@@ -103,12 +104,36 @@ fn person(cx: &Desk, integration: &Integration, row: &LinkRow, direct: &[Assignm
             html! { (standing(row.standing, row.active)) @if let Some(title) = title { p .hint { (title) } } },
             html! { @if own { "Directly" } @else { "Through a group, or no longer" } },
             when(row.changed_at, cx.now),
-            html! { @if own && cx.may_change() { div .actions {
-                a .button.small href=(edit) { "Edit" }
-                (removal(cx, integration, "user", &row.resource, html! { p { "Their account is put out of use, as To App says, unless a group is another reason for it." } }))
+            html! { @if cx.may_change() && (own || row.cause.is_some()) { div .actions {
+                @if row.cause.is_some() {
+                    // The page behind it follows what is tried, step by step.
+                    (form(cx, &at(integration, "/on-demand"), html! {
+                        input type="hidden" name="person" value=(row.resource);
+                        button .small type="submit" aria-label={ "Retry: " (name) } { "Retry" }
+                    }))
+                }
+                @if own {
+                    a .button.small href=(edit) { "Edit" }
+                    (removal(cx, integration, "user", &row.resource, html! { p { "Unless a group is another reason for their account: " (leaving(&integration.app.policy)) } }))
+                }
             } } },
         ],
         ..Row::default()
+    }
+}
+
+/// What the app is sent about somebody who loses it.
+fn leaving(policy: &Policy) -> String {
+    let off = !policy.actions.deactivate;
+    match policy.on_unassign {
+        Leave::Nothing => "nothing is sent, the account stays as it is.".to_owned(),
+        _ if off => "nothing is sent, because Deactivate Users is off under To App.".to_owned(),
+        Leave::Deactivate => "the app is sent active=false.".to_owned(),
+        Leave::Delete => "the account is deleted at the app.".to_owned(),
+        Leave::Staged { delete_after_ms } => {
+            let days = delete_after_ms / 86_400_000;
+            format!("the app is sent active=false, and after {days} days the account is deleted there.")
+        }
     }
 }
 
@@ -133,7 +158,7 @@ async fn groups(cx: &Desk, integration: &Integration) -> Result<Markup, Fault> {
                 html! { (when(row.created_at, cx.now)) " by " (row.created_by) },
                 html! { @if cx.may_change() { div .actions {
                     a .button.small href=(edit) { "Edit" }
-                    (removal(cx, integration, "group", &row.resource, html! { p { "Everybody who has the app through this group alone loses their account." } }))
+                    (removal(cx, integration, "group", &row.resource, html! { p { "For everybody who has the app through this group alone: " (leaving(&integration.app.policy)) } }))
                 } } },
             ],
             ..Row::default()

@@ -3,7 +3,7 @@
 
 use super::integration::{Draft, Kept, editor, purpose};
 use super::provisioning;
-use crate::admin::apps::preview::{self, Tested};
+use crate::admin::apps::connector::{self, Tested, Verdict};
 use crate::console::parts::{Tone, badge, json, ms, note};
 use crate::console::{Desk, Fault, Shown};
 use crate::outbound::integration::Integration;
@@ -60,7 +60,7 @@ pub(super) async fn page(cx: Desk, integration: Integration, trial: Trial) -> Sh
 
 async fn go(cx: Desk, integration: Integration, trial: Trial, after: String, pieces: Pieces) {
     let (steps, told) = mpsc::channel(STEPS_WAIT);
-    let testing = preview::test(&cx.app, &cx.tenant, &trial.candidate, &trial.shown, steps);
+    let testing = connector::test(&cx.app, &cx.tenant, &trial.candidate, &trial.shown, steps);
     let (fine, ()) = tokio::join!(testing, tell(told, &pieces));
     let last = match end(&cx, &integration, trial, fine) {
         Ok(end) => format!("{END}{}{after}", end.into_string()),
@@ -95,7 +95,7 @@ fn end(cx: &Desk, integration: &Integration, trial: Trial, fine: bool) -> Result
         true => note(
             Tone::Good,
             "Connector configured successfully",
-            html! { p { "Everything that was asked was answered as it should be. Save it now." } },
+            html! { p { "Supported: " (connector::supported(&trial.candidate)) ". Save it now." } },
         ),
         false => note(
             Tone::Bad,
@@ -107,25 +107,36 @@ fn end(cx: &Desk, integration: &Integration, trial: Trial, fine: bool) -> Result
 }
 
 fn checked(step: &Tested) -> Markup {
-    let title = match step.about.as_str() {
-        "users" => "Users can be read",
+    let title = match step.about {
+        "address" => "The address",
+        "protected" => "Nobody is let in without the token",
+        "users" => "Users can be read with it",
+        "form" => "The form of the answers",
+        "filter" => "Somebody can be looked for",
+        "clock" => "Both clocks agree",
+        "speed" => "How fast it answers",
         "groups" => "Groups can be read",
         "schemas" => "Schemas are told",
         "serviceProviderConfig" => "What the service offers is told",
         other => other,
     };
-    let exchange = &step.exchange;
+    let mark = match step.verdict {
+        Verdict::Fine => badge(Tone::Good, "Fine"),
+        Verdict::Advice => badge(Tone::Warn, "Look at this"),
+        Verdict::Wrong => badge(Tone::Bad, "Wrong"),
+    };
     html! {
         li {
             p .check-line {
-                (if step.fine { badge(Tone::Good, "Fine") } else { badge(Tone::Bad, "Wrong") })
-                strong { (title) } span .quiet { (ms(exchange.took_us)) }
+                (mark) strong { (title) } @if step.took_us > 0 { span .quiet { (ms(step.took_us)) } }
             }
             p { (crate::console::sentence(&step.said)) }
-            details {
-                summary { (exchange.method) " " (exchange.path) }
-                @if let Some(status) = exchange.status { p .quiet { "Answered with " (status) } }
-                @if let Some(response) = &exchange.response { (json("Answer", response)) }
+            @if let Some(exchange) = &step.exchange {
+                details {
+                    summary { (exchange.method) " " (exchange.path) }
+                    @if let Some(status) = exchange.status { p .quiet { "Answered with " (status) } }
+                    @if let Some(response) = &exchange.response { (json("Answer", response)) }
+                }
             }
         }
     }
