@@ -256,9 +256,8 @@ pub(crate) fn write_now(w: &mut Writer, cx: &Cx, trace: &mut Trace, answer: &Ans
     if cx.rehearsal || cx.tenant.tenant.settings.log.level == LogLevel::Off {
         return Ok(());
     }
-    trace.seq = w.next_log_seq();
-    let entry = entry(trace.seq, &cx.tenant, &cx.asked, Some(&cx.actor), trace, answer, cx.now);
-    w.log(entry);
+    let entry = entry(0, &cx.tenant, &cx.asked, Some(&cx.actor), trace, answer, cx.now);
+    trace.seq = w.log_now(entry);
     Ok(())
 }
 

@@ -100,6 +100,7 @@ impl Writer {
     /// Adds to the feed and answers the number; `seq` of the argument is not looked at.
     pub fn change(&mut self, change: &Change) -> Result<i64> {
         let seq = self.next_change(change.tenant)?;
+        self.changed.push(change.tenant, seq, &change.id);
         let sql = "insert into change (tenant, seq, kind, resource_type, id, at, actor, what)
                    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let what = serde_json::to_string(&change.what)?;

@@ -169,7 +169,10 @@ impl Store {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
         let sql =
             "select coalesce(max((select last from log_block where tenant = t.id order by first desc limit 1)), 0)
-                   from tenant t union all select coalesce(max(seq), 0) from log order by 1 desc limit 1";
+                   from tenant t
+             union all select coalesce(max((select last from log_pack where tenant = t.id order by first desc limit 1)), 0)
+                   from tenant t
+             union all select coalesce(max(seq), 0) from log order by 1 desc limit 1";
         let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
         let log_seq = Some(Arc::new(AtomicI64::new(last)));
         let mut inner = Inner::new(folder, lock, sealer, &options, log_seq, None);

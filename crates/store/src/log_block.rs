@@ -3,20 +3,20 @@
 //! Invariant: the blocks of a tenant do not overlap, so their order is the order of their entries. Who fills blocks gives
 //! out their numbers in the same breath.
 
-use crate::db::{Reader, Row, Writer};
-use crate::log::{LOOKED_AT_MAX, LogEntry, LogQuery, Seen};
+use crate::db::{Row, Writer};
+use crate::log::LogEntry;
 use crate::log_count::Counts;
+use crate::log_search::Place;
 use crate::log_text;
 use crate::{Error, Result, TenantId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::ops::ControlFlow;
 
 /// Most entries of a block: one of them is found by reading all. A range of numbers has room for it.
 pub const LOG_BLOCK_MAX: usize = 1_000;
 /// Bytes from which a block takes no more: memory that grows much further is new memory each time, and costs as much as
 /// what is put into it.
-const BYTES_ENOUGH: usize = 60 << 10;
+pub(crate) const BYTES_ENOUGH: usize = 60 << 10;
 
 /// What an entry says, without its number and without what only a change or a refusal has. The texts are JSON and hold
 /// no secrets; one that is not there is empty.
@@ -86,8 +86,8 @@ struct Packed<'a>(i64, i64, i64, u16, [&'a str; 11]);
 #[derive(Deserialize)]
 struct Unpacked<'a>(i64, i64, i64, u16, #[serde(borrow)] [Cow<'a, str>; 11]);
 
-/// The columns of a block that `unpack` reads.
-const COLUMNS: &str = "first, entries, packed";
+/// Where the entries of reads lie.
+pub(crate) const BLOCKS: Place = Place { table: "log_block", columns: "first, entries, packed", unpack };
 
 /// A block's first number, and its entries.
 fn unpack(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
@@ -97,7 +97,12 @@ fn unpack(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
         // From before blocks were compressed.
         None => row.get::<String>(1)?.into_bytes(),
     };
-    let lines: Vec<Unpacked<'_>> = serde_json::from_slice(&json).map_err(|error| Error::Broken(Box::new(error)))?;
+    Ok((first, entries(&json, tenant, first)?))
+}
+
+/// The entries that a `LogBlock` wrote.
+pub(crate) fn entries(json: &[u8], tenant: TenantId, first: i64) -> Result<Vec<LogEntry>> {
+    let lines: Vec<Unpacked<'_>> = serde_json::from_slice(json).map_err(|error| Error::Broken(Box::new(error)))?;
     let entry = |Unpacked(number, at, took_us, status, texts)| {
         let [method, path, actor, remote, user_agent, request_id, resource_type, resource_id, body, answer, steps] =
             texts;
@@ -119,7 +124,7 @@ fn unpack(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
         };
         line.into_entry(tenant, first + number)
     };
-    Ok((first, lines.into_iter().map(entry).collect()))
+    Ok(lines.into_iter().map(entry).collect())
 }
 
 /// Entries of a tenant's reads that wait to be written, in their order; only what was answered and changed nothing.
@@ -143,6 +148,22 @@ impl LogBlock {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// The number of the oldest.
+    pub(crate) fn first(&self) -> i64 {
+        self.first
+    }
+
+    /// When the newest request came.
+    pub(crate) fn last_at(&self) -> i64 {
+        self.last_at
+    }
+
+    /// Compressed, and what it adds to the counts.
+    pub(crate) fn packed(mut self) -> (Vec<u8>, Counts) {
+        self.text.push(b']');
+        (log_text::compress(&self.text), self.counts)
     }
 
     /// Whether the next entry goes into another block.
@@ -183,115 +204,6 @@ impl LogBlock {
     }
 }
 
-fn is_read(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD")
-}
-
-impl LogQuery {
-    /// Whether entries in blocks may be wanted at all.
-    fn wants_reads(&self) -> bool {
-        self.failed != Some(true)
-            && self.writes != Some(true)
-            && self.code.is_none()
-            && self.status_min.is_none_or(|least| least < 400)
-            && self.method.as_ref().is_none_or(|method| is_read(&method.to_ascii_uppercase()))
-    }
-
-    /// Whether an entry of a block is wanted; the same conditions as in the SQL of the other entries.
-    fn wants(&self, entry: &LogEntry) -> bool {
-        let same =
-            |wanted: &Option<String>, have: Option<&str>| wanted.as_deref().is_none_or(|want| have == Some(want));
-        self.after.is_none_or(|after| entry.seq > after)
-            && self.before.is_none_or(|before| entry.seq < before)
-            && self.status_min.is_none_or(|least| entry.status >= least)
-            && self.since_at.is_none_or(|since| entry.at >= since)
-            && self.until_at.is_none_or(|until| entry.at < until)
-            && self.method.as_ref().is_none_or(|method| entry.method.eq_ignore_ascii_case(method))
-            && same(&self.resource_id, entry.resource_id.as_deref())
-            && same(&self.resource_type, entry.resource_type.as_deref())
-            && same(&self.actor, Some(&entry.actor))
-            && same(&self.remote, entry.remote.as_deref())
-            && self.text.as_ref().is_none_or(|text| entry.holds(&text.to_ascii_lowercase()))
-    }
-}
-
-impl Reader {
-    /// The number of a tenant's newest entry in a block; 0 without any.
-    pub(crate) fn last_in_block(&self, tenant: TenantId) -> Result<i64> {
-        let sql = "select last from log_block where tenant = ?1 order by first desc limit 1";
-        Ok(self.first(sql, [tenant.0], |row| row.get(0))?.unwrap_or(0))
-    }
-
-    /// The entries of blocks that are wanted, in the query's order, and how far it was looked if not to the end.
-    pub(crate) fn log_in_blocks(&self, tenant: TenantId, query: &LogQuery) -> Result<Seen> {
-        let mut seen = Seen::default();
-        if !query.wants_reads() {
-            return Ok(seen);
-        }
-        let (limit, mut looked_at) = (query.limit as usize, 0);
-        self.each_block(tenant, query, |entries| {
-            looked_at += entries.len();
-            let end = entries.last().map(|entry| entry.seq);
-            seen.entries.extend(entries.into_iter().filter(|entry| query.wants(entry)));
-            if seen.entries.len() >= limit {
-                return ControlFlow::Break(());
-            }
-            if looked_at >= LOOKED_AT_MAX as usize {
-                seen.end = end;
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        })?;
-        seen.entries.truncate(limit);
-        if !query.want_texts {
-            seen.entries = seen.entries.into_iter().map(LogEntry::without_texts).collect();
-        }
-        Ok(seen)
-    }
-
-    /// Hands out the entries of each block that a query's numbers touch, in the query's order, one block at a time.
-    fn each_block(
-        &self,
-        tenant: TenantId,
-        query: &LogQuery,
-        mut block: impl FnMut(Vec<LogEntry>) -> ControlFlow<()>,
-    ) -> Result<()> {
-        const BEFORE: &str = "first < ?2 order by first desc";
-        const BEHIND: &str = "first > ?2 order by first";
-        let read = |which: &str, bound: i64| {
-            let sql = format!("select {COLUMNS} from log_block where tenant = ?1 and {which} limit 1");
-            self.first(&sql, (tenant.0, bound), |row| unpack(row, tenant))
-        };
-        let forward = query.after.is_some();
-        let (after, before) = (query.after.unwrap_or(0), query.before.unwrap_or(i64::MAX));
-        // `after` may lie within a block: the last one that begins before it.
-        let within = if forward { read(BEFORE, after)? } else { None };
-        let mut next = match within {
-            Some(within) => Some(within),
-            None if forward => read(BEHIND, after.saturating_sub(1))?,
-            None => read(BEFORE, before)?,
-        };
-        while let Some((first, mut entries)) = next.filter(|(first, _)| *first < before) {
-            if !forward {
-                entries.reverse();
-            }
-            if block(entries).is_break() {
-                break;
-            }
-            next = if forward { read(BEHIND, first)? } else { read(BEFORE, first)? };
-        }
-        Ok(())
-    }
-
-    /// One entry of a block.
-    pub(crate) fn entry_in_block(&self, tenant: TenantId, seq: i64) -> Result<Option<LogEntry>> {
-        let sql =
-            format!("select {COLUMNS} from log_block where tenant = ?1 and first <= ?2 order by first desc limit 1");
-        let found = self.first(&sql, (tenant.0, seq), |row| unpack(row, tenant))?;
-        Ok(found.and_then(|(_, entries)| entries.into_iter().find(|entry| entry.seq == seq)))
-    }
-}
-
 impl Writer {
     /// Writes a block of this tenant; its numbers lie behind those of every other.
     pub fn log_block(&mut self, tenant: TenantId, mut block: LogBlock) -> Result<()> {
@@ -302,13 +214,13 @@ impl Writer {
             let first = self.next_log_seqs(block.len());
             (block.first, block.last) = (first, first + block.last);
         }
-        block.text.push(b']');
-        let packed = log_text::compress(&block.text);
+        let (first, last, last_at) = (block.first, block.last, block.last_at);
+        let (packed, counts) = block.packed();
         let bytes = i64::try_from(packed.len()).unwrap_or(i64::MAX);
         let sql = "insert into log_block (tenant, first, last, last_at, bytes, entries, packed)
                    values (?1, ?2, ?3, ?4, ?5, '', ?6)";
-        self.execute(sql, (tenant.0, block.first, block.last, block.last_at, bytes, packed))?;
+        self.execute(sql, (tenant.0, first, last, last_at, bytes, packed))?;
         self.log_grow(tenant, bytes)?;
-        self.log_count(tenant, block.counts)
+        self.log_count(tenant, counts)
     }
 }

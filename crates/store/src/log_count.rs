@@ -105,6 +105,12 @@ impl Counts {
     pub(crate) fn add(&mut self, at: i64, status: u16, took_us: i64) {
         *self.0.entry((at.div_euclid(SLOT), class(status), bucket(took_us))).or_default() += 1;
     }
+
+    pub(crate) fn join(&mut self, other: Self) {
+        for (slot, count) in other.0 {
+            *self.0.entry(slot).or_default() += count;
+        }
+    }
 }
 
 impl Writer {

@@ -28,16 +28,25 @@ pub(crate) fn pack(texts: [&Option<String>; 4]) -> Option<Vec<u8>> {
         return None;
     }
     let mut plain = Vec::with_capacity(texts.iter().map(|text| 4 + text.as_ref().map_or(0, String::len)).sum());
+    put(&mut plain, texts);
+    Some(compress_texts(&plain))
+}
+
+pub(crate) fn unpack(packed: &[u8]) -> Result<Texts> {
+    take(&mut &*expand(packed)?)
+}
+
+/// Adds the texts of an entry to those of others: their lengths, then themselves.
+pub(crate) fn put(plain: &mut Vec<u8>, texts: [&Option<String>; 4]) {
     for text in texts {
         let length = text.as_ref().map_or(NOTHING, |text| u32::try_from(text.len()).unwrap_or(NOTHING - 1));
         plain.extend_from_slice(&length.to_le_bytes());
     }
     texts.into_iter().flatten().for_each(|text| plain.extend_from_slice(text.as_bytes()));
-    Some(framed(FORM_WITH_DICTIONARY, plain.len(), &block::compress_with_dict(&plain, DICTIONARY)))
 }
 
-pub(crate) fn unpack(packed: &[u8]) -> Result<Texts> {
-    let plain = expand(packed)?;
+/// Takes the texts of the next entry from what `put` wrote.
+pub(crate) fn take(plain: &mut &[u8]) -> Result<Texts> {
     let (lengths, mut rest) = plain.split_at_checked(16).ok_or_else(broken)?;
     let mut texts = Texts::default();
     for (text, length) in texts.iter_mut().zip(lengths.as_chunks().0) {
@@ -48,7 +57,13 @@ pub(crate) fn unpack(packed: &[u8]) -> Result<Texts> {
             rest = behind;
         }
     }
+    *plain = rest;
     Ok(texts)
+}
+
+/// What `put` wrote.
+pub(crate) fn compress_texts(plain: &[u8]) -> Vec<u8> {
+    framed(FORM_WITH_DICTIONARY, plain.len(), &block::compress_with_dict(plain, DICTIONARY))
 }
 
 pub(crate) fn compress(plain: &[u8]) -> Vec<u8> {

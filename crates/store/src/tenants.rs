@@ -392,7 +392,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 58] = [
+        const TABLES: [&str; 59] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -407,6 +407,7 @@ impl Writer {
             "change",
             "log",
             "log_block",
+            "log_pack",
             "log_size",
             "log_count",
             "dismissal",

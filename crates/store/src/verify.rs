@@ -146,7 +146,7 @@ impl Reader {
 }
 
 /// Things of which there should be none.
-const CHECKS: [(&str, &str); 17] = [
+const CHECKS: [(&str, &str); 18] = [
     (
         "absent members of groups that are gone",
         "select count(*) from absent_member a where a.tenant = ?1
@@ -216,7 +216,15 @@ const CHECKS: [(&str, &str); 17] = [
         "bytes of the log counted wrongly",
         "select (select coalesce(max(bytes), 0) from log_size where tenant = ?1)
          - (select coalesce(cast(sum(bytes) as bigint), 0) from log where tenant = ?1)
-         - (select coalesce(cast(sum(bytes) as bigint), 0) from log_block where tenant = ?1)",
+         - (select coalesce(cast(sum(bytes) as bigint), 0) from log_block where tenant = ?1)
+         - (select coalesce(cast(sum(bytes) as bigint), 0) from log_pack where tenant = ?1)",
+    ),
+    (
+        "packs of the log that overlap",
+        "select count(*) from (select first, change_first, lag(last) over (partition by tenant order by first) as last,
+         lag(change_first) over (partition by tenant order by first) as same,
+         lag(change_last) over (partition by tenant order by first) as change_last from log_pack where tenant = ?1) pack
+         where pack.first <= pack.last or (pack.change_first <> pack.same and pack.change_first <= pack.change_last)",
     ),
     (
         "apps whose links are counted wrongly",

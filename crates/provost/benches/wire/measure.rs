@@ -10,6 +10,7 @@ use crate::sqlite;
 use crate::world::World;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use tokio::runtime::Runtime;
 
 /// How often everything that is compared takes turns.
@@ -42,12 +43,19 @@ pub(crate) fn measure(options: &Options, database: Database) -> Report {
     let people = bench.people(&worlds);
     let log = if options.log { bench.log(&worlds[bench.main(&worlds)]) } else { Vec::new() };
     worlds.iter_mut().for_each(World::look);
+    let main = &worlds[bench.main(&worlds)];
+    let imported_alone = (database == Database::Sqlite).then(|| sqlite::imports_alone(&file(main)));
     let made = worlds.iter().map(|world| (world.users, world.made.clone())).collect();
     drop(worlds);
     let largest = options.members().last().copied().unwrap_or(GROUP);
     let world = World::make(database, largest, options.members());
     let members = bench.members(&world);
-    Report { database: database.name(), people, members, log, made }
+    Report { database: database.name(), people, members, log, made, imported_alone }
+}
+
+/// Its database, with SQLite.
+fn file(world: &World) -> PathBuf {
+    world.server.data.join("provost.db")
 }
 
 impl Bench<'_> {
@@ -100,9 +108,7 @@ impl Bench<'_> {
         }
         self.floor.answer_with(&operation.sample(beside.world));
         let mut sqlite = match (self.database, operation.writes) {
-            (Database::Sqlite, Some(write)) => {
-                Some(sqlite::Floor::new(&beside.world.server.data.join("provost.db"), write))
-            }
+            (Database::Sqlite, Some(write)) => Some(sqlite::Floor::new(&file(beside.world), write)),
             _ => None,
         };
         let connections = self.options.connections.iter().filter(|count| **count <= operation.connections_max);

@@ -117,6 +117,8 @@ pub(crate) struct Report {
     pub(crate) log: Vec<LogCost>,
     /// How each directory was made, by its people.
     pub(crate) made: Vec<(usize, Made)>,
+    /// People a second whose rows SQLite alone writes as an import does.
+    pub(crate) imported_alone: Option<f64>,
 }
 
 pub(crate) fn time(duration: Duration) -> String {
@@ -199,7 +201,7 @@ impl Report {
         });
         json!({
             "database": self.database, "people": rows(&self.people), "members": rows(&self.members),
-            "log": log.collect::<Vec<_>>(), "directories": made.collect::<Vec<_>>()
+            "log": log.collect::<Vec<_>>(), "importedAlonePerSecond": self.imported_alone, "directories": made.collect::<Vec<_>>()
         })
     }
 }

@@ -21,6 +21,11 @@ pub(crate) enum Write {
 
 /// How long the write-ahead log is made beforehand.
 const WAL_MIB: usize = 64;
+/// Operations that a transaction's entries of the log are taken from; a pack tells fewer than the last of these.
+const LOGGED: [i64; 3] = [1, 16, 1_000];
+/// People whose rows are written again, and those of one transaction, as `provost import` has them.
+const IMPORTED: i64 = 50_000;
+const IMPORTED_AT_ONCE: usize = 1_000;
 /// Users that updates go to.
 const PEOPLE: i64 = 1_000;
 
@@ -37,21 +42,40 @@ enum Key {
     Text,
 }
 
+/// Entries of the log that lie together, those of as many operations.
+struct Pack {
+    row: [Row; 1],
+    entries: usize,
+}
+
+impl Pack {
+    /// With about so many.
+    fn like(source: &Connection, entries: i64) -> Self {
+        let row = rows_of(source, &LOG, entries).swap_remove(0);
+        let number = |column: usize| if let Value::Integer(number) = row.values[column] { number } else { 0 };
+        let entries = usize::try_from(number(2) - number(1) + 1).expect("an entry");
+        Self { row: [row], entries }
+    }
+}
+
 /// A table, which of its rows, and the columns that have to be new.
 type Rows = (&'static str, &'static str, &'static [(&'static str, Key)]);
 
 /// Rows of a created user.
-const CREATE: [Rows; 6] = [
+const CREATE: [Rows; 5] = [
     ("resource", "rid = ?1", &[("rid", Key::Number), ("id", Key::Text)]),
     ("document", "rid = ?1", &[("rid", Key::Number)]),
     ("unique_value", "rid = ?1", &[("rid", Key::Number), ("value", Key::Text)]),
     ("attribute_value", "rid = ?1", &[("rid", Key::Number)]),
     CHANGE,
-    LOG,
 ];
 const CHANGE: Rows = ("change", "seq = (select max(seq) from change) and ?1 > 0", &[("seq", Key::Number)]);
-const LOG: Rows =
-    ("log", "seq = (select max(seq) from log where packed is not null) and ?1 > 0", &[("seq", Key::Number)]);
+/// The log's entries of a transaction; of the packs there are, the one with the number of entries that is nearest to `?1`.
+const LOG: Rows = (
+    "log_pack",
+    "first = (select first from log_pack order by abs(last - first + 1 - ?1), first desc limit 1)",
+    &[("first", Key::Number)],
+);
 const MEMBER: Rows =
     ("member", "member_rid = (select max(member_rid) from member) and ?1 > 0", &[("member_rid", Key::Number)]);
 
@@ -61,6 +85,7 @@ pub(crate) struct Floor {
     write: Write,
     rows: Vec<Row>,
     indexed: Row,
+    log: [Pack; 3],
     operation: i64,
     _folder: Folder,
 }
@@ -71,20 +96,14 @@ impl Floor {
         let source =
             Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("Provost's database");
         let folder = Folder::new();
-        let target = Connection::open(folder.path().join("floor.db")).expect("a new database");
-        target
-            .execute_batch(
-                "pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -131072;
-                 pragma wal_autocheckpoint = 0; create table scratch (bytes blob);",
-            )
-            .expect("settings");
+        let target = fresh(&folder);
         copy_schema(&source, &target);
         let last = "select max(rid) from resource where kind = 'User'";
         let rid: i64 = source.query_row(last, [], |row| row.get(0)).expect("there are users");
         let tables: &[Rows] = match write {
             Write::Create => &CREATE,
-            Write::Patch => &[CHANGE, LOG],
-            Write::Member => &[CHANGE, LOG, MEMBER],
+            Write::Patch => &[CHANGE],
+            Write::Member => &[CHANGE, MEMBER],
         };
         let rows: Vec<Row> = tables.iter().flat_map(|table| rows_of(&source, table, rid)).collect();
         let mut updated: Vec<Row> = CREATE[..4].iter().flat_map(|table| rows_of(&source, table, rid)).collect();
@@ -100,7 +119,9 @@ impl Floor {
         target.execute_batch("delete from scratch; commit").expect("durable");
         let indexed =
             updated.iter().position(|row| row.insert.contains(" attribute_value ")).expect("an indexed value");
-        Self { target, write, rows, indexed: updated.swap_remove(indexed), operation: PEOPLE, _folder: folder }
+        let log = LOGGED.map(|entries| Pack::like(&source, entries));
+        let indexed = updated.swap_remove(indexed);
+        Self { target, write, rows, indexed, log, operation: PEOPLE, _folder: folder }
     }
 
     /// Operations a second.
@@ -133,10 +154,56 @@ impl Floor {
                 update(&self.target, self.write, self.operation, &self.indexed);
                 self.target.execute_batch("release one").expect("a savepoint");
             }
+            let pack = self.log.iter().rfind(|pack| pack.entries <= at_once).unwrap_or(&self.log[0]);
+            for n in 0..at_once.div_ceil(pack.entries) {
+                insert(&self.target, &pack.row, self.operation - n as i64);
+            }
             self.target.execute_batch("commit").expect("durable");
         }
         (self.operation - before) as f64 / started.elapsed().as_secs_f64()
     }
+}
+
+/// People a second whose rows SQLite alone writes again as an import does: in transactions of 1 000 people, without
+/// savepoints, everybody with their own values.
+pub(crate) fn imports_alone(database: &Path) -> f64 {
+    let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("Provost's database");
+    let folder = Folder::new();
+    let target = fresh(&folder);
+    copy_schema(&source, &target);
+    let tables = ["resource", "document", "unique_value", "attribute_value", "change"];
+    let people: i64 = source.query_row("select count(*) from document", [], |row| row.get(0)).expect("a number");
+    let people = people.min(IMPORTED);
+    let mut lasted = Duration::ZERO;
+    for first in (1..=people).step_by(IMPORTED_AT_ONCE) {
+        let rows = |table: &&str| {
+            let number = if *table == "change" { "seq" } else { "rid" };
+            let sql = format!("select * from {table} where {number} >= ?1 and {number} < ?1 + {IMPORTED_AT_ONCE}");
+            read(&source, table, &sql, first)
+        };
+        let rows: Vec<Row> = tables.iter().flat_map(rows).collect();
+        let started = Instant::now();
+        target.execute_batch("begin immediate").expect("a transaction");
+        for row in &rows {
+            let mut statement = target.prepare_cached(&row.insert).expect("a statement");
+            statement.execute(params_from_iter(&row.values)).expect("a row");
+        }
+        target.execute_batch("commit").expect("durable");
+        lasted += started.elapsed();
+    }
+    people as f64 / lasted.as_secs_f64()
+}
+
+/// A database with Provost's settings, without checkpoints of its own.
+fn fresh(folder: &Folder) -> Connection {
+    let target = Connection::open(folder.path().join("floor.db")).expect("a new database");
+    target
+        .execute_batch(
+            "pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -131072;
+             pragma wal_autocheckpoint = 0; create table scratch (bytes blob);",
+        )
+        .expect("settings");
+    target
 }
 
 fn copy_schema(source: &Connection, target: &Connection) {
@@ -151,21 +218,31 @@ fn copy_schema(source: &Connection, target: &Connection) {
 }
 
 fn rows_of(source: &Connection, (table, condition, keys): &Rows, rid: i64) -> Vec<Row> {
-    let mut statement =
-        source.prepare(&format!("select * from {table} where {condition}")).expect("a table of Provost's");
-    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let marks: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
-    let insert = format!("insert into {table} values ({})", marks.join(", "));
-    let keys: Vec<(usize, Key)> =
-        keys.iter().filter_map(|(name, key)| Some((columns.iter().position(|column| column == name)?, *key))).collect();
-    let found = statement
-        .query_map([rid], |row| (0..columns.len()).map(|n| row.get::<_, Value>(n)).collect::<Result<Vec<_>, _>>())
-        .expect("rows");
-    let rows: Vec<Row> = found
-        .map(|values| Row { insert: insert.clone(), values: values.expect("values"), keys: keys.clone() })
-        .collect();
+    let mut rows = read(source, table, &format!("select * from {table} where {condition}"), rid);
     assert!(!rows.is_empty(), "nothing in {table}");
+    let columns: Vec<String> = columns(source, table);
+    let place = |name: &str| columns.iter().position(|column| column == name);
+    let keys: Vec<(usize, Key)> = keys.iter().filter_map(|(name, key)| Some((place(name)?, *key))).collect();
+    rows.iter_mut().for_each(|row| row.keys = keys.clone());
     rows
+}
+
+fn columns(source: &Connection, table: &str) -> Vec<String> {
+    let statement = source.prepare(&format!("select * from {table}")).expect("a table of Provost's");
+    statement.column_names().into_iter().map(str::to_owned).collect()
+}
+
+/// Rows of a table, to be written as they are.
+fn read(source: &Connection, table: &str, sql: &str, parameter: i64) -> Vec<Row> {
+    let mut statement = source.prepare(sql).expect("a table of Provost's");
+    let columns = statement.column_count();
+    let marks: Vec<String> = (1..=columns).map(|n| format!("?{n}")).collect();
+    let insert = format!("insert into {table} values ({})", marks.join(", "));
+    let found = statement
+        .query_map([parameter], |row| (0..columns).map(|n| row.get::<_, Value>(n)).collect::<Result<Vec<_>, _>>())
+        .expect("rows");
+    let row = |values: Result<_, _>| Row { insert: insert.clone(), values: values.expect("values"), keys: Vec::new() };
+    found.map(row).collect()
 }
 
 fn insert(target: &Connection, rows: &[Row], operation: i64) {

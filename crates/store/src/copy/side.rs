@@ -186,7 +186,8 @@ impl Side {
             return Ok(());
         }
         let sql = "select setval('log_seq', coalesce(max(number), 0) + 1, false)
-                   from (select max(seq) as number from log union all select max(last) from log_block) as numbers";
+                   from (select max(seq) as number from log union all select max(last) from log_block
+                         union all select max(last) from log_pack) as numbers";
         self.number(sql, ()).map(|_| ())
     }
 }

@@ -189,10 +189,9 @@ fn told(w: &mut Writer, inside: &Inside, id: &str, kind: ChangeKind) {
         what: json!({}),
     };
     w.change(&change).unwrap();
-    let seq = w.next_log_seq();
     let entry =
-        LogEntry { seq, tenant: inside.tenant, resource_id: Some(id.to_owned()), status: 200, ..LogEntry::default() };
-    w.log(entry);
+        LogEntry { tenant: inside.tenant, resource_id: Some(id.to_owned()), status: 200, ..LogEntry::default() };
+    w.log_now(entry);
     w.log_write().unwrap();
 }
 

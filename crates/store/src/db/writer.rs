@@ -7,7 +7,8 @@
 use super::connection::{Connection, Part};
 use super::lanes::Lanes;
 use super::{Counters, Reader};
-use crate::log::LogEntry;
+use crate::log::Waiting;
+use crate::log_pack::Changed;
 use crate::tally::Tally;
 use crate::{Error, Result, TenantId};
 use std::cell::Cell;
@@ -22,7 +23,9 @@ pub struct Writer {
     reader: Reader,
     numbers: Numbers,
     /// Entries of the log, to be written with the commit.
-    pub(crate) log_waiting: Vec<LogEntry>,
+    pub(crate) log_waiting: Vec<Waiting>,
+    /// What this transaction changed, for these entries.
+    pub(crate) changed: Changed,
     /// Whether something changed that nodes keep in memory.
     shared_changed: bool,
     /// Whether this write has made rows whose numbers the reader remembers.
@@ -45,6 +48,7 @@ pub struct Writer {
 #[derive(Clone, Copy)]
 struct Mark {
     log: usize,
+    changed: usize,
     indexes: usize,
     tally: usize,
 }
@@ -73,6 +77,7 @@ impl Writer {
             reader,
             numbers,
             log_waiting,
+            changed: Changed::default(),
             shared_changed: false,
             interned: false,
             indexes,
@@ -134,11 +139,17 @@ impl Writer {
     }
 
     fn mark(&self) -> Mark {
-        Mark { log: self.log_waiting.len(), indexes: self.indexes_waiting.len(), tally: self.tally.steps() }
+        Mark {
+            log: self.log_waiting.len(),
+            changed: self.changed.len(),
+            indexes: self.indexes_waiting.len(),
+            tally: self.tally.steps(),
+        }
     }
 
     fn back_to(&mut self, mark: Mark) {
         self.log_waiting.truncate(mark.log);
+        self.changed.truncate(mark.changed);
         self.indexes_waiting.truncate(mark.indexes);
         self.tally.back_to(mark.tally);
     }
@@ -150,7 +161,7 @@ impl Writer {
 
     fn begin(&mut self, lane: Option<TenantId>, on_disk: bool) -> Result<()> {
         self.shared_changed = false;
-        self.back_to(Mark { log: 0, indexes: 0, tally: 0 });
+        self.back_to(Mark { log: 0, changed: 0, indexes: 0, tally: 0 });
         self.tally.clear();
         (self.lane, self.is_empty, self.on_disk) = (lane, true, on_disk);
         self.reader.connection.begin_write(lane, on_disk)?;

@@ -2,7 +2,8 @@
 
 use super::POSTGRES;
 use super::support::World;
-use store::{LogBlock, LogEntry, LogLimits, LogLine, LogQuery, TenantId};
+use serde_json::json;
+use store::{Change, ChangeKind, LogBlock, LogEntry, LogLimits, LogLine, LogQuery, TenantId};
 
 fn entry(world: &World, at: i64) -> LogEntry {
     LogEntry {
@@ -99,7 +100,10 @@ fn mixed(world: &World, number: i64) -> LogEntry {
         path: format!("/Users/{}", number % 13),
         resource_id: (!one_in(4)).then(|| format!("u{}", number % 13)),
         resource_type: (!one_in(4)).then(|| "User".into()),
-        body: one_in(7).then(|| format!("Body {number}")),
+        // Two of the long ones fill a pack.
+        body: one_in(7)
+            .then(|| format!("Body {number}{}", if one_in(21) { "x".repeat(40_000) } else { String::new() })),
+        diff: (one_in(7) && !one_in(11)).then(|| "[]".into()),
         answer: (!one_in(3)).then(|| format!("{{\"Answer\": \"ä{}\"}}", number % 17)),
         steps: one_in(2).then(|| "[\"looked\"]".into()),
         ..entry(world, number)
@@ -129,7 +133,7 @@ fn wanted(query: &LogQuery, entry: &LogEntry) -> bool {
 /// All queries with one condition, and with each pair of them.
 fn queries(middle: i64) -> Vec<LogQuery> {
     type Set = fn(&mut LogQuery, i64);
-    const SETS: [Set; 14] = [
+    const SETS: [Set; 15] = [
         |_, _| (),
         |query, seq| query.after = Some(seq - 40),
         |query, seq| query.before = Some(seq + 40),
@@ -142,6 +146,7 @@ fn queries(middle: i64) -> Vec<LogQuery> {
         |query, _| query.since_at = Some(100),
         |query, _| query.until_at = Some(200),
         |query, _| query.resource_id = Some("u5".into()),
+        |query, _| query.resource_id = Some("u1".into()),
         |query, _| query.text = Some("ä3".into()),
         |query, _| query.status_min = Some(300),
     ];
@@ -159,11 +164,24 @@ fn queries(middle: i64) -> Vec<LogQuery> {
         .collect()
 }
 
-/// Writes what reads in a block, as the server does, and the rest as entries of their own.
+/// Writes what reads in a block, what changes somebody with the change, as the server does, and the rest as entries of
+/// their own.
 fn write_apart(world: &World, entries: &[LogEntry]) {
     let (tenant, mut block) = (world.tenant, LogBlock::default());
     let is_plain = |entry: &&LogEntry| entry.method == "GET" && entry.status < 400;
     let (reads, others): (Vec<&LogEntry>, Vec<_>) = entries.iter().partition(is_plain);
+    // Some change nothing, and some changes are not told.
+    let is_change = |entry: &LogEntry| entry.status < 400 && entry.at % 5 != 0;
+    let changed = move |id: &str| Change {
+        tenant,
+        seq: 0,
+        kind: ChangeKind::Updated,
+        resource_type: "User".into(),
+        id: id.to_owned(),
+        at: 1,
+        actor: "okta".into(),
+        what: json!({}),
+    };
     for entry in reads {
         let optional = |text: &'_ Option<String>| text.clone().unwrap_or_default().into();
         let line = LogLine {
@@ -187,10 +205,18 @@ fn write_apart(world: &World, entries: &[LogEntry]) {
     let others: Vec<LogEntry> = others.into_iter().cloned().collect();
     world
         .write(move |w| {
-            others.into_iter().for_each(|entry| w.log(entry));
+            for entry in others {
+                if is_change(&entry) {
+                    w.change(&changed(entry.resource_id.as_deref().unwrap_or("u1")))?;
+                    w.log_now(entry);
+                } else {
+                    w.log(entry);
+                }
+            }
             w.log_block(tenant, block)
         })
         .unwrap();
+    world.write(move |w| ["u5", "u1", "u5"].into_iter().try_for_each(|id| w.change(&changed(id)).map(|_| ()))).unwrap();
 }
 
 #[test]
@@ -198,17 +224,15 @@ fn entries_in_blocks_are_found_like_the_others() {
     let world = World::new();
     let tenant = world.tenant;
     let mut entries: Vec<LogEntry> = (0..300).map(|number| mixed(&world, number)).collect();
-    for batch in [0..50, 50..51, 51..120, 120..300] {
+    for batch in [0..50, 50..51, 51..57, 57..120, 120..300] {
         write_apart(&world, &entries[batch]);
     }
     let written =
         world.read(move |r| r.log(tenant, &LogQuery { limit: 1_000, want_texts: true, ..LogQuery::default() }));
-    if POSTGRES {
-        for entry in &mut entries {
-            entry.seq = written.iter().find(|one| one.at == entry.at).unwrap().seq;
-        }
-        entries.sort_by_key(|entry| entry.seq);
+    for entry in &mut entries {
+        entry.seq = written.iter().find(|one| one.at == entry.at).unwrap().seq;
     }
+    entries.sort_by_key(|entry| entry.seq);
     assert!(written.iter().rev().eq(entries.iter()), "every entry came back whole");
     for entry in entries.clone() {
         assert_eq!(world.read(move |r| r.log_entry(tenant, entry.seq)), Some(entry));

@@ -1,0 +1,237 @@
+//! Entries of changes, packed: those of a commit lie together, one row for some dozens of them. Whom they are about is
+//! found through the change feed, whose rows the same commit wrote, so no entry costs an index row of its own, which for
+//! the change of a person would be another page somewhere in the middle.
+//!
+//! Invariant: the packs of a tenant overlap neither in their entries nor in the changes of their commits, and both go up
+//! together; packs of one commit name the same changes. Whoever writes has the tenant's turn, and gives the numbers.
+
+use crate::db::{Reader, Row, Writer};
+use crate::log::LogEntry;
+use crate::log_block::{self, BYTES_ENOUGH, LogBlock, LogLine};
+use crate::log_count::Counts;
+use crate::log_search::{LOOKED_AT_MAX, LogQuery, Place, Seen};
+use crate::log_text;
+use crate::{Result, TenantId};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// Where the entries of changes lie; what only looks at them needs no texts.
+const HEADS: Place = Place { table: "log_pack", columns: "first, heads", unpack: heads };
+pub(crate) const PACKS: Place = Place { table: "log_pack", columns: "first, heads, said", unpack: whole };
+
+fn heads(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
+    let (first, heads): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    Ok((first, log_block::entries(&log_text::expand(&heads)?, tenant, first)?))
+}
+
+fn whole(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
+    let (first, mut entries) = heads(row, tenant)?;
+    let texts = log_text::expand(&row.get::<Vec<u8>>(2)?)?;
+    let mut rest = &*texts;
+    for entry in &mut entries {
+        [entry.body, entry.answer, entry.steps, entry.diff] = log_text::take(&mut rest)?;
+    }
+    Ok((first, entries))
+}
+
+/// The changes of a transaction so far: whose, their numbers, what they are about.
+#[derive(Default)]
+pub(crate) struct Changed(Vec<(TenantId, i64, String)>);
+
+impl Changed {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+
+    pub(crate) fn push(&mut self, tenant: TenantId, seq: i64, id: &str) {
+        self.0.push((tenant, seq, id.to_owned()));
+    }
+
+    /// The first and the last one of a tenant.
+    fn range(&self, tenant: TenantId) -> Option<(i64, i64)> {
+        let mut seqs = self.0.iter().filter(|(of, ..)| *of == tenant).map(|(_, seq, _)| *seq);
+        let first = seqs.next()?;
+        Some((first, seqs.next_back().unwrap_or(first)))
+    }
+
+    /// Those of the entries that can be found through the changes of their commit, and the others.
+    pub(crate) fn split(&self, entries: Vec<LogEntry>) -> (Vec<LogEntry>, Vec<LogEntry>) {
+        let about: HashSet<(TenantId, &str)> = self.0.iter().map(|(tenant, _, id)| (*tenant, &**id)).collect();
+        entries.into_iter().partition(|entry| match &entry.resource_id {
+            _ if entry.status >= 400 || entry.code.is_some() => false,
+            Some(id) => about.contains(&(entry.tenant, id)),
+            None => self.range(entry.tenant).is_some(),
+        })
+    }
+}
+
+/// A row that is being filled.
+#[derive(Default)]
+struct Pack {
+    heads: LogBlock,
+    texts: Vec<u8>,
+}
+
+impl Pack {
+    fn is_full(&self) -> bool {
+        self.heads.is_full() || self.texts.len() >= BYTES_ENOUGH
+    }
+
+    fn push(&mut self, entry: &LogEntry) {
+        self.heads.push(entry.seq, &head(entry));
+        log_text::put(&mut self.texts, [&entry.body, &entry.answer, &entry.steps, &entry.diff]);
+    }
+}
+
+fn optional(text: &Option<String>) -> Cow<'_, str> {
+    text.as_deref().unwrap_or_default().into()
+}
+
+/// The entry without its texts.
+fn head(entry: &LogEntry) -> LogLine<'_> {
+    LogLine {
+        at: entry.at,
+        took_us: entry.took_us,
+        method: (&*entry.method).into(),
+        path: (&*entry.path).into(),
+        status: entry.status,
+        actor: (&*entry.actor).into(),
+        remote: optional(&entry.remote),
+        user_agent: optional(&entry.user_agent),
+        request_id: (&*entry.request_id).into(),
+        resource_type: optional(&entry.resource_type),
+        resource_id: optional(&entry.resource_id),
+        ..LogLine::default()
+    }
+}
+
+fn packs(entries: &[LogEntry]) -> Vec<Pack> {
+    let mut packs: Vec<Pack> = Vec::new();
+    for entry in entries {
+        match packs.last_mut() {
+            Some(pack) if !pack.is_full() => pack.push(entry),
+            _ => {
+                let mut pack = Pack::default();
+                pack.push(entry);
+                packs.push(pack);
+            }
+        }
+    }
+    packs
+}
+
+impl Writer {
+    /// Writes entries of a tenant, in the order of their numbers, with the changes of this transaction.
+    pub(crate) fn log_packs(&mut self, tenant: TenantId, changed: &Changed, entries: &[LogEntry]) -> Result<()> {
+        let Some((change_first, change_last)) = changed.range(tenant) else { return Ok(()) };
+        let sql = "insert into log_pack (tenant, first, last, last_at, change_first, change_last, bytes, heads, said)
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let (mut sum, mut counts) = (0, Counts::default());
+        for Pack { heads, texts } in packs(entries) {
+            let (first, last, last_at) = (heads.first(), heads.last(), heads.last_at());
+            let ((heads, of_pack), texts) = (heads.packed(), log_text::compress_texts(&texts));
+            let bytes = i64::try_from(heads.len() + texts.len()).unwrap_or(i64::MAX);
+            self.later(sql, (tenant.0, first, last, last_at, change_first, change_last, bytes, heads, texts))?;
+            sum += bytes;
+            counts.join(of_pack);
+        }
+        self.log_grow(tenant, sum)?;
+        self.log_count(tenant, counts)
+    }
+}
+
+/// The changes of a commit that has packs.
+struct Commit {
+    change_first: i64,
+    change_last: i64,
+}
+
+impl Reader {
+    /// The entries of changes that are wanted.
+    pub(crate) fn log_in_packs(&self, tenant: TenantId, query: &LogQuery) -> Result<Seen> {
+        let place = if query.needs_texts() { PACKS } else { HEADS };
+        match &query.resource_id {
+            _ if !query.wants_changes() => Ok(Seen::default()),
+            Some(id) => self.packs_about(place, tenant, id, query),
+            None => self.entries_in(place, tenant, query),
+        }
+    }
+
+    /// The entries about one resource, however old: from change to change, with the packs of their commits.
+    fn packs_about(&self, place: Place, tenant: TenantId, id: &str, query: &LogQuery) -> Result<Seen> {
+        let (limit, forward) = (query.limit as usize, query.after.is_some());
+        let (mut seen, mut looked_at) = (Seen::default(), 0);
+        let mut bound = self.first_bound(tenant, query)?;
+        while seen.entries.len() < limit {
+            let Some(change) = self.next_change_of(tenant, id, bound, forward)? else { break };
+            let Some(commit) = self.commit_of(tenant, change, forward)? else { break };
+            if (commit.change_first..=commit.change_last).contains(&change) {
+                let mut entries = self.entries_of_commit(place, tenant, commit.change_first)?;
+                if !forward {
+                    entries.reverse();
+                }
+                looked_at += entries.len();
+                let end = entries.last().map(|entry| entry.seq);
+                let wanted = entries.into_iter().filter(|entry| query.wants(entry));
+                seen.entries.extend(wanted.map(|entry| query.shown(entry)));
+                bound = if forward { commit.change_last + 1 } else { commit.change_first - 1 };
+                if looked_at >= LOOKED_AT_MAX as usize {
+                    seen.end = end;
+                    break;
+                }
+            } else {
+                // Nobody kept an entry of this change: on with the next commit that has some.
+                bound = if forward { commit.change_first } else { commit.change_last };
+            }
+        }
+        seen.entries.truncate(limit);
+        Ok(seen)
+    }
+
+    /// The change to begin with: the first one, or the last, of the commit in which the query's numbers begin.
+    fn first_bound(&self, tenant: TenantId, query: &LogQuery) -> Result<i64> {
+        let (column, before, without) = match (query.after, query.before) {
+            (Some(after), _) => ("change_first", after.saturating_add(1), 0),
+            (None, Some(before)) => ("change_last", before, -1),
+            (None, None) => return Ok(i64::MAX),
+        };
+        let sql = format!("select {column} from log_pack where tenant = ?1 and first < ?2 order by first desc limit 1");
+        Ok(self.first(&sql, (tenant.0, before), |row| row.get(0))?.unwrap_or(without))
+    }
+
+    fn next_change_of(&self, tenant: TenantId, id: &str, bound: i64, forward: bool) -> Result<Option<i64>> {
+        let which = if forward { "seq >= ?3 order by seq" } else { "seq <= ?3 order by seq desc" };
+        let sql = format!(
+            "select seq from change indexed by change_resource where tenant = ?1 and id = ?2 and {which} limit 1"
+        );
+        self.first(&sql, (tenant.0, id, bound), |row| row.get(0))
+    }
+
+    /// The commit that made a change; where nobody kept entries of it, the next one in the walk's direction.
+    fn commit_of(&self, tenant: TenantId, change: i64, forward: bool) -> Result<Option<Commit>> {
+        let find = |which: &str| {
+            let sql = format!(
+                "select change_first, change_last from log_pack where tenant = ?1 and change_first {which} limit 1"
+            );
+            let commit = |row: &Row<'_>| Ok(Commit { change_first: row.get(0)?, change_last: row.get(1)? });
+            self.first(&sql, (tenant.0, change), commit)
+        };
+        let before = find("<= ?2 order by change_first desc")?;
+        match before {
+            Some(commit) if forward && commit.change_last < change => find("> ?2 order by change_first"),
+            None if forward => find("> ?2 order by change_first"),
+            before => Ok(before),
+        }
+    }
+
+    fn entries_of_commit(&self, place: Place, tenant: TenantId, change_first: i64) -> Result<Vec<LogEntry>> {
+        let Place { table, columns, unpack } = place;
+        let sql = format!("select {columns} from {table} where tenant = ?1 and change_first = ?2 order by first");
+        let rows = self.all(&sql, (tenant.0, change_first), |row| unpack(row, tenant))?;
+        Ok(rows.into_iter().flat_map(|(_, entries)| entries).collect())
+    }
+}
