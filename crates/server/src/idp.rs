@@ -19,7 +19,7 @@ mod sso;
 
 pub(crate) use address::Addresses;
 pub(crate) use assertion::{Said, said};
-pub(crate) use farewell::leave;
+pub(crate) use farewell::{leave, pass_on};
 pub(crate) use settings::{LIST_MAX, NameIdFormat, SamlApp};
 
 use crate::admin::saml_keys;

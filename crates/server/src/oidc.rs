@@ -22,6 +22,7 @@ mod userinfo;
 
 pub(crate) use address::Addresses;
 pub(crate) use keys::make as make_key;
+pub(crate) use page::on;
 
 use crate::app::App;
 use crate::console;

@@ -85,7 +85,6 @@ impl Visit {
 /// A person who is signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
-    pub(crate) tenant: Arc<TenantState>,
     /// How and when they signed in.
     pub(crate) session: Arc<PersonSession>,
     /// Their resource: `id` is who they are.
@@ -150,11 +149,7 @@ pub(crate) async fn find(
     let Some(value) = cookie(headers, &cookie_name(app, tenant)) else { return Ok(None) };
     let (hash, id, rt) = (token::hash(value), tenant.tenant.id, Arc::clone(users(tenant)?));
     let found = app.store().read(move |r| r.person_session(id, &rt, &hash, now)).await?;
-    Ok(found.map(|(session, user)| Person {
-        tenant: Arc::clone(tenant),
-        session: Arc::new(session),
-        user: Arc::new(user),
-    }))
+    Ok(found.map(|(session, user)| Person { session: Arc::new(session), user: Arc::new(user) }))
 }
 
 /// A new session, to be kept by the caller in the transaction of what led to it, and its cookie.
@@ -184,13 +179,6 @@ pub(crate) fn begin(
     let cookie = set_cookie(app, &cookie_name(app, tenant), &value, Some(seconds))
         .ok_or_else(|| Error::new(Code::INTERNAL, "the cookie cannot be written"))?;
     Ok((session, cookie))
-}
-
-/// Ends a session; the cookie takes the browser's away.
-pub(crate) async fn end(app: &App, person: &Person) -> Result<Option<HeaderValue>> {
-    let (tenant, id) = (person.tenant.tenant.id, person.session.id.clone());
-    app.store().write_in(tenant, move |w| w.person_session_end(tenant, &id)).await?;
-    Ok(end_cookie(app, &person.tenant))
 }
 
 /// The cookie that takes the session's away.

@@ -21,7 +21,9 @@ mod test;
 pub(crate) use acs::read as read_form;
 pub(crate) use address::{Addresses, is_connection_id};
 pub(crate) use keys::{Ours, make as make_key, ours};
-pub(crate) use logout::{REQUEST_REMEMBERED as LOGOUT_REMEMBERED, leave, posted as posted_logout, send as send_logout};
+pub(crate) use logout::{
+    REQUEST_REMEMBERED as LOGOUT_REMEMBERED, heard as logout_heard, leave, posted as posted_logout, send as send_logout,
+};
 pub(crate) use page::{post_on, said as said_page, secured};
 pub(crate) use start::{Start, begin as start, is_inside};
 pub(crate) use test::{Outcome, Tests, checks};

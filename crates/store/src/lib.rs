@@ -76,7 +76,7 @@ pub use outbound::{
     LinkKind, LinkQuery, LinkRow, NewApp, PersonRow, PlanRow, PlanState, Principal, PushGroupRow, PushRuleRow, Run,
     RunItem, RunState, Settled, Standing, TaskNote, TaskRow, Wanted, Work,
 };
-pub use people::{PersonSession, SamlSession, SignInRequest};
+pub use people::{PersonSession, SamlSession, SessionEnded, SignInRequest};
 pub use person_passkeys::PersonPasskey;
 pub use person_passwords::{PersonLink, PersonSignIn};
 pub use prepared::Prepared;

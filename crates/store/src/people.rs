@@ -97,6 +97,19 @@ fn session(row: &Row<'_>) -> Result<PersonSession> {
     })
 }
 
+/// What is left of a session that an identity provider has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionEnded {
+    /// Its id.
+    pub id: String,
+    /// SHA-256 of its cookie.
+    pub hash: [u8; 32],
+    /// Whose it was.
+    pub person: String,
+    /// The apps that were told of it, as JSON.
+    pub told: Option<String>,
+}
+
 impl Reader {
     /// The session of a cookie in this tenant and the person it belongs to, if it has not run out and they are active.
     pub fn person_session(
@@ -242,24 +255,26 @@ impl Writer {
     }
 
     /// Ends the sessions that the identity provider of a connection names: those of a person with this index, or all
-    /// of them. Answers the persons whose sessions ended.
+    /// of them.
     pub fn person_sessions_logout(
         &mut self,
         tenant: TenantId,
         connection: &str,
         name_id: &str,
         indexes: &[String],
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<SessionEnded>> {
         let sql = "delete from person_session where tenant = ?1 and connection = ?2 and name_id = ?3
-                   and (?4 is null or session_index = ?4) returning person";
+                   and (?4 is null or session_index = ?4) returning id, hash, person, told";
         let all = [None];
         let some: Vec<Option<&str>> = indexes.iter().map(|index| Some(index.as_str())).collect();
         let wanted = if some.is_empty() { all.as_slice() } else { some.as_slice() };
-        let mut persons = Vec::new();
+        let mut ended = Vec::new();
         for index in wanted {
-            persons.extend(self.all(sql, (tenant.0, connection, name_id, *index), |row| row.get::<String>(0))?);
+            ended.extend(self.all(sql, (tenant.0, connection, name_id, *index), |row| {
+                Ok(SessionEnded { id: row.get(0)?, hash: row.get(1)?, person: row.get(2)?, told: row.get(3)? })
+            })?);
         }
-        Ok(persons)
+        Ok(ended)
     }
 
     /// Ends the sessions of a connection that is switched off or taken away.

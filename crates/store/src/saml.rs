@@ -216,7 +216,7 @@ pub struct SamlRequest {
     pub browser: [u8; 32],
     /// The RelayState that goes with it.
     pub relay: String,
-    /// A path of ours to go on to.
+    /// A path of ours to go on to; of a logout, the address of an application that waits for its end.
     pub target: String,
     /// When it was made.
     pub created_at: i64,

@@ -1,5 +1,6 @@
-//! The other apps of a session hear that it has ended (SAML Profiles §4.4): the browser takes a signed request to one
-//! after the other, and in the end the answer to the app that asked, if one did.
+//! The apps of a session hear that it has ended (SAML Profiles §4.4), by whichever door it did: an app that asks, the
+//! person's own page, an application of OpenID Connect, the identity provider that they came from. The browser takes a
+//! signed request to one app after the other, and in the end the answer to whoever asked.
 //!
 //! What is still to be done waits in the database under a handle, which travels as `RelayState` and is another one after
 //! each step. The sessions here have ended before the first step, so an app that does not answer keeps nobody signed in.
@@ -13,6 +14,7 @@ use super::{Addresses, SamlApp, sso};
 use crate::clock::Stopwatch;
 use crate::console::{Shown, see_other};
 use crate::error::Result;
+use crate::oidc::on;
 use crate::outbound::integration::Integration;
 use crate::person::{Person, Visit, ask_later, ask_on, end_cookie};
 use crate::record::Trace;
@@ -26,7 +28,7 @@ use saml::binding::Inbound;
 use saml::logout::{LogoutMessage, LogoutResponse, NewLogout};
 use saml::{EntityId, Location, NameId, Refused, fresh_id};
 use serde::{Deserialize, Serialize};
-use store::{PersonSession, SamlSession, Writer};
+use store::{PersonSession, SamlSession, SessionEnded, Writer};
 
 const PURPOSE: &str = "farewell";
 
@@ -57,6 +59,12 @@ pub(super) struct Farewell {
     asker: Option<(String, String, Option<String>)>,
     /// Where the person came from, when they sign out at their own page: connection, name, about it, session.
     onward: Option<(String, String, String, Option<String>)>,
+    /// The identity provider that asked, and hears of the end: connection, its request's ID, its RelayState.
+    #[serde(default)]
+    provider: Option<(String, String, Option<String>)>,
+    /// Where an application wants the person to go on to.
+    #[serde(default)]
+    next: Option<String>,
     rest: Vec<Told>,
     /// Whether everybody has agreed so far.
     complete: bool,
@@ -105,6 +113,8 @@ impl Farewell {
             index: session.id,
             asker: Some((app.to_owned(), question.request.id().to_owned(), question.relay_state.clone())),
             onward: None,
+            provider: None,
+            next: None,
             complete: !all.more && others.next().is_none(),
             rest: all.apps,
             waits: None,
@@ -121,8 +131,9 @@ impl Farewell {
     }
 }
 
-/// Ends the session of a person who signs out at their own page; where to go from there, if any app was told of it.
-pub(crate) async fn leave(visit: &Visit, person: &Person) -> Result<Option<Response<Body>>> {
+/// Ends the session of a person who signs out at their own page, or for an application that waits for them at `next`;
+/// where to go from there, if any app was told of it.
+pub(crate) async fn leave(visit: &Visit, person: &Person, next: Option<&str>) -> Result<Option<Response<Body>>> {
     let (tenant, session) = (visit.tenant.tenant.id, person.session.id.clone());
     let ended = visit.app.store().write_in(tenant, move |w| -> store::Result<Audience> {
         let all = audience(w, &session, tenant)?;
@@ -139,12 +150,44 @@ pub(crate) async fn leave(visit: &Visit, person: &Person) -> Result<Option<Respo
         index: person.session.id.clone(),
         asker: None,
         onward: onward.map(|saml| (saml.connection, saml.name_id, saml.name_id_about, saml.session_index)),
+        provider: None,
+        next: next.map(str::to_owned),
         complete: !all.more,
         rest: all.apps,
         waits: None,
     };
     // Without room to remember the way they are signed out here.
     Ok(farewell.begin(visit).await.ok())
+}
+
+/// Goes to the apps of sessions that the identity provider has ended, before it is answered; nothing where none was told.
+/// The browser is one, so the apps of one session can be reached: its own, if that is among them.
+pub(crate) async fn pass_on(
+    visit: &Visit,
+    ended: &[SessionEnded],
+    (connection, request, relay): (&str, &str, Option<&str>),
+) -> Option<Response<Body>> {
+    let told = ended.iter().filter_map(|one| {
+        let all: Audience = serde_json::from_str(one.told.as_deref()?).ok()?;
+        (!all.apps.is_empty() || all.more).then_some((one, all))
+    });
+    let mut told: Vec<_> = told.collect();
+    let here = told.iter().position(|(one, _)| visit.browser() == Some(one.hash)).unwrap_or(0);
+    let is_one = told.len() == 1;
+    let (session, all) = (!told.is_empty()).then(|| told.swap_remove(here))?;
+    let farewell = Farewell {
+        browser: session.hash,
+        index: session.id.clone(),
+        asker: None,
+        onward: None,
+        provider: Some((connection.to_owned(), request.to_owned(), relay.map(str::to_owned))),
+        next: None,
+        complete: !all.more && is_one,
+        rest: all.apps,
+        waits: None,
+    };
+    // Without room to remember the way the provider is answered at once.
+    farewell.begin(visit).await.ok()
 }
 
 fn address(visit: &Visit, handle: &str) -> String {
@@ -284,10 +327,15 @@ async fn finish(visit: &Visit, farewell: Farewell) -> Shown {
                 sent.map_err(super::page::unusable)?
             }
         },
-        Farewell { onward: Some((connection, name_id, name_id_about, session_index)), .. } => {
-            let saml = SamlSession { connection, name_id, name_id_about, session_index };
-            provider::leave(visit, &saml).await?.unwrap_or_else(|| over(visit))
+        Farewell { provider: Some((connection, id, relay)), complete, .. } => {
+            provider::logout_heard(visit, &connection, &id, complete, relay.as_deref()).await?
         }
+        Farewell { onward: Some((connection, name_id, name_id_about, session_index)), next, .. } => {
+            let saml = SamlSession { connection, name_id, name_id_about, session_index };
+            let there = provider::leave(visit, &saml, next.as_deref()).await?;
+            there.unwrap_or_else(|| next.map_or_else(|| over(visit), |to| on(visit, "You are signed out", &to)))
+        }
+        Farewell { next: Some(to), .. } => on(visit, "You are signed out", &to),
         Farewell { complete: true, .. } => see_other(&format!("{}/me", visit.tenant.root())),
         Farewell { .. } => said_page(
             visit,

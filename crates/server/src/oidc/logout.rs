@@ -9,7 +9,7 @@ use super::request::Parameters;
 use super::{Addresses, page};
 use crate::console::{Icon, Shown, bare, see_other};
 use crate::error::Error;
-use crate::person::{Person, Visit, end};
+use crate::person::{Person, Visit, end_cookie};
 use crate::{limits, query};
 use axum::body::Body;
 use axum::http::{Method, Response, header};
@@ -29,7 +29,7 @@ pub(super) async fn by_query(visit: Visit) -> Shown {
     match visit.person().await? {
         None => Ok(left(&visit, next.as_deref())),
         Some(person) if hint.as_ref().is_some_and(|hint| hint.sid == person.session.id) => {
-            sign_out(&visit, &mut told, &person, left(&visit, next.as_deref())).await
+            sign_out(&visit, &mut told, &person, next.as_deref(), left(&visit, next.as_deref())).await
         }
         Some(person) => Ok(question(&visit, &person, &parameters)),
     }
@@ -59,7 +59,9 @@ pub(super) async fn by_form(visit: Visit, body: Body) -> Shown {
         None => left(&visit, None),
     };
     match visit.person().await? {
-        Some(person) if person.sent(&visit.app, csrf) => sign_out(&visit, &mut told, &person, on).await,
+        Some(person) if person.sent(&visit.app, csrf) => {
+            sign_out(&visit, &mut told, &person, next.as_deref(), on).await
+        }
         Some(person) => Ok(question(&visit, &person, &parameters)),
         None => Ok(on),
     }
@@ -101,15 +103,31 @@ async fn asked(visit: &Visit, parameters: &Parameters) -> Result<Result<Asked, R
     Ok(Ok((hint, Some(format!("{to}{joint}")))))
 }
 
-async fn sign_out(visit: &Visit, told: &mut Told<'_>, person: &Person, mut on: Response<Body>) -> Shown {
-    let cookie = end(&visit.app, person).await?;
+/// Ends the session, and has everybody told who was told of it: the apps, and the identity provider that they came from.
+/// The browser goes on to the application when all have been.
+async fn sign_out(
+    visit: &Visit,
+    told: &mut Told<'_>,
+    person: &Person,
+    next: Option<&str>,
+    on: Response<Body>,
+) -> Shown {
+    let apps = crate::idp::leave(visit, person, next).await?;
     told.person(&person.user.id);
     told.step("signed out");
     told.done(303);
-    cookie.into_iter().for_each(|cookie| {
-        on.headers_mut().append(header::SET_COOKIE, cookie);
+    if let Some(on_to_them) = apps {
+        return Ok(on_to_them);
+    }
+    let elsewhere = match &person.session.saml {
+        Some(saml) => crate::saml::leave(visit, saml, next).await?,
+        None => None,
+    };
+    let mut response = elsewhere.unwrap_or(on);
+    end_cookie(&visit.app, &visit.tenant).into_iter().for_each(|cookie| {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     });
-    Ok(on)
+    Ok(response)
 }
 
 /// Nobody is signed in any more.

@@ -27,7 +27,7 @@ pub(super) fn refused(visit: &Visit, request_id: &str, why: &Refusal) -> Respons
 }
 
 /// A page that goes on to the application by itself.
-pub(super) fn on(visit: &Visit, title: &str, to: &str) -> Response<Body> {
+pub(crate) fn on(visit: &Visit, title: &str, to: &str) -> Response<Body> {
     let body = html! {
         h1 { (title) }
         meta http-equiv="refresh" content={ "0;url=" (to) };

@@ -149,13 +149,13 @@ async fn sign_out(visit: Visit, Form(form): Form<SignOut>) -> Shown {
         let detail = "the form was not sent by a page of this session; nothing was changed";
         return Err(Error::new(Code::FOREIGN_FORM, detail).into());
     }
-    let apps = crate::idp::leave(&visit, &person).await?;
+    let apps = crate::idp::leave(&visit, &person, None).await?;
     note(&visit, &person, "signed out");
     if let Some(on_to_them) = apps {
         return Ok(on_to_them);
     }
     let elsewhere = match &person.session.saml {
-        Some(saml) => crate::saml::leave(&visit, saml).await?,
+        Some(saml) => crate::saml::leave(&visit, saml, None).await?,
         None => None,
     };
     let mut response = elsewhere.unwrap_or_else(|| see_other(&home));

@@ -8,6 +8,7 @@ use crate::clock::Stopwatch;
 use crate::console::{Shown, see_other};
 use crate::error::Error;
 use crate::limits;
+use crate::oidc::on;
 use crate::person::{Visit, end_cookie};
 use crate::record::{self, Trace};
 use crate::scim::Asked;
@@ -21,7 +22,7 @@ use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use maud::html;
 use serde_json::Value;
-use store::{SamlBinding, SamlConnection, SamlPurpose, SamlRequest, SamlSession};
+use store::{SamlBinding, SamlConnection, SamlPurpose, SamlRequest, SamlSession, SessionEnded};
 
 /// How long a logout request is remembered: as long as its date would let it be taken.
 pub(crate) const REQUEST_REMEMBERED: i64 = REQUEST_AGE_MAX_US + 2 * SKEW_US;
@@ -105,7 +106,7 @@ async fn asked_for(
     let ended = visit
         .app
         .store()
-        .write_in(tenant, move |w| -> store::Result<Option<Vec<String>>> {
+        .write_in(tenant, move |w| -> store::Result<Option<Vec<SessionEnded>>> {
             // Whoever sends an old message again must not end the session that the person has begun since.
             let is_first = w.saml_replay_insert(tenant, &id, &message, until)?;
             is_first.then(|| w.person_sessions_logout(tenant, &id, &name, &indexes)).transpose()
@@ -113,18 +114,47 @@ async fn asked_for(
         .await?;
     let Some(ended) = ended else { return Ok(Err(Denied::Replayed)) };
     trace.step(format!("the identity provider ended {} sessions", ended.len()));
-    if let Some(person) = ended.into_iter().next() {
-        trace.resource = Some(("User".to_owned(), person));
+    trace.resource = ended.first().map(|session| ("User".to_owned(), session.person.clone()));
+    let relay = inbound.relay_state();
+    match crate::idp::pass_on(visit, &ended, (&connection.id, request.id(), relay)).await {
+        Some(on_to_the_apps) => Ok(Ok(on_to_the_apps)),
+        None => reply(visit, connection, at, (request.id(), true), relay).await,
     }
-    let message = LogoutMessage::Response { in_response_to: request.id(), success: true };
+}
+
+/// The apps of a session that the identity provider has ended were asked: it hears whether all have agreed.
+pub(crate) async fn heard(
+    visit: &Visit,
+    connection: &str,
+    request: &str,
+    success: bool,
+    relay_state: Option<&str>,
+) -> Result<Response<Body>, Error> {
+    let (tenant, id) = (visit.tenant.tenant.id, connection.to_owned());
+    let Some(connection) = visit.app.store().read(move |r| r.saml_connection(tenant, &id)).await? else {
+        return Ok(signed_out(visit));
+    };
+    let at = Addresses::of(&visit.app, &visit.tenant, &visit.headers, &connection.id)?;
+    let told = reply(visit, &connection, &at, (request, success), relay_state).await?;
+    Ok(told.unwrap_or_else(|_| signed_out(visit)))
+}
+
+/// Tells the identity provider whether the sessions have ended, here and at the apps.
+async fn reply(
+    visit: &Visit,
+    connection: &SamlConnection,
+    at: &Addresses,
+    (request, success): (&str, bool),
+    relay_state: Option<&str>,
+) -> Result<Result<Response<Body>, Denied>, Error> {
+    let message = LogoutMessage::Response { in_response_to: request, success };
     let keys = ours(&visit.app, &visit.tenant, SamlPurpose::ServiceProvider).await?;
     let to = connection.settings.logout_response_url.as_ref().or(connection.settings.logout_url.as_ref());
     let (Some(to), Some(key)) = (to, keys.signing()) else {
         // Nowhere to answer to: they are signed out all the same.
         return Ok(Ok(signed_out(visit)));
     };
-    let sent =
-        fresh_id().and_then(|id| to_peer(visit, connection, at, (to, key), (&id, message), inbound.relay_state()));
+    let sent = fresh_id().and_then(|id| to_peer(visit, connection, at, (to, key), (&id, message), relay_state));
     Ok(sent
         .map(|mut response| {
             let gone = end_cookie(&visit.app, &visit.tenant);
@@ -155,17 +185,24 @@ async fn answered(
         Ok(response) => response,
         Err(why) => return Ok(Err(why.into())),
     };
+    let (id, next) = (known.id, known.target);
     visit
         .app
         .store()
-        .write_in(tenant, move |w| w.saml_request_take(tenant, &known.id))
+        .write_in(tenant, move |w| w.saml_request_take(tenant, &id))
         .await
         .map_err(|error: store::Error| error)?;
-    if response.success() {
-        trace.step("the identity provider ended its session as well");
+    let success = response.success();
+    trace.step(match success {
+        true => "the identity provider ended its session as well".to_owned(),
+        false => format!("the identity provider did not end all of its sessions: {}", response.status().join(", ")),
+    });
+    if !next.is_empty() {
+        return Ok(Ok(on(visit, "You are signed out", &next)));
+    }
+    if success {
         return Ok(Ok(signed_out(visit)));
     }
-    trace.step(format!("the identity provider did not end all of its sessions: {}", response.status().join(", ")));
     Ok(Ok(page::said(
         visit,
         "You are signed out here",
@@ -181,8 +218,12 @@ fn signed_out(visit: &Visit) -> Response<Body> {
 }
 
 /// Signs somebody out at the identity provider as well, whose session here has just ended. Nothing if they did not come
-/// from there, or there is nothing to tell it by.
-pub(crate) async fn leave(visit: &Visit, saml: &SamlSession) -> Result<Option<Response<Body>>, Error> {
+/// from there, or there is nothing to tell it by. Behind it they go on to the application that waits at `next`.
+pub(crate) async fn leave(
+    visit: &Visit,
+    saml: &SamlSession,
+    next: Option<&str>,
+) -> Result<Option<Response<Body>>, Error> {
     let (tenant, id) = (visit.tenant.tenant.id, saml.connection.clone());
     let found = visit.app.store().read(move |r| r.saml_connection(tenant, &id)).await?;
     let Some(connection) = found.filter(|found| found.settings.logout_url.is_some()) else { return Ok(None) };
@@ -196,6 +237,7 @@ pub(crate) async fn leave(visit: &Visit, saml: &SamlSession) -> Result<Option<Re
         id: request_id,
         connection: connection.id,
         purpose: "logout".to_owned(),
+        target: next.unwrap_or_default().to_owned(),
         created_at: visit.now,
         expires_at: visit.now.saturating_add(limits::SAML_REQUEST_LIFE),
         ..SamlRequest::default()

@@ -208,7 +208,7 @@ async fn logout_is_offered_where_it_is_set_up() {
 const CHAT: &str = "https://chat.example/saml/metadata";
 
 /// A second app, which is asked at another address than it is answered at.
-async fn with_chat(desk: &Desk, person: &str) {
+pub async fn with_chat(desk: &Desk, person: &str) {
     let made = desk.local("POST", "/api/v1/tenants/default/apps", json!({"name": "chat"})).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let path = "/api/v1/tenants/default/apps/chat";
@@ -224,7 +224,7 @@ async fn with_chat(desk: &Desk, person: &str) {
 }
 
 /// Follows redirects of our own; the page or the redirect to somebody else that it ends in.
-async fn follow(browser: &mut Browser<'_>, mut shown: Shown) -> Shown {
+pub async fn follow(browser: &mut Browser<'_>, mut shown: Shown) -> Shown {
     while shown.status == 303 && shown.location().starts_with('/') {
         let to = shown.location().to_owned();
         shown = browser.get(&to).await;
@@ -234,19 +234,35 @@ async fn follow(browser: &mut Browser<'_>, mut shown: Shown) -> Shown {
 
 /// What chat is asked by the page that leads there: the request, and the handle to answer with.
 async fn asked_of_chat(desk: &Desk, page: &Shown) -> (LogoutRequest, String) {
+    asked_of_chat_at(AT, desk, page).await
+}
+
+/// The same at a server of another address.
+pub async fn asked_of_chat_at(at: &str, desk: &Desk, page: &Shown) -> (LogoutRequest, String) {
     let query = page.between("url=https://chat.example/asked?", "\"").replace("&amp;", "&");
     let inbound = Inbound::from_query(&query).unwrap();
     let metadata = desk.local("GET", "/idp/chat/metadata", Value::Null).await.text;
     let read = Metadata::parse(metadata.as_bytes(), desk.clock.now()).unwrap();
     let keys = read.identity_provider().unwrap().role.keys().unwrap();
     let our_location = Location::parse("https://chat.example/asked").unwrap();
-    let peer = Peer { entity_id: EntityId::parse(&format!("{AT}/idp/chat/metadata")).unwrap(), keys, our_location };
+    let peer = Peer { entity_id: EntityId::parse(&format!("{at}/idp/chat/metadata")).unwrap(), keys, our_location };
     (LogoutRequest::verify(&inbound, &peer, desk.clock.now()).unwrap(), inbound.relay_state().unwrap().to_owned())
 }
 
 /// Chat answers.
 async fn chat_says(browser: &mut Browser<'_>, key: &str, id: &str, success: bool, relay: &str, is_form: bool) -> Shown {
-    let (issuer, to) = (EntityId::parse(CHAT).unwrap(), Location::parse(&format!("{AT}/idp/chat/slo")).unwrap());
+    chat_says_to(AT, browser, (key, id, success), relay, is_form).await
+}
+
+/// The same to a server of another address.
+pub async fn chat_says_to(
+    at: &str,
+    browser: &mut Browser<'_>,
+    (key, id, success): (&str, &str, bool),
+    relay: &str,
+    is_form: bool,
+) -> Shown {
+    let (issuer, to) = (EntityId::parse(CHAT).unwrap(), Location::parse(&format!("{at}/idp/chat/slo")).unwrap());
     let message = LogoutMessage::Response { in_response_to: id, success };
     let new = NewLogout { id: "_c", issuer: &issuer, destination: &to, message };
     let (now, key) = (browser.desk.clock.now(), signing_key(key));
@@ -255,7 +271,7 @@ async fn chat_says(browser: &mut Browser<'_>, key: &str, id: &str, success: bool
         return browser.post_bare("/idp/chat/slo", &[("SAMLResponse", &field), ("RelayState", relay)]).await;
     }
     let url = new.redirect_url(Some(relay), &key, now).unwrap();
-    browser.get(url.strip_prefix(AT).unwrap()).await
+    browser.get(url.strip_prefix(at).unwrap()).await
 }
 
 /// One app ends the session: the other is asked by its own name of the person, and the first hears whether it agreed.
@@ -316,4 +332,40 @@ async fn apps_that_are_not_asked_make_a_partial_logout() {
     let first = Ask { id: "_n2", name: &name, index: Some(&index), key: &key }.by(&mut browser, false).await;
     let last = follow(&mut browser, first).await;
     assert!(!success(&desk, &last, "_n2").await);
+}
+
+/// An application of OpenID Connect has somebody sign out: the apps of SAML are asked as well, then it goes on to the application.
+#[tokio::test]
+async fn an_application_that_signs_out_has_the_apps_asked_as_well() {
+    let desk = desk();
+    let id = with_logout(&desk, "redirect").await;
+    with_chat(&desk, &id).await;
+    let body = json!({"label": "Mail", "redirectUris": ["https://mail.example/cb"],
+        "postLogoutRedirectUris": ["https://mail.example/bye"]});
+    let client = desk.local("POST", "/api/v1/tenants/default/oidc/clients", body).await;
+    let client = client.body["id"].as_str().unwrap().to_owned();
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    for agrees in [true, false] {
+        sign_in(&mut browser).await;
+        assert_eq!(browser.get("/idp/chat/sso").await.status, 200);
+        let asked = format!("client_id={client}&post_logout_redirect_uri=https%3A%2F%2Fmail.example%2Fbye&state=s");
+        let question = browser.get(&format!("/oidc/logout?{asked}")).await;
+        let csrf = question.between("name=\"csrf\" value=\"", "\"");
+        let back = [("client_id", &*client), ("post_logout_redirect_uri", "https://mail.example/bye"), ("state", "s")];
+        let fields: Vec<_> = back.into_iter().chain([("csrf", &*csrf)]).collect();
+        let first = browser.post_bare("/oidc/logout", &fields).await;
+        assert_eq!(browser.get("/me").await.status, 401, "ended before anybody is asked: {}", first.text);
+        let page = follow(&mut browser, first).await;
+        let (request, relay) = asked_of_chat(&desk, &page).await;
+        let answer = chat_says(&mut browser, "idp", request.id(), agrees, &relay, false).await;
+        let last = follow(&mut browser, answer).await;
+        assert!(last.text.contains("0;url=https://mail.example/bye?state=s\""), "{}", last.text);
+    }
+    // Where no app was told, at once.
+    sign_in(&mut browser).await;
+    let question = browser.get(&format!("/oidc/logout?client_id={client}")).await;
+    let csrf = question.between("name=\"csrf\" value=\"", "\"");
+    let out = browser.post_bare("/oidc/logout", &[("client_id", &client), ("csrf", &csrf)]).await;
+    assert!(out.text.contains("You are signed out") && browser.cookies.is_empty(), "{}", out.text);
 }

@@ -1,6 +1,8 @@
 //! Signing in with SAML, from the request to the person's page and out again.
 
+use crate::browser::Browser;
 use crate::desk::{Answer, Desk, SECOND};
+use crate::idp_logout::{asked_of_chat_at, chat_says_to, follow, with_chat};
 use crate::saml_bad::{form, posted, tenant};
 use crate::signer;
 use axum::body::Body;
@@ -504,6 +506,51 @@ async fn logout_from_both_sides() {
     let answer = world.desk.send(None, get(&path(&url), "")).await;
     assert!(answer.status == 200 && answer.text.contains("You are signed out"), "{}", answer.text);
     assert_eq!(world.desk.send(None, get(&path(&url), "")).await.status, 403, "an answer counts once");
+}
+
+/// The identity provider ends the session: the apps that were told of it are asked before it is answered.
+#[tokio::test]
+async fn the_apps_of_a_session_hear_that_the_identity_provider_ended_it() {
+    let world = World::new(json!({})).await;
+    let adam = world.desk.user("adam").await;
+    with_chat(&world.desk, &adam).await;
+    let key = signer::signing_key("idp");
+    let (idp, us) = (EntityId::parse(IDP).unwrap(), EntityId::parse("https://sp.example.com/saml/metadata").unwrap());
+    let sp = Location::parse("https://sp.example.com/saml/logout").unwrap();
+    let now = world.desk.clock.now();
+    let theirs = world.desk.send(None, get("/saml/metadata", "")).await;
+    let keys = Metadata::parse(theirs.text.as_bytes(), now).unwrap().service_provider.unwrap().role.keys().unwrap();
+    let peer = Peer { entity_id: us, keys, our_location: Location::parse(SLO).unwrap() };
+    let name_id = NameId { value: "adam".into(), ..NameId::default() };
+    let message = LogoutMessage::Request { name_id: &name_id, session_index: Some("session1") };
+    for (id, agrees, is_here) in [("_p1", true, true), ("_p2", false, true), ("_p3", true, false)] {
+        let cookie = world.sign_in("adam", &[]).await.unwrap();
+        let mut browser = Browser::new(&world.desk);
+        let (name, value) = cookie.split_once('=').unwrap();
+        browser.cookies.insert(name.to_owned(), value.to_owned());
+        assert_eq!(browser.get("/idp/chat/sso").await.status, 200);
+        let request = NewLogout { id, issuer: &idp, destination: &sp, message: message.clone() };
+        let url = request.redirect_url(Some("theirs"), &key, now).unwrap();
+        if !is_here {
+            browser.cookies.clear();
+        }
+        let first = browser.get(url.strip_prefix(AT).unwrap()).await;
+        assert_eq!(world.me(&cookie).await.status, 401, "ended before anybody is asked");
+        let page = follow(&mut browser, first).await;
+        let last = if is_here {
+            let (asked, relay) = asked_of_chat_at(AT, &world.desk, &page).await;
+            let answer = chat_says_to(AT, &mut browser, ("idp", asked.id(), agrees), &relay, false).await;
+            follow(&mut browser, answer).await
+        } else {
+            page
+        };
+        let back =
+            last.location().strip_prefix(&format!("{SLO}?")).unwrap_or_else(|| panic!("{}", last.text)).to_owned();
+        let inbound = Inbound::from_query(&back).unwrap();
+        assert_eq!(inbound.relay_state(), Some("theirs"));
+        let success = LogoutResponse::verify(&inbound, &peer, id, now).unwrap().success();
+        assert_eq!(success, agrees && is_here, "{id}");
+    }
 }
 
 /// Metadata that is asked for before anything is connected shows the key that signs later: whoever reads it then sets

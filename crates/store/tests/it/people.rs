@@ -124,7 +124,8 @@ fn logout_ends_what_the_identity_provider_names() {
     let tenant = world.tenant;
     let logout = |connection: &'static str, name: &str, indexes: &[&str]| {
         let (name, indexes) = (name.to_owned(), indexes.iter().map(|i| (*i).to_owned()).collect::<Vec<_>>());
-        world.write(move |w| w.person_sessions_logout(tenant, connection, &name, &indexes)).unwrap()
+        let ended = world.write(move |w| w.person_sessions_logout(tenant, connection, &name, &indexes)).unwrap();
+        ended.into_iter().map(|session| session.person).collect::<Vec<_>>()
     };
     assert!(logout("other", &adam, &[]).is_empty(), "another connection's names mean nothing here");
     assert!(logout("default", &eve, &["s1"]).is_empty());
