@@ -26,8 +26,12 @@ const LOGGED: [i64; 3] = [1, 16, 1_000];
 /// People whose rows are written again, and those of one transaction, as `provost import` has them.
 const IMPORTED: i64 = 50_000;
 const IMPORTED_AT_ONCE: usize = 1_000;
-/// Users that updates go to.
-const PEOPLE: i64 = 1_000;
+/// Users that updates go to: a PATCH finds somebody else each time, members come to one group after the other.
+const fn people(write: Write) -> i64 {
+    if matches!(write, Write::Patch) { 100_000 } else { 1_000 }
+}
+/// Steps over the users that lead to each of them, in no order.
+const STRIDE: i64 = 7_919;
 
 /// A row to write again: where, the statement for it, its values, and which of them make it a new one.
 struct Row {
@@ -109,7 +113,7 @@ impl Floor {
         let mut updated: Vec<Row> = CREATE[..4].iter().flat_map(|table| rows_of(&source, table, rid)).collect();
         // What PATCH and membership changes update has to be there first.
         target.execute_batch("begin immediate").expect("a transaction");
-        for n in 0..PEOPLE {
+        for n in 0..people(write) {
             insert(&target, &updated, n);
         }
         // The log of a database in use has its full length: making a file longer costs a sync more than writing in it.
@@ -121,7 +125,7 @@ impl Floor {
             updated.iter().position(|row| row.insert.contains(" attribute_value ")).expect("an indexed value");
         let log = LOGGED.map(|entries| Pack::like(&source, entries));
         let indexed = updated.swap_remove(indexed);
-        Self { target, write, rows, indexed, log, operation: PEOPLE, _folder: folder }
+        Self { target, write, rows, indexed, log, operation: people(write), _folder: folder }
     }
 
     /// Operations a second.
@@ -262,7 +266,8 @@ fn insert(target: &Connection, rows: &[Row], operation: i64) {
 }
 
 fn update(target: &Connection, write: Write, operation: i64, indexed: &Row) {
-    let rid = 1_000_000_000 + operation % PEOPLE;
+    let people = people(write);
+    let rid = 1_000_000_000 + operation % people * STRIDE % people;
     let run = |sql: &str| {
         target.prepare_cached(sql).expect("a statement").execute([rid]).expect("a row");
     };
@@ -275,7 +280,7 @@ fn update(target: &Connection, write: Write, operation: i64, indexed: &Row) {
             let delete = "delete from attribute_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
             let value =
                 |turn: i64| if turn == 0 { indexed.values[2].clone() } else { Value::Text(format!("value {turn}")) };
-            for (sql, turn) in [(delete, operation / PEOPLE - 1), (&indexed.insert, operation / PEOPLE)] {
+            for (sql, turn) in [(delete, operation / people - 1), (&indexed.insert, operation / people)] {
                 let mut values = indexed.values.clone();
                 values[2] = value(turn);
                 values[3] = Value::Integer(rid);
