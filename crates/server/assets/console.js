@@ -149,6 +149,8 @@
     const to = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by];
     if (to) { $("a", to).focus(); to.scrollIntoView({ block: "nearest" }); }
   };
+  const at = () => document.activeElement?.closest("tr[data-row], li[data-row]") ?? document.createElement("p");
+  const link = (href) => navigator.clipboard?.writeText(href).then(() => announce("Link copied"), () => announce("The browser does not let links be copied"));
   let going = 0;
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") for (const open of $$("[data-drop][open]")) { open.open = false; $("summary", open).focus(); }
@@ -169,6 +171,9 @@
       j: () => step(1),
       k: () => step(-1),
       p: pause,
+      x: () => { const pick = $("[data-pick]", at()); if (pick) pick.click(); },
+      c: () => link($("a", at())?.href ?? location.href),
+      ".": () => ($("main .head-action :is(a, button, summary)") ?? $("main .actions :is(a, button)"))?.focus(),
       "[": () => $("[rel=prev]", $("main"))?.click(),
       "]": () => $("[rel=next]", $("main"))?.click(),
     }[event.key];

@@ -65,7 +65,7 @@ impl Definitions {
     }
 
     /// Notes a field that goes, before it is gone.
-    pub(crate) fn archive(&mut self, value: &str, number: i64, by: &Reindex) {
+    pub(crate) fn archive(&mut self, value: &str, number: i64, (at, by): (i64, &str)) {
         let Some(attribute) = self.index(value).and_then(|index| index.going.clone()) else { return };
         let urn = value.rsplit_once(':').map_or("", |(urn, _)| urn);
         let Some(schema) = self.schemas.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)) else { return };
@@ -75,7 +75,7 @@ impl Definitions {
         };
         let resource_types = self.resource_types.iter().filter(has).map(|def| def.name.clone()).collect();
         let schema = Schema { attributes: Vec::new(), ..schema.clone() };
-        self.archived.push(Archived { number, schema, resource_types, attribute, at: by.now, by: by.asked_by.clone() });
+        self.archived.push(Archived { number, schema, resource_types, attribute, at, by: by.to_owned() });
     }
 
     /// Defines the field again: read-only, until its values are back.

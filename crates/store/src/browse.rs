@@ -65,6 +65,20 @@ impl Reader {
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
+    /// The row of the newest resource of a type; 0 if there is none.
+    pub fn newest_row(&self, tenant: TenantId, kind: &str) -> Result<i64> {
+        let sql = "select rid from resource where tenant = ?1 and kind = ?2 order by rid desc limit 1";
+        Ok(self.first(sql, (tenant.0, kind), |row| row.get(0))?.unwrap_or(0))
+    }
+
+    /// How many resources of a type have come since that row; counts up to `max` and no further.
+    pub fn rows_since(&self, tenant: TenantId, kind: &str, row: i64, max: u32) -> Result<u64> {
+        let sql = "select count(*) from (
+                       select 1 from resource where tenant = ?1 and kind = ?2 and rid > ?3 order by rid limit ?4) as x";
+        let count: Option<i64> = self.first(sql, (tenant.0, kind, row, max), |row| row.get(0))?;
+        Ok(count.unwrap_or(0).cast_unsigned())
+    }
+
     /// Whether anybody has a manager.
     pub fn has_managers(&self, tenant: TenantId) -> Result<bool> {
         Ok(self.first("select 1 from manager_link where tenant = ?1 limit 1", [tenant.0], |_| Ok(()))?.is_some())

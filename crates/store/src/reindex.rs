@@ -338,7 +338,7 @@ impl Writer {
                 definitions.index_withdrawn(&work.attribute);
             } else {
                 if work.kind == Kind::Archive {
-                    definitions.archive(&work.attribute, work.job.id, by);
+                    definitions.archive(&work.attribute, work.job.id, (by.now, &work.job.created_by));
                 }
                 definitions.index_ends(&work.attribute, by.now + FORMER);
             }

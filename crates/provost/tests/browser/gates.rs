@@ -42,6 +42,11 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
     tenant.user("cleo@example.com", json!({ "externalId": "old" }));
     let again = json!({ "schemas": [crate::harness::USER], "userName": "cleo@example.com", "externalId": "new" });
     tenant.with_token(&token).post("/Users", &again).expect(409);
+    // A push that names somebody who is not here, and a field that nobody sends any more.
+    let body =
+        json!({ "displayName": "Night shift", "members": [{ "value": "01a2184f-0000-7000-8000-000000000000" }] });
+    tenant.with_token(&token).post("/Groups", &body).expect(201);
+    let archived = archived_field(visit);
     let link = share(visit);
     let first = |list: &str, pattern: &str| {
         visit.open(list);
@@ -55,6 +60,7 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
         visit.tab.text("[...document.querySelectorAll('main a')].map((a) => a.pathname).find((p) => /users.[0-9a-f-]{36}/.test(p))")
     };
     let group = first("/app/groups", "/groups.[0-9a-f-]{36}/");
+    let absent = first("/app/groups?q=Night", "/groups.[0-9a-f-]{36}/");
     let of_token = first("/app/scim/tokens", "/tokens.(?!rows)/");
     let entry = |query: &str| first(&format!("/app/log?{query}"), "/log.[0-9]+/");
     let (good, bad) = (entry("op=POST&result=good&type=User"), entry("code=PRV-2005"));
@@ -89,9 +95,11 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
         ("group-history", format!("{group}/history")),
         ("group-roles", format!("{group}/roles")),
         ("group", group),
+        ("group-absent", absent),
         named("fields", "/app/fields"),
         named("field-new", "/app/fields/new"),
         ("field", field),
+        ("field-archived", format!("{archived}&kind=integer")),
         named("log", "/app/log"),
         named("log-none", "/app/log?text=nothing-like-this"),
         ("log-entry", good),
@@ -113,6 +121,22 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
         ("share", link),
         named("missing", "/app/nothing-here"),
     ]
+}
+
+/// A field with a value that is no number, put away: the address of its page.
+fn archived_field(visit: &Visit<'_>) -> String {
+    visit.open("/app/fields/new");
+    visit.fill("Name", "floor");
+    visit.follow("button", "Create field");
+    let value = visit.tab.text("document.querySelector('main input[name=value]').value");
+    let (urn, _) = value.rsplit_once(':').expect("a namespace and a name");
+    let user = json!({ "externalId": "00u9", urn: { "floor": "attic" } });
+    visit.server.default_tenant().user("dora@example.com", user);
+    visit.tab.leads(|tab| {
+        tab.eval("document.querySelector('form[action=\"/app/fields/archive\"]').requestSubmit()");
+    });
+    visit.at("/app/fields/archived");
+    visit.tab.text("location.pathname + location.search")
 }
 
 fn share(visit: &Visit<'_>) -> String {

@@ -248,6 +248,11 @@ fn every_action_without_a_mouse() {
     visit.tab.key("j");
     visit.tab.key("j");
     visit.tab.key("k");
+    visit.tab.key("x");
+    visit.until("document.activeElement.closest('tr').querySelector('[data-pick]').checked", "a row that is selected");
+    visit.tab.key(".");
+    visit.until("document.activeElement.closest('.head-action')", "what can be done");
+    visit.tab.key("j");
     enter(&visit);
     visit.at("/app/users/");
     visit.tab.key("/");

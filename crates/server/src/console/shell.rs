@@ -353,6 +353,11 @@ fn shortcuts() -> Markup {
         ),
         ("j and k", "Next and previous row"),
         ("Enter", "Open the row"),
+        ("x", "Select the row"),
+        ("c", "Copy a link to the row, or to the page"),
+        (".", "Go to what can be done on the page"),
+        ("[ and ]", "Previous and next error, on a log entry"),
+        ("Ctrl+Enter", "Send the form"),
         ("p", "Pause and go on with what is live"),
         ("?", "Show this"),
     ];

@@ -346,6 +346,7 @@ async fn a_field_is_put_away_and_comes_back_also_as_another_type() {
     assert_eq!(kept.body["data"], json!([{"attribute": value, "value": "attic"}]));
     let list = desk.local("GET", &format!("{api}/archived-attributes"), Value::Null).await;
     assert_eq!((&list.body["data"][0]["values"], &list.body["data"][0]["value"]), (&json!(3), &json!(value)));
+    assert!(list.body["data"][0]["archivedBy"].as_str().unwrap().contains('@'), "{}", list.text);
     assert!(owner.get("/app/fields").await.text.contains("Archived fields"));
     // Another type is looked at first.
     let would = owner.get(&format!("{here}&kind=integer")).await;
@@ -463,4 +464,28 @@ async fn somebody_is_converted_and_unlinked() {
     assert!(asked.contains("This concerns 2 users") && asked.contains("1 of them is like that already"), "{asked}");
     let begun = owner.post("/app/users/bulk", &[("do", "unlink"), ("everybody", "1"), ("confirm", "unlink")]).await;
     assert!(begun.location().starts_with("/app/jobs/"), "{}", begun.text);
+}
+
+#[tokio::test]
+async fn lists_are_files_and_say_who_has_come() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    desk.local("POST", "/scim/v2/Users", json!({"userName": "ana", "title": "=1+1", "externalId": "x"})).await;
+    let page = owner.get("/app/users?col=title&col=source").await.text;
+    assert!(page.contains("/app/users/export.csv?col=title"), "{page}");
+    let file = owner.get("/app/users/export.csv?col=title&col=source").await.text;
+    let lines: Vec<&str> = file.lines().collect();
+    assert_eq!(lines[0], "\"id\",\"userName\",\"name\",\"externalId\",\"Source\",\"title\"");
+    assert!(lines[1].ends_with("\"ana\",\"ana\",\"x\",\"managed\",\"'=1+1\"") && lines.len() == 2, "{file}");
+    let file = owner.get("/app/users/export.csv?q=nobody").await.text;
+    assert_eq!(file.lines().count(), 1, "{file}");
+    let all = owner.get("/app/scim/attributes.csv").await.text;
+    assert!(all.contains("\"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager\""), "{all}");
+    let page = owner.get("/app/users").await.text;
+    let at = page.find("/app/users/arrived?behind=").expect("a place for who comes");
+    let address = page[at..].split('"').next().unwrap().to_owned();
+    assert!(!owner.get(&address).await.text.contains("new"));
+    desk.local("POST", "/scim/v2/Users", json!({"userName": "bea"})).await;
+    assert!(owner.get(&address).await.text.contains("1 new person"));
+    assert!(!owner.get("/app/users?q=ana").await.text.contains("/app/users/arrived"));
 }

@@ -6,7 +6,7 @@
 use super::scim::MANAGER;
 use crate::admin::attributes::{Named, list};
 use crate::console::parts::{
-    Column, Facet, Row, Table, Tone, badge, card, copy_as, empty, facets, link, note, table, when,
+    Column, Facet, Row, Table, Tone, badge, card, copy_as, csv_cell, empty, facets, link, note, table, when,
 };
 use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
 use maud::{Markup, html};
@@ -64,7 +64,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
             (empty(Icon::Search, "No attribute fits", html! { "Search looks at names, namespaces and descriptions." }, Some(link("/app/scim/attributes", "Show all", false))))
         } @else {
             (table(&Table { caption: "Attributes", columns: &COLUMNS, rows: shown.iter().map(|named| row(named, &received, cx.now)).collect(), body_id: None }))
-            p .hint { "“Last received” looks at the newest " (received.looked_at) " changes in the log." }
+            p .hint { "“Last received” looks at the newest " (received.looked_at) " changes in the log. All attributes as a file: " a href="/app/scim/attributes.csv" download { "CSV" } }
         }
         (unknown(&cx, &received))
     };
@@ -74,6 +74,33 @@ pub(super) async fn show(cx: Desk) -> Shown {
         .action(html! { @if cx.may_change() { (link("/app/fields/new", "New custom field", false)) } })
         .help("manager-and-custom-fields");
     Ok(page(&cx, about, body))
+}
+
+/// `GET /app/scim/attributes.csv`: all of them, as somebody at the other side wants them.
+pub(super) async fn csv(cx: Desk) -> Shown {
+    let mut text =
+        String::from("of,name,fullValue,namespace,type,list,required,uniqueness,mutability,custom,description\r\n");
+    for named in list(&cx.tenant) {
+        let definition = named.attribute.to_json();
+        let word = |name: &str| definition.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let flag = |on: bool| if on { "yes" } else { "no" }.to_owned();
+        let attribute = &named.attribute;
+        let cells = [
+            named.resource_type.clone(),
+            attribute.name.clone(),
+            named.value.clone(),
+            named.namespace.clone(),
+            word("type"),
+            flag(attribute.multi_valued),
+            flag(attribute.required),
+            word("uniqueness"),
+            word("mutability"),
+            flag(named.custom),
+            attribute.description.clone(),
+        ];
+        text.push_str(&(cells.map(|cell| csv_cell(&cell)).join(",") + "\r\n"));
+    }
+    Ok(super::download(super::CSV, "attributes.csv", text))
 }
 
 /// What nobody sends.
@@ -220,13 +247,19 @@ fn row(named: &Named, received: &Received, now: i64) -> Row {
     if let Some(max) = attribute.length_max {
         rules.push(format!("at most {max} characters"))
     }
+    match attribute.mutability {
+        Mutability::ReadOnly => rules.push("read only".to_owned()),
+        Mutability::Immutable => rules.push("never changed".to_owned()),
+        Mutability::WriteOnly => rules.push("write only".to_owned()),
+        Mutability::ReadWrite => {}
+    }
     let (namespace, name) =
         named.value.rsplit_once(':').map_or((named.namespace.as_str(), named.value.as_str()), |(a, b)| (a, b));
     Row {
         cells: vec![
             html! {
                 code .wrap { (name) }
-                @if named.custom { " " (badge(Tone::Info, "custom")) }
+                @if named.custom { " " a href=(crate::query::address("/app/fields/edit", &[("value", &named.value)])) { (badge(Tone::Info, "custom")) } }
                 @if !attribute.description.is_empty() { p .hint { (attribute.description) } }
             },
             html! { (kind) @if attribute.multi_valued { ", list" } },

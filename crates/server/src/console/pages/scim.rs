@@ -27,7 +27,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
         (rules(&cx, None))
         (more(&cx))
     };
-    let state = live("receiving", &["log"], "/app/scim/state", receiving(last.as_ref(), cx.now));
+    let state = live("receiving", &["log"], "/app/scim/state", receiving(&cx, last.as_ref()));
     let about = Page::new("SCIM configuration", Nav::Scim)
         .purpose("Give the endpoint and a token to your identity provider, then press Test Connector there.")
         .action(state)
@@ -38,7 +38,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
 /// `GET /app/scim/state`.
 pub(super) async fn state(cx: Desk) -> Shown {
     let last = last_request(&cx).await?;
-    Ok(fragment(receiving(last.as_ref(), cx.now)))
+    Ok(fragment(receiving(&cx, last.as_ref())))
 }
 
 /// The newest request with a token.
@@ -48,10 +48,13 @@ async fn last_request(cx: &Desk) -> Result<Option<LogEntry>, Fault> {
     Ok(entries.into_iter().find(|entry| !entry.actor.is_empty() && entry.actor != super::scim_test::LABEL))
 }
 
-fn receiving(last: Option<&LogEntry>, now: i64) -> Markup {
+fn receiving(cx: &Desk, last: Option<&LogEntry>) -> Markup {
+    if !cx.tenant.tenant.settings.switches.users.read {
+        return html! { (badge(Tone::Warn, "Paused")) " " span .quiet { "Read is switched off for users: every push stands still" } };
+    }
     match last {
         Some(last) => {
-            html! { (badge(Tone::Good, "Receiving requests")) " " span .quiet { "last " (when(last.at, now)) } }
+            html! { (badge(Tone::Good, "Receiving requests")) " " span .quiet { "last " (when(last.at, cx.now)) } }
         }
         None => badge(Tone::Info, "Waiting for the first request"),
     }

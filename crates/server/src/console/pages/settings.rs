@@ -41,8 +41,26 @@ fn whole(cx: &Desk, used: u64, wrong: Option<Wrong<'_>>) -> Markup {
         (edits(cx))
         (dialect(cx))
         (passwords(cx))
-        (card("About", html! { p { "Provost " (env!("CARGO_PKG_VERSION")) " · " a href="/docs" { "Guide" } " · " a href="/docs/api" { "Admin API" } } }))
+        (this_server(cx))
     }
+}
+
+/// What an operator is asked about the server itself, and where the rest of it is told.
+fn this_server(cx: &Desk) -> Markup {
+    let database = if cx.app.config().database.is_some() { "PostgreSQL" } else { "a file in the data folder (SQLite)" };
+    let is_encrypted = cx.endpoint.starts_with("https://");
+    card(
+        "This server",
+        html! {
+            dl .definitions {
+                div { dt { "Version" } dd { "Provost " (env!("CARGO_PKG_VERSION")) " · " a href="/docs" { "Guide" } " · " a href="/docs/api" { "Admin API" } } }
+                div { dt { "Licence" } dd { "Apache-2.0" } }
+                div { dt { "Database" } dd { (database) } }
+                div { dt { "Encryption" } dd { @if is_encrypted { "clients come by https; the proxy in front has the certificate" } @else { "clients come by http: put a proxy with a certificate in front" } " · " a href="/docs/operate" { "how" } } }
+                div { dt { "Backup" } dd { code { "provost backup" } " · " a href="/docs/backup" { "how, and how to restore" } } }
+            }
+        },
+    )
 }
 
 fn section(cx: &Desk, id: &str, title: &str, wrong: Option<Wrong<'_>>, body: Markup) -> Markup {

@@ -1,9 +1,11 @@
 //! A6, users: search, filters and columns that live in the address, pages by keyset, and work on many at once.
 
 pub(super) mod apps;
+pub(super) mod arrived;
 pub(super) mod bulk;
 mod columns;
 pub(super) mod edit;
+pub(super) mod export;
 pub(super) mod new;
 
 use crate::admin::attributes::Named;
@@ -125,12 +127,14 @@ pub(super) async fn list(cx: Desk) -> Shown {
     };
     let is_bad = wrong.is_some();
     let choices = columns::all(&cx, &asked);
+    let arrived = arrived::place(&cx, &asked).await?;
     let body = html! {
         (filters(&asked))
         div .folds {
             (by_filter(&asked, wrong.as_deref()))
             (columns::picker(&asked, &choices))
         }
+        (arrived)
         @if listed.found.is_empty() { (nobody(&cx, &asked, &listed)) } @else { (rows(&cx, &asked, &listed, &choices)) }
     };
     let action = html! {
@@ -233,6 +237,10 @@ fn rows(cx: &Desk, asked: &Asked, listed: &directory::Listed, choices: &[Choice]
     html! {
         @if may { (form(cx, "/app/users/bulk", html! { (list) (on_many(asked, listed.total)) })) } @else { (list) }
         (pager(first.as_deref(), next.as_deref(), listed.found.len(), listed.total, listed.stopped_after))
+        p .exports {
+            "Export what is filtered, with these columns: "
+            a href=(Asked { after: String::new(), ..asked.clone() }.address("/app/users/export.csv", "")) download { "CSV" }
+        }
     }
 }
 
@@ -262,16 +270,20 @@ fn manager(found: &Found) -> Markup {
     }
 }
 
-fn custom(found: &Found, named: &Named) -> Markup {
+/// Somebody's value of an attribute.
+fn value<'a>(found: &'a Found, named: &Named) -> Option<&'a Value> {
     let name = &named.attribute.name;
     let holder = if named.value == *name {
         Some(&found.document)
     } else {
         found.document.get(&named.namespace).and_then(Value::as_object)
     };
-    let value = holder.and_then(|part| part.get(name));
+    holder.and_then(|part| part.get(name))
+}
+
+fn custom(found: &Found, named: &Named) -> Markup {
     html! {
-        @match value {
+        @match value(found, named) {
             None | Some(Value::Null) => span .quiet { "—" },
             Some(Value::String(text)) => span .clip { (visible(text)) },
             Some(other) => span .clip { (other.to_string()) },

@@ -122,7 +122,7 @@ fn restoring(cx: &Desk, field: &Archived, wanted: Option<&As>, would: &Result<Op
                     input type="hidden" name="value" value=(value);
                     (choice(&Field { name: "kind", label: "Type", value: &kind, ..Field::default() }, &TYPES))
                     label .check { input type="checkbox" name="many" value="1" checked[many]; span { "A list of values" } }
-                    div .actions { button type="submit" { "See what becomes of the values" } }
+                    div .actions { button type="submit" { "See what becomes of them" } }
                 }
                 @match would {
                     Err(said) => (note(Tone::Bad, "It cannot be that", html! { p { (said) } })),

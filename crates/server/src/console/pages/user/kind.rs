@@ -36,7 +36,7 @@ pub(super) fn change(cx: &Desk, found: &Found, changed: &LastChanges) -> Markup 
                 @if found.is_managed() { p .hint { "If the identity provider sends userType, its next push sets it again." } }
             }
         }))
-        @if found.is_managed() { (card("Unlink", unlinking(cx, found))) }
+        @if found.is_managed() { (card("Unlink from the identity provider", unlinking(cx, found))) }
     }
 }
 
@@ -44,7 +44,7 @@ fn unlinking(cx: &Desk, found: &Found) -> Markup {
     confirm(
         cx,
         &format!("/app/users/{}/unlink", found.id),
-        "Unlink from the identity provider",
+        "Unlink",
         html! {
             p { "They become a local person: the identity provider's id of them (externalId) goes, and every field can be changed here. Profile, groups and sign-in stay." }
             p { "Unassign them in the identity provider first: that closes the door, and you open it again here. While they are assigned there, its next push makes them managed again." }

@@ -1,12 +1,13 @@
 //! The columns of the list of users: which there are, which are shown. The choice lives in the address.
 
-use super::{Asked, activity, custom, manager, source};
+use super::{Asked, activity, custom, manager, source, value};
 use crate::admin::attributes::{self, Named};
 use crate::admin::directory::{By, Found};
 use crate::console::Desk;
 use crate::console::parts::{Column, count, when};
 use maud::{Markup, html};
 use scim::AttrType;
+use scim::meta::rfc3339;
 use serde_json::Value;
 
 /// Custom fields that have a column unless somebody chooses.
@@ -79,6 +80,27 @@ impl What {
             Self::State => column,
             Self::Groups => column.number().minor(),
             _ => column.minor(),
+        }
+    }
+
+    /// As a cell of a file.
+    pub(super) fn text(&self, found: &Found) -> String {
+        match self {
+            Self::State => if found.is_active() { "active" } else { "deactivated" }.to_owned(),
+            Self::Source => if found.is_managed() { "managed" } else { "local" }.to_owned(),
+            Self::Manager => found
+                .manager
+                .as_ref()
+                .map_or_else(String::new, |manager| manager.display.clone().unwrap_or_else(|| manager.raw.clone())),
+            Self::Email => email(found).unwrap_or_default().to_owned(),
+            Self::Attribute(named) => match value(found, named) {
+                None | Some(Value::Null) => String::new(),
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+            },
+            Self::Groups => found.groups.len().to_string(),
+            Self::Created => rfc3339(found.created_at),
+            Self::Changed => rfc3339(found.modified_at),
         }
     }
 
