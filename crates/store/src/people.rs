@@ -111,7 +111,7 @@ pub struct SessionEnded {
 }
 
 impl Reader {
-    /// The session of a cookie in this tenant and the person it belongs to, if it has not run out and they are active.
+    /// The session of a cookie in this tenant and the person it belongs to, if it has not run out and they may sign in.
     pub fn person_session(
         &self,
         tenant: TenantId,
@@ -121,11 +121,16 @@ impl Reader {
     ) -> Result<Option<(PersonSession, Stored)>> {
         let sql = format!("select {COLUMNS} from person_session where hash = ?1 and tenant = ?2 and expires_at > ?3");
         let Some(found) = self.first(&sql, (hash.as_slice(), tenant.0, now), session)? else { return Ok(None) };
-        let person = self.find(tenant, users, &found.person)?.filter(Stored::is_active);
-        Ok(person.map(|person| (found, person)))
+        Ok(self.who_may_sign_in(tenant, users, &found.person)?.map(|person| (found, person)))
     }
 
-    /// The same by its id, for what was given in it.
+    /// A person, if they are active, and neither staged nor suspended.
+    fn who_may_sign_in(&self, tenant: TenantId, users: &ResourceType, id: &str) -> Result<Option<Stored>> {
+        let Some(person) = self.find(tenant, users, id)?.filter(Stored::is_active) else { return Ok(None) };
+        Ok(self.lifecycle(tenant, &person.id)?.is_none().then_some(person))
+    }
+
+    /// The session of this id, for what was given in it, under the same conditions.
     pub fn person_session_by_id(
         &self,
         tenant: TenantId,
@@ -135,8 +140,7 @@ impl Reader {
     ) -> Result<Option<(PersonSession, Stored)>> {
         let sql = format!("select {COLUMNS} from person_session where id = ?1 and tenant = ?2 and expires_at > ?3");
         let Some(found) = self.first(&sql, (id, tenant.0, now), session)? else { return Ok(None) };
-        let person = self.find(tenant, users, &found.person)?.filter(Stored::is_active);
-        Ok(person.map(|person| (found, person)))
+        Ok(self.who_may_sign_in(tenant, users, &found.person)?.map(|person| (found, person)))
     }
 
     /// A request that waits, if it has not run out.
@@ -205,10 +209,9 @@ impl Writer {
         Ok(self.execute(sql, (hash.as_slice(), tenant.0))? > 0)
     }
 
-    /// Begins a session; whether the person is there and active, without which there is none.
+    /// Begins a session; whether the person is there, active, and neither staged nor suspended, without which there is none.
     pub fn person_session_insert(&mut self, users: &ResourceType, new: &PersonSession) -> Result<bool> {
-        let person = self.find(new.tenant, users, &new.person)?;
-        if !person.is_some_and(|person| person.is_active()) {
+        if self.who_may_sign_in(new.tenant, users, &new.person)?.is_none() {
             return Ok(false);
         }
         let sql = format!(

@@ -142,10 +142,11 @@ impl Reader {
 }
 
 impl Writer {
-    /// Notes where a person stands; nothing leaves it to `active`.
+    /// Notes where a person stands; nothing leaves it to `active`. Whoever is staged or suspended is signed out.
     pub fn set_lifecycle(&mut self, tenant: TenantId, resource: &str, status: Option<&str>, now: i64) -> Result<()> {
         match status {
             Some(status) => {
+                self.person_sessions_end(tenant, resource)?;
                 let sql = "insert into lifecycle (tenant, resource, status, at) values (?1, ?2, ?3, ?4)
                            on conflict (tenant, resource) do update set status = excluded.status, at = excluded.at";
                 self.execute(sql, (tenant.0, resource, status, now)).map(|_| ())

@@ -35,6 +35,21 @@ fn is_in(world: &World, number: u8, now: i64) -> bool {
 }
 
 #[test]
+fn whoever_is_suspended_or_staged_is_out_and_comes_in_no_more() {
+    let world = World::new();
+    let adam = world.insert(&world.user, json!({"userName": "adam"})).id;
+    for status in ["suspended", "staged"] {
+        assert!(begin(&world, &adam, 1) && is_in(&world, 1, 999));
+        let (tenant, who) = (world.tenant, adam.clone());
+        world.write(move |w| w.set_lifecycle(tenant, &who, Some(status), 5)).unwrap();
+        assert!(!is_in(&world, 1, 999) && !begin(&world, &adam, 2), "{status}");
+        let who = adam.clone();
+        world.write(move |w| w.set_lifecycle(tenant, &who, None, 6)).unwrap();
+        assert!(!is_in(&world, 1, 999), "a session that ended stays so");
+    }
+}
+
+#[test]
 fn only_who_is_there_and_active_comes_in() {
     let world = World::new();
     let adam = world.insert(&world.user, json!({"userName": "adam"})).id;
