@@ -71,12 +71,38 @@ pub(crate) async fn index(scan: &Scan) -> Result<Index> {
 pub(crate) async fn page(scan: &mut Scan, resources: &[Map<String, Value>]) -> Result<()> {
     for resource in resources {
         let Some(id) = remote_id(resource) else { continue };
-        match scan.kind() {
-            LinkKind::User => account(scan, &id, resource).await?,
-            LinkKind::Group => group(scan, &id, resource).await?,
-        }
+        let done = match scan.kind() {
+            LinkKind::User => account(scan, &id, resource).await,
+            LinkKind::Group => group(scan, &id, resource).await,
+        };
+        denied(scan, (scan.kind(), id), Some(resource), done).await?;
     }
     Ok(())
+}
+
+/// What the directory refuses of one account is a finding, and keeps nobody else from being taken over.
+async fn denied(
+    scan: &mut Scan,
+    (kind, remote_id): (LinkKind, String),
+    document: Option<&Map<String, Value>>,
+    done: Result<()>,
+) -> Result<()> {
+    let Err(Error::Scim(refusal)) = done else { return done };
+    scan.count("denied", 1);
+    let mut shown = document.cloned().map(Value::Object).unwrap_or_default();
+    scan.state.secrets.clean(&mut shown);
+    let (app, tenant, run) = (scan.run.app, scan.run.tenant, scan.run.id);
+    let detail = json!({"account": shown, "error": refusal.detail});
+    scan.write(move |w| {
+        let resource = w.link_by_remote(app, kind, &remote_id)?.map(|row| row.resource);
+        let (verdict, decided) = ("denied".to_owned(), Some("noted".to_owned()));
+        w.run_item_put(
+            tenant,
+            run,
+            &RunItem { kind, remote_id, verdict, detail, resource, decided, ..RunItem::default() },
+        )
+    })
+    .await
 }
 
 async fn account(scan: &mut Scan, id: &str, document: &Map<String, Value>) -> Result<()> {
@@ -223,7 +249,11 @@ pub(crate) async fn unseen(scan: &mut Scan, rows: Vec<LinkRow>) -> Result<()> {
     for row in rows {
         scan.count("missing", 1);
         if row.kind == LinkKind::User && scan.integration.options.profile_source {
-            gone(scan, &row.resource).await?;
+            let done = gone(scan, &row.resource).await;
+            if done.is_err() {
+                denied(scan, (row.kind, row.remote_id.unwrap_or_default()), None, done).await?;
+                continue;
+            }
         }
         let item = RunItem {
             kind: row.kind,
@@ -359,6 +389,10 @@ impl Directory {
         let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.status < 300 {
             return Ok(said);
+        }
+        // What may go well in a moment is nobody's fault.
+        if answer.status == 429 || answer.status >= 500 {
+            return Err(store::Error::Unavailable.into());
         }
         let detail = said.get("detail").and_then(Value::as_str).unwrap_or("the directory refuses it");
         Err(Error::Scim(scim::Error::invalid_value(detail.to_owned())))

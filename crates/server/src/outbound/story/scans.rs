@@ -7,8 +7,8 @@ use crate::admin::apps::runs::{self, Kind};
 use crate::auth::Actor;
 use crate::clock::Clock;
 use crate::limits::IMPORT_OVERLAP;
-use axum::http::{StatusCode, Uri};
-use serde_json::json;
+use axum::http::{Method, StatusCode, Uri};
+use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use store::{Principal, Run, RunState, Standing};
@@ -78,6 +78,31 @@ async fn an_import_of_what_changed_reads_nothing_else() {
     world.make(APPLICATION, "/Users", person("newcomer", None)).await;
     let run = import_changes(&world).await;
     assert_eq!((run.state, run.counts), (RunState::Done, json!({"new": 1})));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_whom_the_directory_refuses_does_not_stop_an_import() {
+    let world = World::new().await;
+    team(&world, 2).await;
+    rest(&world).await;
+    world.change(json!({"options": {"paused": true, "profileSource": true}})).await;
+    let found = async |tenant: &str, name: &str| {
+        let path = format!("/Users?filter=userName%20eq%20%22{name}@example.com%22");
+        let (_, list) = world.scim(tenant, Method::GET, &path, Value::Null).await;
+        format!("/Users/{}", list["Resources"][0]["id"].as_str().unwrap())
+    };
+    // One is gone in the directory, and the app, which is asked first about him, says what has changed of the other.
+    let (gone, stays) = (found(COMPANY, "p0").await, found(COMPANY, "p1").await);
+    world.scim(COMPANY, Method::DELETE, &gone, Value::Null).await;
+    let name = json!({"op": "replace", "path": "name.familyName", "value": "Renamed"});
+    world.patch(APPLICATION, &found(APPLICATION, "p1").await, name).await;
+    let run = scan(&world, Kind::Import).await;
+    assert_eq!((run.state, &run.counts), (RunState::Done, &json!({"known": 2, "denied": 1, "updated": 1})), "{run:?}");
+    let (_, person) = world.scim(COMPANY, Method::GET, &stays, Value::Null).await;
+    assert_eq!(person["name"]["familyName"], "Renamed");
+    let items = runs::items(&world.app, COMPANY, APP, run.id, Some("denied".into()), 0, 9).await.unwrap();
+    assert!(items.len() == 1 && items[0].detail["error"].as_str().is_some_and(|error| !error.is_empty()));
     world.end().await;
 }
 

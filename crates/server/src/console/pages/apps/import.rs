@@ -21,8 +21,19 @@ const RUNS: [Column; 4] =
 const ITEMS: [Column; 4] = [Column::new("At the app"), Column::new("Verdict"), Column::new("Whose"), Column::new("")];
 const ROWS: u32 = 100;
 /// What a finding can be; other numbers of a scan have no rows.
-const VERDICTS: [&str; 10] =
-    ["exact", "partial", "new", "missing", "ambiguous", "drifted", "lingering", "orphaned", "unlinked", "disputed"];
+const VERDICTS: [&str; 11] = [
+    "exact",
+    "partial",
+    "new",
+    "missing",
+    "ambiguous",
+    "denied",
+    "drifted",
+    "lingering",
+    "orphaned",
+    "unlinked",
+    "disputed",
+];
 
 /// A number of a scan, in words.
 fn said(word: &str) -> &str {
@@ -32,6 +43,7 @@ fn said(word: &str) -> &str {
         "known" => "known already",
         "left" => "gone there, and acted on",
         "refused" => "could not be taken over",
+        "denied" => "refused by the directory",
         "newGroups" => "new groups",
         other => other,
     }
@@ -229,6 +241,7 @@ fn because(detail: &Value) -> String {
     if changes > 0 {
         said.push(format!("{changes} attributes differ"));
     }
+    said.extend(detail.get("error").and_then(Value::as_str).map(crate::console::sentence));
     said.join("; ")
 }
 
