@@ -57,14 +57,16 @@ pub(crate) struct Seen {
     pub(crate) end: Option<i64>,
 }
 
+/// Reads a row of a tenant: the number of its first entry, and its entries.
+type Unpack = fn(&Row<'_>, TenantId) -> Result<(i64, Vec<LogEntry>)>;
+
 /// A table whose rows hold entries. Rows of a tenant do not overlap.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) table: &'static str,
     /// What `unpack` reads.
     pub(crate) columns: &'static str,
-    /// The number of a row's first entry, and its entries.
-    pub(crate) unpack: fn(&Row<'_>, TenantId) -> Result<(i64, Vec<LogEntry>)>,
+    pub(crate) unpack: Unpack,
 }
 
 /// Ways to the row that the walk goes on with.
