@@ -233,7 +233,7 @@ fn rows_of(source: &Connection, (table, condition, keys): &Rows, rid: i64) -> Ve
 
 fn columns(source: &Connection, table: &str) -> Vec<String> {
     let statement = source.prepare(&format!("select * from {table}")).expect("a table of Provost's");
-    statement.column_names().into_iter().map(str::to_owned).collect()
+    statement.column_names().map(str::to_owned).collect()
 }
 
 /// Rows of a table, to be written as they are.
