@@ -171,8 +171,8 @@ impl Trial<'_> {
         }
         let kind = sent.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let (verdict, said) = match kind.split(';').next().unwrap_or_default().trim() {
-            "application/scim+json" => (Verdict::Fine, "application/scim+json".to_owned()),
-            "application/json" => (Verdict::Fine, "application/json, which is understood as well".to_owned()),
+            "application/scim+json" => (Verdict::Fine, "they are application/scim+json".to_owned()),
+            "application/json" => (Verdict::Fine, "they are application/json, which is understood as well".to_owned()),
             other => (Verdict::Advice, format!("it calls itself “{other}”; application/scim+json is meant")),
         };
         self.tell("form", verdict, said, None).await?;
@@ -267,7 +267,7 @@ fn judge(about: &str, answer: &Answer, exchange: &Exchange) -> (Verdict, String)
             let total = page.total.map_or_else(|| "an unknown number".to_owned(), |total| total.to_string());
             let remarks = page.remarks.iter().map(|remark| format!("; {remark}: Okta stops here")).collect::<String>();
             let verdict = if page.remarks.is_empty() { Verdict::Fine } else { Verdict::Advice };
-            (verdict, format!("{total} in all{remarks}"))
+            (verdict, format!("there are {total}{remarks}"))
         }
         _ => (Verdict::Fine, "answered".to_owned()),
     }
@@ -288,7 +288,7 @@ mod tests {
     fn what_breaks_provisioning_is_wrong_and_what_is_odd_is_advice() {
         let list = |resources: Value| json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": 1, "Resources": resources});
         let cases = [
-            ("users", 200, list(json!([{"id": "1"}])), Verdict::Fine, "1 in all"),
+            ("users", 200, list(json!([{"id": "1"}])), Verdict::Fine, "there are 1"),
             ("users", 200, json!({"totalResults": "1", "Resources": []}), Verdict::Advice, "totalResults is a text"),
             ("users", 200, json!({"hello": "there"}), Verdict::Wrong, "no list of SCIM"),
             ("users", 401, json!({}), Verdict::Wrong, "paste the token again"),
