@@ -52,7 +52,37 @@ pub struct LogLine<'a> {
     pub steps: Cow<'a, str>,
 }
 
+impl LogEntry {
+    /// What it says as a line: all but its number, its code and its difference.
+    pub fn line(&self) -> LogLine<'_> {
+        fn optional(text: &Option<String>) -> Cow<'_, str> {
+            text.as_deref().unwrap_or_default().into()
+        }
+        LogLine {
+            at: self.at,
+            took_us: self.took_us,
+            method: (&*self.method).into(),
+            path: (&*self.path).into(),
+            status: self.status,
+            actor: (&*self.actor).into(),
+            remote: optional(&self.remote),
+            user_agent: optional(&self.user_agent),
+            request_id: (&*self.request_id).into(),
+            resource_type: optional(&self.resource_type),
+            resource_id: optional(&self.resource_id),
+            body: optional(&self.body),
+            answer: optional(&self.answer),
+            steps: optional(&self.steps),
+        }
+    }
+}
+
 impl LogLine<'_> {
+    /// What a list shows of it.
+    pub(crate) fn without_texts(self) -> Self {
+        Self { body: "".into(), answer: "".into(), steps: "".into(), ..self }
+    }
+
     /// As an entry of its own.
     pub fn into_entry(self, tenant: TenantId, seq: i64) -> LogEntry {
         let optional = |text: Cow<'_, str>| (!text.is_empty()).then(|| text.into_owned());

@@ -7,12 +7,11 @@
 
 use crate::db::{Reader, Row, Writer};
 use crate::log::LogEntry;
-use crate::log_block::{self, BYTES_ENOUGH, LogBlock, LogLine};
+use crate::log_block::{self, BYTES_ENOUGH, LogBlock};
 use crate::log_count::Counts;
 use crate::log_search::{LOOKED_AT_MAX, LogQuery, Place, Seen};
 use crate::log_text;
 use crate::{Result, TenantId};
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// Where the entries of changes lie; what only looks at them needs no texts.
@@ -82,30 +81,8 @@ impl Pack {
     }
 
     fn push(&mut self, entry: &LogEntry) {
-        self.heads.push(entry.seq, &head(entry));
+        self.heads.push(entry.seq, &entry.line().without_texts());
         log_text::put(&mut self.texts, [&entry.body, &entry.answer, &entry.steps, &entry.diff]);
-    }
-}
-
-fn optional(text: &Option<String>) -> Cow<'_, str> {
-    text.as_deref().unwrap_or_default().into()
-}
-
-/// The entry without its texts.
-fn head(entry: &LogEntry) -> LogLine<'_> {
-    LogLine {
-        at: entry.at,
-        took_us: entry.took_us,
-        method: (&*entry.method).into(),
-        path: (&*entry.path).into(),
-        status: entry.status,
-        actor: (&*entry.actor).into(),
-        remote: optional(&entry.remote),
-        user_agent: optional(&entry.user_agent),
-        request_id: (&*entry.request_id).into(),
-        resource_type: optional(&entry.resource_type),
-        resource_id: optional(&entry.resource_id),
-        ..LogLine::default()
     }
 }
 

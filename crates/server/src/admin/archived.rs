@@ -1,11 +1,10 @@
 //! Custom fields that are put away: nobody sends or is shown them, their values stay, and both come back together.
 
-use super::attributes::{Named, may_go};
+use super::attributes::{Named, begin, going};
 use super::{audited, indexes, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
-use crate::events::Topic;
 use crate::tenants::TenantState;
 use scim::{Attribute, Code, Returned};
 use serde::Deserialize;
@@ -102,14 +101,7 @@ pub(crate) async fn of_resource(app: &App, state: &TenantState, id: &str) -> Res
 /// Puts a custom field away by its full value; answers the job that does, or did.
 pub(crate) async fn archive(app: &App, actor: &Actor, tenant: &str, value: &str) -> Result<Job> {
     let state = tenant_of(app, tenant)?;
-    let unknown = || missing("there is no custom attribute of this value; see: provost attribute list");
-    let (urn, _) = value.rsplit_once(':').ok_or_else(unknown)?;
-    let definitions = &state.tenant.definitions;
-    let held = definitions.attribute(value).ok_or_else(unknown)?;
-    let schema = definitions.schemas.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
-    let attribute = format!("{}:{}", schema.id, held.name);
-    may_go(&state, &schema.id, &held.name)?;
-    indexes::is_free(definitions, &attribute)?;
+    let attribute = going(&state, value)?;
     let line = ("attribute.archive", format!("{tenant}/attribute/{value}"), json!({}));
     let (by, before) = (indexes::by(app, actor), state.tenant.clone());
     let begun = audited(app, actor, line, move |w| Ok(w.archive_begin(&before, &attribute, &by)?)).await?;
@@ -212,10 +204,4 @@ pub(crate) async fn forget(app: &App, actor: &Actor, tenant: &str, value: &str) 
     let (by, before) = (indexes::by(app, actor), state.tenant.clone());
     let begun = audited(app, actor, line, move |w| Ok(w.forget_begin(&before, &field, &by)?)).await?;
     begin(app, &state, begun).await
-}
-
-async fn begin(app: &App, state: &TenantState, job: i64) -> Result<Job> {
-    let job = indexes::begin(app, state.tenant.id, job).await?;
-    app.events().publish(state.tenant.id, Topic::Settings);
-    Ok(job)
 }

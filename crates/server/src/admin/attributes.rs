@@ -203,23 +203,34 @@ pub(crate) async fn change(
     Ok((found.ok_or_else(unknown)?, job))
 }
 
-/// Removes a custom field by its full value, with every value of it; answers the job that does, or did.
-pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) -> Result<Job> {
-    let state = tenant_of(app, tenant)?;
+/// The full value, as its schema writes it, of a custom field that may go and with which nothing is under way.
+pub(super) fn going(state: &TenantState, value: &str) -> Result<String> {
     let unknown = || missing("there is no custom attribute of this value; see: provost attribute list");
     let (urn, _) = value.rsplit_once(':').ok_or_else(unknown)?;
     let definitions = &state.tenant.definitions;
     let held = definitions.attribute(value).ok_or_else(unknown)?;
     let schema = definitions.schemas.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
     let attribute = format!("{}:{}", schema.id, held.name);
-    may_go(&state, &schema.id, &held.name)?;
+    may_go(state, &schema.id, &held.name)?;
     indexes::is_free(definitions, &attribute)?;
-    let line = ("attribute.remove", format!("{tenant}/attribute/{value}"), json!({}));
-    let (by, before, id) = (indexes::by(app, actor), state.tenant.clone(), state.tenant.id);
-    let begun = audited(app, actor, line, move |w| Ok(w.removal_begin(&before, &attribute, &by)?)).await?;
-    let job = indexes::begin(app, id, begun).await?;
-    app.events().publish(id, Topic::Settings);
+    Ok(attribute)
+}
+
+/// Starts a job on a field that was begun, and tells the pages.
+pub(super) async fn begin(app: &App, state: &TenantState, job: i64) -> Result<Job> {
+    let job = indexes::begin(app, state.tenant.id, job).await?;
+    app.events().publish(state.tenant.id, Topic::Settings);
     Ok(job)
+}
+
+/// Removes a custom field by its full value, with every value of it; answers the job that does, or did.
+pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) -> Result<Job> {
+    let state = tenant_of(app, tenant)?;
+    let attribute = going(&state, value)?;
+    let line = ("attribute.remove", format!("{tenant}/attribute/{value}"), json!({}));
+    let (by, before) = (indexes::by(app, actor), state.tenant.clone());
+    let begun = audited(app, actor, line, move |w| Ok(w.removal_begin(&before, &attribute, &by)?)).await?;
+    begin(app, &state, begun).await
 }
 
 /// Where a field goes among those of its schema.

@@ -3,7 +3,7 @@
 use super::POSTGRES;
 use super::support::World;
 use serde_json::json;
-use store::{Change, ChangeKind, LogBlock, LogEntry, LogLimits, LogLine, LogQuery, TenantId};
+use store::{Change, ChangeKind, LogBlock, LogEntry, LogLimits, LogQuery, TenantId};
 
 fn entry(world: &World, at: i64) -> LogEntry {
     LogEntry {
@@ -183,24 +183,7 @@ fn write_apart(world: &World, entries: &[LogEntry]) {
         what: json!({}),
     };
     for entry in reads {
-        let optional = |text: &'_ Option<String>| text.clone().unwrap_or_default().into();
-        let line = LogLine {
-            at: entry.at,
-            took_us: entry.took_us,
-            method: (&*entry.method).into(),
-            path: (&*entry.path).into(),
-            status: entry.status,
-            actor: (&*entry.actor).into(),
-            remote: optional(&entry.remote),
-            user_agent: optional(&entry.user_agent),
-            request_id: (&*entry.request_id).into(),
-            resource_type: optional(&entry.resource_type),
-            resource_id: optional(&entry.resource_id),
-            body: optional(&entry.body),
-            answer: optional(&entry.answer),
-            steps: optional(&entry.steps),
-        };
-        block.push(entry.seq, &line);
+        block.push(entry.seq, &entry.line());
     }
     let others: Vec<LogEntry> = others.into_iter().cloned().collect();
     world
