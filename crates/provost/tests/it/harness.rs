@@ -22,6 +22,13 @@ pub(crate) fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_provost")
 }
 
+/// The command that serves a data folder at a free port.
+fn serve(data: &str) -> Command {
+    let mut command = Command::new(binary());
+    command.args(["serve", "--data", data, "--listen", "127.0.0.1:0"]);
+    command
+}
+
 /// Runs the binary to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary can be run")
@@ -98,7 +105,13 @@ impl Server {
 
     /// The same with more arguments.
     pub(crate) fn start_with(data: &str, more: &[&str]) -> Self {
-        Self::spawn(Command::new(binary()).args(["serve", "--data", data, "--listen", "127.0.0.1:0"]).args(more), data)
+        Self::spawn(serve(data).args(more), data)
+    }
+
+    /// In a given data folder, with an allocator that gives what is free back at once, so that the memory of the
+    /// process is what it uses.
+    pub(crate) fn start_lean(data: &str) -> Self {
+        Self::spawn(serve(data).env("MIMALLOC_PURGE_DELAY", "0"), data)
     }
 
     /// One server for all tests that do with a tenant of their own.
@@ -109,7 +122,7 @@ impl Server {
             let data = folder.data();
             let mut command = Command::new("sh");
             command.args(["-c", WATCH, "sh"]).arg(folder.path());
-            command.args([binary(), "serve", "--data", &data, "--listen", "127.0.0.1:0"]);
+            command.arg(binary()).args(serve(&data).get_args());
             let mut server = Self::spawn(&mut command, &data);
             server.folder = Some(folder);
             server

@@ -62,7 +62,7 @@ fn members(group: &Value) -> usize {
 fn a_group_of_many_members_is_sent_while_it_is_read() {
     let folder = Folder::new();
     let [all, three] = fill(Path::new(&folder.data()), MEMBERS);
-    let server = Server::start_in(&folder.data());
+    let server = Server::start_lean(&folder.data());
     let tenant = server.default_tenant();
     let path = format!("/Groups/{all}");
 
@@ -70,11 +70,12 @@ fn a_group_of_many_members_is_sent_while_it_is_read() {
     assert!(small.header("content-length").is_some() && small.body.len() < 1_000, "{}", small.text());
     let whole = tenant.get(&path).expect(200);
     whole.check_media_type();
-    // Not the first time, so that caches and mapped pages are there.
-    (0..6).for_each(|_| drop(tenant.get(&path)));
-    let grown = grown(server.pid(), || assert_eq!(tenant.get(&path).body.len(), whole.body.len()));
+    // In the middle of several: a thread that serves its first answer takes memory for its cache and its heap, too.
+    let once = || grown(server.pid(), || assert_eq!(tenant.get(&path).body.len(), whole.body.len()));
+    let mut each: Vec<usize> = (0..12).map(|_| once()).collect();
+    each.sort_unstable();
     let bytes = whole.body.len();
-    assert!(bytes > 3_000_000 && grown < bytes / 4 * 3, "an answer of {bytes} bytes took {grown} bytes of memory");
+    assert!(bytes > 3_000_000 && each[6] < bytes / 2, "an answer of {bytes} bytes took {each:?} bytes of memory");
     assert_eq!(whole.header("etag"), small.header("etag"));
     let group = whole.json();
     assert_eq!(members(&group), MEMBERS);
@@ -115,11 +116,11 @@ fn assert_logged(tenant: &Tenant<'_>, id: &str) {
         entries.into_iter().filter(|entry| entry["path"].as_str().unwrap().contains(id)).collect::<Vec<_>>()
     };
     let started = std::time::Instant::now();
-    while logged().len() < 14 && started.elapsed().as_secs() < 10 {
+    while logged().len() < 19 && started.elapsed().as_secs() < 10 {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let entries = logged();
-    assert_eq!(entries.len(), 14, "{entries:#?}");
+    assert_eq!(entries.len(), 19, "{entries:#?}");
     let read = entries.iter().find(|entry| entry["method"] == "GET").unwrap();
     let one = tenant.admin("GET", &format!("/log/{}", read["seq"]), Value::Null).expect(200).text();
     assert!(one.contains("sent while it is read"), "{one}");
