@@ -112,6 +112,8 @@ catalogue! {
         "An administrator can switch it on again: provost token enable, or the page of the token in the console.";
     TOKEN_NETWORK = 2013, 403, None, "The token may not come from this address",
         "The log names the address and the token. An administrator can add its network: provost token restrict, or the page of the token in the console. Behind a proxy on another machine, start the server with --trusted-proxy.";
+    UNLINKED = 2014, 403, None, "The person was unlinked from the identity provider here",
+        "Unassign them there if they stay local. To have them managed again, assign them there anew, or link them again here: provost user link, or their page in the console.";
     OIDC_REFUSED = 2020, 400, None, "A request of an OpenID Connect client was refused",
         "Look at the steps of this entry: the last one says what to change in the application, or in its registration here.";
     OIDC_SETTINGS = 2021, 400, None, "An OpenID Connect client cannot be registered like this",

@@ -11,6 +11,7 @@ mod idp;
 mod imports;
 mod oidc;
 mod operators;
+mod people;
 mod plans;
 mod resource_types;
 mod roles;
@@ -99,6 +100,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/groups/{group}/roles/preview", post(roles::preview))
         .route("/tenants/{tenant}/groups/{group}/absent-members", get(roles::absent).delete(roles::forget_absent))
         .route("/tenants/{tenant}/users/{user}/roles", get(roles::of_person))
+        .route("/tenants/{tenant}/users/{user}/link", get(people::unlinked).post(people::link_again))
         .route("/tenants/{tenant}/saml/keys", get(saml::keys).post(saml::new_key))
         .route("/tenants/{tenant}/saml/keys/{id}", delete(saml::remove_key))
         .route("/tenants/{tenant}/saml/keys/{id}/promote", post(saml::promote_key))

@@ -26,6 +26,8 @@ pub const IMPORT_FILE_ROWS_MAX: u64 = 200_000;
 pub const IMPORT_TURN: usize = 500;
 /// Microseconds for which such a file is kept, unless it is being imported.
 pub const IMPORT_FILE_LIFE: i64 = 24 * 3_600 * 1_000_000;
+/// Microseconds in which a change has to follow the search that found somebody who was unlinked, to manage them again.
+pub const MATCHED_FOR: i64 = 600 * 1_000_000;
 /// Most people that are counted before a job on all whom a filter fits is confirmed; of more it says so.
 pub const JOB_COUNT_MAX: u64 = 100_000;
 /// Microseconds for which everything is kept that a job could not do.

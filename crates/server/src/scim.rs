@@ -20,6 +20,7 @@ mod render;
 mod replace;
 mod save;
 mod stream;
+mod unlinked;
 mod walks;
 
 pub(crate) use create::join;

@@ -50,6 +50,7 @@ mod setup_links;
 mod tally;
 mod tenants;
 mod tokens;
+mod unlinked;
 mod verify;
 mod versioned;
 mod view;
@@ -95,6 +96,7 @@ pub use tenants::{
     Tenant, TenantId,
 };
 pub use tokens::{Access, Scope, Token, TokenUse};
+pub use unlinked::Unlinked;
 pub use versioned::Versioned;
 pub use view::{GroupView, ManagerView, MemberView, View};
 pub use walk::{Effort, Walked};

@@ -37,6 +37,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0026_token_networks.sql"),
     include_str!("../migrations/0027_links_at_large.sql"),
     include_str!("../migrations/0028_log_packs.sql"),
+    include_str!("../migrations/0029_unlinked.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -308,6 +308,7 @@ impl Writer {
         let raw = rendered.manager.map(|(raw, ..)| raw);
         if resource_type.is_user() {
             if stored.is_active() && !is_active(resource) {
+                self.later("delete from unlinked where tenant = ?1 and rid = ?2", (tenant.0, stored.rid))?;
                 self.person_sessions_end(tenant, &stored.id)?;
             }
             let old = identifiers(&stored.resource, resource_type, &stored.id);

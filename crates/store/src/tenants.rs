@@ -392,7 +392,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 59] = [
+        const TABLES: [&str; 60] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -402,6 +402,7 @@ impl Writer {
             "manager_link",
             "archived_value",
             "absent_member",
+            "unlinked",
             "tombstone",
             "change_seq",
             "change",

@@ -146,7 +146,12 @@ impl Reader {
 }
 
 /// Things of which there should be none.
-const CHECKS: [(&str, &str); 18] = [
+const CHECKS: [(&str, &str); 19] = [
+    (
+        "unlinked people who are gone",
+        "select count(*) from unlinked u where u.tenant = ?1
+         and not exists (select 1 from resource r where r.rid = u.rid and r.tenant = ?1)",
+    ),
     (
         "absent members of groups that are gone",
         "select count(*) from absent_member a where a.tenant = ?1

@@ -41,6 +41,30 @@ Examples:
         /// The id, or the userName
         user: String,
     },
+    /// Link somebody again who was unlinked: the identity provider manages them as before
+    Link {
+        /// The id, or the userName
+        user: String,
+    },
+    /// Do something to many people at once, as a job
+    #[command(after_help = "\
+Examples:
+  provost user bulk unlink --filter 'userName ew \"@old.example\"' --wait
+  provost user bulk technician --user adam@example.com --user bea@example.com")]
+    Bulk {
+        /// What is done to each
+        #[arg(value_parser = ["activate", "deactivate", "delete", "unlink", "technician", "requester"])]
+        what: String,
+        /// Everybody whom this SCIM filter fits
+        #[arg(long, required_unless_present = "user")]
+        filter: Option<String>,
+        /// This person, by id or userName, and those who are named besides
+        #[arg(long, value_name = "USER", conflicts_with = "filter")]
+        user: Vec<String>,
+        /// Wait until the job is done
+        #[arg(long)]
+        wait: bool,
+    },
     /// Make a link by which a person chooses a password, for signing in here
     SignInLink {
         /// The id, or the userName

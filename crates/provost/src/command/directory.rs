@@ -50,6 +50,13 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
             let sentence = format!("{} is a local person.", text(&found, "userName"));
             patch(cx, &found, operation, ("user.unlink", &sentence)).await
         }
+        User::Link { user } => {
+            let id = user_id(cx, &user).await?;
+            let path = cx.path(&format!("/users/{}/link", encoded(&id)));
+            let linked = cx.client.call(Method::POST, &path, None).await?;
+            cx.out.done("user.link", &linked, &format!("{user} is managed by the identity provider again."))
+        }
+        User::Bulk { what, filter, user, wait } => bulk(cx, &what, filter, &user, wait).await,
         User::SignInLink { user } => {
             let id = user_id(cx, &user).await?;
             let path = cx.path(&format!("/users/{}/sign-in-link", encoded(&id)));
@@ -76,6 +83,32 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
             cx.out.done("user.delete", &json!({"id": found.get("id")}), &format!("{name} is deleted."))
         }
     }
+}
+
+/// Begins a job on many, and waits for it if that is wanted.
+async fn bulk(cx: &Cx, what: &str, filter: Option<String>, users: &[String], wait: bool) -> Result<()> {
+    let body = match &filter {
+        Some(filter) => json!({"kind": what, "filter": filter}),
+        None => {
+            let mut ids = Vec::with_capacity(users.len());
+            for user in users {
+                ids.push(user_id(cx, user).await?);
+            }
+            json!({"kind": what, "ids": ids})
+        }
+    };
+    let whom = filter.map_or_else(|| users.join(", "), |filter| format!("everybody with {filter}"));
+    confirm(&format!("{what}: {whom}"), cx.yes)?;
+    let job = cx.client.call(Method::POST, &cx.path("/jobs"), Some(&body)).await?;
+    let job = if wait { super::job::waited(cx, job).await? } else { job };
+    let sentence = format!(
+        "Job {} is {}: {} of {} done.",
+        text(&job, "id"),
+        text(&job, "state"),
+        text(&job, "done"),
+        text(&job, "total")
+    );
+    cx.out.done("user.bulk", &job, &sentence)
 }
 
 /// The id of a person who is named by it, or by their userName.

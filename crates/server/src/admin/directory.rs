@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use store::{
     Change, Effort, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Position, Query, Reader, Sort, Start,
-    TenantId, View,
+    TenantId, Unlinked, View,
 };
 
 /// A resource, taken apart for showing.
@@ -364,6 +364,28 @@ pub(crate) async fn history(
         })
         .await
         .map_err(|error: store::Error| error.into())
+}
+
+/// Whether a person was unlinked from the identity provider, and since when.
+pub(crate) async fn unlinked(app: &App, state: &TenantState, person: &Found) -> Result<Option<Unlinked>> {
+    let (tenant, rid) = (state.tenant.id, person.rid);
+    app.store().read(move |r| r.unlinked(tenant, rid)).await.map_err(|error: store::Error| error.into())
+}
+
+/// Gives somebody who was unlinked the identity provider's id back: what it says of them counts again.
+pub(crate) async fn link_again(
+    app: &App,
+    state: &TenantState,
+    actor: Arc<Actor>,
+    base: &str,
+    origin: &Origin,
+    person: &Found,
+) -> Result<Acted> {
+    let unlinked = unlinked(app, state, person).await?;
+    let unlinked = unlinked.ok_or_else(|| missing("this person was not unlinked, or is linked again already"))?;
+    let operation = json!({"op": "replace", "path": "externalId", "value": unlinked.external_id});
+    let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]});
+    change(app, state, actor, base, origin, (Method::PATCH, format!("/Users/{}", person.id), body)).await
 }
 
 /// Carries out a change as an operator. The operation switches bind identity providers, not operators.

@@ -97,6 +97,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/users/{id}/active", post(user::set_active))
         .route("/app/users/{id}/convert", post(user::kind::convert))
         .route("/app/users/{id}/unlink", post(user::kind::unlink))
+        .route("/app/users/{id}/link", post(user::kind::link))
         .route("/app/users/{id}/delete", post(user::delete))
         .route("/app/groups", get(groups::list).post(groups::create))
         .route("/app/groups/new", get(groups::form_new))

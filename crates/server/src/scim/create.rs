@@ -1,7 +1,7 @@
 //! `POST /{endpoint}` (RFC 7644 §3.3).
 
 use super::save::{self, Draft};
-use super::{Cx, json, passwords, read};
+use super::{Cx, json, passwords, read, unlinked};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
@@ -143,6 +143,7 @@ fn adopt(
     existing: Stored,
     draft: Draft,
 ) -> Result<Answer> {
+    unlinked::matched(w, cx, trace, existing.rid)?;
     let stored = lay_over(w, cx, trace, rt, existing, &draft.resource, &[])?;
     let mut answer = save::answer(w, cx, rt, &stored, &draft.projection, 201)?;
     answer.set("location", save::location(cx, rt, &stored.id));

@@ -1,7 +1,7 @@
 //! `DELETE /{endpoint}/{id}` (RFC 7644 §3.6): gone at once; only a tombstone remembers the id.
 
 use super::save::{self, Condition};
-use super::{Cx, no_such};
+use super::{Cx, no_such, unlinked};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
@@ -29,6 +29,7 @@ pub(super) fn remove(
     let stored = w.find(cx.tenant.tenant.id, rt, id)?.ok_or_else(|| no_such(rt))?;
     condition.check(&stored)?;
     trace.resource(rt, &stored.id);
+    unlinked::hold(w, cx, trace, rt, stored.rid)?;
     trace.deleted(&stored.resource, rt, &cx.tenant.secrets);
     let left = w.delete(cx.tenant.tenant.id, rt, &stored, cx.now, &cx.tenant.tenant.settings.manager_match)?.groups;
     save::change(w, cx, rt, id, ChangeKind::Deleted, json!({}))?;

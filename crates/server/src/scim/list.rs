@@ -1,6 +1,7 @@
 //! Lists and searches (RFC 7644 §3.4.2 and §3.4.3, RFC 9865): `GET /{endpoint}`, `POST …/.search`, and the same over all types.
 
 use super::stream::{self, Rows, Sink, Written};
+use super::unlinked::Sought;
 use super::walks::List;
 use super::{Cx, cursor, json, render};
 use crate::answer::Answer;
@@ -35,7 +36,16 @@ async fn run(cx: &Cx, rt: Arc<ResourceType>, search: SearchRequest, trace: &mut 
         filter.check_names(&rt, cx.dialect())?;
     }
     let (within, rows) = (cx.clone(), rows(&search, &rt));
-    stream::answer(cx, trace, rows, move |r, out| page(r, &within, &rt, &search, out)).await
+    // An identity provider that is about to take somebody on looks for them by a filter first.
+    let seeks = rt.is_user() && search.filter.is_some() && !cx.actor.scope.admin;
+    let sought = seeks.then(Sought::default);
+    let noted = sought.clone();
+    let answer =
+        stream::answer(cx, trace, rows, move |r, out| page(r, &within, &rt, &search, noted.as_ref(), out)).await?;
+    if let Some(sought) = sought {
+        sought.keep(cx).await?;
+    }
+    Ok(answer)
 }
 
 /// A search for the one resource that has this id or name, as identity providers make before each push, reads few rows.
@@ -46,7 +56,14 @@ fn rows(search: &SearchRequest, rt: &ResourceType) -> Rows {
     if is_unique && !rt.has_members() { Rows::Few } else { Rows::Many }
 }
 
-fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest, out: &mut Sink) -> Result<Written> {
+fn page(
+    r: &Reader,
+    cx: &Cx,
+    rt: &ResourceType,
+    search: &SearchRequest,
+    sought: Option<&Sought>,
+    out: &mut Sink,
+) -> Result<Written> {
     let settings = &cx.tenant.tenant.settings;
     let count = search.count.unwrap_or(u64::from(settings.page_default)).min(u64::from(settings.page_max));
     let skip = if search.cursor.is_some() { 0 } else { search.start_index.saturating_sub(1) };
@@ -70,6 +87,9 @@ fn page(r: &Reader, cx: &Cx, rt: &ResourceType, search: &SearchRequest, out: &mu
     };
     let mut page = r.search(cx.tenant.tenant.id, rt, &query)?;
     page.total = page.total.or(known.total);
+    if let (Some(sought), [one], Some(1)) = (sought, page.views.as_slice(), page.total) {
+        sought.note(r, cx.tenant.tenant.id, one.rid)?;
+    }
     // A list that is at its end is not gone on with.
     if let Some(list) = walked.filter(|_| page.next.is_some()) {
         let behind = skip + page.views.len() as u64;

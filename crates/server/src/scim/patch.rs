@@ -1,7 +1,7 @@
 //! `PATCH /{endpoint}/{id}` (RFC 7644 §3.5.2), for every resource type.
 
 use super::save::{self, Condition};
-use super::{Cx, json, no_such, passwords, read};
+use super::{Cx, json, no_such, passwords, read, unlinked};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
@@ -44,6 +44,7 @@ pub(super) fn apply(
     let stored = w.find(cx.tenant.tenant.id, rt, id)?.ok_or_else(|| no_such(rt))?;
     condition.check(&stored)?;
     trace.resource(rt, &stored.id);
+    unlinked::hold(w, cx, trace, rt, stored.rid)?;
     let mut patched = patch.apply(&stored.resource, rt, cx.dialect())?;
     trace.ignored.append(&mut patched.ignored);
     passwords::discard(cx, rt, &mut patched.resource, trace);

@@ -1,7 +1,7 @@
 //! What every write has in common: its condition, what changed, the change rows, the answer.
 
 use super::stream::Sink;
-use super::{Cx, render};
+use super::{Cx, render, unlinked};
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::record::Trace;
@@ -74,6 +74,7 @@ pub(super) fn save(
         change_members(w, cx, rt, &stored.id, &moved)?;
         return Ok(Saved { stored });
     }
+    unlinked::follow(w, cx, trace, rt, &stored, &new)?;
     let was_active = stored.is_active();
     let stored = w.update(tenant, rt, &stored, &Arc::new(new), cx.now, &cx.tenant.tenant.settings.manager_match)?;
     let mut what = Map::from_iter([("attributes".to_owned(), json!(changed))]);

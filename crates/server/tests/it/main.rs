@@ -43,4 +43,5 @@ mod signer;
 mod tenants;
 mod tls;
 mod tokens;
+mod unlinked;
 mod who;

@@ -458,6 +458,9 @@ async fn somebody_is_converted_and_unlinked() {
     assert!(user.body.get("externalId").is_none() && user.body["userType"] == "requester", "{}", user.text);
     let page = owner.get(&at).await.text;
     assert!(page.contains("Local") && !page.contains("Unlink from the identity provider"), "{page}");
+    assert!(page.contains("Link again") && page.contains("00u"), "{page}");
+    assert_eq!(owner.post(&format!("{at}/link"), &[]).await.location(), at);
+    assert!(owner.get(&at).await.text.contains("Unlink from the identity provider"));
     // Many at once: who is like that already is told before.
     desk.local("POST", "/scim/v2/Users", json!({"userName": "eve", "externalId": "e"})).await;
     let asked = owner.post("/app/users/bulk", &[("do", "requester"), ("everybody", "1")]).await.text;

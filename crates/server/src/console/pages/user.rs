@@ -81,7 +81,9 @@ pub(super) async fn profile(cx: Desk, Path(id): Path<String>) -> Shown {
     let (entries, _) = directory::history(&cx.app, &cx.tenant, &found.id, None, ENTRIES).await?;
     let changed = last_changes(&entries);
     let archived = super::fields::archived::of_person(&cx, &found.id).await?;
+    let unlinked = kind::unlinked(&cx, &found).await?;
     let body = html! {
+        (unlinked)
         (fields(&cx, &found, &changed))
         (archived)
         @if cx.may_change() { (kind::change(&cx, &found, &changed)) (deletion(&cx, &found)) }

@@ -3,8 +3,9 @@
 use super::{LastChanges, find, is_operator};
 use crate::admin::directory::{self, Found};
 use crate::admin::jobs::Bulk;
-use crate::console::parts::{card, confirm, form};
+use crate::console::parts::{Tone, card, confirm, form, note, visible, when};
 use crate::console::{Desk, Flash, Form, Shown};
+use crate::scim::Acted;
 use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -40,6 +41,22 @@ pub(super) fn change(cx: &Desk, found: &Found, changed: &LastChanges) -> Markup 
     }
 }
 
+/// Since when the identity provider has no say, and the way back.
+pub(super) async fn unlinked(cx: &Desk, found: &Found) -> Result<Markup, crate::error::Error> {
+    let Some(unlinked) = directory::unlinked(&cx.app, &cx.tenant, found).await? else { return Ok(html! {}) };
+    let again = form(cx, &format!("/app/users/{}/link", found.id), html! { button type="submit" { "Link again" } });
+    Ok(note(
+        Tone::Info,
+        "Unlinked from the identity provider",
+        html! {
+            p { "By " strong { (unlinked.by) } ", " (when(unlinked.at, cx.now)) ". It called them " code .wrap { (visible(&unlinked.external_id)) }
+                "; what it sends for them is refused, and stands in " a href="/app/conflicts" { "Conflicts" } "." }
+            p { "They are managed again when somebody assigns them there anew, or here:" }
+            @if cx.may_change() { div .actions { (again) } }
+        },
+    ))
+}
+
 fn unlinking(cx: &Desk, found: &Found) -> Markup {
     confirm(
         cx,
@@ -47,7 +64,7 @@ fn unlinking(cx: &Desk, found: &Found) -> Markup {
         "Unlink",
         html! {
             p { "They become a local person: the identity provider's id of them (externalId) goes, and every field can be changed here. Profile, groups and sign-in stay." }
-            p { "Unassign them in the identity provider first: that closes the door, and you open it again here. While they are assigned there, its next push makes them managed again." }
+            p { "From then on its pushes for them are refused and told in Conflicts, so unassign them there: that closes the door, and you open it again here. They stay local until somebody assigns them there anew, or you link them again." }
         },
         Some(found.text("userName")),
         html! {},
@@ -55,9 +72,13 @@ fn unlinking(cx: &Desk, found: &Found) -> Markup {
 }
 
 async fn carried_out(cx: &Desk, id: &str, what: Bulk, good: &str) -> Shown {
-    let here = format!("/app/users/{id}");
     let actor = Arc::new(cx.actor());
     let acted = directory::change(&cx.app, &cx.tenant, actor, &cx.endpoint, &cx.origin, what.request(id)).await?;
+    told(cx, id, &acted, good)
+}
+
+fn told(cx: &Desk, id: &str, acted: &Acted, good: &str) -> Shown {
+    let here = format!("/app/users/{id}");
     match directory::refusal(&acted.answer) {
         Some(said) => cx.done(&here, Flash::bad(said)),
         None => cx.done(&here, Flash::good(good.to_owned())),
@@ -81,6 +102,14 @@ pub(in crate::console::pages) async fn convert(
         Some(what @ Bulk::Requester) => carried_out(&cx, &id, what, "They are a requester now").await,
         _ => cx.done(&format!("/app/users/{id}"), Flash::bad("Nothing was done: choose what they become")),
     }
+}
+
+/// `POST /app/users/{id}/link`.
+pub(in crate::console::pages) async fn link(cx: Desk, Path(id): Path<String>) -> Shown {
+    let found = find(&cx, &id).await?;
+    let actor = Arc::new(cx.actor());
+    let acted = directory::link_again(&cx.app, &cx.tenant, actor, &cx.endpoint, &cx.origin, &found).await?;
+    told(&cx, &id, &acted, "Linked again: the identity provider manages them")
 }
 
 /// `POST /app/users/{id}/unlink`.

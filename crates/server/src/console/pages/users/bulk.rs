@@ -104,7 +104,7 @@ fn confirmation(
             "They are removed for good, with profile and memberships. The identity provider does not hear of it and may create them again."
         }
         Bulk::Unlink => {
-            "They become local people: the identity provider's id of them goes, every field can be changed here. Unassign them there first; while they are assigned, its next push makes them managed again."
+            "They become local people: the identity provider's id of them goes, every field can be changed here. Its pushes for them are refused until somebody assigns them there anew, or they are linked again on their page."
         }
         Bulk::Technician | Bulk::Requester => {
             "Their userType is set. Where the identity provider sends userType, its next push sets it again."
