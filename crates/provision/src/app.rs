@@ -1,6 +1,7 @@
 //! An app: an application that people are brought to, as data.
 
 use crate::brake::Limit;
+use crate::expression::{Dependency, Source};
 use crate::mapping::Mapping;
 use crate::profile::{Problem, Profile};
 use crate::target::Target;
@@ -135,6 +136,15 @@ pub struct Connection {
     pub unique_field: String,
 }
 
+/// A mapping that an attribute of the profile is needed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// Whether it is one to the app, and not one to the directory.
+    pub to_app: bool,
+    /// The attribute that it writes.
+    pub attribute: String,
+}
+
 /// An app integration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -180,6 +190,20 @@ impl App {
     /// The unique identifier field; `userName` unless it says otherwise.
     pub fn unique_field(&self) -> &str {
         if self.connection.unique_field.is_empty() { "userName" } else { &self.connection.unique_field }
+    }
+
+    /// The mappings that write an attribute of the profile, or read it: the direction, and the attribute that is written.
+    pub fn uses(&self, variable: &str) -> Vec<Use> {
+        let name = variable.to_lowercase();
+        let reads = |row: &Mapping, source| {
+            let read = Dependency::Attribute { object: "appuser".into(), name: name.clone() };
+            row.dependencies(source).contains(&read)
+        };
+        let writes = |row: &Mapping| row.attribute.eq_ignore_ascii_case(variable);
+        let there = self.to_app.iter().filter(|row| writes(row) || reads(row, Source::User));
+        let back = self.to_directory.iter().filter(|row| reads(row, Source::AppUser));
+        let of = |to_app| move |row: &Mapping| Use { to_app, attribute: row.attribute.clone() };
+        there.map(of(true)).chain(back.map(of(false))).collect()
     }
 
     /// What keeps the app from being saved: definitions and mappings that do not fit together.

@@ -29,6 +29,9 @@ pub struct Assignment {
     /// Values that it gives, by variable name.
     #[serde(default)]
     pub profile: Map<String, Value>,
+    /// Whether it gives a person values and is no reason for an account: they have the app through a group, or not at all.
+    #[serde(default)]
+    pub only_values: bool,
 }
 
 /// The assignments through which a person has an app.
@@ -36,6 +39,8 @@ pub struct Assignment {
 pub struct Basis<'a> {
     /// Their own.
     pub direct: Option<&'a Assignment>,
+    /// Values of their own, where only groups are the reason.
+    pub values: Option<&'a Assignment>,
     /// Those of their groups, by priority.
     pub groups: Vec<&'a Assignment>,
 }
@@ -46,7 +51,10 @@ impl<'a> Basis<'a> {
         let mut basis = Self::default();
         for assignment in assignments {
             match &assignment.principal {
-                Principal::Person(id) if *id == person.id => basis.direct = basis.direct.or(Some(assignment)),
+                Principal::Person(id) if *id == person.id => {
+                    let own = if assignment.only_values { &mut basis.values } else { &mut basis.direct };
+                    *own = own.or(Some(assignment));
+                }
                 Principal::Group(id) if person.groups.iter().any(|group| group.id == *id) => {
                     basis.groups.push(assignment);
                 }
@@ -57,7 +65,7 @@ impl<'a> Basis<'a> {
         basis
     }
 
-    /// Whether there is any.
+    /// Whether there is any reason for an account.
     pub fn is_empty(&self) -> bool {
         self.direct.is_none() && self.groups.is_empty()
     }

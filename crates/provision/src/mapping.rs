@@ -298,7 +298,8 @@ fn given(attribute: &Attribute, basis: &Basis<'_>) -> Option<(Value, Origin)> {
         assignments: assignments.iter().map(|assignment| assignment.id.clone()).collect(),
     };
     let value = |assignment: &Assignment| lookup(&assignment.profile, &attribute.variable_name).cloned();
-    if let Some((own, value)) = basis.direct.and_then(|own| Some((own, value(own)?))) {
+    let mut own = [basis.direct, basis.values].into_iter().flatten().filter_map(|own| Some((own, value(own)?)));
+    if let Some((own, value)) = own.next() {
         return Some((value, origin(vec![own])));
     }
     if attribute.scope == Scope::UserPersonal {

@@ -17,6 +17,7 @@ use crate::limits;
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::tls::TlsInfo;
 use reqwest::{Certificate, Client, Method};
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -82,9 +83,17 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// What TLS knows of the other side.
+    tls: Option<TlsInfo>,
 }
 
 impl Response {
+    /// When the certificate ends that the other side showed; nothing in the open, or of one that cannot be read.
+    pub fn certificate_ends_at(&self) -> Option<i64> {
+        let certificate = saml::Certificate::from_der(self.tls.as_ref()?.peer_certificate()?).ok()?;
+        Some(certificate.not_after_at())
+    }
+
     /// A header's text, the first of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -255,7 +264,7 @@ fn builder(names: Names, targets: &Targets, plain: bool) -> reqwest::ClientBuild
         // Nothing is verified here, so nobody has to read the system's certificates.
         return builder.tls_certs_only([]);
     }
-    builder.tls_certs_merge(targets.authorities.0.iter().cloned())
+    builder.tls_info(true).tls_certs_merge(targets.authorities.0.iter().cloned())
 }
 
 fn headers(given: &[(String, String)]) -> Result<HeaderMap, Refused> {
@@ -284,6 +293,7 @@ async fn whole(mut answer: reqwest::Response) -> Result<Response, Failure> {
         return Err(too_large());
     }
     let headers = std::mem::take(answer.headers_mut());
+    let tls = answer.extensions_mut().remove::<TlsInfo>();
     let mut body = BytesMut::new();
     while let Some(piece) = answer.chunk().await.map_err(|error| failure(&error))? {
         if body.len() + piece.len() > most {
@@ -291,7 +301,7 @@ async fn whole(mut answer: reqwest::Response) -> Result<Response, Failure> {
         }
         body.extend_from_slice(&piece);
     }
-    Ok(Response { status, headers, body: body.freeze() })
+    Ok(Response { status, headers, body: body.freeze(), tls })
 }
 
 /// The resolver of a client: looks up, and lets through only what may be called.

@@ -54,6 +54,8 @@ pub const HANDSHAKES_MAX: usize = 1_024;
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(5);
 /// Microseconds before its end from which a certificate is warned about.
 pub const CERTIFICATE_SOON: i64 = 14 * 86_400 * 1_000_000;
+/// How long before an app's certificate ends, in microseconds, a test of its connection warns.
+pub const TARGET_CERTIFICATE_SOON: i64 = 30 * 86_400 * 1_000_000;
 /// Longest time that requests in flight get to finish when the server stops.
 pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
 /// Most group members that one page of several groups carries; one group alone may have any number.
@@ -272,6 +274,8 @@ pub const OUTBOUND_BY_TIME: i64 = 3_600 * 1_000_000;
 pub const OUTBOUND_GATHER: i64 = 150 * 1_000;
 /// Most requests for one link in a row; then others have their turn.
 pub const OUTBOUND_STEPS_MAX: usize = 40;
+/// Links of an app that are counted for a list or a tile; of more it says that there are more.
+pub const LINKS_COUNTED_MAX: u32 = 10_000;
 /// Changes of the feed that are spread in one turn.
 pub const OUTBOUND_FEED_BATCH: u32 = 200;
 /// Groups whose people are looked at side by side.

@@ -74,8 +74,8 @@ pub use oidc::{LivingGrant, OidcClient, OidcGrant, OidcGroups, OidcKey, OidcSecr
 pub use operators::{EntryLink, Operator, Passkey, Role, Throttle};
 pub use outbound::{
     AppId, AppRow, AssignmentRow, Cause, Claimed, Destruction, Exchange, Fill, Found, Intent, KnownMember, LANES,
-    LinkKind, LinkQuery, LinkRow, NewApp, PersonRow, PlanRow, PlanState, Principal, PushGroupRow, PushRuleRow, Run,
-    RunItem, RunState, Settled, Standing, TaskNote, TaskRow, Wanted, Work,
+    LinkKind, LinkQuery, LinkRow, NewApp, PersonRow, PlanRow, PlanState, Principal, PushGroupRow, PushRuleRow, Reach,
+    Run, RunItem, RunState, Settled, Standing, TaskNote, TaskRow, Wanted, Work,
 };
 pub use people::{PersonSession, SamlSession, SessionEnded, SignInRequest};
 pub use person_passkeys::PersonPasskey;

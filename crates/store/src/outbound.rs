@@ -18,7 +18,7 @@ mod runs;
 mod spread;
 mod tasks;
 
-pub use apps::{AppId, AppRow, NewApp};
+pub use apps::{AppId, AppRow, NewApp, Reach};
 pub use assignments::{AssignmentRow, Principal};
 pub use claims::{Claimed, Intent, Settled};
 pub use due::{LANES, Work};

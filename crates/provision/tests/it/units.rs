@@ -203,7 +203,7 @@ fn values_fit_their_types() {
 
 fn group(id: &str, group: &str, priority: u32, profile: Value) -> Assignment {
     let Value::Object(profile) = profile else { panic!() };
-    Assignment { id: id.into(), principal: Principal::Group(group.into()), priority, profile }
+    Assignment { id: id.into(), principal: Principal::Group(group.into()), priority, profile, only_values: false }
 }
 
 #[test]
@@ -244,10 +244,17 @@ fn assignments_by_precedence() {
         principal: Principal::Person("p1".into()),
         priority: 9,
         profile: Map::from_iter([("title".to_owned(), json!("mine")), ("badge".to_owned(), json!(7))]),
+        only_values: false,
     };
-    world.assignments.push(own);
-    assert_eq!(value(&world, "title").unwrap().0, "mine");
-    assert_eq!(value(&world, "badge").unwrap().0, 7);
+    // Values of their own are such with groups as the reason, and no reason themselves.
+    for only_values in [true, false] {
+        world.assignments.push(Assignment { only_values, ..own.clone() });
+        assert_eq!(value(&world, "title").unwrap().0, "mine");
+        assert_eq!(value(&world, "badge").unwrap().0, 7);
+        world.assignments.retain(|one| one.id != "own");
+    }
+    world.assignments = vec![Assignment { only_values: true, ..own }];
+    assert!(matches!(world.desired(), Desired::Gone { .. }));
     world.assignments.clear();
     assert!(matches!(world.desired(), Desired::Gone { .. }));
 }
@@ -261,6 +268,7 @@ fn standing_has_reasons() {
         principal: Principal::Person("p1".into()),
         priority: 0,
         profile: Map::new(),
+        only_values: false,
     }];
     let mut app = world.app.clone();
     let standing =
@@ -655,4 +663,19 @@ fn a_link_is_tried_again_and_looked_at_afresh() {
     world.link = world.link.clone().retried();
     world.run();
     assert_eq!(world.last, Action::Nothing);
+}
+
+/// What an attribute is needed for, in both directions.
+#[test]
+fn an_attribute_has_its_uses() {
+    let mut world = World::new("generic");
+    let back =
+        r#"{"attribute": "nickName", "from": {"expression": {"text": "appuser.Title + \"!\"", "language": "okta"}}}"#;
+    world.app.to_directory.push(serde_json::from_str(back).unwrap());
+    let uses = |name: &str| -> Vec<(bool, String)> {
+        world.app.uses(name).into_iter().map(|one| (one.to_app, one.attribute)).collect()
+    };
+    assert!(uses("TITLE").contains(&(false, "nickName".to_owned())), "{:?}", uses("title"));
+    assert!(uses("title").contains(&(true, "title".to_owned())));
+    assert_eq!(uses("nothing"), []);
 }

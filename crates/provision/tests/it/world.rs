@@ -124,7 +124,8 @@ impl World {
 
     pub(super) fn assign(&mut self) {
         let principal = Principal::Person("p1".into());
-        self.assignments = vec![Assignment { id: "a1".into(), principal, priority: 0, profile: Map::new() }];
+        self.assignments =
+            vec![Assignment { id: "a1".into(), principal, priority: 0, profile: Map::new(), only_values: false }];
     }
 
     pub(super) fn set(&mut self, name: &str, value: Value) {

@@ -29,6 +29,16 @@ Examples:
         #[arg(long, value_name = "PROFILE")]
         target: Option<String>,
     },
+    /// Make another app with the settings of one; without its address, credential, assignments and accounts
+    Duplicate {
+        /// The app
+        name: String,
+        /// The new one's name: lower-case letters, digits, - and _
+        to: String,
+        /// For people
+        #[arg(long)]
+        label: Option<String>,
+    },
     /// Show an app: its settings, mappings, and how its people stand
     Show {
         /// The app
@@ -40,7 +50,8 @@ Examples:
   provost app set serviceops provisioning=true
   provost app set serviceops policy.actions.deactivate=true options.paused=false
   provost app set serviceops --file mappings.json
-  provost app set serviceops --file mappings.json --dry-run")]
+  provost app set serviceops --file mappings.json --dry-run
+  provost app set serviceops --file mappings.json --later && provost app retry serviceops")]
     Set(AppSet),
     /// Store what the app is shown, sealed; it is never shown again
     Credential {
@@ -84,6 +95,9 @@ Examples:
         /// Values of this assignment, by variable name
         #[arg(long = "value", value_name = "NAME=VALUE")]
         values: Vec<Setting>,
+        /// Only give these values to somebody who has the app through a group
+        #[arg(long, conflicts_with = "group")]
+        only_values: bool,
     },
     /// Take an assignment away
     Unassign {
@@ -257,6 +271,9 @@ pub struct AppSet {
     /// Only say what it would do to everybody
     #[arg(long)]
     pub dry_run: bool,
+    /// Keep the change and apply it to everybody later: with `app retry`, or the next reconciliation
+    #[arg(long, conflicts_with = "dry_run")]
+    pub later: bool,
 }
 
 /// `provost demo`

@@ -22,6 +22,14 @@ pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
             cx.out.hint(&format!("provost app set {name} connection.baseUrl=URL{}", cx.again()));
             Ok(())
         }
+        App::Duplicate { name, to, label } => {
+            let body = json!({"name": to, "label": label});
+            let made = cx.client.call(Method::POST, &at(cx, &name, "/duplicate"), Some(&body)).await?;
+            let said = format!("The app {to} is like {name}, without {}.", text(&made, "notTaken"));
+            cx.out.done("app.duplicate", &made, &said)?;
+            cx.out.hint(&format!("provost app set {to} connection.baseUrl=URL{}", cx.again()));
+            Ok(())
+        }
         App::Show { name } => {
             let app = cx.client.get(&at(cx, &name, "")).await?;
             cx.out.one("app.show", &app, &pretty(&app))
@@ -39,10 +47,15 @@ pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
                 cx.client.call(Method::POST, &at(cx, &name, "/provision"), Some(&json!({"person": person}))).await?;
             cx.out.done("app.provision", &link, &format!("{person} is looked at now; see: provost app log {name}"))
         }
-        App::Assign { name, who, group, priority, values } => {
-            let body = json!({"principal": principal(group), "resource": who, "priority": priority, "profile": merged(&values)});
+        App::Assign { name, who, group, priority, values, only_values } => {
+            let body = json!({"principal": principal(group), "resource": who, "priority": priority,
+                "profile": merged(&values), "onlyValues": only_values});
             let made = cx.client.call(Method::POST, &at(cx, &name, "/assignments"), Some(&body)).await?;
-            cx.out.done("app.assign", &made, &format!("{who} is assigned to {name}."))
+            let said = match only_values {
+                true => format!("{who} has values of their own at {name}; what they have it through is as it was."),
+                false => format!("{who} is assigned to {name}."),
+            };
+            cx.out.done("app.assign", &made, &said)
         }
         App::Unassign { name, who, group } => {
             confirm(&format!("take {name} away from {who}"), cx.yes)?;
@@ -166,8 +179,13 @@ async fn set(cx: &Cx, arguments: &AppSet) -> Result<()> {
         );
         return cx.out.one("app.effect", &effect, &said);
     }
-    let changed = cx.client.call(Method::PATCH, &at(cx, name, ""), Some(&change)).await?;
-    cx.out.done("app.set", &changed, &format!("The app {name} is changed."))
+    let path = with_query(&at(cx, name, ""), &[("apply", arguments.later.then(|| "later".to_owned()))]);
+    let changed = cx.client.call(Method::PATCH, &path, Some(&change)).await?;
+    let said = match arguments.later {
+        true => format!("The app {name} is changed; apply it to everybody with: provost app retry {name}"),
+        false => format!("The app {name} is changed."),
+    };
+    cx.out.done("app.set", &changed, &said)
 }
 
 async fn credential(cx: &Cx, name: &str, file: &Path) -> Result<()> {
@@ -219,10 +237,11 @@ async fn assignments(cx: &Cx, name: &str, group: bool, page: &Page) -> Result<()
     let of = ("principal", Some(principal(group).to_owned()));
     let path = with_query(&at(cx, name, "/assignments"), &[of, limit(page), ("after", from(page))]);
     let (found, next) = rows(&cx.client.get(&path).await?);
-    let columns: [Column<'_>; 4] = [
+    let columns: [Column<'_>; 5] = [
         ("ID", &|row| text(row, "resource")),
         ("NAME", &|row| text(row, "display")),
         ("PRIORITY", &|row| text(row, "priority")),
+        ("ONLY VALUES", &|row| yes(row, "onlyValues")),
         ("SINCE", &|row| instant(row, "createdAt")),
     ];
     cx.out.list("app.assignments", &columns, &found, &next)

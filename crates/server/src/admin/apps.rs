@@ -7,12 +7,13 @@
 //! schedules, matching, reactions). [`change`] lays a part of such a document over it. Secrets are apart
 //! ([`set_credential`]) and are never shown.
 //!
-//! Elsewhere: whether the app can be reached ([`connector`]), who is assigned ([`assign`]), what became of them ([`links`]) and what of it is left as it is ([`notes`]), groups that are pushed ([`push_groups`]),
+//! Elsewhere: another app like it ([`duplicate`]), whether the app can be reached ([`connector`]), who is assigned ([`assign`]), what became of them ([`links`]) and what of it is left as it is ([`notes`]), groups that are pushed ([`push_groups`]),
 //! scans ([`runs`]), everything as one document ([`config`]), and changes that are agreed to before they are made ([`plans`]).
 
 pub(crate) mod assign;
 pub(crate) mod config;
 pub(crate) mod connector;
+pub(crate) mod duplicate;
 pub(crate) mod effect;
 pub(crate) mod health;
 pub(crate) mod links;
@@ -38,10 +39,16 @@ use scim::Code;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{AppRow, LinkKind, NewApp, Standing, TenantId, Writer};
+use store::{AppRow, LinkKind, NewApp, Reach, Standing, TenantId, Writer};
 
 /// Longest name of an app; it is a part of addresses.
 const NAME_CHARS_MAX: usize = 63;
+
+/// So far links are counted, so that it shows that there are more.
+pub(super) const COUNTED: u32 = limits::LINKS_COUNTED_MAX + 1;
+
+/// Shortest token whose last characters are shown.
+const ENDS_SHOWN_FROM: usize = 24;
 
 /// What a new app is made of.
 #[derive(Debug, Default, Deserialize)]
@@ -67,7 +74,8 @@ pub(crate) struct Numbers {
     pub(crate) people: Vec<(Standing, bool, u64)>,
     /// The same of groups.
     pub(crate) groups: Vec<(Standing, bool, u64)>,
-    /// Links that are due: leavers, arrivals, changes, backfill.
+    /// Links that are due: leavers, arrivals, changes, backfill. These and what follows are counted no further than
+    /// [`limits::LINKS_COUNTED_MAX`], and then one more.
     pub(crate) due: [u64; 4],
     /// Links that were decided with an older revision of the app, and will be decided anew behind everything else.
     pub(crate) stale: u64,
@@ -116,9 +124,9 @@ pub(crate) async fn numbers(app: &App, integration: &Integration) -> Result<Numb
             Ok(Numbers {
                 people: r.links_count(id, LinkKind::User)?,
                 groups: r.links_count(id, LinkKind::Group)?,
-                due: r.links_due(id, now)?,
-                stale: r.links_stale(id, revision)?,
-                tasks: r.tasks_count(id)?,
+                due: r.links_due(id, now, COUNTED)?,
+                stale: r.links_stale(id, revision, COUNTED)?,
+                tasks: r.tasks_count(id, COUNTED)?,
             })
         })
         .await
@@ -192,6 +200,15 @@ fn named_target(name: &str) -> Result<Target> {
     })
 }
 
+/// When everybody's account is brought to what a change of an app says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Now, behind other work.
+    Now,
+    /// When somebody says so, or with the next reconciliation; until then whoever is looked at for another reason.
+    Later,
+}
+
 /// Lays a part of an app's document over it: objects are merged, everything else is replaced. Every link is decided
 /// anew behind other work if that could matter to it.
 pub(crate) async fn change(
@@ -199,30 +216,56 @@ pub(crate) async fn change(
     actor: &Actor,
     tenant: &str,
     name: &str,
+    change: Map<String, Value>,
+) -> Result<Integration> {
+    change_when(app, actor, tenant, name, change, When::Now).await
+}
+
+/// The same, applied to everybody now or later.
+pub(crate) async fn change_when(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    name: &str,
     mut change: Map<String, Value>,
+    when: When,
 ) -> Result<Integration> {
     let (state, known) = with_tenant(app, tenant, name).await?;
     let renamed = change.shift_remove("name");
-    let detail = json!(change.keys().collect::<Vec<_>>());
+    let detail = match when {
+        When::Now => json!(change.keys().collect::<Vec<_>>()),
+        When::Later => json!({"later": change.keys().collect::<Vec<_>>()}),
+    };
     let mut changed = candidate(app, &known, change)?;
     if let Some(Value::String(name)) = renamed {
         changed.row.name = name;
     }
     let now = app.clock().now();
     let line = ("app.change", format!("{tenant}/app/{name}"), detail);
-    let stored = audited(app, actor, line, move |w| Ok(update(w, &known, changed, now)?)).await?;
+    let stored = audited(app, actor, line, move |w| Ok(update(w, &known, changed, when, now)?)).await?;
     told(app, &state);
     Integration::of(stored)
 }
 
 /// Stores a changed app.
-fn update(w: &mut Writer, known: &Integration, mut changed: Integration, now: i64) -> store::Result<AppRow> {
+fn update(
+    w: &mut Writer,
+    known: &Integration,
+    mut changed: Integration,
+    when: When,
+    now: i64,
+) -> store::Result<AppRow> {
     schedule(&mut changed, now);
     let matters = provision::App { label: String::new(), ..known.app.clone() }
         != provision::App { label: String::new(), ..changed.app.clone() };
     // Whatever was wrong with the app as a whole may be right now.
     w.app_set_pace(changed.row.id, None)?;
-    w.app_update(&changed.row, matters, now)
+    let reach = match when {
+        _ if !matters => Reach::Nobody,
+        When::Now => Reach::Everybody,
+        When::Later => Reach::Later,
+    };
+    w.app_update(&changed.row, reach, now)
 }
 
 /// An app as it would be with a change, which is looked at and not stored.
@@ -236,7 +279,34 @@ pub(crate) fn candidate(app: &App, known: &Integration, mut change: Map<String, 
     let Value::Object(document) = document else { return Err(missing("the app cannot be read")) };
     let changed = known.with_document(document)?;
     check(app, &changed)?;
+    check_uses(known, &changed)?;
     Ok(changed)
+}
+
+/// An attribute of the profile is not taken away while a mapping writes or reads it.
+fn check_uses(known: &Integration, changed: &Integration) -> Result<()> {
+    for attribute in &known.app.profile.attributes {
+        let name = attribute.variable_name.as_str();
+        if changed.app.profile.attribute(name).is_some() {
+            continue;
+        }
+        let uses = uses(changed, name);
+        if !uses.is_empty() {
+            let detail =
+                format!("the attribute {name} is still mapped; take these mappings away first: {}", uses.join(", "));
+            return Err(scim::Error::invalid_value(detail).into());
+        }
+    }
+    Ok(())
+}
+
+/// The mappings that an attribute of the profile is needed for, in words.
+pub(crate) fn uses(integration: &Integration, variable: &str) -> Vec<String> {
+    let word = |one: provision::app::Use| match one.to_app {
+        true => format!("{} (Directory › App)", one.attribute),
+        false => format!("{} (App › Directory)", one.attribute),
+    };
+    integration.app.uses(variable).into_iter().map(word).collect()
 }
 
 /// Schedules begin when they are set; one that was set already goes on.
@@ -286,27 +356,36 @@ fn lay_over(whole: &mut Value, change: Value, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Stores what the engine shows to the app, sealed; an empty text takes it away. The secret is not shown again. What
-/// failed for the want of it is tried at once.
+/// Stores what the engine shows to the app, sealed; an empty text takes it away. The secret is not shown again, but for its
+/// last characters where these give nothing away. What failed for the want of it is tried at once.
 pub(crate) async fn set_credential(app: &App, actor: &Actor, tenant: &str, name: &str, secret: &str) -> Result<()> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
     if secret.len() > limits::CREDENTIAL_BYTES_MAX || secret.chars().any(char::is_control) {
         let detail = format!("a credential is at most {} bytes on one line", limits::CREDENTIAL_BYTES_MAX);
         return Err(scim::Error::invalid_value(detail).into());
     }
-    let id = integration.row.id;
+    let (id, now) = (integration.row.id, app.clock().now());
     let sealed = match secret.trim() {
         "" => None,
         secret => Some(app.store().seal(&credential_purpose(&integration), secret.as_bytes())?),
     };
+    let ends = ends(secret.trim());
     let line = ("app.credential", format!("{tenant}/app/{name}"), json!({"set": sealed.is_some()}));
     audited(app, actor, line, move |w| {
-        w.app_set_credential(id, sealed.as_deref())?;
+        w.app_set_credential(id, sealed.as_deref().map(|sealed| (sealed, ends.as_deref())), now)?;
         Ok(w.app_set_pace(id, None)?)
     })
     .await?;
     told(app, &state);
     Ok(())
+}
+
+/// The last characters of a token, by which people tell one from another. Nothing of what is short, or of what may be a
+/// password: `name:password`, or a whole value of `Authorization` that is not a bearer token.
+fn ends(secret: &str) -> Option<String> {
+    let token = secret.strip_prefix("Bearer ").unwrap_or(secret).trim();
+    let plain = token.chars().all(|c| c.is_ascii_graphic() && c != ':');
+    (plain && token.len() >= ENDS_SHOWN_FROM).then(|| token.get(token.len() - 4..).map(str::to_owned)).flatten()
 }
 
 /// What a credential is sealed for: it cannot be moved to another app.

@@ -1,6 +1,7 @@
 //! What waits for somebody, as numbers for the navigation. They are kept for some seconds, so that a page costs the same
 //! with them as without.
 
+use super::apps::COUNTED;
 use super::{conflicts, jobs};
 use crate::app::App;
 use crate::error::Result;
@@ -56,7 +57,7 @@ pub(crate) async fn of(app: &App, state: &TenantState) -> Result<Waiting> {
     let failed = all.iter().filter(|job| job.failed > 0 && now - job.created_at < LATELY).count();
     let tasks: u64 = app
         .store()
-        .read(move |r| -> store::Result<u64> { r.apps(tenant)?.iter().map(|one| r.tasks_count(one.id)).sum() })
+        .read(move |r| -> store::Result<u64> { r.apps(tenant)?.iter().map(|one| r.tasks_count(one.id, COUNTED)).sum() })
         .await?;
     let waiting = Waiting { conflicts: open.len(), jobs: failed, tasks: usize::try_from(tasks).unwrap_or(usize::MAX) };
     app.waiting().keep(tenant, now, waiting);

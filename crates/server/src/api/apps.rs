@@ -2,7 +2,8 @@
 
 use super::{ApiError, ApiResult, body_of, listed, onwards, shown};
 use crate::admin::apps::connector::{self, Tested, Verdict};
-use crate::admin::apps::{self, NewIntegration, assign, effect, links, preview, push_groups};
+use crate::admin::apps::duplicate::{self, Called};
+use crate::admin::apps::{self, NewIntegration, When, assign, effect, links, preview, push_groups};
 use crate::admin::log;
 use crate::app::App;
 use crate::auth::Actor;
@@ -50,6 +51,9 @@ pub(super) fn show_app(integration: &Integration) -> Value {
     shown.insert("name".into(), row.name.clone().into());
     shown.extend(integration.document());
     shown.insert("hasCredential".into(), row.has_credential.into());
+    let credential = json!({"setAt": row.credential_at.map(rfc3339), "ends": row.credential_ends});
+    shown.insert("credential".into(), if row.has_credential { credential } else { Value::Null });
+    shown.insert("pendingSince".into(), row.pending_at.map(rfc3339).into());
     shown.insert("revision".into(), row.revision.into());
     shown.insert("trouble".into(), row.pace.clone().unwrap_or_default());
     shown.insert("createdAt".into(), rfc3339(row.created_at).into());
@@ -77,6 +81,22 @@ pub(super) async fn create(
     shown(201, &show_app(&apps::create(&app, &actor, &tenant, wanted).await?))
 }
 
+/// Another app with the same settings, mappings and switches; without address, credential, assignments and accounts.
+pub(super) async fn duplicate(
+    State(app): State<App>,
+    Path((tenant, name)): Place,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    let called: Called = body_at(&app, &tenant, &name, request).await?;
+    let made = duplicate::duplicate(&app, &actor, &tenant, &name, called).await?;
+    let mut answer = show_app(&made);
+    if let Some(map) = answer.as_object_mut() {
+        map.insert("notTaken".into(), duplicate::LEFT.into());
+    }
+    shown(201, &answer)
+}
+
 /// The app, and how its people and groups stand.
 pub(super) async fn show(State(app): State<App>, Path((tenant, name)): Place) -> ApiResult {
     let integration = apps::find(&app, &tenant, &name).await?;
@@ -99,14 +119,21 @@ pub(super) async fn show(State(app): State<App>, Path((tenant, name)): Place) ->
     shown(200, &answer)
 }
 
+/// `?apply`: `now`, if nothing is said, or `later`.
 pub(super) async fn change(
     State(app): State<App>,
     Path((tenant, name)): Place,
     Extension(actor): Extension<Arc<Actor>>,
+    RawQuery(raw): RawQuery,
     request: Request,
 ) -> ApiResult {
     let wanted: Map<String, Value> = body_at(&app, &tenant, &name, request).await?;
-    shown(200, &show_app(&apps::change(&app, &actor, &tenant, &name, wanted).await?))
+    let when = match query::value(&raw.unwrap_or_default(), "apply").as_deref() {
+        None | Some("" | "now") => When::Now,
+        Some("later") => When::Later,
+        Some(_) => return Err(scim::Error::invalid_value("apply is now or later").into()),
+    };
+    shown(200, &show_app(&apps::change_when(&app, &actor, &tenant, &name, wanted, when).await?))
 }
 
 pub(super) async fn delete(
@@ -276,7 +303,7 @@ fn principal(word: &str) -> Principal {
 fn show_assignment(row: &store::AssignmentRow) -> Value {
     json!({
         "id": row.id, "principal": row.principal.as_str(), "resource": row.resource, "priority": row.priority,
-        "profile": row.profile, "display": row.display, "createdAt": rfc3339(row.created_at), "createdBy": row.created_by,
+        "profile": row.profile, "onlyValues": row.only_values, "display": row.display, "createdAt": rfc3339(row.created_at), "createdBy": row.created_by,
     })
 }
 

@@ -6,7 +6,7 @@ mod words;
 
 pub(crate) use fields::{Field, choice, confirm, field, form, switch, text_area};
 pub(crate) use lists::{Column, Facet, Order, Row, Table, Turn, definitions, facets, facets_with, pager, table, tabs};
-pub(crate) use words::{bytes, count, csv_cell, ms, percent, status, time, visible, when};
+pub(crate) use words::{at_least, bytes, count, csv_cell, ms, percent, status, time, visible, when};
 
 use super::desk::{Desk, Flash};
 use super::icon::Icon;

@@ -200,9 +200,11 @@ pub(crate) async fn confirm(
     let taken = app
         .store()
         .write_in(tenant, move |w| -> store::Result<bool> {
-            if w.assignment(id, Principal::User, &who)?.is_none() {
+            let known = w.assignment(id, Principal::User, &who)?;
+            if known.as_ref().is_none_or(|known| known.only_values) {
                 let new = AssignmentRow {
                     resource: who.clone(),
+                    profile: known.map(|known| known.profile).unwrap_or_default(),
                     created_at: now,
                     created_by: label,
                     ..AssignmentRow::default()

@@ -210,7 +210,13 @@ fn assignment(row: AssignmentRow) -> Assignment {
         Principal::User => Whom::Person(row.resource),
         Principal::Group => Whom::Group(row.resource),
     };
-    Assignment { id: row.id.to_string(), principal, priority: row.priority, profile: row.profile }
+    Assignment {
+        id: row.id.to_string(),
+        principal,
+        priority: row.priority,
+        profile: row.profile,
+        only_values: row.only_values,
+    }
 }
 
 fn group(

@@ -19,6 +19,9 @@ use store::Exchange;
 /// What the engine calls itself.
 const PRODUCT: &str = concat!("Provost/", env!("CARGO_PKG_VERSION"));
 
+/// What a request is for that tests the connection.
+pub(crate) const TEST: &str = "test";
+
 /// What is shorter is looked for in no answer: it would be found in words that have nothing to do with it.
 const SECRET_BYTES_MIN: usize = 6;
 
@@ -72,6 +75,8 @@ pub(crate) struct Sent {
     pub(crate) exchange: Exchange,
     /// The headers of the answer.
     pub(crate) headers: HeaderMap,
+    /// When the certificate ends that the app showed; asked of a test alone, because it has to be read.
+    pub(crate) certificate_ends_at: Option<i64>,
 }
 
 /// Sends a request to an app.
@@ -100,6 +105,8 @@ pub(crate) async fn send(
     };
     let outcome = app.egress().send(outgoing).await;
     let secrets = &state.secrets;
+    let shown = outcome.as_ref().ok().filter(|_| action == TEST);
+    let certificate_ends_at = shown.and_then(egress::Response::certificate_ends_at);
     let (answer, status, said, headers) = match outcome {
         Ok(mut response) => {
             response.body = secret.hidden_in(response.body);
@@ -121,7 +128,7 @@ pub(crate) async fn send(
         response: (!said.is_empty()).then_some(said),
         ..Exchange::default()
     };
-    Sent { answer, exchange, headers }
+    Sent { answer, exchange, headers, certificate_ends_at }
 }
 
 fn method(method: wire::Method) -> Method {

@@ -283,7 +283,7 @@ async fn pages(owner: &mut Browser<'_>) {
         ("/app/apps/serviceops-scim/provisioning/to-directory", "Import safeguard"),
         ("/app/apps/serviceops-scim/provisioning/to-directory?edit=1", "Auto-confirm exact matches"),
         ("/app/apps/serviceops-scim/profile/new", "External namespace"),
-        ("/app/apps/serviceops-scim/profile/edit?variable=manager", "A mapping writes it"),
+        ("/app/apps/serviceops-scim/profile/edit?variable=manager", "Take these mappings away first"),
         ("/app/apps/serviceops-scim/mappings?way=to-app&person=bea@example.com", "user.managerId"),
         ("/app/apps/serviceops-scim/mappings?way=to-directory&person=bea@example.com", "appuser.manager"),
         ("/app/apps/serviceops-scim/assignments", "Deactivated"),

@@ -2,7 +2,7 @@
 
 use super::LinkKind;
 use super::claims::stand;
-use crate::db::{Reader, Row, Writer};
+use crate::db::{Reader, Row, Writer, params};
 use crate::{Error, Result, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,12 +27,18 @@ pub struct AppRow {
     pub options: Value,
     /// Whether there is a credential.
     pub has_credential: bool,
+    /// When that was set; not known of one that is older than the column.
+    pub credential_at: Option<i64>,
+    /// Its last characters, where they give nothing away.
+    pub credential_ends: Option<String>,
     /// Goes up with every change.
     pub generation: i64,
     /// Goes up when every link may be out of date.
     pub revision: i64,
     /// `provision::pace::Pace`, while something is wrong.
     pub pace: Option<Value>,
+    /// Since when a change waits to be applied to everybody.
+    pub pending_at: Option<i64>,
     /// When the next scan is due.
     pub reconcile_at: Option<i64>,
     /// When the next import is due.
@@ -58,7 +64,8 @@ pub struct NewApp {
 
 /// All but the credential.
 const COLUMNS: &str = "id, tenant, name, settings, options, case when credential is null then 0 else 1 end, generation, \
-                       revision, pace, reconcile_at, import_at, created_at, modified_at";
+                       revision, pace, reconcile_at, import_at, created_at, modified_at, credential_at, \
+                       credential_ends, pending_at";
 
 fn app(row: &Row<'_>) -> Result<AppRow> {
     let (settings, options): (String, String) = (row.get(3)?, row.get(4)?);
@@ -77,7 +84,21 @@ fn app(row: &Row<'_>) -> Result<AppRow> {
         import_at: row.get(10)?,
         created_at: row.get(11)?,
         modified_at: row.get(12)?,
+        credential_at: row.get(13)?,
+        credential_ends: row.get(14)?,
+        pending_at: row.get(15)?,
     })
+}
+
+/// Whose accounts a change of an app is applied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nobody's: it does not matter to them.
+    Nobody,
+    /// Everybody's, behind other work.
+    Everybody,
+    /// Whoever is looked at anyway; everybody's when somebody says so, or with the next scan.
+    Later,
 }
 
 /// Between the name that a deleted app had and its number; no name has this in it.
@@ -164,37 +185,55 @@ impl Writer {
         self.app(AppId(id))?.ok_or_else(|| Error::broken("a new app is not there"))
     }
 
-    /// Stores name, settings, options and schedules; the generation goes up, and with `everybody` the revision, so
+    /// Stores name, settings, options and schedules; the generation goes up, and where it reaches everybody the revision, so
     /// that every link is decided anew. `Stale` if it was changed since it was read, or is gone.
-    pub fn app_update(&mut self, changed: &AppRow, everybody: bool, now: i64) -> Result<AppRow> {
+    pub fn app_update(&mut self, changed: &AppRow, reach: Reach, now: i64) -> Result<AppRow> {
         let other = self.app_named(changed.tenant, &changed.name)?;
         if other.is_some_and(|other| other.id != changed.id) {
             return Err(Error::Conflict { attribute: "name".into() });
         }
         let sql = "update app set name = ?3, settings = ?4, options = ?5, generation = generation + 1,
-                   revision = revision + ?6, reconcile_at = ?7, import_at = ?8, modified_at = ?9
+                   revision = revision + ?6, reconcile_at = ?7, import_at = ?8, modified_at = ?9, pending_at = ?10
                    where id = ?1 and generation = ?2";
         let (settings, options) = (serde_json::to_string(&changed.settings)?, serde_json::to_string(&changed.options)?);
         let (id, generation, name) = (changed.id.0, changed.generation, &changed.name);
-        let schedules = (changed.reconcile_at, changed.import_at);
-        let stored =
-            self.execute(sql, (id, generation, name, settings, options, everybody, schedules.0, schedules.1, now))?;
+        let (reconcile_at, import_at, everybody) = (changed.reconcile_at, changed.import_at, reach == Reach::Everybody);
+        let pending_at = match reach {
+            Reach::Nobody => changed.pending_at,
+            Reach::Everybody => None,
+            Reach::Later => changed.pending_at.or(Some(now)),
+        };
+        let row = params![id, generation, name, settings, options, everybody, reconcile_at, import_at, now, pending_at];
+        let stored = self.execute(sql, row)?;
         if stored == 0 {
             return Err(Error::Stale);
         }
         self.app(changed.id)?.ok_or_else(|| Error::broken("an updated app is not there"))
     }
 
-    /// Stores the sealed credential, or takes it away.
-    pub fn app_set_credential(&mut self, id: AppId, sealed: Option<&[u8]>) -> Result<()> {
-        let sql = "update app set credential = ?2, generation = generation + 1 where id = ?1";
-        self.execute(sql, (id.0, sealed)).map(|_| ())
+    /// Stores the sealed credential with its last characters, if these may be shown; or takes it away.
+    pub fn app_set_credential(&mut self, id: AppId, sealed: Option<(&[u8], Option<&str>)>, now: i64) -> Result<()> {
+        let sql = "update app set credential = ?2, credential_ends = ?3, credential_at = ?4,
+                   generation = generation + 1 where id = ?1";
+        let (sealed, ends, at) = match sealed {
+            Some((sealed, ends)) => (Some(sealed), ends, Some(now)),
+            None => (None, None, None),
+        };
+        self.execute(sql, (id.0, sealed, ends, at)).map(|_| ())
     }
 
-    /// Every link may be out of date.
+    /// Every link may be out of date; no change of the app waits any more.
     pub fn app_bump(&mut self, id: AppId) -> Result<()> {
-        self.execute("update app set revision = revision + 1, generation = generation + 1 where id = ?1", [id.0])
-            .map(|_| ())
+        let sql =
+            "update app set revision = revision + 1, generation = generation + 1, pending_at = null where id = ?1";
+        self.execute(sql, [id.0]).map(|_| ())
+    }
+
+    /// A change that waited is applied to everybody; whether there was one.
+    pub fn app_bump_pending(&mut self, id: AppId) -> Result<bool> {
+        let sql = "update app set revision = revision + 1, generation = generation + 1, pending_at = null
+                   where id = ?1 and pending_at is not null";
+        Ok(self.execute(sql, [id.0])? > 0)
     }
 
     /// Notes what is wrong with the app as a whole, or that nothing is.
@@ -212,7 +251,7 @@ impl Writer {
     /// Nobody finds an app any more, its name is free, and its secret is gone; what is known of its accounts is left to
     /// `app_delete_turn`. Nothing is sent. Whether there was one.
     pub fn app_delete(&mut self, id: AppId, now: i64) -> Result<bool> {
-        let sql = "update app set name = name || ?3 || cast(id as text), deleting_at = ?2, credential = null,
+        let sql = "update app set name = name || ?3 || cast(id as text), deleting_at = ?2, credential = null, credential_ends = null,
                    generation = generation + 1 where id = ?1 and deleting_at is null";
         if self.execute(sql, (id.0, now, DELETED))? == 0 {
             return Ok(false);

@@ -48,6 +48,8 @@ pub struct AssignmentRow {
     pub priority: u32,
     /// Values by variable name.
     pub profile: Map<String, Value>,
+    /// Whether it gives values and nothing else: the person has the app through a group, or not at all.
+    pub only_values: bool,
     /// What it is called now; nothing if it is gone.
     pub display: Option<String>,
     /// When it was made.
@@ -56,7 +58,8 @@ pub struct AssignmentRow {
     pub created_by: String,
 }
 
-const COLUMNS: &str = "a.id, a.principal, a.resource, a.priority, a.profile, r.display, a.created_at, a.created_by";
+const COLUMNS: &str = "a.id, a.principal, a.resource, a.priority, a.profile, r.display, a.created_at, a.created_by, \
+                       a.only_values";
 
 fn assignment(row: &Row<'_>) -> Result<AssignmentRow> {
     let profile: String = row.get(4)?;
@@ -69,6 +72,7 @@ fn assignment(row: &Row<'_>) -> Result<AssignmentRow> {
         display: row.get(5)?,
         created_at: row.get(6)?,
         created_by: row.get(7)?,
+        only_values: row.get(8)?,
     })
 }
 
@@ -103,7 +107,7 @@ impl Reader {
 
     /// How many people, or groups, are assigned.
     pub fn assignments_count(&self, app: AppId, principal: Principal) -> Result<u64> {
-        let sql = "select count(*) from assignment where app = ?1 and principal = ?2";
+        let sql = "select count(*) from assignment where app = ?1 and principal = ?2 and only_values = 0";
         let count: Option<i64> = self.first(sql, (app.0, principal.as_str()), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
@@ -116,14 +120,16 @@ impl Reader {
 }
 
 impl Writer {
-    /// Assigns, or changes the assignment; answers its number.
+    /// Assigns, or changes the assignment; answers its number. Values alone do not take a reason away that is there.
     pub fn assign(&mut self, tenant: TenantId, app: AppId, new: &AssignmentRow) -> Result<i64> {
-        let sql = "insert into assignment (tenant, app, principal, resource, priority, profile, created_at, created_by)
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (app, principal, resource)
-                   do update set priority = excluded.priority, profile = excluded.profile returning id";
+        let sql = "insert into assignment
+                   (tenant, app, principal, resource, priority, profile, created_at, created_by, only_values)
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (app, principal, resource)
+                   do update set priority = excluded.priority, profile = excluded.profile,
+                   only_values = assignment.only_values * excluded.only_values returning id";
         let profile = serde_json::to_string(&new.profile)?;
         let (principal, resource, at, by) = (new.principal.as_str(), &new.resource, new.created_at, &new.created_by);
-        let made = (tenant.0, app.0, principal, resource, new.priority, profile, at, by);
+        let made = (tenant.0, app.0, principal, resource, new.priority, profile, at, by, new.only_values);
         self.first(sql, made, |row| row.get(0))?.ok_or_else(|| Error::broken("an assignment has no number"))
     }
 

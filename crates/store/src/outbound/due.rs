@@ -18,12 +18,12 @@ pub struct Work {
 pub const LANES: [i64; 4] = [0, 1, 2, 3];
 
 impl Reader {
-    /// How many links of an app are due, by lane.
-    pub fn links_due(&self, app: AppId, now: i64) -> Result<[u64; 4]> {
+    /// How many links of an app are due, by lane, each counted no further than `most`.
+    pub fn links_due(&self, app: AppId, now: i64, most: u32) -> Result<[u64; 4]> {
         let mut due = [0; 4];
-        let sql = "select count(*) from link where app = ?1 and lane = ?2 and due_at <= ?3";
+        let sql = "select count(*) from (select 1 from link where app = ?1 and lane = ?2 and due_at <= ?3 limit ?4) n";
         for (count, lane) in due.iter_mut().zip(LANES) {
-            let found: Option<i64> = self.first(sql, (app.0, lane, now), |row| row.get(0))?;
+            let found: Option<i64> = self.first(sql, (app.0, lane, now, most), |row| row.get(0))?;
             *count = found.unwrap_or(0).cast_unsigned();
         }
         Ok(due)
@@ -44,10 +44,10 @@ impl Reader {
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
-    /// Whether an app's links were all decided with its revision, and how many were not.
-    pub fn links_stale(&self, app: AppId, revision: i64) -> Result<u64> {
-        let sql = "select count(*) from link where app = ?1 and evaluated_rev < ?2";
-        let count: Option<i64> = self.first(sql, (app.0, revision), |row| row.get(0))?;
+    /// Whether an app's links were all decided with its revision, and how many were not, counted no further than `most`.
+    pub fn links_stale(&self, app: AppId, revision: i64, most: u32) -> Result<u64> {
+        let sql = "select count(*) from (select 1 from link where app = ?1 and evaluated_rev < ?2 limit ?3) n";
+        let count: Option<i64> = self.first(sql, (app.0, revision, most), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 

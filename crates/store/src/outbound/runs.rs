@@ -219,6 +219,9 @@ impl Reader {
 impl Writer {
     /// Asks for a run; the one that waits or is under way, if there is one. Answers its number.
     pub fn run_insert(&mut self, new: &Run) -> Result<i64> {
+        if new.kind == "reconcile" {
+            self.app_bump_pending(new.app)?;
+        }
         let sql = "select id from run where app = ?1 and kind = ?2 and finished_at is null limit 1";
         if let Some(open) = self.first(sql, (new.app.0, &new.kind), |row| row.get(0))? {
             return Ok(open);

@@ -87,10 +87,10 @@ impl Reader {
     }
 
     /// How many tasks' links there are, but for those that are left as they are.
-    pub fn tasks_count(&self, app: AppId) -> Result<u64> {
-        let sql = "select count(*) from link where app = ?1 and cause is not null
-                   and cause not in (select cause from task_note where app = ?1)";
-        let count: Option<i64> = self.first(sql, [app.0], |row| row.get(0))?;
+    pub fn tasks_count(&self, app: AppId, most: u32) -> Result<u64> {
+        let sql = "select count(*) from (select 1 from link where app = ?1 and cause is not null
+                   and cause not in (select cause from task_note where app = ?1) limit ?2) n";
+        let count: Option<i64> = self.first(sql, (app.0, most), |row| row.get(0))?;
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 

@@ -6,7 +6,7 @@ use scim::resource::MemberRef;
 use serde_json::{Map, json};
 use store::{
     AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, Found, LinkKind, LinkQuery, NewApp, Principal,
-    PushGroupRow, Run, RunItem, RunState, Settled, Standing, TaskNote, TenantId, Work,
+    PushGroupRow, Reach, Run, RunItem, RunState, Settled, Standing, TaskNote, TenantId, Work,
 };
 
 const NOW: i64 = 1_000_000;
@@ -68,13 +68,31 @@ fn an_app_is_kept_and_changed_by_one_at_a_time() {
     let again = NewApp { tenant: world.tenant, name: "desk".into(), ..NewApp::default() };
     assert!(matches!(world.write(move |w| w.app_insert(&again, NOW)), Err(Error::Conflict { .. })));
     let (first, second) = (AppRow { reconcile_at: Some(9), ..made.clone() }, made.clone());
-    let changed = world.write(move |w| w.app_update(&first, true, NOW)).unwrap();
+    let changed = world.write(move |w| w.app_update(&first, Reach::Everybody, NOW)).unwrap();
     assert_eq!((changed.generation, changed.revision, changed.reconcile_at), (2, 2, Some(9)));
-    assert!(matches!(world.write(move |w| w.app_update(&second, false, NOW)), Err(Error::Stale)));
+    assert!(matches!(world.write(move |w| w.app_update(&second, Reach::Nobody, NOW)), Err(Error::Stale)));
     let (id, tenant) = (made.id, world.tenant);
-    world.write(move |w| w.app_set_credential(id, Some(b"sealed"))).unwrap();
+    world.write(move |w| w.app_set_credential(id, Some((b"sealed", Some("9f3c"))), NOW)).unwrap();
     assert_eq!(world.read(move |r| r.app_credential(id)), Some(b"sealed".to_vec()));
-    assert!(world.read(move |r| r.app(id)).unwrap().has_credential);
+    let known = world.read(move |r| r.app(id)).unwrap();
+    assert_eq!(
+        (known.has_credential, known.credential_at, known.credential_ends.as_deref()),
+        (true, Some(NOW), Some("9f3c"))
+    );
+    // A change that waits goes on waiting, until everybody is looked at or the next scan begins.
+    let later = world.write(move |w| w.app_update(&known, Reach::Later, NOW + 5)).unwrap();
+    let still = world
+        .write({
+            let later = later.clone();
+            move |w| w.app_update(&later, Reach::Nobody, NOW + 6)
+        })
+        .unwrap();
+    assert_eq!((later.revision, still.revision, still.pending_at), (2, 2, Some(NOW + 5)));
+    let scan =
+        Run { tenant, app: id, kind: "reconcile".into(), mode: "full".into(), position: json!({}), ..Run::default() };
+    world.write(move |w| w.run_insert(&scan)).unwrap();
+    let applied = world.read(move |r| r.app(id)).unwrap();
+    assert_eq!((applied.revision, applied.pending_at), (3, None));
     assert_eq!(world.read(move |r| r.apps_scheduled(9)).len(), 1);
     assert_eq!(world.read(move |r| r.apps_scheduled(8)).len(), 0);
     nudge(&world, &made, "u", 2, NOW);
@@ -95,7 +113,7 @@ fn an_app_is_kept_and_changed_by_one_at_a_time() {
     while !world.write(move |w| w.app_delete_turn(id, 1)).unwrap() {
         turns += 1;
     }
-    assert_eq!(turns, 3, "a link each, and the rest");
+    assert_eq!(turns, 4, "a link each, the scan, and the rest");
     assert!(world.read(move |r| r.links_of_resource(tenant, "u")).is_empty());
     assert_eq!(world.read(move |r| r.apps_deleted(tenant)), []);
     assert_eq!(world.read(move |r| r.links_of_resource(tenant, "w")).len(), 1);
@@ -115,7 +133,7 @@ fn leavers_are_claimed_before_updates_and_nobody_twice() {
     nudge(&world, &app, "later", 0, NOW + 1_000);
     let (id, tenant) = (app.id, world.tenant);
     assert_eq!(world.read(move |r| r.links_work(NOW + 100)), work(id, tenant));
-    assert_eq!(world.read(move |r| r.links_due(id, NOW + 100)), [1, 1, 20, 0]);
+    assert_eq!(world.read(move |r| r.links_due(id, NOW + 100, 100)), [1, 1, 20, 0]);
     let first = claim(&world, &app, "a", NOW + 100, 3);
     let names: Vec<&str> = first.iter().map(|claimed| claimed.row.resource.as_str()).collect();
     assert_eq!(names, ["leaver", "new", "u0"]);
@@ -230,7 +248,7 @@ fn a_changed_mapping_is_found_lazily_behind_everything_else() {
         assert!(settle(&world, settled(&claimed), NOW));
     }
     let id = app.id;
-    assert_eq!(world.read(move |r| r.links_stale(id, 1)), 0);
+    assert_eq!(world.read(move |r| r.links_stale(id, 1, 100)), 0);
     world.write(move |w| w.app_bump(id)).unwrap();
     let tenant = world.tenant;
     assert_eq!(world.read(move |r| r.links_work(NOW)), work(id, tenant));
@@ -365,7 +383,7 @@ fn tasks_group_what_somebody_has_to_look_at() {
     for claimed in &retried {
         assert!(settle(&world, settled(claimed), NOW + 2));
     }
-    assert_eq!(world.read(move |r| r.tasks_count(id)), 1);
+    assert_eq!(world.read(move |r| r.tasks_count(id, 100)), 1);
     // Somebody leaves it as it is: it counts no longer, and the note goes with the cause.
     let (tenant, cause) = (world.tenant, world.read(move |r| r.tasks(id))[0].cause.clone());
     let note = TaskNote { note: "known".into(), created_at: NOW, created_by: "ana".into() };
@@ -374,12 +392,12 @@ fn tasks_group_what_somebody_has_to_look_at() {
         world.write(move |w| w.task_ignore(tenant, id, &cause, &note)).unwrap()
     };
     assert_eq!((leave("no such cause"), leave(&cause), leave(&cause)), (false, true, true));
-    let left = (world.read(move |r| r.tasks(id))[0].note.clone(), world.read(move |r| r.tasks_count(id)));
+    let left = (world.read(move |r| r.tasks(id))[0].note.clone(), world.read(move |r| r.tasks_count(id, 100)));
     assert_eq!(left, (Some(note.clone()), 0));
     assert_eq!(world.write(move |w| w.task_notes_prune(tenant)).unwrap(), 0);
     let again = cause.clone();
     assert!(world.write(move |w| w.task_recall(tenant, id, &again)).unwrap());
-    assert_eq!(world.read(move |r| r.tasks_count(id)), 1);
+    assert_eq!(world.read(move |r| r.tasks_count(id, 100)), 1);
     leave(&cause);
     world.write(move |w| w.links_retry(id, &cause, NOW + 3)).unwrap();
     for claimed in &claim(&world, &app, "x", NOW + 3, 10) {

@@ -111,9 +111,14 @@ fn assignments(world: &World) {
     let preview = way.json(&["app", "preview", "serviceops", "adam@example.com"]);
     assert!(preview["ifAssigned"].is_null() && preview["map"]["present"].is_object(), "{preview}");
     way.ok(&["app", "assign", "serviceops", "Sales", "--group", "--priority", "3"]);
+    let copy = way.json(&["app", "duplicate", "serviceops", "serviceops-two"]);
+    assert!(copy["hasCredential"] == false && copy["connection"]["baseUrl"] == "", "{copy}");
+    way.ok(&["app", "delete", "serviceops-two", "--yes"]);
+    let own = ["app", "assign", "serviceops", "bea@example.com", "--value", "title=Boss", "--only-values"];
+    assert_eq!(way.json(&own)["onlyValues"], true);
     let groups = way.json(&["app", "assignments", "serviceops", "--group"]);
     assert_eq!(groups[0]["priority"], 3, "{groups}");
-    world.table(&["app", "assignments", "serviceops"], &["ID", "NAME", "PRIORITY", "SINCE"]);
+    world.table(&["app", "assignments", "serviceops"], &["ID", "NAME", "PRIORITY", "ONLY VALUES", "SINCE"]);
     let linked = |rows: &Value| rows.as_array().unwrap().iter().filter(|row| row["active"] == true).count() == 2;
     world.until(&["app", "links", "serviceops"], linked);
     let links =
@@ -143,6 +148,8 @@ fn changes(world: &World) {
     let effect = way.json(&["app", "set", "serviceops", "--file", &file, "--dry-run"]);
     assert_eq!(effect["change"], 2, "{effect}");
     assert_eq!(way.json(&["app", "show", "serviceops"])["toApp"], before, "a dry run stores nothing");
+    let kept = way.json(&["app", "set", "serviceops", "options.paused=false", "--later"]);
+    assert_eq!(kept["pendingSince"], Value::Null, "what matters to nobody waits for nothing: {kept}");
     fs::write(&file, "no JSON").unwrap();
     way.fails(2, &["app", "set", "serviceops", "--file", &file]);
     way.fails(2, &["app", "set", "serviceops", "--file", &world.folder.join("nothing.json")]);

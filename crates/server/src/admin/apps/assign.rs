@@ -29,6 +29,9 @@ pub(crate) struct NewAssignment {
     /// Values that it gives, by variable name of the app's profile.
     #[serde(default)]
     pub(crate) profile: Map<String, Value>,
+    /// Values for somebody who has the app through a group: no reason of its own, and none is taken away.
+    #[serde(default)]
+    pub(crate) only_values: bool,
 }
 
 /// Assigns a person, or a group; an assignment that is there is changed.
@@ -44,6 +47,9 @@ pub(crate) async fn assign(
         let detail = format!("the app's profile has no attribute {unknown}; see: provost app show");
         return Err(scim::Error::invalid_value(detail).into());
     }
+    if wanted.only_values && wanted.principal == Principal::Group {
+        return Err(scim::Error::invalid_value("onlyValues is for people; a group is a reason to have the app").into());
+    }
     let (id, now, by, known) = (integration.row.id, app.clock().now(), actor.label.clone(), Arc::clone(&state));
     let object = format!("{tenant}/app/{name}/{}/{}", wanted.principal.as_str(), wanted.resource);
     let made = audited(app, actor, ("app.assign", object, json!({"priority": wanted.priority})), move |w| {
@@ -53,6 +59,7 @@ pub(crate) async fn assign(
             resource: resource.clone(),
             priority: wanted.priority,
             profile: wanted.profile,
+            only_values: wanted.only_values,
             created_at: now,
             created_by: by,
             ..AssignmentRow::default()
@@ -70,6 +77,9 @@ pub(super) fn put(w: &mut Writer, tenant: TenantId, app: AppId, new: &Assignment
     w.assign(tenant, app, new)?;
     let (resource, now) = (&new.resource, new.created_at);
     match new.principal {
+        Principal::User if new.only_values => {
+            w.link_nudge_known(app, LinkKind::User, resource, number(Lane::Change), now)
+        }
         Principal::User => w.link_nudge(tenant, app, LinkKind::User, resource, number(Lane::Arrival), now),
         Principal::Group => w.fill_insert(tenant, app, resource, number(Lane::Backfill), true),
     }

@@ -79,6 +79,9 @@ pub(crate) struct Assigned {
     /// Values of this assignment.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) profile: Map<String, Value>,
+    /// Of a person: whether it gives values and nothing else, and groups are the reason.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) only_values: bool,
 }
 
 /// A pushed group.
@@ -135,7 +138,7 @@ impl Held {
     /// A short text that is another one when anything of it is.
     pub(super) fn digest(&self) -> String {
         let assigned = |rows: &[AssignmentRow]| -> Vec<Value> {
-            rows.iter().map(|row| json!([row.resource, row.priority, row.profile])).collect()
+            rows.iter().map(|row| json!([row.resource, row.priority, row.profile, row.only_values])).collect()
         };
         let pushed = |row: &PushGroupRow| json!([row.resource, row.name, row.mode, row.active, row.rule]);
         let rules: Vec<Value> = self.rules.iter().map(|row| json!([row.id, row.rule])).collect();
@@ -161,7 +164,8 @@ impl Held {
         let assigned = |of: Principal, rows: &[AssignmentRow]| -> Result<Vec<Assigned>> {
             let one = |row: &AssignmentRow| {
                 let name = name(of, &row.resource)?;
-                Ok(Assigned { name, priority: row.priority, profile: row.profile.clone() })
+                let (priority, profile, only_values) = (row.priority, row.profile.clone(), row.only_values);
+                Ok(Assigned { name, priority, profile, only_values })
             };
             rows.iter().map(one).collect()
         };
@@ -325,6 +329,10 @@ impl Towards<'_> {
                 let detail = format!("{}: the app's profile has no attribute {unknown}", self.app);
                 return Err(scim::Error::invalid_value(detail).into());
             }
+            if one.only_values && of == Principal::Group {
+                let detail = format!("{}: onlyValues is for people; a group is a reason", self.app);
+                return Err(scim::Error::invalid_value(detail).into());
+            }
             named.insert(self.id(of, &one.name)?, one);
         }
         for row in held.iter().filter(|row| !named.contains_key(&row.resource)) {
@@ -333,13 +341,21 @@ impl Towards<'_> {
         }
         for (resource, one) in named {
             let same = |row: &AssignmentRow| {
-                (&row.resource, row.priority, &row.profile) == (&resource, one.priority, &one.profile)
+                (&row.resource, row.priority, &row.profile, row.only_values)
+                    == (&resource, one.priority, &one.profile, one.only_values)
             };
             if held.iter().any(same) {
                 continue;
             }
-            let (name, profile) = (one.name.clone(), one.profile.clone());
-            steps.push(Step::Assign { app: app(), principal: of, resource, name, priority: one.priority, profile });
+            // Values alone would leave the reason that somebody has.
+            let reason = held.iter().any(|row| row.resource == resource && !row.only_values);
+            let name = one.name.clone();
+            if one.only_values && reason {
+                let (resource, name) = (resource.clone(), name.clone());
+                steps.push(Step::Unassign { app: app(), principal: of, resource, name });
+            }
+            let (profile, priority, only_values) = (one.profile.clone(), one.priority, one.only_values);
+            steps.push(Step::Assign { app: app(), principal: of, resource, name, priority, profile, only_values });
         }
         Ok(())
     }

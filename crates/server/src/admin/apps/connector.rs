@@ -9,7 +9,7 @@ use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::limits;
 use crate::outbound::integration::{Authentication, Integration};
-use crate::outbound::send::{Secret, Sent, send};
+use crate::outbound::send::{Secret, Sent, TEST, send};
 use crate::tenants::TenantState;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, DATE};
@@ -35,7 +35,7 @@ pub(crate) enum Verdict {
 #[derive(Clone, Debug)]
 pub(crate) struct Tested {
     /// What was looked at: `address`, `protected`, `users`, `form`, `filter`, `groups`, `serviceProviderConfig`, `schemas`,
-    /// `clock`, `speed`.
+    /// `certificate`, `clock`, `speed`.
     pub(crate) about: &'static str,
     pub(crate) verdict: Verdict,
     /// What that means, and what to do if it is not as it should be.
@@ -122,7 +122,7 @@ impl Trial<'_> {
     }
 
     async fn ask(&self, request: &Request) -> Sent {
-        send(self.app, self.state, self.integration, self.secret, "test", request).await
+        send(self.app, self.state, self.integration, self.secret, TEST, request).await
     }
 
     async fn tell(&mut self, about: &'static str, verdict: Verdict, said: String, exchange: Option<Exchange>) -> Heard {
@@ -147,7 +147,7 @@ impl Trial<'_> {
     /// Whether the app asks who calls.
     async fn protected(&mut self, users: &Request) -> Heard {
         let Sent { answer, exchange, .. } =
-            send(self.app, self.state, self.integration, &Secret::default(), "test", users).await;
+            send(self.app, self.state, self.integration, &Secret::default(), TEST, users).await;
         let (verdict, said) = match (&answer, exchange.status) {
             // What is wrong with the way there is told by the next step.
             (Answer::Lost(_), _) | (_, None) => return Some(()),
@@ -164,6 +164,10 @@ impl Trial<'_> {
     /// Whether people can be read; nothing if not: whatever else was asked would say the same. The headers of the answer.
     async fn users(&mut self, users: &Request) -> Option<Option<HeaderMap>> {
         let sent = self.ask(users).await;
+        if let Some(ends_at) = sent.certificate_ends_at {
+            let (verdict, said) = certificate(ends_at, self.app.clock().now());
+            self.tell("certificate", verdict, said, None).await?;
+        }
         let (verdict, said) = judge("users", &sent.answer, &sent.exchange);
         self.tell("users", verdict, said, Some(sent.exchange)).await?;
         if verdict == Verdict::Wrong {
@@ -213,6 +217,21 @@ impl Trial<'_> {
         let verdict = if slow { Verdict::Advice } else { Verdict::Fine };
         let said = if slow { format!("{said}; that is close to the time-out: raise it") } else { said };
         self.tell("speed", verdict, said, Some(exchange)).await
+    }
+}
+
+/// How long the app's certificate is good; behind its end nothing could be sent.
+fn certificate(ends_at: i64, now: i64) -> (Verdict, String) {
+    let days = (ends_at - now).div_euclid(86_400_000_000).max(0);
+    let until = scim::meta::rfc3339(ends_at);
+    let until = until.get(..10).unwrap_or_default();
+    let said = match days {
+        1 => format!("it is good for one day, until {until}"),
+        _ => format!("it is good for {days} days, until {until}"),
+    };
+    match ends_at - now < limits::TARGET_CERTIFICATE_SOON {
+        true => (Verdict::Advice, format!("{said}; when it ends nothing can be sent: have it renewed")),
+        false => (Verdict::Fine, said),
     }
 }
 
@@ -282,6 +301,20 @@ mod tests {
     fn judged(about: &str, status: u16, body: Value) -> (Verdict, String) {
         let response = Response { status, retry_after: None, etag: None, location: None, body: Body::Json(body) };
         judge(about, &Answer::Got(response), &Exchange::default())
+    }
+
+    #[test]
+    fn a_certificate_that_ends_soon_is_advice() {
+        let day = 86_400_000_000;
+        for (left, verdict, said) in [
+            (400 * day, Verdict::Fine, "good for 400 days, until 1971-02-05"),
+            (29 * day + 5, Verdict::Advice, "good for 29 days"),
+            (day, Verdict::Advice, "good for one day"),
+            (day / 2, Verdict::Advice, "good for 0 days"),
+        ] {
+            let (is, words) = certificate(left, 0);
+            assert!(is == verdict && words.contains(said), "{left}: {is:?} {words}");
+        }
     }
 
     #[test]

@@ -145,7 +145,10 @@ pub(crate) async fn retry(app: &App, actor: &Actor, tenant: &str, name: &str, wh
             Retry::Cause(cause) => Ok(w.links_retry(id, &cause, now)?),
             Retry::Everything => {
                 w.app_bump(id)?;
-                Ok(w.links_stale(id, i64::MAX)?)
+                let kinds = [store::LinkKind::User, store::LinkKind::Group];
+                let counts =
+                    kinds.into_iter().map(|kind| w.links_count(id, kind)).collect::<store::Result<Vec<_>>>()?;
+                Ok(counts.iter().flatten().map(|(.., count)| *count).sum())
             }
         }
     })

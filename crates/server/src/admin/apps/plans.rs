@@ -8,7 +8,7 @@ mod words;
 
 use super::config::{Config, Held, Pushed, steps};
 use super::effect::effect;
-use super::{Numbers, assign, candidate, drawn, insert, push_groups, told, update};
+use super::{Numbers, When, assign, candidate, drawn, insert, push_groups, told, update};
 use crate::admin::{audited, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
@@ -42,6 +42,8 @@ pub(crate) enum Step {
         name: String,
         priority: u32,
         profile: Map<String, Value>,
+        #[serde(default)]
+        only_values: bool,
     },
     /// An assignment is taken away.
     Unassign { app: String, principal: Principal, resource: String, name: String },
@@ -297,15 +299,16 @@ impl Doing<'_> {
             Step::Change { app, change, .. } => {
                 let known = self.known(w, &app)?;
                 let changed = candidate(self.app, &known, change)?;
-                update(w, &known, changed, now)?;
+                update(w, &known, changed, When::Now, now)?;
             }
-            Step::Assign { app, principal, resource, priority, profile, .. } => {
+            Step::Assign { app, principal, resource, priority, profile, only_values, .. } => {
                 let (created_at, created_by) = (now, self.by.to_owned());
                 let row = AssignmentRow {
                     principal,
                     resource,
                     priority,
                     profile,
+                    only_values,
                     created_at,
                     created_by,
                     ..AssignmentRow::default()

@@ -5,6 +5,7 @@ mod assign;
 mod assignments;
 mod connector_test;
 mod dashboard;
+mod duplicate;
 mod exchanges;
 mod general;
 mod import;
@@ -24,7 +25,9 @@ mod wizard;
 
 use crate::admin::apps::{self, Numbers, logo};
 use crate::app::App;
-use crate::console::parts::{self, Column, Row, Table, Tone, badge, count, empty, link, note, table};
+use crate::console::parts::{
+    self, Column, Row, Table, Tone, at_least, badge, count, empty, form, link, note, table, when,
+};
 use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
 use crate::outbound::integration::Integration;
 use axum::Router;
@@ -61,6 +64,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/apps/{name}/general", post(general::save))
         .route("/app/apps/{name}/logo", get(general::picture))
         .route("/app/apps/{name}/delete", post(general::delete))
+        .route("/app/apps/{name}/duplicate", get(duplicate::show).post(duplicate::save))
         .route("/app/apps/{name}/sign-on", get(sign_on::show).post(sign_on::act))
         .route("/app/apps/{name}/sign-on/metadata", post(sign_on::read))
         .route("/app/apps/{name}/sign-on/certificate", get(sign_on::certificate))
@@ -165,6 +169,7 @@ fn framed(cx: &Desk, integration: &Integration, tab: Tab, body: Markup) -> Respo
     let inner = html! {
         (parts::tabs("App", &tabs))
         @if let Some(pace) = &integration.row.pace { (trouble(pace)) }
+        @if let Some(since) = integration.row.pending_at { (pending(cx, integration, since)) }
         (body)
     };
     let about = Page::new(integration.app.label.clone(), Nav::Apps)
@@ -182,6 +187,17 @@ fn trouble(pace: &serde_json::Value) -> Markup {
         "Requests to this app wait",
         html! { p { (why.unwrap_or("The app does not answer as it should; it is tried again by itself.")) } },
     )
+}
+
+/// A change that was kept and not applied to everybody, with the button that does.
+fn pending(cx: &Desk, integration: &Integration, since: i64) -> Markup {
+    let body = html! {
+        p { "Since " (when(since, cx.now)) ". Whoever changes, or is provisioned on demand, gets it already; everybody does with the next reconciliation." }
+        @if cx.may_change() {
+            (form(cx, &at(integration, "/provisioning/to-app/force"), html! { button type="submit" { "Apply Updates now" } }))
+        }
+    };
+    note(Tone::Warn, "A change waits to be applied to everybody", body)
 }
 
 /// The pages below Provisioning; *To App* and *To Directory* come with a saved connection.
@@ -265,7 +281,7 @@ fn row(integration: &Integration, numbers: &Numbers) -> Row {
     };
     let tasks = html! {
         @if numbers.tasks == 0 { (badge(Tone::Good, "None")) }
-        @else { a href=(at(integration, "/tasks")) { (badge(Tone::Bad, &count(numbers.tasks))) } }
+        @else { a href=(at(integration, "/tasks")) { (badge(Tone::Bad, &at_least(numbers.tasks))) } }
     };
     Row {
         cells: vec![

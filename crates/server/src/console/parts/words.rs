@@ -49,6 +49,12 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
+/// A number that was counted no further than [`LINKS_COUNTED_MAX`](crate::limits::LINKS_COUNTED_MAX), or a sum of such.
+pub(crate) fn at_least(number: u64) -> String {
+    let most = u64::from(crate::limits::LINKS_COUNTED_MAX);
+    if number > most { format!("{}+", count(most)) } else { count(number) }
+}
+
 /// A part of a whole: `62 %`, `0.7 %`.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {

@@ -73,6 +73,9 @@ fn describe(step: &Step, lines: &mut Vec<String>) {
                 difference(&format!("{app}: {key}"), was.get(key).unwrap_or(&Value::Null), value, lines);
             }
         }
+        Step::Assign { app, name, only_values: true, .. } => {
+            lines.push(format!("+ {app}: user {name} has values of their own"));
+        }
         Step::Assign { app, principal, name, priority, .. } => {
             lines.push(format!("+ {app}: {} {name} is assigned, priority {priority}", of(principal)));
         }

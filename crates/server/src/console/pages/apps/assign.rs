@@ -1,8 +1,8 @@
 //! B10, *Assign to People* and *Assign to Groups*: choose, look at the values, *Save and Go Back*, *Done*.
 
-use super::{at, find, tenant};
+use super::{at, find, mapped, tenant};
 use crate::admin::apps::assign::{self, NewAssignment};
-use crate::admin::apps::preview;
+use crate::admin::apps::preview::{self, Preview};
 use crate::admin::directory::{self, Found, Listing, Sorting};
 use crate::console::parts::{Column, Field, Row, Table, Tone, badge, card, empty, field, form, link, note, table};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page};
@@ -12,6 +12,7 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::Response;
 use maud::{Markup, html};
+use provision::plan::Desired;
 use provision::profile::{Attribute, Scope};
 use scim::Filter;
 use serde_json::{Map, Value};
@@ -76,7 +77,7 @@ pub(super) async fn choose(cx: Desk, Path(name): Path<String>) -> Shown {
     let rows = found.iter().map(|one| {
         let (id, name) = (&one.id, one.name());
         let login = one.text("userName");
-        let is_held = held.iter().any(|assignment| assignment.resource == *id);
+        let is_held = held.iter().any(|assignment| assignment.resource == *id && !assignment.only_values);
         let one = query::address(&at(&integration, "/assign/one"), &[("to", word(principal)), ("resource", id)]);
         let act = html! {
             @if is_held { (badge(Tone::Good, "Assigned")) }
@@ -107,24 +108,46 @@ fn given(integration: &Integration, principal: Principal) -> impl Iterator<Item 
     integration.app.profile.attributes.iter().filter(fits)
 }
 
-/// `GET /app/apps/{name}/assign/one?to=…&resource=…`.
+/// Whom an assignment is about, and whether it gives values and nothing else.
+struct Whom {
+    principal: Principal,
+    resource: String,
+    only_values: bool,
+}
+
+/// `GET /app/apps/{name}/assign/one?to=…&resource=…&values=…`.
 pub(super) async fn one(cx: Desk, Path(name): Path<String>) -> Shown {
     let integration = find(&cx, &name).await?;
     let principal = principal(&cx.asked("to").unwrap_or_default());
     let resource = cx.asked("resource").unwrap_or_default();
-    let known = assign::held(&cx.app, &integration, principal, vec![resource.clone()]).await?;
-    let body = editor(&cx, &integration, principal, &resource, known.first(), None).await?;
+    let whom = Whom { only_values: principal == Principal::User && cx.asked("values").is_some(), principal, resource };
+    let known = assign::held(&cx.app, &integration, principal, vec![whom.resource.clone()]).await?;
+    let body = editor(&cx, &integration, &whom, known.first(), None).await?;
     Ok(framed(&cx, &integration, principal, body))
 }
+
+/// What each value of somebody is now, and where it comes from.
+fn now(preview: &Preview, variable: &str) -> Option<String> {
+    let Desired::Present(resource) = preview.if_assigned.as_ref().unwrap_or(&preview.explained.desired) else {
+        return None;
+    };
+    let valued = resource.values.iter().find(|valued| valued.variable == variable)?;
+    let value: String = preview::line(valued.value.as_ref()).chars().take(NOW_CHARS_MAX).collect();
+    let value = if valued.sensitive { "hidden" } else { &value };
+    Some(format!("Now {value}, from {}", mapped::source(&valued.origin, &preview.explained.standing)))
+}
+
+/// Characters of a value that are shown beside its field.
+const NOW_CHARS_MAX: usize = 100;
 
 async fn editor(
     cx: &Desk,
     integration: &Integration,
-    principal: Principal,
-    resource: &str,
+    whom: &Whom,
     known: Option<&AssignmentRow>,
     wrong: Option<&str>,
 ) -> Result<Markup, Fault> {
+    let (principal, resource) = (whom.principal, whom.resource.as_str());
     let state = std::sync::Arc::clone(&cx.tenant);
     let mapped = match principal {
         Principal::User => preview::of(&cx.app, state, integration.clone(), resource).await.ok(),
@@ -143,10 +166,12 @@ async fn editor(
     let attribute = |attribute: &Attribute| {
         let variable = attribute.variable_name.as_str();
         let label = if attribute.display_name.is_empty() { variable } else { &attribute.display_name };
+        let hint = mapped.as_ref().and_then(|preview| now(preview, variable)).unwrap_or_default();
         field(&Field {
             name: &format!("value.{variable}"),
             label,
             value: &value(variable),
+            hint: &hint,
             autocomplete: "off",
             ..Field::default()
         })
@@ -155,20 +180,34 @@ async fn editor(
         @if let Some(said) = wrong { (note(Tone::Bad, "Not assigned", html! { p { (said) } })) }
         input type="hidden" name="to" value=(word(principal));
         input type="hidden" name="resource" value=(resource);
+        @if whom.only_values {
+            input type="hidden" name="only_values" value="1";
+            p { "They have the app through a group, and keep it for as long as they are in one. What stands here is their own, and goes before what groups and mappings give." }
+        }
         @if principal == Principal::Group {
             (field(&Field { name: "priority", label: "Priority", kind: "number", value: &priority, required: true,
                 hint: "Of several groups that give a value, the lowest number wins.", ..Field::default() }))
         }
-        details .folded {
-            summary { "Values of this assignment" }
+        details .folded open[whom.only_values] {
+            summary { @if whom.only_values { "Values of their own" } @else { "Values of this assignment" } }
             div .stack {
                 p .hint { "They go before the mappings. Empty is what the mappings say." }
                 @for one in given(integration, principal) { (attribute(one)) }
             }
         }
-        div .actions { button .main type="submit" { "Save and Go Back" } a .button href=(at(integration, &format!("/assign?to={}", word(principal)))) { "Cancel" } }
+        div .actions { button .main type="submit" { "Save and Go Back" } a .button href=(behind(integration, whom)) { "Cancel" } }
     };
-    Ok(card(&format!("Assign {name}"), form(cx, &at(integration, "/assign"), body)))
+    let title =
+        if whom.only_values || known.is_some() { format!("Attributes of {name}") } else { format!("Assign {name}") };
+    Ok(card(&title, form(cx, &at(integration, "/assign"), body)))
+}
+
+/// Where somebody goes on: with the next one to assign, or with the list that they came from.
+fn behind(integration: &Integration, whom: &Whom) -> String {
+    match whom.only_values {
+        true => list_at(integration, whom.principal),
+        false => at(integration, &format!("/assign?to={}", word(whom.principal))),
+    }
 }
 
 /// A text as a value of the attribute; it is checked when somebody is pushed.
@@ -192,24 +231,35 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(pairs): Form<V
             profile.insert(attribute.variable_name.clone(), typed(attribute, text));
         }
     }
-    let resource = get("resource").to_owned();
-    let wanted = NewAssignment {
-        principal,
-        resource: resource.clone(),
-        priority: get("priority").parse().unwrap_or(0),
-        profile,
-    };
+    let only_values = !get("only_values").is_empty();
+    let whom = Whom { principal, resource: get("resource").to_owned(), only_values };
+    let resource = whom.resource.clone();
+    if only_values && profile.is_empty() {
+        return no_values(&cx, &integration, &whom).await;
+    }
+    let priority = get("priority").parse().unwrap_or(0);
+    let wanted = NewAssignment { principal, resource, priority, profile, only_values };
     match assign::assign(&cx.app, &cx.actor(), tenant(&cx), &name, wanted).await {
         Ok(made) => {
             let kind = if principal == Principal::User { "User" } else { "Group" };
             let who = directory::find(&cx.app, &cx.tenant, &cx.endpoint, kind, &made.resource).await?.name();
-            let to = at(&integration, &format!("/assign?to={}", word(principal)));
-            cx.done(&to, Flash::good(format!("{who} assigned")))
+            let said = if only_values { format!("{who} has values of their own") } else { format!("{who} assigned") };
+            cx.done(&behind(&integration, &whom), Flash::good(said))
         }
         Err(error) => {
             let said = Fault::from(error).refused()?;
-            let body = editor(&cx, &integration, principal, &resource, None, Some(&said)).await?;
+            let body = editor(&cx, &integration, &whom, None, Some(&said)).await?;
             Ok(super::super::unprocessable(framed(&cx, &integration, principal, body)))
         }
     }
+}
+
+/// Nobody has values of their own who has none: what is there is taken away.
+async fn no_values(cx: &Desk, integration: &Integration, whom: &Whom) -> Shown {
+    let held = assign::held(&cx.app, integration, whom.principal, vec![whom.resource.clone()]).await?;
+    if held.iter().any(|one| one.only_values) {
+        let name = integration.row.name.as_str();
+        assign::unassign(&cx.app, &cx.actor(), tenant(cx), name, whom.principal, &whom.resource).await?;
+    }
+    cx.done(&behind(integration, whom), Flash::good("Nothing is theirs alone any more"))
 }

@@ -10,7 +10,7 @@ use axum::extract::Path;
 use maud::{Markup, html};
 use provision::app::{Leave, Policy};
 use serde::Deserialize;
-use store::{AssignmentRow, LinkKind, LinkQuery, LinkRow, Principal};
+use store::{AssignmentRow, LinkKind, LinkQuery, LinkRow, Principal, Standing};
 
 const ROWS: u32 = 50;
 const PEOPLE: [Column; 5] = [
@@ -95,16 +95,23 @@ async fn people(cx: &Desk, integration: &Integration) -> Result<Markup, Fault> {
 fn person(cx: &Desk, integration: &Integration, row: &LinkRow, direct: &[AssignmentRow]) -> Row {
     let name = row.name.as_deref().or(row.display.as_deref()).unwrap_or(&row.resource);
     let why = query::address(&at(integration, "/on-demand"), &[("person", &row.resource)]);
-    let own = direct.iter().any(|assignment| assignment.resource == row.resource);
+    let held = direct.iter().find(|assignment| assignment.resource == row.resource);
+    let (own, values) = (held.is_some_and(|one| !one.only_values), held.is_some_and(|one| one.only_values));
+    let edits = own || values || row.active || row.standing == Standing::New;
     let title = row.cause.as_ref().and_then(|cause| cause.detail.get("title")).and_then(serde_json::Value::as_str);
-    let edit = query::address(&at(integration, "/assign/one"), &[("to", "people"), ("resource", &row.resource)]);
+    let only = if own { "" } else { "1" };
+    let edit = [("to", "people"), ("resource", row.resource.as_str()), ("values", only)];
+    let edit = query::address(&at(integration, "/assign/one"), &edit);
     Row {
         cells: vec![
             html! { a href=(why) { (name) } },
             html! { (standing(row.standing, row.active)) @if let Some(title) = title { p .hint { (title) } } },
-            html! { @if own { "Directly" } @else { "Through a group, or no longer" } },
+            html! {
+                @if own { "Directly" } @else if row.active { "Through a group" } @else { "Through a group, or no longer" }
+                @if values { p .hint { "with values of their own" } }
+            },
             when(row.changed_at, cx.now),
-            html! { @if cx.may_change() && (own || row.cause.is_some()) { div .actions {
+            html! { @if cx.may_change() && (edits || row.cause.is_some()) { div .actions {
                 @if row.cause.is_some() {
                     // The page behind it follows what is tried, step by step.
                     (form(cx, &at(integration, "/on-demand"), html! {
@@ -112,8 +119,8 @@ fn person(cx: &Desk, integration: &Integration, row: &LinkRow, direct: &[Assignm
                         button .small type="submit" aria-label={ "Retry: " (name) } { "Retry" }
                     }))
                 }
+                @if edits { a .button.small href=(edit) aria-label={ "Edit: " (name) } { "Edit" } }
                 @if own {
-                    a .button.small href=(edit) { "Edit" }
                     (removal(cx, integration, "user", &row.resource, html! { p { "Unless a group is another reason for their account: " (leaving(&integration.app.policy)) } }))
                 }
             } } },

@@ -113,6 +113,7 @@ fn checked(step: &Tested) -> Markup {
         "users" => "Users can be read with it",
         "form" => "The form of the answers",
         "filter" => "Somebody can be looked for",
+        "certificate" => "The certificate",
         "clock" => "Both clocks agree",
         "speed" => "How fast it answers",
         "groups" => "Groups can be read",

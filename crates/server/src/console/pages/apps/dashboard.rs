@@ -3,8 +3,8 @@
 use super::{at, state, tenant};
 use crate::admin::apps::health::{self, Health, LATELY};
 use crate::console::parts::{
-    Column, Field, Row, Table, Tone, badge, card, card_with, choice, count, empty, field, link, percent, table, tile,
-    when,
+    Column, Field, Row, Table, Tone, at_least, badge, card, card_with, choice, count, empty, field, link, percent,
+    table, tile, when,
 };
 use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, fragment, page, see_other};
 use crate::query;
@@ -57,11 +57,11 @@ fn tiles(all: &[Health]) -> Markup {
     html! {
         div .tiles {
             (tile(&count(sum(Health::accounts)), "Accounts in use", html! { "in " (count(all.len() as u64)) @if all.len() == 1 { " application" } @else { " applications" } }))
-            (tile(&count(sum(Health::queue)), "Waiting to be sent", html! { @if leavers > 0 { (count(leavers)) " leave and go first" } @else { "nobody who leaves is among them" } }))
+            (tile(&at_least(sum(Health::queue)), "Waiting to be sent", html! { @if leavers > 0 { (at_least(leavers)) " leave and go first" } @else { "nobody who leaves is among them" } }))
             (tile(&format!("{}{}", count(sent), if more { " +" } else { "" }), "Requests in a day", html! {
                 @if sent == 0 { "nothing was sent" } @else if failed == 0 { "none failed" } @else { (count(failed)) " failed, " (percent(failed, sent)) }
             }))
-            (tile(&count(tasks), "Tasks", html! { @if tasks == 0 { "nobody has to look" } @else { a href="/app/tasks" { "Look at them" } } }))
+            (tile(&at_least(tasks), "Tasks", html! { @if tasks == 0 { "nobody has to look" } @else { a href="/app/tasks" { "Look at them" } } }))
         }
     }
 }
@@ -76,11 +76,14 @@ fn attention(all: &[Health], runs: &[Run]) -> Markup {
             let why = pace.get("why").or_else(|| pace.get("reason")).and_then(serde_json::Value::as_str);
             items.push((Tone::Bad, html! { (label) ": requests wait. " (why.unwrap_or("The app does not answer as it should.")) " " a href=(at(integration, "/log")) { "Look at its log" } }));
         }
+        if integration.row.pending_at.is_some() {
+            items.push((Tone::Warn, html! { (label) ": a change waits to be applied to everybody. " a href=(at(integration, "/provisioning/to-app")) { "Apply it" } }));
+        }
         if integration.app.provisioning && !super::is_connected(integration) {
             items.push((Tone::Warn, html! { (label) " is not connected. " a href=(at(integration, "/provisioning/integration")) { "Connect it" } }));
         }
         if one.numbers.tasks > 0 {
-            items.push((Tone::Bad, html! { (label) ": " (count(one.numbers.tasks)) " people or groups wait for somebody. " a href=(at(integration, "/tasks")) { "Tasks" } }));
+            items.push((Tone::Bad, html! { (label) ": " (at_least(one.numbers.tasks)) " people or groups wait for somebody. " a href=(at(integration, "/tasks")) { "Tasks" } }));
         }
         for run in runs.iter().filter(|run| run.app == integration.row.id && run.state == RunState::Stopped) {
             items.push((Tone::Bad, html! { (label) ": an import was stopped by its safeguard. " a href=(at(integration, &format!("/import/{}", run.id))) { "Decide" } }));
@@ -117,9 +120,9 @@ fn apps(cx: &Desk, all: &[Health]) -> Markup {
         Row {
             cells: vec![
                 html! { a href=(at(integration, "")) { (integration.app.label) } },
-                html! { (state(integration)) @if one.numbers.tasks > 0 { " " a href=(at(integration, "/tasks")) { (badge(Tone::Bad, &format!("{} tasks", count(one.numbers.tasks)))) } } },
+                html! { (state(integration)) @if one.numbers.tasks > 0 { " " a href=(at(integration, "/tasks")) { (badge(Tone::Bad, &format!("{} tasks", at_least(one.numbers.tasks)))) } } },
                 html! { a href=(at(integration, "/assignments")) { (count(one.accounts())) } },
-                html! { (count(one.queue())) @if one.numbers.stale > 0 { p .hint { (count(one.numbers.stale)) " to look at anew" } } },
+                html! { (at_least(one.queue())) @if one.numbers.stale > 0 { p .hint { (at_least(one.numbers.stale)) " to look at anew" } } },
                 html! { @match one.last_good_at { Some(good) => (when(good, cx.now)), None => span .quiet { "never" } } },
                 html! { @if one.sent == 0 { "—" } @else { a href=(at(integration, "/log")) { (percent(one.failed, one.sent)) } p .hint { "of " (count(one.sent)) } } },
             ],

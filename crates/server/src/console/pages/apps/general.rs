@@ -32,7 +32,7 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
 fn plain(cx: &Desk, integration: &Integration) -> Markup {
     let app = &integration.app;
     let plan = query::address("/app/plans/new", &[("app", &integration.row.name)]);
-    let edit = html! { @if cx.may_change() { div .actions { (link(&plan, "Plan a change", false)) (link(&at(integration, "?edit=1"), "Edit", false)) } } };
+    let edit = html! { @if cx.may_change() { div .actions { (link(&plan, "Plan a change", false)) (link(&at(integration, "/duplicate"), "Duplicate", false)) (link(&at(integration, "?edit=1"), "Edit", false)) } } };
     let on = if app.provisioning { badge(Tone::Good, "SCIM enabled") } else { badge(Tone::Quiet, "Off") };
     card_with(
         "App settings",

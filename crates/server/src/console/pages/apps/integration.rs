@@ -7,7 +7,7 @@
 use super::connector_test::{self, Outcome, Trial};
 use super::{at, back, find, provisioning, tenant};
 use crate::admin::apps;
-use crate::console::parts::{Field, Tone, badge, card, card_with, choice, definitions, field, form, link, note};
+use crate::console::parts::{Field, Tone, badge, card, card_with, choice, definitions, field, form, link, note, when};
 use crate::console::{Desk, Fault, Flash, Form, Shown};
 use crate::outbound::integration::{Authentication, Integration};
 use crate::outbound::send::Secret;
@@ -156,7 +156,7 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
     let edit =
         html! { @if cx.may_change() { (link(&at(integration, "/provisioning/integration?edit=1"), "Edit", fresh)) } };
     let mode = MODES.iter().find(|(name, _)| *name == draft.mode).map_or("", |(_, words)| *words);
-    let secret = if integration.row.has_credential { badge(Tone::Good, "Set") } else { badge(Tone::Warn, "Not set") };
+    let secret = credential(cx, integration);
     let actions = html! { ul .list { @for (name, words) in ACTIONS { @if draft.on(name) { li { (words) } } } } };
     let start = html! { @if fresh {
         (note(Tone::Info, "Not connected yet", html! { p { "Edit gives the endpoint and the token, and tests them. To App and To Directory come with the first Save." } }))
@@ -179,11 +179,24 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
     html! { (start) (connection) }
 }
 
+/// Whether there is a credential, since when, and how it ends: enough to tell one from another.
+fn credential(cx: &Desk, integration: &Integration) -> Markup {
+    let row = &integration.row;
+    if !row.has_credential {
+        return badge(Tone::Warn, "Not set");
+    }
+    html! {
+        (badge(Tone::Good, "Set"))
+        @if let Some(at) = row.credential_at { " " (when(at, cx.now)) }
+        @if let Some(ends) = &row.credential_ends { ", ends " code { "…" (ends) } }
+    }
+}
+
 pub(super) fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcome: &Outcome) -> Markup {
     let place = at(integration, "/provisioning/integration");
     let hint = match (outcome.tested.is_some() && outcome.has_secret, integration.row.has_credential) {
         (true, _) => "The token that was tested is kept for Save. Type here only to change it.",
-        (_, true) => "A token is stored. Leave this empty to keep it; it is never shown.",
+        (_, true) => "A token is stored. Leave this empty to keep it; it is not shown.",
         _ => "The token, with or without the word Bearer before it. It is sealed and never shown again.",
     };
     let about_url = outcome.wrong.as_deref();

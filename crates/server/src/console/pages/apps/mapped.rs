@@ -7,6 +7,7 @@ use crate::console::{Desk, sentence};
 use crate::outbound::integration::Integration;
 use maud::{Markup, html};
 use preview::Preview;
+use provision::assignment::{Reason, Standing};
 use provision::mapping::{self, Mapping, Origin};
 use provision::plan::Desired;
 use std::sync::Arc;
@@ -35,10 +36,10 @@ pub(super) async fn shown(cx: &Desk, integration: &Integration, way: Way, rows: 
 /// What somebody gets; of somebody who is not assigned, what they would get if they were.
 fn would_get(preview: &Preview) -> Markup {
     match &preview.if_assigned {
-        None => values(&preview.explained.desired),
+        None => values(&preview.explained.desired, Some(&preview.explained.standing)),
         Some(desired) => html! {
             (note(Tone::Info, "Not assigned yet", html! { p { "This is what they would get if they were assigned." } }))
-            (values(desired))
+            (values(desired, None))
         },
     }
 }
@@ -46,13 +47,13 @@ fn would_get(preview: &Preview) -> Markup {
 const COLUMNS: [Column; 3] = [Column::new("Attribute"), Column::new("Value"), Column::new("From").minor()];
 
 /// The values of somebody who should be there, or why there are none.
-pub(super) fn values(desired: &Desired) -> Markup {
+pub(super) fn values(desired: &Desired, standing: Option<&Standing>) -> Markup {
     let rows = match desired {
         Desired::Present(resource) => resource.values.iter().map(|valued| Row {
             cells: vec![
                 html! { code { (valued.variable) } p .hint .wrap { (valued.place.path()) } },
                 html! { @if valued.sensitive { span .quiet { "hidden" } } @else { span .wrap { (preview::line(valued.value.as_ref())) } } },
-                html! { (origin(&valued.origin)) },
+                html! { (origin(&valued.origin, standing)) },
             ],
             ..Row::default()
         }),
@@ -70,7 +71,7 @@ fn back_values((values, problems): &(Vec<mapping::Imported>, Vec<provision::prof
         cells: vec![
             html! { code { (one.attribute) } },
             html! { span .wrap { (preview::line(one.value.as_ref())) } },
-            html! { (origin(&one.origin)) },
+            html! { (origin(&one.origin, None)) },
         ],
         ..Row::default()
     });
@@ -80,11 +81,36 @@ fn back_values((values, problems): &(Vec<mapping::Imported>, Vec<provision::prof
     }
 }
 
+/// Whose assignment it is, by its number: a group's that they are in, or their own.
+fn assigned(id: &str, standing: Option<&Standing>) -> String {
+    let group = standing.into_iter().flat_map(|standing| &standing.reasons).find_map(|reason| match reason {
+        Reason::AssignedByGroup { assignment, group } if assignment == id => Some(group),
+        _ => None,
+    });
+    group.map_or_else(|| "their own value".to_owned(), |group| format!("the assigned group {group}"))
+}
+
+/// Where a value came from, on one line.
+pub(super) fn source(origin: &Origin, standing: &Standing) -> String {
+    match origin {
+        Origin::Assignments { assignments } => {
+            assignments.iter().map(|id| assigned(id, Some(standing))).collect::<Vec<_>>().join(", ")
+        }
+        Origin::Direct { attribute } => format!("the mapping of {attribute}"),
+        Origin::Expression { text, .. } => format!("the mapping {text}"),
+        Origin::Constant => "a mapping that is always the same".to_owned(),
+        Origin::Default => "the mapping's default".to_owned(),
+        Origin::ManagerAccount => "the manager's account there".to_owned(),
+    }
+}
+
 /// Where a value came from, in words.
-pub(super) fn origin(origin: &Origin) -> Markup {
+pub(super) fn origin(origin: &Origin, standing: Option<&Standing>) -> Markup {
     html! {
         @match origin {
-            Origin::Assignments { assignments } => { "assignment " (assignments.join(", ")) },
+            Origin::Assignments { assignments } => {
+                (assignments.iter().map(|id| assigned(id, standing)).collect::<Vec<_>>().join(", "))
+            },
             Origin::Direct { attribute } => code { (attribute) },
             Origin::Expression { text, warnings, .. } => {
                 code .wrap { (text) }

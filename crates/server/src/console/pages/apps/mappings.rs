@@ -3,7 +3,7 @@
 
 use super::{at, find, mapped, provisioning, tenant};
 use crate::admin::apps::effect::{self, Effect};
-use crate::admin::apps::{self, preview};
+use crate::admin::apps::{self, When, preview};
 use crate::console::parts::{Tone, badge, card, card_with, count, form, note, tabs};
 use crate::console::{Desk, Fault, Flash, Form, Shown, fragment, sentence};
 use crate::outbound::integration::Integration;
@@ -364,7 +364,14 @@ fn sheet(cx: &Desk, integration: &Integration, sent: &Sent, rows: &[Mapping], ef
         (form(cx, &at(integration, "/mappings/apply"), html! {
             input type="hidden" name="way" value=(sent.way.word());
             input type="hidden" name="rows" value=(json!(rows).to_string());
-            div .actions { button .main type="submit" { "Apply Updates" } a .button href=(back) { "Back without saving" } }
+            div .actions {
+                button .main type="submit" name="when" value="now" { "Apply Updates" }
+                @if sent.way == Way::ToApp { button type="submit" name="when" value="later" { "Apply later" } }
+                a .button href=(back) { "Back without saving" }
+            }
+            @if sent.way == Way::ToApp {
+                p .hint { "Later: the mappings are saved. Whoever changes or is provisioned on demand gets them at once; everybody else when Apply Updates is pressed, or with the next reconciliation." }
+            }
         }))
     };
     card_with("Apply updates now?", badge(Tone::Info, "Nothing is saved yet"), body)
@@ -375,6 +382,7 @@ fn sheet(cx: &Desk, integration: &Integration, sent: &Sent, rows: &[Mapping], ef
 pub(super) struct Applied {
     way: String,
     rows: String,
+    when: String,
 }
 
 /// `POST /app/apps/{name}/mappings/apply`.
@@ -384,7 +392,12 @@ pub(super) async fn apply(cx: Desk, Path(name): Path<String>, Form(applied): For
     let rows: Value = serde_json::from_str(&applied.rows)
         .map_err(|_| scim::Error::invalid_value("the mappings were lost on the way; save them once more"))?;
     let change = Map::from_iter([(way.key().to_owned(), rows)]);
-    let after = apps::change(&cx.app, &cx.actor(), tenant(&cx), &name, change).await?;
+    let when = if applied.when == "later" { When::Later } else { When::Now };
+    let after = apps::change_when(&cx.app, &cx.actor(), tenant(&cx), &name, change, when).await?;
     let to = at(&after, &format!("/mappings?way={}", way.word()));
-    cx.done(&to, Flash::good("Mappings saved. Updates are being applied"))
+    let said = match when {
+        When::Now => "Mappings saved. Updates are being applied",
+        When::Later => "Mappings saved. They wait to be applied to everybody",
+    };
+    cx.done(&to, Flash::good(said))
 }

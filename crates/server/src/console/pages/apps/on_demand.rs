@@ -64,7 +64,7 @@ async fn looked(cx: &Desk, integration: &Integration, person: &str) -> Result<Ma
         (card("1 Import", import(&preview)))
         (card("2 Scope", scope(&preview)))
         (card("3 Match", matched(cx, &preview)))
-        (card("4 Map", values(&preview.explained.desired)))
+        (card("4 Map", values(&preview.explained.desired, Some(&preview.explained.standing))))
         (card("5 Decide", decided(&preview)))
         (send(cx, integration, &preview))
         @if let Some(row) = &preview.row { (history(cx, integration, row).await?) }

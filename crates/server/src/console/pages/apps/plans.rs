@@ -5,8 +5,8 @@ use super::{at, tenant};
 use crate::admin::apps::config::{self, Config};
 use crate::admin::apps::plans::{self, NewPlan, Words};
 use crate::console::parts::{
-    Column, Field, Row, Table, Tone, badge, card, card_with, confirm, count, definitions, empty, field, form, json,
-    link, note, pager, table, text_area, time, when,
+    Column, Field, Row, Table, Tone, at_least, badge, card, card_with, confirm, count, definitions, empty, field, form,
+    json, link, note, pager, table, text_area, time, when,
 };
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, fragment, page};
 use crate::limits;
@@ -222,9 +222,9 @@ async fn progress(cx: &Desk, plan: &PlanRow) -> Result<Markup, Fault> {
     let rows = all.iter().map(|(integration, numbers)| {
         let (queue, stale, tasks) = (numbers.queue(), numbers.stale, numbers.tasks);
         let left = html! {
-            @if queue > 0 { p { (count(queue)) " waiting to be sent" } }
-            @if stale > 0 { p { (count(stale)) " to look at anew" } }
-            @if tasks > 0 { p { a href=(at(integration, "/tasks")) { (count(tasks)) @if tasks == 1 { " waits" } @else { " wait" } " for somebody" } } }
+            @if queue > 0 { p { (at_least(queue)) " waiting to be sent" } }
+            @if stale > 0 { p { (at_least(stale)) " to look at anew" } }
+            @if tasks > 0 { p { a href=(at(integration, "/tasks")) { (at_least(tasks)) @if tasks == 1 { " waits" } @else { " wait" } " for somebody" } } }
             @if queue + stale + tasks == 0 { (badge(Tone::Good, "Nothing")) }
         };
         let name = html! { a href=(at(integration, "")) { (integration.app.label) } };

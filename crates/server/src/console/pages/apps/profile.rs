@@ -10,6 +10,7 @@ use crate::outbound::integration::Integration;
 use crate::query;
 use axum::extract::Path;
 use maud::{Markup, html};
+use provision::mapping::Rule;
 use provision::place::{Pasted, Place};
 use provision::profile::{Attribute, DataType, Scope, Union};
 use serde::Deserialize;
@@ -51,7 +52,7 @@ fn word<T: serde::Serialize>(of: T) -> String {
     serde_json::to_value(of).ok().as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The mappings that write or read an attribute.
+/// Whether a mapping writes an attribute.
 fn mapped(integration: &Integration, variable: &str) -> bool {
     integration.app.to_app.iter().any(|mapping| mapping.attribute.eq_ignore_ascii_case(variable))
 }
@@ -327,9 +328,13 @@ pub(super) async fn form_edit(cx: Desk, Path(name): Path<String>) -> Shown {
 
 fn removal(cx: &Desk, integration: &Integration, attribute: &Attribute) -> Markup {
     let variable = attribute.variable_name.as_str();
-    if mapped(integration, variable) {
-        let href = at(integration, "/mappings?way=to-app");
-        let what = html! { p { "A mapping writes it: " a href=(href) { "take the mapping away" } " first." } };
+    let uses = apps::uses(integration, variable);
+    if !uses.is_empty() {
+        let what = html! {
+            p { "It is mapped. Take these mappings away first:" }
+            ul .list { @for one in &uses { li { (one) } } }
+            div .actions { (link(&at(integration, "/mappings?way=to-app"), "Mappings to the app", false)) (link(&at(integration, "/mappings?way=to-directory"), "Mappings to the directory", false)) }
+        };
         return card("Remove", note(Tone::Info, "", what));
     }
     let hidden = html! { input type="hidden" name="variable" value=(variable); };
@@ -341,13 +346,10 @@ async fn store(
     cx: &Desk,
     integration: &Integration,
     attributes: Vec<Attribute>,
-    mappings: Option<Value>,
+    mappings: Map<String, Value>,
 ) -> Result<Result<(), String>, Fault> {
-    let mut change = Map::new();
+    let mut change = mappings;
     change.insert("profile".into(), value!({"attributes": attributes}));
-    if let Some(mappings) = mappings {
-        change.insert("toApp".into(), mappings);
-    }
     match apps::change(&cx.app, &cx.actor(), tenant(cx), &integration.row.name, change).await {
         Ok(_) => Ok(Ok(())),
         Err(error) => Ok(Err(Fault::from(error).refused()?)),
@@ -368,28 +370,40 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(draft): Form<D
     };
     let mut attributes = integration.app.profile.attributes.clone();
     let renamed = before.filter(|before| before.variable_name != attribute.variable_name);
-    // A mapping follows the attribute to its new name.
-    let mappings = renamed.map(|before| {
-        let mut mappings = integration.app.to_app.clone();
-        let follow = mappings.iter_mut().filter(|row| row.attribute.eq_ignore_ascii_case(&before.variable_name));
-        follow.for_each(|row| row.attribute.clone_from(&attribute.variable_name));
-        value!(mappings)
-    });
+    let mappings = renamed.map(|before| followed(&integration, &before.variable_name, &attribute.variable_name));
     match attributes.iter_mut().find(|known| before.is_some_and(|before| before.variable_name == known.variable_name)) {
         Some(known) => *known = attribute,
         None => attributes.push(attribute),
     }
-    match store(&cx, &integration, attributes, mappings).await? {
+    match store(&cx, &integration, attributes, mappings.unwrap_or_default()).await? {
         Err(said) => {
             let field = ["variable", "external"].into_iter().find(|field| said.contains(&format!("{field} name")));
             refused(field.unwrap_or_default(), &said)
         }
-        Ok(()) if draft.act == "another" => cx.done(&at(&integration, "/profile/new"), Flash::good("Saved")),
+        Ok(()) if draft.act == "another" => {
+            cx.done(&at(&integration, "/profile/new"), Flash::good("Attribute added. Here is the next one"))
+        }
         Ok(()) => {
             let said = if before.is_none() { "Attribute added. Map it in both directions now" } else { "Saved" };
             cx.done(&at(&integration, "/profile"), Flash::good(said))
         }
     }
+}
+
+/// The mappings that follow an attribute to its new name. An expression that reads it is its author's to change.
+fn followed(integration: &Integration, before: &str, after: &str) -> Map<String, Value> {
+    let (mut to_app, mut to_directory) = (integration.app.to_app.clone(), integration.app.to_directory.clone());
+    for row in to_app.iter_mut().filter(|row| row.attribute.eq_ignore_ascii_case(before)) {
+        after.clone_into(&mut row.attribute);
+    }
+    for row in &mut to_directory {
+        if let Rule::Direct(name) = &mut row.from
+            && name.eq_ignore_ascii_case(before)
+        {
+            after.clone_into(name);
+        }
+    }
+    Map::from_iter([("toApp".to_owned(), value!(to_app)), ("toDirectory".to_owned(), value!(to_directory))])
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -404,7 +418,7 @@ pub(super) async fn remove(cx: Desk, Path(name): Path<String>, Form(which): Form
     let variable = attribute_of(&integration, &which.variable)?.variable_name.clone();
     let mut attributes = integration.app.profile.attributes.clone();
     attributes.retain(|attribute| attribute.variable_name != variable);
-    let flash = match store(&cx, &integration, attributes, None).await? {
+    let flash = match store(&cx, &integration, attributes, Map::new()).await? {
         Ok(()) => Flash::good(format!("{variable} removed")),
         Err(said) => Flash::bad(said),
     };
