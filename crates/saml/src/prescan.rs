@@ -99,7 +99,7 @@ impl<'a> Scan<'a> {
         if rest.starts_with("<?") {
             return Err(Refused::ProcessingInstruction);
         }
-        if rest.starts_with("</") {
+        if let Some(rest) = rest.strip_prefix("</") {
             let (name, rest) = rest.split_once('>').ok_or(Refused::MalformedXml)?;
             self.depth = self.depth.checked_sub(1).ok_or(Refused::MalformedXml)?;
             self.rest = rest;

@@ -106,7 +106,6 @@ impl Answer {
             }
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(value) = HeaderValue::from_str(request_id) {
             headers.insert(HeaderName::from_static("x-request-id"), value);
         }

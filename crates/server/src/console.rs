@@ -35,7 +35,6 @@ pub(crate) use shell::{Nav, Page, bare, fragment, initials, page, settings_tabs}
 
 use crate::app::App;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::routing::any;
 use axum::{Router, middleware};
@@ -65,18 +64,14 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .merge(passkeys::public())
         .merge(crate::person::router())
         .layer(middleware::from_fn_with_state(app.clone(), desk::guard));
-    signed_in
-        .merge(open)
-        .layer(middleware::map_response_with_state(app.clone(), secured))
-        .layer(middleware::from_fn(packed::pack))
+    signed_in.merge(open).layer(middleware::map_response(secured)).layer(middleware::from_fn(packed::pack))
 }
 
-/// The headers of every answer of the console.
-pub(crate) async fn secured(State(app): State<App>, mut response: Response<Body>) -> Response<Body> {
+/// The headers of every answer of the console, besides those of every answer there is (`routes::bound`).
+pub(crate) async fn secured(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -84,10 +79,6 @@ pub(crate) async fn secured(State(app): State<App>, mut response: Response<Body>
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
-    }
-    if crate::session::is_https(&app) {
-        let year = HeaderValue::from_static("max-age=31536000");
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

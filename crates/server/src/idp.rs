@@ -39,7 +39,7 @@ async fn signing(visit: &Visit) -> Result<Ours> {
 
 /// The endpoints of every tenant. They are outside of the console's gates: what is posted to them comes from other
 /// sites.
-pub(crate) fn router(app: &App) -> Router<App> {
+pub(crate) fn router() -> Router<App> {
     let mut router = Router::new();
     for tenant in ["", "/t/{tenant}"] {
         let at = |what: &str| format!("{tenant}/idp/{{app}}/{what}");
@@ -50,5 +50,5 @@ pub(crate) fn router(app: &App) -> Router<App> {
             .route(&at("slo"), get(slo::by_query).post(slo::by_form))
             .route(&format!("{tenant}/idp/goodbye"), get(farewell::go_on));
     }
-    router.layer(middleware::map_response_with_state(app.clone(), crate::saml::secured))
+    router.layer(middleware::map_response(crate::saml::secured))
 }

@@ -28,14 +28,14 @@ use crate::app::App;
 use crate::console;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 
 /// The endpoints of every tenant. They are outside of the console's gates: applications and other sites call them.
-pub(crate) fn router(app: &App) -> Router<App> {
+pub(crate) fn router() -> Router<App> {
     let (mut pages, mut calls) = (Router::new(), Router::new());
     for tenant in ["", "/t/{tenant}"] {
         let at = |what: &str| format!("{tenant}/{what}");
@@ -49,13 +49,13 @@ pub(crate) fn router(app: &App) -> Router<App> {
             .route(&at("oidc/token"), post(token::exchange))
             .route(&at("oidc/userinfo"), get(userinfo::show).post(userinfo::show));
     }
-    let pages = pages.layer(middleware::map_response_with_state(app.clone(), secured));
+    let pages = pages.layer(middleware::map_response(secured));
     pages.merge(calls.layer(middleware::from_fn(open_to_scripts)))
 }
 
 /// The headers of the console's pages, but for the one that would part a pop-up from the application that opened it.
-async fn secured(State(app): State<App>, response: Response<Body>) -> Response<Body> {
-    let mut response = console::secured(State(app), response).await;
+async fn secured(response: Response<Body>) -> Response<Body> {
+    let mut response = console::secured(response).await;
     response.headers_mut().remove("cross-origin-opener-policy");
     response
 }

@@ -1,16 +1,17 @@
 //! Every route of the product on one page.
 
 use crate::app::App;
-use crate::{api, console, limits, scim};
-use axum::Router;
+use crate::{api, console, limits, scim, session};
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Request, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
+use axum::{Router, middleware};
 
 /// The routes.
 pub fn router(app: App) -> Router {
+    let is_https = session::is_https(&app);
     Router::new()
         .route("/", get(index))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -21,10 +22,11 @@ pub fn router(app: App) -> Router {
         .route("/t/{tenant}/scim/v2/{*rest}", any(tenant_rest))
         .nest("/api/v1", api::router(&app))
         .merge(console::router(&app))
-        .merge(crate::saml::router(&app))
-        .merge(crate::oidc::router(&app))
-        .merge(crate::idp::router(&app))
+        .merge(crate::saml::router())
+        .merge(crate::oidc::router())
+        .merge(crate::idp::router())
         .fallback(nothing)
+        .layer(middleware::map_response(move |response| async move { bound(is_https, response) }))
         .with_state(app)
 }
 
@@ -66,15 +68,30 @@ async fn ready(State(app): State<App>) -> Response<Body> {
     }
 }
 
-/// The console for a browser, a few words for everybody else.
+/// What is no page: should a browser open it, nothing in it runs, loads or is framed.
+const POLICY_OF_DATA: &str = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The headers of every answer, of pages and of everything else. A page has said for itself what it may do.
+fn bound(is_https: bool, mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    let policy = HeaderValue::from_static(POLICY_OF_DATA);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_https {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    response
+}
+
+/// The console for a browser, a few words for everybody else; not which version this is.
 async fn index(State(app): State<App>, headers: HeaderMap) -> Response<Body> {
     if wants_page(&headers) {
         return (StatusCode::SEE_OTHER, [(header::LOCATION, "/app")]).into_response();
     }
     let host = app.config().url();
     format!(
-        "Provost {}\n\nSCIM endpoint  {host}/scim/v2\nadmin API      {host}/api/v1\n\nConfigure it with the provost command; see provost --help.\n",
-        env!("CARGO_PKG_VERSION")
+        "Provost\n\nSCIM endpoint  {host}/scim/v2\nadmin API      {host}/api/v1\n\nConfigure it with the provost command; see provost --help.\n"
     )
     .into_response()
 }
@@ -83,10 +100,10 @@ fn wants_page(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
-async fn nothing(State(app): State<App>, headers: HeaderMap) -> Response<Body> {
+async fn nothing(headers: HeaderMap) -> Response<Body> {
     if wants_page(&headers) {
         let page = console::Fault::missing("there is nothing at this address").into_response();
-        return console::secured(State(app), page).await;
+        return console::secured(page).await;
     }
     let error = crate::error::Error::new(
         ::scim::Code::NOT_FOUND,

@@ -41,7 +41,7 @@ pub(crate) const DEFAULT: &str = "default";
 
 /// The endpoints of every tenant. They are outside of the console's gates: what is posted to them comes from another
 /// site, and is believed for its signature alone.
-pub(crate) fn router(app: &App) -> Router<App> {
+pub(crate) fn router() -> Router<App> {
     let mut router = Router::new();
     for tenant in ["", "/t/{tenant}"] {
         for connection in ["", "/{connection}"] {
@@ -53,7 +53,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
                 .route(&at("logout"), get(logout::by_redirect).post(logout::by_post));
         }
     }
-    router.layer(middleware::map_response_with_state(app.clone(), page::secured))
+    router.layer(middleware::map_response(page::secured))
 }
 
 /// The connection that a request names.

@@ -1,5 +1,6 @@
 //! The server's life: open, bind, serve, and end without cutting anybody off.
 
+mod last_resort;
 mod plain_words;
 
 use crate::app::App;
@@ -23,7 +24,6 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tower::ServiceExt;
 
 /// The socket in the data folder through which this machine's own commands come in.
 pub const SOCKET: &str = "provost.sock";
@@ -273,7 +273,7 @@ where
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = routes::normalise(request.map(Body::new));
         request.extensions_mut().insert(peer);
-        router.clone().oneshot(request)
+        last_resort::answer(router.clone(), request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -8,7 +8,8 @@ use crate::auth::Origin;
 use crate::error::{Error, Result};
 use crate::{limits, token};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use scim::Code;
@@ -133,6 +134,16 @@ pub(crate) fn begin(
 /// The cookie that takes the session's away.
 pub(crate) fn end_cookie(app: &App) -> Option<HeaderValue> {
     set_cookie(app, cookie_name(app), "", Some(0))
+}
+
+/// What an answer says that ends a session: the cookie goes, and with it the pages that the browser keeps, so that the
+/// way back shows nothing.
+pub(crate) fn forget(response: &mut Response<Body>, end_cookie: Option<HeaderValue>) {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\""));
+    if let Some(cookie) = end_cookie {
+        headers.append(header::SET_COOKIE, cookie);
+    }
 }
 
 /// The token of a session's forms.

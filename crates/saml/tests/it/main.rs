@@ -10,8 +10,10 @@
 )]
 
 mod bad;
+mod bounds;
 mod good;
 mod properties;
 mod recipe;
 mod signer;
 mod strangers;
+mod vectors;

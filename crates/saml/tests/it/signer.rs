@@ -202,14 +202,27 @@ pub fn encrypt(doc: &str, options: &Options) -> String {
     };
     let namespace = if alg.ends_with("gcm") { "2009/xmlenc11" } else { "2001/04/xmlenc" };
     let transport = get("transport", "rsa-oaep-mgf1p");
-    let oaep = if transport.ends_with("sha256") { &rsa::OAEP_SHA256_MGF1SHA256 } else { &rsa::OAEP_SHA1_MGF1SHA1 };
+    let hash = transport.strip_prefix("rsa-oaep-").filter(|hash| hash.starts_with("sha"));
+    let oaep = match hash {
+        Some("sha256") => &rsa::OAEP_SHA256_MGF1SHA256,
+        Some("sha384") => &rsa::OAEP_SHA384_MGF1SHA384,
+        Some("sha512") => &rsa::OAEP_SHA512_MGF1SHA512,
+        _ => &rsa::OAEP_SHA1_MGF1SHA1,
+    };
     let public = private_key(&get("key", "sp")).spki().unwrap();
     let public = rsa::OaepPublicEncryptingKey::new(rsa::PublicEncryptingKey::from_der(&public).unwrap()).unwrap();
     let mut wrapped = vec![0; public.ciphertext_size()];
     let wrapped = STANDARD.encode(public.encrypt(oaep, key, &mut wrapped, None).unwrap());
-    let method = match transport.as_str() {
-        "rsa-oaep-sha256" => "<xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#rsa-oaep\"><ds:DigestMethod xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><xenc11:MGF xmlns:xenc11=\"http://www.w3.org/2009/xmlenc11#\" Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1sha256\"/></xenc:EncryptionMethod>".to_owned(),
-        other => format!("<xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#{other}\"><ds:DigestMethod xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" Algorithm=\"http://www.w3.org/2000/09/xmldsig#sha1\"/></xenc:EncryptionMethod>"),
+    let method = match hash {
+        Some(hash) => {
+            let from = if hash == "sha384" { "2001/04/xmldsig-more" } else { "2001/04/xmlenc" };
+            format!(
+                "<xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#rsa-oaep\"><ds:DigestMethod xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" Algorithm=\"http://www.w3.org/{from}#{hash}\"/><xenc11:MGF xmlns:xenc11=\"http://www.w3.org/2009/xmlenc11#\" Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1{hash}\"/></xenc:EncryptionMethod>"
+            )
+        }
+        None => format!(
+            "<xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#{transport}\"><ds:DigestMethod xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" Algorithm=\"http://www.w3.org/2000/09/xmldsig#sha1\"/></xenc:EncryptionMethod>"
+        ),
     };
     let encrypted_key = format!(
         "<xenc:EncryptedKey xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\" Id=\"_ek1\">{method}<xenc:CipherData><xenc:CipherValue>{wrapped}</xenc:CipherValue></xenc:CipherData></xenc:EncryptedKey>"

@@ -288,9 +288,7 @@ async fn set_up(State(app): State<App>, visitor: Visitor, Form(form): Form<SetUp
 async fn sign_out(cx: Desk) -> Shown {
     sign_in::out(&cx.app, &cx.signed, &cx.origin, cx.now).await?;
     let mut response = see_other("/login");
-    if let Some(cookie) = session::end_cookie(&cx.app) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    session::forget(&mut response, session::end_cookie(&cx.app));
     Ok(response)
 }
 

@@ -10,9 +10,9 @@ use super::{Addresses, page};
 use crate::console::{Icon, Shown, bare, see_other};
 use crate::error::Error;
 use crate::person::{Person, Visit, end_cookie};
-use crate::{limits, query};
+use crate::{limits, query, session};
 use axum::body::Body;
-use axum::http::{Method, Response, header};
+use axum::http::{Method, Response};
 use maud::html;
 
 /// `GET /oidc/logout`.
@@ -124,9 +124,7 @@ async fn sign_out(
         None => None,
     };
     let mut response = elsewhere.unwrap_or(on);
-    end_cookie(&visit.app, &visit.tenant).into_iter().for_each(|cookie| {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    });
+    session::forget(&mut response, end_cookie(&visit.app, &visit.tenant));
     Ok(response)
 }
 

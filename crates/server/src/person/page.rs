@@ -8,12 +8,12 @@ use crate::clock::Stopwatch;
 use crate::console::parts::{self, Tone, definitions, when};
 use crate::console::{Fault, Form, Icon, Shown, bare, event_stream, initials, see_other};
 use crate::error::Error;
-use crate::limits;
 use crate::record::{self, Trace};
 use crate::saml::Addresses;
 use crate::scim::Asked;
+use crate::{limits, session};
 use axum::Router;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use maud::{Markup, html};
@@ -159,9 +159,7 @@ async fn sign_out(visit: Visit, Form(form): Form<SignOut>) -> Shown {
         None => None,
     };
     let mut response = elsewhere.unwrap_or_else(|| see_other(&home));
-    end_cookie(&visit.app, &visit.tenant).into_iter().for_each(|cookie| {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    });
+    session::forget(&mut response, end_cookie(&visit.app, &visit.tenant));
     Ok(response)
 }
 

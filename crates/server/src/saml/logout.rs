@@ -7,11 +7,11 @@ use crate::answer::Answer;
 use crate::clock::Stopwatch;
 use crate::console::{Shown, see_other};
 use crate::error::Error;
-use crate::limits;
 use crate::oidc::on;
 use crate::person::{Visit, end_cookie};
 use crate::record::{self, Trace};
 use crate::scim::Asked;
+use crate::{limits, session};
 use ::saml::SKEW_US;
 use ::saml::authn_request::REQUEST_AGE_MAX_US;
 use ::saml::binding::{Inbound, Kind};
@@ -157,10 +157,7 @@ async fn reply(
     let sent = fresh_id().and_then(|id| to_peer(visit, connection, at, (to, key), (&id, message), relay_state));
     Ok(sent
         .map(|mut response| {
-            let gone = end_cookie(&visit.app, &visit.tenant);
-            gone.into_iter().for_each(|cookie| {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            });
+            session::forget(&mut response, end_cookie(&visit.app, &visit.tenant));
             response
         })
         .map_err(Denied::from))

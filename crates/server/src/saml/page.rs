@@ -2,7 +2,6 @@
 
 use super::denied::Denied;
 use crate::answer::Answer;
-use crate::app::App;
 use crate::auth::Actor;
 use crate::console::{self, Fault, Icon, Shown, bare, parts};
 use crate::error::Error;
@@ -10,7 +9,6 @@ use crate::person::Visit;
 use crate::record::{self, Trace};
 use crate::scim::Asked;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use maud::{Markup, html};
 use scim::Code;
@@ -20,9 +18,9 @@ use scim::Code;
 struct LeadsTo(String);
 
 /// The headers of the console's pages; a form of ours may lead to the identity provider that it is for.
-pub(crate) async fn secured(State(app): State<App>, response: Response<Body>) -> Response<Body> {
+pub(crate) async fn secured(response: Response<Body>) -> Response<Body> {
     let leads_to = response.extensions().get::<LeadsTo>().cloned();
-    let mut response = console::secured(State(app), response).await;
+    let mut response = console::secured(response).await;
     if let Some(LeadsTo(origin)) = leads_to {
         let policy = console::POLICY.replace("form-action 'self'", &format!("form-action {origin}"));
         if let Ok(policy) = HeaderValue::from_str(&policy) {

@@ -294,6 +294,46 @@ async fn behind_https_the_cookie_is_bound_to_the_host() {
 }
 
 #[tokio::test]
+async fn every_answer_says_what_a_browser_may_do_with_it() {
+    let desk = Desk::at("https://scim.example.com");
+    let mut visitor = Browser::new(&desk);
+    for path in [
+        "/",
+        "/healthz",
+        "/nothing",
+        "/scim/v2/Users",
+        "/t/none/scim/v2/Users",
+        "/api/v1/tenants",
+        "/saml/metadata",
+        "/oidc/jwks",
+        "/idp/none/sso",
+        "/login",
+        "/assets/none.js",
+    ] {
+        let answer = visitor.get(path).await;
+        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        let policy = answer.header("content-security-policy");
+        for part in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert!(!answer.text.contains(env!("CARGO_PKG_VERSION")), "{path} tells strangers the version");
+    }
+    let desk = Desk::new();
+    let mut visitor = Browser::new(&desk);
+    assert_eq!(visitor.get("/healthz").await.header("strict-transport-security"), "", "there is no https to insist on");
+}
+
+#[tokio::test]
+async fn who_signs_out_leaves_no_pages_behind() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let out = owner.post("/logout", &[]).await;
+    assert_eq!((out.location(), out.header("clear-site-data")), ("/login", "\"cache\""));
+    assert_eq!(owner.get("/app/users").await.location().split('?').next(), Some("/login"));
+}
+
+#[tokio::test]
 async fn only_a_proxy_on_this_machine_says_who_is_behind_it() {
     let desk = Desk::new();
     let mut owner = Browser::owner(&desk).await;

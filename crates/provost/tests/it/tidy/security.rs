@@ -47,6 +47,20 @@ fn no_banned_dependency_is_in_the_tree() {
     none(names.filter(|name| banned.contains(name)).map(str::to_owned).collect(), "deny.toml bans it");
 }
 
+/// The text of every test: the tests of a file stand in a folder of tests, or in a module of its own.
+fn tests() -> String {
+    let own = |file: Text| {
+        let (_, own) = file.text.split_once("#[cfg(test)]\nmod tests").unwrap_or_default();
+        if is_test(&file.path) { file.text } else { own.to_owned() }
+    };
+    rust().into_iter().map(own).collect()
+}
+
+/// The names in a text that promise a test, `like_this`; what has a slash or a dot is a file or a setting.
+fn promised(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).filter(|name| !name.contains(['/', '.'])).collect()
+}
+
 #[test]
 fn what_security_md_promises_is_tested() {
     let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
@@ -55,14 +69,46 @@ fn what_security_md_promises_is_tested() {
         rest.split("\n## ").next().unwrap()
     };
     let held = format!("{}{}", section("How it is held"), section("Item by item"));
-    // The tests of a file stand in a folder of tests, or in a module of its own.
-    let tests = |file: Text| {
-        let (_, own) = file.text.split_once("#[cfg(test)]\nmod tests").unwrap_or_default();
-        if is_test(&file.path) { file.text } else { own.to_owned() }
-    };
-    let sources: String = rust().into_iter().map(tests).collect();
-    let promised: Vec<&str> = held.split('`').skip(1).step_by(2).filter(|name| !name.contains(['/', '.'])).collect();
+    let promised = promised(&held);
     assert!(promised.len() > 100, "{}", promised.len());
+    let sources = tests();
     let missing = promised.into_iter().filter(|name| !sources.contains(&format!("fn {name}(")));
     none(missing.map(str::to_owned).collect(), "a promise without its test");
+}
+
+#[test]
+fn every_line_of_asvs_is_held_by_tests_that_exist() {
+    let text = fs::read_to_string(root().join("docs/asvs.md")).unwrap();
+    let chapters = text.lines().filter(|line| line.starts_with("## ")).count();
+    assert_eq!(chapters, 17);
+    let sources = tests();
+    let reasons = root().join("crates/saml/tests/bad");
+    // A reason to refuse a message of SAML stands behind its test, in brackets.
+    let held = |name: &str| sources.contains(&format!("fn {name}(")) || reasons.join(name).is_dir();
+    let named = promised(&text).into_iter().filter(|name| name.len() > 12 && name.contains('_'));
+    none(named.filter(|name| !held(name)).map(str::to_owned).collect(), "docs/asvs.md names a test that is not there");
+}
+
+#[test]
+fn every_known_failure_of_others_has_its_case() {
+    let text = fs::read_to_string(root().join("docs/known-failures.md")).unwrap();
+    let sources = tests();
+    let mut known = BTreeSet::new();
+    let mut findings = Vec::new();
+    for row in text.lines().filter(|line| line.starts_with("| CVE-") || line.starts_with("| GHSA-")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [names, _, cases] = cells.as_slice() else { panic!("three cells: {row}") };
+        known.extend(names.split(", ").map(str::to_owned));
+        let cases: Vec<&str> = cases.split('`').skip(1).step_by(2).collect();
+        let is_there = |case: &&str| match case.contains('/') {
+            true => root().join("crates/saml/tests/bad").join(format!("{case}.case")).is_file(),
+            false => sources.contains(&format!("fn {case}(")),
+        };
+        findings.extend(cases.iter().filter(|case| !is_there(case)).map(|case| format!("{names}: {case}")));
+        if cases.is_empty() {
+            findings.push(format!("{names}: no case"));
+        }
+    }
+    none(findings, "docs/known-failures.md names a case that is not there");
+    assert!(known.len() >= 40, "{} are named", known.len());
 }
