@@ -13,6 +13,9 @@ use std::collections::{HashMap, HashSet};
 #[derive(Clone, Debug, Default)]
 pub struct Census {
     fields: HashMap<String, Field>,
+    ids: HashSet<String>,
+    /// Whether somebody was shown twice: then others may not have been shown.
+    repeats: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -28,11 +31,18 @@ impl Census {
     pub fn new(fields: &[&str]) -> Self {
         let place = |field: &&str| Place::parse(field, None, Pasted::Split).ok();
         let of = |field: &&str| Some(((*field).to_owned(), Field::new(place(field)?)));
-        Self { fields: fields.iter().filter_map(of).collect() }
+        Self { fields: fields.iter().filter_map(of).collect(), ..Self::default() }
+    }
+
+    /// Whether the list shows each account once, as far as it was read.
+    pub fn is_whole(&self) -> bool {
+        !self.repeats
     }
 
     /// Takes in an account of the list.
     pub fn see(&mut self, account: &Map<String, Value>) {
+        let id = account.get("id").map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned));
+        self.repeats |= id.is_some_and(|id| !self.ids.insert(id));
         for field in self.fields.values_mut() {
             match field.place.read(account).filter(|value| scim::filter::is_value(value)) {
                 Some(Value::String(text)) => drop(field.shown.insert(scim::schema::fold(text))),

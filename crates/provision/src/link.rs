@@ -363,7 +363,13 @@ pub fn equal(wanted: &Value, shown: &Value) -> bool {
         }
         (Value::String(_), Value::Object(map)) => map.get("value").is_some_and(|value| equal(wanted, value)),
         (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().all(|item| b.iter().any(|other| equal(item, other)))
+            // Each is the counterpart of one: a value that stands there twice is not there for two.
+            let mut others: Vec<&Value> = b.iter().collect();
+            let mut taken = |item: &Value| {
+                let same = others.iter().position(|other| *other == item);
+                same.or_else(|| others.iter().position(|other| equal(item, other))).map(|at| others.swap_remove(at))
+            };
+            a.len() == b.len() && a.iter().all(|item| taken(item).is_some())
         }
         (Value::Object(a), Value::Object(b)) => {
             a.iter().all(|(name, value)| b.get(name).is_some_and(|other| equal(value, other)))

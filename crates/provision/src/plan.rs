@@ -445,8 +445,11 @@ fn gone(leave: Leave, found: &Found<'_>, rules: &Rules<'_>, now: i64) -> Action 
     let active = rules.kind == Kind::User
         && !found.document.get(ACTIVE).is_some_and(|active| equal(&Value::Bool(false), active));
     let actions = &rules.policy.actions;
-    if leave != Leave::Nothing && !(if rules.kind == Kind::User { actions.deactivate } else { actions.push_groups }) {
-        return off("deactivate");
+    let on = if rules.kind == Kind::User { actions.deactivate } else { actions.push_groups };
+    if leave != Leave::Nothing && !on {
+        // What is out of use already needs nobody to look.
+        let ended = rules.kind == Kind::User && !active && leave != Leave::Delete;
+        return if ended { Action::Nothing } else { off("deactivate") };
     }
     match leave {
         Leave::Nothing => Action::Nothing,

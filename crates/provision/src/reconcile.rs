@@ -106,7 +106,7 @@ pub fn compare(
     if link.knowledge != Knowledge::Linked || link.intent.is_some() {
         return Situation::Open;
     }
-    let fresh = shown.map(|shown| refreshed(link.clone(), shown, now));
+    let fresh = shown.map(|shown| refreshed(link.clone(), shown));
     let found = fresh.as_ref().map(|link| link.observed(desired, rules, now));
     match (desired, found) {
         (Desired::Unmanaged | Desired::Impossible(_), _) => Situation::Open,
@@ -134,18 +134,35 @@ fn lingering(leave: crate::app::Leave, found: &Found, rules: &Rules<'_>) -> Situ
 
 /// The link with what a scan showed: the next decision repairs what differs.
 #[must_use]
-pub fn refreshed(mut link: Link, shown: &Map<String, Value>, now: i64) -> Link {
-    link.document = Some(shown.clone());
-    (link.read_at, link.etag) = (now, None);
+pub fn refreshed(mut link: Link, shown: &Map<String, Value>) -> Link {
+    let mut shown = shown.clone();
+    if link.kind == crate::link::Kind::Group {
+        // They are counted elsewhere, and may be a hundred thousand.
+        shown.shift_remove("members");
+    }
+    link.document = Some(shown);
     // A list may show less than GET, so a PUT reads again.
+    (link.read_at, link.etag) = (0, None);
     link
 }
 
+/// The members that a list shows of a group; nothing if that cannot be told: it names none, and none of any other group
+/// (`shows` is whether it does of one). Many servers leave members out of lists.
+pub fn members(shown: &Map<String, Value>, shows: bool) -> Option<Vec<String>> {
+    match shown.get("members") {
+        Some(Value::Array(list)) => {
+            let ids = list.iter().filter_map(|one| Some(one.get("value")?.as_str()?.to_owned()));
+            Some(ids.collect())
+        }
+        _ => shows.then(Vec::new),
+    }
+}
+
 /// A link for an account that nobody in the directory goes with: it is ours to end, because the administrator says so.
-pub fn claimed(kind: crate::link::Kind, remote_id: &str, shown: &Map<String, Value>, now: i64) -> Link {
+pub fn claimed(kind: crate::link::Kind, remote_id: &str, shown: &Map<String, Value>) -> Link {
     let mut link = Link::new(kind, remote_id);
     (link.knowledge, link.remote_id) = (Knowledge::Linked, Some(remote_id.to_owned()));
-    refreshed(link, shown, now)
+    refreshed(link, shown)
 }
 
 /// The link after a whole scan that did not show it: it has to be looked for before it is made again.

@@ -133,10 +133,11 @@ impl Writer {
         order: &[ManagerMatch],
     ) -> Result<()> {
         let sql = "update manager_link set manager_rid = ?4
-                   where tenant = ?1 and raw_key = ?2 and raw = ?3 and manager_rid is distinct from ?4";
+                   where tenant = ?1 and raw_key = ?2 and raw = ?3 and manager_rid is distinct from ?4 returning rid";
         for raw in texts {
             let manager = self.resolve_manager(tenant, users, raw, order)?;
-            self.execute(sql, (tenant.0, fold(raw), raw, manager))?;
+            let moved = self.all(sql, (tenant.0, fold(raw), raw, manager), |row| row.get::<i64>(0))?;
+            self.links_nudge_rows(tenant, &moved)?;
         }
         Ok(())
     }

@@ -238,6 +238,10 @@ impl Run<'_> {
         // Nothing changes quickly about a permission.
         let attempts = if passing && status != 403 { self.link.attempts } else { self.link.attempts.max(8) };
         let asked = response.retry_after.as_deref().and_then(|header| answer::retry_after(header, self.now));
+        if let Some(until) = asked.filter(|_| status == 503 && self.link.attempts <= REFUSALS_MAX) {
+            // The app says so for all; who hears it again and again waits alone.
+            return Outcome::Throttled { until };
+        }
         let at = asked.unwrap_or(self.now.saturating_add(backoff(attempts, self.seed)));
         Outcome::Later { at, reason: (!passing || status == 403).then(|| rejected(refusal)) }
     }
@@ -306,7 +310,7 @@ impl Run<'_> {
     fn read(&mut self, id: &str, response: &Response, refusal: Option<&Refusal>) -> Outcome {
         match refusal {
             Some(Refusal { status: 404 | 410, .. }) => self.vanished(),
-            Some(Refusal { status: 403, .. }) => self.breaker(Trouble::Forbidden),
+            Some(refusal) if refusal.status == 403 => self.hidden(refusal),
             Some(refusal) => self.failed(refusal, response),
             None => match response.resource().filter(|map| answer::id(map).is_none_or(|shown| shown == id)) {
                 Some(document) => {
@@ -317,6 +321,15 @@ impl Run<'_> {
                 None => self.odd(Parking::NotScim),
             },
         }
+    }
+
+    /// Perhaps nothing may be read at the app; perhaps only this one is kept from us, and must not stop all others for ever.
+    fn hidden(&mut self, refusal: &Refusal) -> Outcome {
+        self.link.refusals += 1;
+        if self.link.refusals < REFUSALS_MAX {
+            return self.breaker(Trouble::Forbidden);
+        }
+        self.give_up(rejected(refusal))
     }
 
     /// The id is not known any more: it is looked for by everything else.

@@ -20,6 +20,14 @@ fn seen(accounts: &[Value]) -> Census {
     census
 }
 
+/// Who is shown twice stands where somebody else was not shown.
+#[test]
+fn a_list_that_repeats_itself_is_not_whole() {
+    let (a, b) = (json!({"id": "1", "userName": "a@x"}), json!({"id": 2, "userName": "b@x"}));
+    assert!(seen(&[a.clone(), b.clone()]).is_whole() && seen(&[json!({}), json!({})]).is_whole());
+    assert!(!seen(&[a, b.clone(), b]).is_whole());
+}
+
 /// What is at the app, and what the first thing is for a newcomer `id-1`, `adam@x`: a create, or a look by what.
 #[test]
 fn a_list_spares_looks_where_it_proves_that_nothing_is_there() {

@@ -241,7 +241,7 @@ fn habits_are_learned() {
             for _ in 0..3 {
                 world.now += 3_600_000_000;
                 let shown = world.link.document.clone().unwrap();
-                world.link = provision::reconcile::refreshed(world.link.clone(), &shown, world.now);
+                world.link = provision::reconcile::refreshed(world.link.clone(), &shown);
                 world.run();
             }
             assert_eq!(world.sim.calls, calls, "{target}, silent {silent}:\n{}", world.told.join("\n"));

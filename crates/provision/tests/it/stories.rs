@@ -113,7 +113,7 @@ fn reconcile(world: &mut World) {
     };
     world.told.push(short);
     world.link = match shown {
-        Some(shown) => provision::reconcile::refreshed(world.link.clone(), shown, world.now),
+        Some(shown) => provision::reconcile::refreshed(world.link.clone(), shown),
         None => provision::reconcile::unseen(world.link.clone()),
     };
 }

@@ -147,6 +147,8 @@ fn furnished(server: &Server) -> Vec<(&'static str, String)> {
         ("app-assign-people", at("/assign?to=people")),
         ("app-assign-groups", at("/assign?to=groups")),
         ("app-assign-one", at("/assign/one?to=people&resource=dora@example.com")),
+        ("app-assign-own", at(&format!("/assign/one?to=people&resource={}&values=1", people[2]))),
+        ("app-duplicate", at("/duplicate")),
         ("app-push-groups", at("/push-groups")),
         ("app-import", at("/import")),
         ("app-import-run", at(&format!("/import/{run}"))),
@@ -179,6 +181,9 @@ fn answers(visit: &Visit<'_>) -> Vec<String> {
     visit.follow("button", "Save Mappings");
     visit.sees("Nothing is saved yet");
     wrong.extend(judge_here(visit, "app-mappings-sheet"));
+    visit.follow("button", "Apply later");
+    visit.sees("A change waits to be applied to everybody");
+    wrong.extend(judge_here(visit, "app-pending"));
     visit.open(&format!("{PLACE}/tasks"));
     let marked = visit.tab.eval("[...document.querySelectorAll('main input[name=link]')].map((i) => i.value)");
     let marked: Vec<&str> = marked.as_array().unwrap().iter().filter_map(Value::as_str).collect();

@@ -373,12 +373,18 @@ pub(crate) async fn set_credential(app: &App, actor: &Actor, tenant: &str, name:
     let line = ("app.credential", format!("{tenant}/app/{name}"), json!({"set": sealed.is_some()}));
     audited(app, actor, line, move |w| {
         w.app_set_credential(id, sealed.as_deref().map(|sealed| (sealed, ends.as_deref())), now)?;
+        for task in w.tasks(id)?.into_iter().filter(|task| task.cause.starts_with(FORBIDDEN)) {
+            w.links_retry(id, &task.cause, now)?;
+        }
         Ok(w.app_set_pace(id, None)?)
     })
     .await?;
     told(app, &state);
     Ok(())
 }
+
+/// How the causes begin that another credential may do away with.
+const FORBIDDEN: &str = "rejected:403";
 
 /// The last characters of a token, by which people tell one from another. Nothing of what is short, or of what may be a
 /// password: `name:password`, or a whole value of `Authorization` that is not a bearer token.

@@ -24,7 +24,12 @@ pub(crate) fn parked(reason: &Parking) -> Cause {
         Parking::ActionOff { action } => (
             format!("actionOff:{action}"),
             format!("the action {action} is switched off for this app"),
-            "Switch it on under Provisioning › To App, or unassign these people.",
+            match action.as_str() {
+                "deactivate" => {
+                    "They should have no access any more, and keep it: switch it on under Provisioning › To App, or ignore the task."
+                }
+                _ => "Switch it on under Provisioning › To App, or unassign these people.",
+            },
         ),
         Parking::Conflict { .. } => (
             "conflict".into(),

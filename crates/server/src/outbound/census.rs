@@ -101,7 +101,7 @@ async fn read(shared: &Shared, waiting: u64) -> Option<Census> {
         page.resources.iter().for_each(|account| census.see(account));
         read += u64::try_from(page.resources.len()).unwrap_or(u64::MAX);
         if read >= total {
-            return Some(census);
+            return Some(census).filter(Census::is_whole);
         }
         if page.resources.is_empty() {
             return None;

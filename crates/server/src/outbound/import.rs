@@ -132,7 +132,8 @@ async fn known_account(scan: &mut Scan, row: &LinkRow, document: &Map<String, Va
         return Ok(());
     }
     if is_inactive(Kind::User, document) {
-        return gone(scan, &row.resource).await;
+        // What we put out of use ourselves is no news of the person.
+        return if row.active { gone(scan, &row.resource).await } else { Ok(()) };
     }
     let (cx, now) = (Directory::of(scan), scan.app.clock().now());
     if cx.update(&scan.integration, &row.resource, document, now).await? {
@@ -250,7 +251,7 @@ fn linked(row: &LinkRow, remote_id: String, document: Map<String, Value>, now: i
 pub(crate) async fn unseen(scan: &mut Scan, rows: Vec<LinkRow>) -> Result<()> {
     for row in rows {
         scan.count("missing", 1);
-        if row.kind == LinkKind::User && scan.integration.options.profile_source {
+        if row.kind == LinkKind::User && row.active && scan.integration.options.profile_source {
             let done = gone(scan, &row.resource).await;
             if done.is_err() {
                 denied(scan, (row.kind, row.remote_id.unwrap_or_default()), None, done).await?;
@@ -309,8 +310,18 @@ fn suspend(w: &mut Writer, tenant: store::TenantId, id: &str, label: &str, now: 
 }
 
 /// A group of the app becomes one of the directory, known by the id that it has there; its members are those whose
-/// accounts are somebody's.
+/// accounts are somebody's. One that is pushed from here is one of the directory already.
 async fn group(scan: &mut Scan, id: &str, document: &Map<String, Value>) -> Result<()> {
+    let (app, run, remote_id) = (scan.run.app, scan.run.id, id.to_owned());
+    let pushed = scan.write(move |w| {
+        let row = w.link_by_remote(app, LinkKind::Group, &remote_id)?;
+        row.as_ref().map_or(Ok(()), |row| w.run_seen(run, row.id))?;
+        Ok(row.is_some())
+    });
+    if pushed.await? {
+        scan.count("pushedGroups", 1);
+        return Ok(());
+    }
     let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (name, external) = (text("displayName"), format!("{}:{id}", scan.integration.row.name));
     let members = document.get("members").and_then(Value::as_array).into_iter().flatten();

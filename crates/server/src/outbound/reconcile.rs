@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::tenants::TenantState;
 use provision::link::Link;
 use provision::plan::Lane;
-use provision::reconcile::{Reaction, Situation, claimed, compare, refreshed, unlinked, unseen as lost};
+use provision::reconcile::{Reaction, Situation, claimed, compare, members, refreshed, unlinked, unseen as lost};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use store::{Found, LinkKind, LinkRow, RunItem, Standing, Writer};
@@ -24,6 +24,8 @@ struct Judge {
     run: i64,
     kind: LinkKind,
     now: i64,
+    /// Whether the page shows the members of a group.
+    shows_members: bool,
     counts: BTreeMap<&'static str, u64>,
 }
 
@@ -39,6 +41,7 @@ impl Judge {
             run: scan.run.id,
             kind: scan.kind(),
             now: scan.app.clock().now(),
+            shows_members: false,
             counts: BTreeMap::new(),
         }
     }
@@ -60,7 +63,8 @@ fn word(situation: &Situation) -> &'static str {
 
 /// Takes a page over.
 pub(crate) async fn page(scan: &mut Scan, resources: Vec<Map<String, Value>>) -> Result<()> {
-    let mut judge = Judge::of(scan);
+    let has_members = |group: &Map<String, Value>| members(group, false).is_some_and(|members| !members.is_empty());
+    let mut judge = Judge { shows_members: resources.iter().any(has_members), ..Judge::of(scan) };
     let judge = scan
         .write(move |w| {
             for resource in &resources {
@@ -138,7 +142,7 @@ impl Judge {
     ) -> store::Result<bool> {
         let active = shown.is_some_and(|shown| !is_inactive(link.kind, shown));
         let link = match shown {
-            Some(shown) => refreshed(link, shown, self.now),
+            Some(shown) => refreshed(link, shown),
             None => lost(link),
         };
         let found = Found {
@@ -156,9 +160,10 @@ impl Judge {
     fn members(&self, w: &mut Writer, row: &LinkRow, shown: Option<&Map<String, Value>>) -> store::Result<bool> {
         let readable = self.integration.app.target.members_readable;
         let (LinkKind::Group, Some(shown), true) = (row.kind, shown, readable) else { return Ok(false) };
-        let members = shown.get("members").and_then(Value::as_array).into_iter().flatten();
-        let ids: Vec<String> = members.filter_map(|one| one.get("value")?.as_str().map(str::to_owned)).collect();
-        w.members_shown(row.tenant, row.id, &ids)
+        match members(shown, self.shows_members) {
+            Some(ids) => w.members_shown(row.tenant, row.id, &ids),
+            None => Ok(false),
+        }
     }
 
     /// An account that no link names: whose could it be?
@@ -190,7 +195,7 @@ impl Judge {
         let whose = (self.integration.row.tenant, app, kind);
         let Some(row) = w.link_of_orphan(whose, id, lane, self.now)? else { return Ok(false) };
         w.run_seen(self.run, row.id)?;
-        let link = claimed(inputs::kind_of(kind), id, shown, self.now);
+        let link = claimed(inputs::kind_of(kind), id, shown);
         let (remote_id, active) = (link.remote_id.clone(), !is_inactive(link.kind, shown));
         let state = serde_json::to_string(&link)?;
         w.link_found(&Found { id: row.id, remote_id, state, standing: Standing::Waiting, active, lane }, self.now)

@@ -32,6 +32,10 @@ pub(crate) struct Position {
     pub(crate) read: u64,
     /// The next page by RFC 9865.
     pub(crate) cursor: Option<String>,
+    /// Who stood first on the page before.
+    pub(crate) first: Option<String>,
+    /// Whether a page came again: the app does not page, and what else it has nobody knows.
+    pub(crate) repeats: bool,
     /// Whether the list was read to its end, and what it did not show is looked at.
     pub(crate) unseen: bool,
     /// Behind which link.
@@ -165,8 +169,13 @@ impl Scan {
         self.position.read += shown;
         let behind = page.total.is_some_and(|total| self.position.read < total) && shown > 0;
         self.position.cursor = page.next_cursor.clone().filter(|_| shown > 0);
-        let more = self.position.cursor.is_some() || behind;
-        if self.is_import() {
+        let first = page.resources.first().and_then(remote_id);
+        self.position.repeats |= first.is_some() && first == self.position.first;
+        self.position.first = first;
+        let more = (self.position.cursor.is_some() || behind) && !self.position.repeats;
+        if self.position.repeats {
+            self.count("repeated", 1);
+        } else if self.is_import() {
             import::page(self, &page.resources).await?;
         } else {
             reconcile::page(self, page.resources.clone()).await?;
@@ -174,8 +183,8 @@ impl Scan {
         if more {
             return self.keep().await;
         }
-        // A list that ended early proves nothing about what it did not show.
-        let whole = page.total.is_none_or(|total| self.position.read >= total);
+        // A list that ended early, or began anew, proves nothing about what it did not show.
+        let whole = page.total.is_none_or(|total| self.position.read >= total) && !self.position.repeats;
         if whole && self.run.mode == "full" { self.safeguard().await } else { self.next_kind().await }
     }
 

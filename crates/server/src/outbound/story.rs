@@ -12,6 +12,7 @@
 mod arrives;
 mod many;
 mod scans;
+mod sources;
 mod target;
 
 use crate::admin::apps::assign::{self, NewAssignment};

@@ -333,6 +333,7 @@ async fn the_api_does_what_the_console_does() {
         ("POST", at("/push-groups"), json!({"group": "Sales", "name": "Vertrieb"}), 201),
         ("POST", at("/push-rules"), json!({"name": ["startsWith", "Sa"]}), 201),
         ("POST", at("/push-rules"), json!({}), 400),
+        ("POST", at("/push-rules"), json!({"description": ["contains", "x"]}), 400),
         ("GET", at("/push-groups"), Value::Null, 200),
         ("GET", at("/links"), Value::Null, 200),
         ("GET", at("/links?standing=odd"), Value::Null, 400),

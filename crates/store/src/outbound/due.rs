@@ -142,6 +142,16 @@ impl Writer {
         self.later(&sql, (app.0, kind.as_str(), resource, lane, at))
     }
 
+    /// Whoever is at these rows has another manager than before, or none: their accounts may be out of date, and no change of
+    /// their own says so.
+    pub(crate) fn links_nudge_rows(&mut self, tenant: TenantId, rows: &[i64]) -> Result<()> {
+        let sql = "update link set desired_rev = desired_rev + 1,
+                   lane = case when due_at is null or lane > 2 then 2 else lane end,
+                   due_at = case when due_at is null or due_at > changed_at then changed_at else due_at end
+                   where tenant = ?1 and kind = 'user' and resource = (select id from resource where rid = ?2)";
+        rows.iter().try_for_each(|rid| self.later(sql, (tenant.0, *rid)))
+    }
+
     /// Somebody asks to try again: 1, or also to forget what was learned: 2. Whether there is such a link.
     pub fn link_retry(&mut self, id: i64, how: i64, now: i64) -> Result<bool> {
         let sql = "update link set retry = ?2, desired_rev = desired_rev + 1, due_at = ?3,

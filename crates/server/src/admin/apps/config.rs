@@ -4,6 +4,7 @@
 //! groups as people do, so that an entry means the same in another tenant. What an entry does not name stays as it is; a
 //! list that it names is the whole list. Secrets are not in it: `credential` is the name under which one is asked for.
 
+use super::push_groups::check_rule;
 use super::{candidate, drawn};
 use crate::admin::apps::assign::resolved;
 use crate::admin::apps::plans::Step;
@@ -399,10 +400,7 @@ impl Towards<'_> {
             steps.push(Step::RemoveRule { app: self.app.to_owned(), number: *number, rule: rule.clone() });
         }
         for rule in wanted.into_iter().filter(|rule| !known.iter().any(|(_, known)| known == rule)) {
-            if rule.name.is_none() && rule.description.is_none() {
-                let detail = format!("{}: a rule compares the name, the description, or both", self.app);
-                return Err(scim::Error::invalid_value(detail).into());
-            }
+            check_rule(&rule)?;
             steps.push(Step::AddRule { app: self.app.to_owned(), rule });
         }
         Ok(())

@@ -147,14 +147,22 @@ pub(crate) async fn add_rule(
     rule: PushRule,
 ) -> Result<(i64, usize)> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
-    if rule.name.is_none() && rule.description.is_none() {
-        return Err(scim::Error::invalid_value("a rule compares the name, the description, or both").into());
-    }
+    check_rule(&rule)?;
     let (now, known) = (app.clock().now(), Arc::clone(&state));
     let line = ("app.pushRule", format!("{tenant}/app/{name}"), json!(rule));
     let made = audited(app, actor, line, move |w| put_rule(w, &known, &integration, &rule, now)).await?;
     told(app, &state);
     Ok(made)
+}
+
+/// What keeps a rule from choosing anything.
+pub(super) fn check_rule(rule: &PushRule) -> Result<()> {
+    let detail = match (&rule.name, &rule.description) {
+        (_, Some(_)) => "groups of this directory have no description: a rule compares the name",
+        (None, None) => "a rule compares the name: [\"startsWith\", \"Sa\"]",
+        (Some(_), None) => return Ok(()),
+    };
+    Err(scim::Error::invalid_value(detail).into())
 }
 
 /// Stores a rule and pushes what it chooses now; its number, and how many it chose.

@@ -45,6 +45,8 @@ fn said(word: &str) -> &str {
         "refused" => "could not be taken over",
         "denied" => "refused by the directory",
         "newGroups" => "new groups",
+        "pushedGroups" => "groups that are pushed from here",
+        "repeated" => "page that came again: the app does not page, and what it did not show is left alone",
         other => other,
     }
 }

@@ -1,0 +1,102 @@
+//! The app as a source, and what is read of it: what an import must not make of it, and values that come from managers.
+
+use super::many::{rest, scan, team};
+use super::{APP, APPLICATION, COMPANY, World, person};
+use crate::admin::apps::push_groups::{self, NewPushGroup};
+use crate::admin::apps::runs::Kind;
+use crate::auth::Actor;
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use store::{Principal, RunState};
+
+async fn total(world: &World, tenant: &str, path: &str) -> u64 {
+    world.scim(tenant, Method::GET, path, Value::Null).await.1["totalResults"].as_u64().unwrap()
+}
+
+/// Groups that are pushed to an app are in its list of groups: they are neither new here nor missing there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_knows_the_groups_that_are_pushed() {
+    let world = World::new().await;
+    let people = team(&world, 2).await;
+    for number in 0..5 {
+        let body = json!({"displayName": format!("G{number}"), "members": [{"value": people[0]}]});
+        let group = world.make(COMPANY, "/Groups", body).await;
+        let wanted = NewPushGroup { group, ..NewPushGroup::default() };
+        push_groups::push(&world.app, &Actor::local(), COMPANY, APP, wanted).await.unwrap();
+    }
+    world.until("they are there", || async { total(&world, APPLICATION, "/Groups?count=0").await == 5 }).await;
+    rest(&world).await;
+    world.make(APPLICATION, "/Groups", json!({"displayName": "Theirs"})).await;
+    world.change(json!({"policy": {"actions": {"importGroups": true}}})).await;
+    rest(&world).await;
+    let before = total(&world, COMPANY, "/Groups?count=0").await;
+    let run = scan(&world, Kind::Import).await;
+    let counts = json!({"known": 2, "pushedGroups": 5, "newGroups": 1});
+    assert_eq!((run.state, &run.counts), (RunState::Done, &counts), "{run:?}");
+    assert_eq!(total(&world, COMPANY, "/Groups?count=0").await, before + 1);
+    world.end().await;
+}
+
+/// An account that is out of use because somebody was unassigned says nothing about the person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_does_not_take_our_own_end_of_an_account_for_news() {
+    let world = World::new().await;
+    team(&world, 2).await;
+    let solo = world.make(COMPANY, "/Users", person("solo", None)).await;
+    world.assign(Principal::User, &solo).await;
+    world.until("solo is there", || async { world.account("solo@example.com").await.is_some() }).await;
+    world.unassign(Principal::User, &solo).await;
+    let out = || async { world.account("solo@example.com").await.unwrap()["active"] == false };
+    world.until("solo is out", out).await;
+    rest(&world).await;
+    world.change(json!({"options": {"profileSource": true, "onGone": "deactivate"}})).await;
+    rest(&world).await;
+    let run = scan(&world, Kind::Import).await;
+    assert_eq!((run.state, &run.counts), (RunState::Done, &json!({"known": 3})), "{run:?}");
+    let (_, held) = world.scim(COMPANY, Method::GET, &format!("/Users/{solo}"), Value::Null).await;
+    assert_ne!(held["active"], false, "{held}");
+    world.end().await;
+}
+
+/// A value that is read of the manager goes when the manager goes, though nobody changed the person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_of_the_manager_goes_with_the_manager() {
+    let world = World::new().await;
+    world.connect("generic").await;
+    let rows = json!([
+        {"attribute": "userName", "from": {"direct": "userName"}},
+        {"attribute": "title", "empty": "clear",
+         "from": {"expression": {"text": "user.getLinkedObject(\"manager\").userName"}}},
+    ]);
+    world.change(json!({"toApp": rows})).await;
+    let boss = world.make(COMPANY, "/Users", person("boss", None)).await;
+    let adam = world.make(COMPANY, "/Users", person("adam", Some("boss@example.com"))).await;
+    world.assign(Principal::User, &adam).await;
+    let title = async || world.account("adam@example.com").await.map(|account| account["title"].clone());
+    let boss_there = || async { title().await == Some(json!("boss@example.com")) };
+    world.until("the boss is told", boss_there).await;
+    rest(&world).await;
+    world.scim(COMPANY, Method::DELETE, &format!("/Users/{boss}"), Value::Null).await;
+    world.until("nobody is told", || async { title().await == Some(Value::Null) }).await;
+    world.make(COMPANY, "/Users", person("boss", None)).await;
+    world.until("the new boss is told", boss_there).await;
+    world.end().await;
+}
+
+/// An app that shows the same page again and again has shown nobody else, and nobody else is missing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_does_not_page_proves_nothing() {
+    let world = World::new().await;
+    let answer = || async {
+        let one = |name: &str| json!({"id": name, "userName": format!("{name}@example.com"), "active": true});
+        let list = json!({"totalResults": 7, "startIndex": 1, "itemsPerPage": 2, "Resources": [one("a"), one("b")]});
+        (StatusCode::OK, list.to_string())
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    world.connect_to("generic", &format!("http://{address}")).await;
+    let run = scan(&world, Kind::Import).await;
+    assert_eq!((run.state, &run.counts), (RunState::Done, &json!({"new": 2, "repeated": 1})), "{run:?}");
+    world.end().await;
+}
