@@ -65,6 +65,7 @@ mod tests {
         assert_eq!(parse("2026-11-24T09:30:00Z"), Ok(at));
         assert_eq!(parse("2026-11-24T09:30:00.5Z"), Ok(at + 500_000));
         assert_eq!(parse("2026-11-24T09:30:00.1234567Z"), Ok(at + 123_456));
+        assert_eq!(parse("2026-11-24T09:30:00.123456789012Z"), Ok(at + 123_456));
         assert_eq!(write(at + 1_000), "2026-11-24T09:30:00.001Z");
         assert_eq!(parse(&write(at)), Ok(at));
     }

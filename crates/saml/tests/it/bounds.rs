@@ -1,6 +1,14 @@
-//! What the scan in front of the parser takes and refuses, at each bound and one behind it.
+//! What is taken and what is refused, at each bound and one behind it.
 
-use saml::{ATTRIBUTES_MAX, DEPTH_MAX, NAME_BYTES_MAX, NAMESPACES_MAX, Refused, TAGS_MAX, c14n};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use saml::{
+    ATTRIBUTES_MAX, DEPTH_MAX, Metadata, NAME_BYTES_MAX, NAMESPACES_MAX, Refused, TAGS_MAX,
+    binding::{INFLATED_BYTES_MAX, Inbound, Kind, RELAY_STATE_BYTES_MAX},
+    c14n,
+    metadata::METADATA_BYTES_MAX,
+    response::{self, MESSAGE_BYTES_MAX},
+};
+use std::io::Write as _;
 
 fn many(count: usize, what: impl Fn(usize) -> String) -> String {
     (0..count).map(what).collect()
@@ -75,4 +83,45 @@ fn references_and_namespaces_are_of_a_closed_kind() {
     ] {
         assert_eq!(c14n::exclusive(&text, None, &[]).err(), verdict, "{text}");
     }
+}
+
+/// Whether the size was what it was refused for.
+fn too_large<T>(read: saml::Result<T>) -> bool {
+    matches!(read, Err(Refused::MessageTooLarge))
+}
+
+#[test]
+fn sizes_are_bounded_where_it_is_said() {
+    // The message itself, and its form field with as many line ends as there is room for.
+    let field = |bytes: usize| STANDARD.encode("x".repeat(bytes));
+    assert!(!too_large(response::peek(&field(MESSAGE_BYTES_MAX))));
+    assert!(too_large(response::peek(&field(MESSAGE_BYTES_MAX + 1))));
+    let characters = MESSAGE_BYTES_MAX / 3 * 4 + MESSAGE_BYTES_MAX / 16;
+    assert!(!too_large(response::peek(&"\n".repeat(characters))));
+    assert!(too_large(response::peek(&"\n".repeat(characters + 1))));
+    assert!(!too_large(Metadata::parse(&vec![b' '; METADATA_BYTES_MAX], 0)));
+    assert!(too_large(Metadata::parse(&vec![b' '; METADATA_BYTES_MAX + 1], 0)));
+    let padded = |length: usize| format!("SAMLRequest=x&{}", "y".repeat(length - 14));
+    assert!(!too_large(Inbound::from_query(&padded(INFLATED_BYTES_MAX * 2))));
+    assert!(too_large(Inbound::from_query(&padded(INFLATED_BYTES_MAX * 2 + 1))));
+}
+
+#[test]
+fn what_travels_in_a_redirect_is_bounded() {
+    let inflates_to = |bytes: usize| {
+        let xml = format!("<a>{}</a>", " ".repeat(bytes - 7));
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(xml.as_bytes()).unwrap();
+        let query = STANDARD.encode(encoder.finish().unwrap()).replace('+', "%2B");
+        Inbound::from_query(&format!("SAMLRequest={query}&RelayState=a+b%2Bc"))
+    };
+    let read = inflates_to(INFLATED_BYTES_MAX).unwrap();
+    assert_eq!(read.relay_state(), Some("a b+c"));
+    assert_eq!(inflates_to(INFLATED_BYTES_MAX + 1).err(), Some(Refused::InflatesTooLarge));
+    let state = |bytes: usize| {
+        let state = "s".repeat(bytes);
+        Inbound::from_form(Kind::Request, &STANDARD.encode("<a/>"), Some(&state)).err()
+    };
+    assert_eq!(state(RELAY_STATE_BYTES_MAX), None);
+    assert_eq!(state(RELAY_STATE_BYTES_MAX + 1), Some(Refused::RelayStateTooLong));
 }

@@ -38,6 +38,10 @@ fn check(login: &VerifiedAssertion, expectation: &str, case: &str) {
         "signed" => format!("{} {}", login.response_signed(), login.assertion_signed()),
         "encrypted" => login.encrypted().to_string(),
         "request" => login.in_response_to().unwrap_or("none").to_owned(),
+        "id" => login.id().to_owned(),
+        "authenticated_at" => instant(Some(login.authenticated_at())),
+        "session_ends_at" => instant(login.session_ends_at()),
+        "authn_context" => login.authn_context().unwrap_or("none").to_owned(),
         "attribute" => {
             let name = want.split('=').next().unwrap();
             format!("{name}={}", login.values(name).collect::<Vec<_>>().join("|"))
@@ -45,4 +49,8 @@ fn check(login: &VerifiedAssertion, expectation: &str, case: &str) {
         other => panic!("{other}?"),
     };
     assert_eq!(have, want, "{case}");
+}
+
+fn instant(at: Option<i64>) -> String {
+    at.map_or_else(|| "none".to_owned(), |at| jiff::Timestamp::from_microsecond(at).unwrap().to_string())
 }

@@ -11,6 +11,7 @@
 
 mod bad;
 mod bounds;
+mod details;
 mod good;
 mod properties;
 mod recipe;

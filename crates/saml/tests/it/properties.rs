@@ -61,27 +61,24 @@ proptest! {
         let attributes = [Attribute { name: attribute, values, ..Attribute::default() }];
         let request = asked.then(|| Outstanding { id: "_request1".into(), expires_at: NOW + 1 });
         let to = signer::certificate("sp");
-        let xml = issue::response(
-            &id(IDP),
-            &signer::signing_key(key),
-            &issue::Recipient {
-                service_provider: &id(SP),
-                acs: &at(ACS),
-                in_response_to: asked.then_some("_request1"),
-                sign,
-                encrypt_to: encrypt.then(|| to.key()),
-            },
-            &issue::Login {
-                name_id: &name_id,
-                attributes: &attributes,
-                session_index: "s",
-                authenticated_at: NOW,
-                authn_context: issue::authn_context::PASSWORD,
-                session_ends_at: None,
-            },
-            issue::Ids { response: "_r", assertion: "_a" },
-            NOW,
-        ).unwrap();
+        let (sp, acs) = (id(SP), at(ACS));
+        let recipient = issue::Recipient {
+            service_provider: &sp,
+            acs: &acs,
+            in_response_to: asked.then_some("_request1"),
+            sign,
+            encrypt_to: encrypt.then(|| to.key()),
+        };
+        let login = issue::Login {
+            name_id: &name_id,
+            attributes: &attributes,
+            session_index: "s",
+            authenticated_at: NOW,
+            authn_context: issue::authn_context::PASSWORD,
+            session_ends_at: None,
+        };
+        let ids = issue::Ids { response: "_r", assertion: "_a" };
+        let xml = issue::response(&id(IDP), &signer::signing_key(key), &recipient, &login, ids, NOW).unwrap();
         let field = binding::form_field(&xml);
         let read = response::verify(&field, &connection(&["idp", "p256", "p384"]), request.as_ref(), NOW).unwrap();
         prop_assert_eq!(read.name_id(), &name_id);
@@ -92,6 +89,9 @@ proptest! {
         // The digested text is canonical: canonicalising it again changes nothing.
         let again = saml::c14n::exclusive(read.xml(), None, &[]);
         prop_assert_eq!(again.as_deref(), Ok(read.xml()));
+        // What was shown beforehand is what was said.
+        let shown = issue::preview(&id(IDP), &recipient, &login, "_a", NOW).unwrap();
+        prop_assert_eq!(shown, read.xml());
         // What was written was canonical as it stood.
         let whole = saml::c14n::exclusive(&xml, None, &[]);
         prop_assert_eq!(whole.as_deref(), Ok(xml.as_str()));
