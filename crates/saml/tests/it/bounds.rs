@@ -2,9 +2,11 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use saml::{
-    ATTRIBUTES_MAX, DEPTH_MAX, Metadata, NAME_BYTES_MAX, NAMESPACES_MAX, Refused, TAGS_MAX,
+    ATTRIBUTES_MAX, DEPTH_MAX, EntityId, Location, Metadata, NAME_BYTES_MAX, NAMESPACES_MAX, Refused, SKEW_US,
+    TAGS_MAX,
+    authn_request::REQUEST_AGE_MAX_US,
     binding::{INFLATED_BYTES_MAX, Inbound, Kind, RELAY_STATE_BYTES_MAX},
-    c14n,
+    c14n, fresh_id,
     metadata::METADATA_BYTES_MAX,
     response::{self, MESSAGE_BYTES_MAX},
 };
@@ -92,6 +94,8 @@ fn too_large<T>(read: saml::Result<T>) -> bool {
 
 #[test]
 fn sizes_are_bounded_where_it_is_said() {
+    let said = (MESSAGE_BYTES_MAX, METADATA_BYTES_MAX, INFLATED_BYTES_MAX, REQUEST_AGE_MAX_US, SKEW_US);
+    assert_eq!(said, (262_144, 1_048_576, 65_536, 600_000_000, 60_000_000));
     // The message itself, and its form field with as many line ends as there is room for.
     let field = |bytes: usize| STANDARD.encode("x".repeat(bytes));
     assert!(!too_large(response::peek(&field(MESSAGE_BYTES_MAX))));
@@ -124,4 +128,16 @@ fn what_travels_in_a_redirect_is_bounded() {
     };
     assert_eq!(state(RELAY_STATE_BYTES_MAX), None);
     assert_eq!(state(RELAY_STATE_BYTES_MAX + 1), Some(Refused::RelayStateTooLong));
+}
+
+#[test]
+fn names_are_bounded_shown_as_they_are_and_never_made_twice() {
+    let entity = |length: usize| EntityId::parse(&"ü".repeat(length));
+    assert!(entity(1024).is_ok() && entity(1025).is_err());
+    assert_eq!(EntityId::parse("urn:a").unwrap().to_string(), "urn:a");
+    let location = |length: usize| Location::parse(&format!("https://a/{}", "b".repeat(length - 10)));
+    assert!(location(2048).is_ok() && location(2049).is_err());
+    assert_eq!(location(12).unwrap().to_string(), "https://a/bb");
+    let (one, another) = (fresh_id().unwrap(), fresh_id().unwrap());
+    assert!(one != another && one.len() == 41 && one.starts_with('_') && !one.contains(|c: char| c.is_uppercase()));
 }
