@@ -92,7 +92,11 @@ fn a_request_says_what_was_asked() {
 
 #[test]
 fn a_request_that_names_no_address_gets_the_default_one() {
-    let lines = ["kind authn-request", "base messages/authn-request", &format!("replace AssertionConsumerServiceURL=\"{ACS}\" =>\\_")];
+    let lines = [
+        "kind authn-request",
+        "base messages/authn-request",
+        &format!("replace AssertionConsumerServiceURL=\"{ACS}\" =>\\_"),
+    ];
     let case = Case { name: "no address".into(), lines: lines.iter().map(|line| (*line).to_owned()).collect() };
     let inbound = Inbound::from_form(Kind::Request, &cook(&case, "messages/authn-request").field(), None).unwrap();
     let read = AuthnRequest::verify(&inbound, &app(), &at("https://idp.example.com/saml/sso"), NOW).unwrap();
@@ -117,7 +121,8 @@ fn logout_says_whose_and_how_it_ended() {
         let answer = field(logout::LogoutMessage::Response { in_response_to: "_q", success });
         let answer = Inbound::from_form(Kind::Response, &answer, None).unwrap();
         let read = |now| logout::LogoutResponse::verify(&answer, &peer, "_q", now);
-        let ends: Vec<_> = read(NOW).unwrap().status().iter().map(|s| s.rsplit(':').next().unwrap().to_owned()).collect();
+        let ends: Vec<_> =
+            read(NOW).unwrap().status().iter().map(|s| s.rsplit(':').next().unwrap().to_owned()).collect();
         let expected: &[&str] = if success { &["Success"] } else { &["Responder", "PartialLogout"] };
         assert_eq!(ends, expected);
         assert_eq!(verdicts(|now| read(now).err()), WINDOW);
