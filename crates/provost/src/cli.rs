@@ -219,6 +219,21 @@ Examples:
         #[arg(required = true, value_name = "KEY=VALUE")]
         settings: Vec<Setting>,
     },
+    /// Write settings and custom fields of the tenant of --tenant as a file
+    Export,
+    /// Apply such a file, after showing what it changes; it takes no field away
+    #[command(after_help = "\
+Examples:
+  provost tenant export > settings.json
+  provost tenant import settings.json --dry-run --tenant acme
+  provost tenant import settings.json --yes --tenant acme")]
+    Import {
+        /// The file, or - for standard input
+        file: PathBuf,
+        /// Show what it changes, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Delete a tenant and everything in it
     Delete {
         /// The tenant
@@ -366,6 +381,15 @@ Example:
         /// Where to
         to: Way,
     },
+    /// Drop what identity providers send of an attribute; what is stored stays
+    #[command(after_help = "\
+Example:
+  provost attribute ignore title")]
+    Ignore(AttributeTaken),
+    /// Take what identity providers send of an attribute again
+    Accept(AttributeTaken),
+    /// List the custom attributes that no request has ever carried
+    Never,
     /// List the custom attributes that are archived
     Archived,
     /// Put a custom attribute away: nobody sends or is shown it any more, its values stay
@@ -423,6 +447,14 @@ pub enum Job {
     Cancel {
         /// Its number
         id: i64,
+    },
+    /// Do again what one on people could not do, as another job
+    Retry {
+        /// Its number
+        id: i64,
+        /// Wait until that is done
+        #[arg(long)]
+        wait: bool,
     },
 }
 

@@ -22,8 +22,10 @@ pub(crate) mod resource_types;
 pub(crate) mod roles;
 pub(crate) mod saml;
 pub(crate) mod saml_keys;
+pub(crate) mod settings_file;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
+pub(crate) mod views;
 pub(crate) mod waiting;
 
 use crate::app::App;

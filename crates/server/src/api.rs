@@ -16,9 +16,11 @@ mod plans;
 mod resource_types;
 mod roles;
 mod saml;
+mod settings_file;
 mod tenants;
 mod tokens;
 mod transfer;
+mod views;
 mod work;
 
 use crate::answer::{Answer, JSON};
@@ -59,6 +61,8 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/audit/verify", get(operators::verify))
         .route("/tenants", get(tenants::list).post(tenants::create))
         .route("/tenants/{tenant}", get(tenants::show_tenant).patch(tenants::update).delete(tenants::delete))
+        .route("/tenants/{tenant}/settings-file", get(settings_file::export).put(settings_file::apply))
+        .route("/tenants/{tenant}/settings-file/diff", post(settings_file::diff))
         .route("/tenants/{tenant}/switches", get(tenants::switches).patch(tenants::set_switches))
         .route("/tenants/{tenant}/tokens", get(tokens::list).post(tokens::create))
         .route("/tenants/{tenant}/tokens/{id}", patch(tokens::change).delete(tokens::revoke))
@@ -66,6 +70,8 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/attributes", get(attributes::list).post(attributes::add))
         .route("/tenants/{tenant}/attributes/{attribute}", patch(attributes::change).delete(attributes::remove))
         .route("/tenants/{tenant}/attributes/{attribute}/move", post(attributes::shift))
+        .route("/tenants/{tenant}/attributes/{attribute}/accepted", put(attributes::accept))
+        .route("/tenants/{tenant}/attributes-never-received", get(attributes::never))
         .route("/tenants/{tenant}/attributes/{attribute}/archive", post(attributes::archive))
         .route("/tenants/{tenant}/archived-attributes", get(attributes::archived))
         .route("/tenants/{tenant}/archived-attributes/{attribute}", delete(attributes::forget))
@@ -84,12 +90,15 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/import", post(transfer::import))
         .route("/tenants/{tenant}/imports", get(imports::list).post(imports::take))
         .route("/tenants/{tenant}/imports/{id}", get(imports::show).post(imports::begin).delete(imports::forget))
+        .route("/tenants/{tenant}/views", get(views::list).put(views::save).delete(views::forget))
         .route("/tenants/{tenant}/conflicts", get(work::conflicts))
+        .route("/tenants/{tenant}/conflicts/bulk", post(work::bulk_conflicts))
         .route("/tenants/{tenant}/conflicts/dismiss", post(work::dismiss))
         .route("/tenants/{tenant}/conflicts/link", post(work::link_conflict))
         .route("/tenants/{tenant}/jobs", get(work::list_jobs).post(work::begin_job))
         .route("/tenants/{tenant}/jobs/{id}", get(work::job).delete(work::cancel_job))
         .route("/tenants/{tenant}/jobs/{id}/failures", get(work::job_failures))
+        .route("/tenants/{tenant}/jobs/{id}/retry", post(work::retry_job))
         .route("/tenants/{tenant}/setup-links", get(work::list_links).post(work::make_link))
         .route("/tenants/{tenant}/setup-links/{id}", delete(work::revoke_link))
         .route("/tenants/{tenant}/saml/connections", get(saml::list).post(saml::create))
@@ -160,6 +169,16 @@ pub(crate) fn router(app: &App) -> Router<App> {
         })
         .layer(middleware::from_fn_with_state(app.clone(), authenticate))
 }
+
+/// The numbers for Prometheus, behind the same door.
+pub(crate) fn metrics(app: &App) -> Router<App> {
+    Router::new()
+        .route(METRICS, get(settings_file::numbers))
+        .layer(middleware::from_fn_with_state(app.clone(), authenticate))
+}
+
+/// Where they are.
+pub(crate) const METRICS: &str = "/metrics";
 
 /// What goes wrong here, in the API's own form.
 #[derive(Debug)]

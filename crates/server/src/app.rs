@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::gate::Gate;
 use crate::log_queue::LogQueue;
+use crate::metrics::Metrics;
 use crate::operators::Desks;
 use crate::outbound::Signal;
 use crate::scim::Walks;
@@ -50,6 +51,7 @@ struct Inner {
     egress: Egress,
     outbound: Signal,
     log: LogQueue,
+    metrics: Metrics,
 }
 
 impl App {
@@ -78,6 +80,7 @@ impl App {
             waiting: Known::default(),
             walks: Walks::default(),
             log: LogQueue::default(),
+            metrics: Metrics::default(),
             first_keys: AsyncMutex::new(()),
             saml_tests: crate::saml::Tests::default(),
         };
@@ -129,6 +132,11 @@ impl App {
     /// Places for requests at work.
     pub(crate) fn gate(&self) -> &Gate {
         &self.0.gate
+    }
+
+    /// Counters of requests.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// What happens, for who listens.

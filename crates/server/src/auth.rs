@@ -218,7 +218,13 @@ impl crate::app::App {
     ) -> Result<Arc<Actor>> {
         let known = self.known(tenant, headers).await;
         let live = known.map_err(|error| self.slowed_down(error, headers, origin, now))?;
-        check_alive(&live.token, now)?;
+        let is_of = |tenant: &Arc<TenantState>| live.token.tenant == Some(tenant.tenant.id);
+        check_alive(&live.token, now).inspect_err(|_| {
+            // A token of another tenant is nothing for this one's log.
+            if tenant.is_some_and(is_of) {
+                tell_over(&live.token, trace);
+            }
+        })?;
         let belongs = match (tenant, live.token.tenant) {
             (_, None) => live.token.scope.admin,
             (Some(tenant), Some(owner)) => tenant.tenant.id == owner,
@@ -286,6 +292,11 @@ fn check_origin(live: &Live, origin: &Origin, trace: &mut Trace) -> Result<()> {
     let detail = "this token may not come from this address; send the request from where the identity provider is, \
                   or let an administrator add the network to the token";
     Err(Error::new(Code::TOKEN_NETWORK, detail))
+}
+
+/// Whose token it was that is no longer good, for whoever looks for the first request that it refused.
+fn tell_over(token: &Token, trace: &mut Trace) {
+    trace.step(format!("the request has the token “{}” ({})", token.label, token.hint));
 }
 
 /// Each use of a token that was replaced is told: when it ends, whoever still has it is locked out.

@@ -18,6 +18,7 @@ mod idp;
 mod json;
 pub mod limits;
 mod log_queue;
+mod metrics;
 mod oidc;
 mod operators;
 mod outbound;

@@ -26,6 +26,16 @@ pub const IMPORT_FILE_ROWS_MAX: u64 = 200_000;
 pub const IMPORT_TURN: usize = 500;
 /// Microseconds for which such a file is kept, unless it is being imported.
 pub const IMPORT_FILE_LIFE: i64 = 24 * 3_600 * 1_000_000;
+/// Most named filters of lists that an operator keeps in a tenant.
+pub const VIEWS_MAX: usize = 50;
+/// Longest address of such a filter.
+pub const VIEW_QUERY_BYTES_MAX: usize = 2_048;
+/// Most conflicts that are dismissed or linked in one go.
+pub const CONFLICTS_AT_ONCE_MAX: usize = 100;
+/// Most tenants that the numbers for Prometheus tell apart; those behind them, by name, are left out.
+pub const METRICS_TENANTS_MAX: usize = 200;
+/// Most attributes of a tenant whose values are kept out of the log by its own choice.
+pub const MASKED_MAX: usize = 50;
 /// Microseconds in which a change has to follow the search that found somebody who was unlinked, to manage them again.
 pub const MATCHED_FOR: i64 = 600 * 1_000_000;
 /// Most people that are counted before a job on all whom a filter fits is confirmed; of more it says so.

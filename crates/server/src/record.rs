@@ -339,7 +339,10 @@ fn line<'a>(
         resource_type: resource_type.into(),
         resource_id: without_tokens(resource_id.into()),
         body: without_tokens(tenant.secrets.body(&asked.body, bytes_max).into()),
-        answer: without_tokens(if answer.rest.is_some() {
+        answer: without_tokens(if !tenant.tenant.settings.masked.is_empty() && answer.rest.is_none() {
+            // What is masked by choice is returned as ever, so that answers hold it too.
+            tenant.secrets.body(&answer.body, answer_max).into()
+        } else if answer.rest.is_some() {
             redact::cut_piece(&answer.body, answer_max).into()
         } else {
             redact::cut_bytes(&answer.body, answer_max).into()

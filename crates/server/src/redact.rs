@@ -89,6 +89,32 @@ impl Secrets {
     }
 }
 
+/// A value as an example: whoever knows it recognises it, nobody else can read it.
+pub(crate) fn masked(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(_) => "•••".to_owned(),
+        Value::String(text) => masked_text(text),
+        Value::Array(all) => all.first().map(masked).unwrap_or_default(),
+        Value::Object(parts) => {
+            let main = ["value", "display", "formatted", "givenName"].iter().find_map(|name| parts.get(*name));
+            main.or_else(|| parts.values().next()).map(masked).unwrap_or_default()
+        }
+    }
+}
+
+fn masked_text(text: &str) -> String {
+    /// Of a shorter text the last letter would say too much.
+    const CHARS_MIN: usize = 6;
+    if text == REDACTED {
+        return text.to_owned();
+    }
+    let (first, length) = (text.chars().next().map(String::from).unwrap_or_default(), text.chars().count());
+    let last = text.chars().next_back().filter(|_| length >= CHARS_MIN).map(String::from).unwrap_or_default();
+    if text.is_empty() { String::new() } else { format!("{first}•••{last}") }
+}
+
 /// A text without tokens of this server, wherever somebody put one by mistake: into an address, a name, a body.
 pub(crate) fn without_tokens(text: Cow<'_, str>) -> Cow<'_, str> {
     /// Shorter than any token, longer than any word.
@@ -164,6 +190,23 @@ mod tests {
 
     fn secrets() -> Secrets {
         Secrets::new(["password".to_owned(), "apiKey".to_owned()])
+    }
+
+    #[test]
+    fn an_example_is_recognised_and_not_read() {
+        use serde_json::json;
+        for (value, due) in [
+            (json!("Engineer"), "E•••r"),
+            (json!("Bo"), "B•••"),
+            (json!(""), ""),
+            (json!(4711), "•••"),
+            (json!(true), "true"),
+            (json!([{"value": "adam@example.com", "type": "work"}]), "a•••m"),
+            (json!({"givenName": "Adam", "familyName": "Ant"}), "A•••"),
+            (json!(REDACTED), REDACTED),
+        ] {
+            assert_eq!(masked(&value), due, "{value}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub fn router(app: App) -> Router {
         .route("/t/{tenant}/scim/v2", any(tenant_root))
         .route("/t/{tenant}/scim/v2/{*rest}", any(tenant_rest))
         .nest("/api/v1", api::router(&app))
+        .merge(api::metrics(&app))
         .merge(console::router(&app))
         .merge(crate::saml::router())
         .merge(crate::oidc::router())

@@ -11,6 +11,7 @@ mod cursor;
 mod delete;
 mod discovery;
 pub(crate) mod export;
+mod ignored;
 pub(crate) mod import;
 mod list;
 mod passwords;
@@ -152,6 +153,7 @@ pub(crate) async fn serve(app: App, tenant_name: &str, rest: &str, request: Requ
     let work = admitted(&app, &tenant, &mut asked, &mut actor, (&parts, body), now, &mut trace);
     let outcome = tokio::time::timeout(limits::REQUEST_TIME, work).await.unwrap_or_else(|_| Err(too_slow()));
     let answer = outcome.unwrap_or_else(|error| error.answer(&request_id));
+    app.metrics().note(tenant.tenant.id, answer.status, asked.started.micros());
     if trace.written {
         app.outbound().changed();
         app.events().publish(tenant.tenant.id, Topic::Log(trace.seq));

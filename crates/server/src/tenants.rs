@@ -33,7 +33,9 @@ impl TenantState {
             rt.attributes().flat_map(|(_, attribute)| std::iter::once(attribute).chain(&attribute.sub_attributes))
         });
         let hidden = hidden.filter(|a| a.returned == Returned::Never || a.mutability == Mutability::WriteOnly);
-        let secrets = Secrets::new(hidden.map(|attribute| attribute.name.clone()).collect::<Vec<_>>());
+        let secrets = Secrets::new(
+            hidden.map(|attribute| attribute.name.clone()).chain(tenant.settings.masked.clone()).collect::<Vec<_>>(),
+        );
         Ok(Self { tenant, types, secrets })
     }
 

@@ -65,6 +65,18 @@ impl Reader {
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
+    /// Whether any resource ever held a value of this attribute, or of a part of it, since its index is kept: the number of
+    /// an attribute is given with its first value and stays. One look by key.
+    pub fn ever_held(&self, tenant: TenantId, resource_type: &ResourceType, value: &str) -> Result<bool> {
+        let Some(Target::Attribute { extension, attribute, .. }) = resource_type.resolve_text(value) else {
+            return Ok(false);
+        };
+        let path = crate::index::path(extension, attribute, None);
+        let sql = "select 1 from attribute where tenant = ?1 and kind = ?2
+                   and (path = ?3 or (path > ?3 || '.' and path < ?3 || '/')) limit 1";
+        Ok(self.first(sql, (tenant.0, &resource_type.name, path), |_| Ok(()))?.is_some())
+    }
+
     /// The row of the newest resource of a type; 0 if there is none.
     pub fn newest_row(&self, tenant: TenantId, kind: &str) -> Result<i64> {
         let sql = "select rid from resource where tenant = ?1 and kind = ?2 order by rid desc limit 1";

@@ -42,6 +42,8 @@ pub struct LogQuery {
     pub code: Option<String>,
     /// About resources of this type.
     pub resource_type: Option<String>,
+    /// That changed this attribute, or named it in the body: by its full name, or by its last part alone.
+    pub attribute: Option<String>,
     /// Only what may change something (`true`), or only what reads.
     pub writes: Option<bool>,
     /// With the texts: what was sent and answered, the steps, the difference.
@@ -86,7 +88,10 @@ impl LogQuery {
     /// Whether those of reads may be.
     fn wants_reads(&self) -> bool {
         let is_theirs = |method: &String| is_read(&method.to_ascii_uppercase());
-        self.wants_answered() && self.writes != Some(true) && self.method.as_ref().is_none_or(is_theirs)
+        self.wants_answered()
+            && self.attribute.is_none()
+            && self.writes != Some(true)
+            && self.method.as_ref().is_none_or(is_theirs)
     }
 
     /// Whether those of changes may be.
@@ -97,7 +102,7 @@ impl LogQuery {
 
     /// Whether somebody looks at the texts of entries.
     pub(crate) fn needs_texts(&self) -> bool {
-        self.want_texts || self.text.is_some()
+        self.want_texts || self.text.is_some() || self.attribute.is_some()
     }
 
     /// Whether an answered entry is wanted; the same conditions as in the SQL of the other entries.
@@ -115,7 +120,13 @@ impl LogQuery {
             && same(&self.resource_type, entry.resource_type.as_deref())
             && same(&self.actor, Some(&entry.actor))
             && same(&self.remote, entry.remote.as_deref())
-            && self.text.as_ref().is_none_or(|text| entry.holds(&text.to_ascii_lowercase()))
+            && self.said(entry)
+    }
+
+    /// Whether its texts are as they are wanted.
+    fn said(&self, entry: &LogEntry) -> bool {
+        self.text.as_ref().is_none_or(|text| entry.holds(&text.to_ascii_lowercase()))
+            && self.attribute.as_ref().is_none_or(|name| entry.names(name))
     }
 
     /// The entry as it goes into the answer.
@@ -206,22 +217,23 @@ impl Reader {
         let wants_all = query.needs_texts();
         let columns = if wants_all { format!("{COLUMNS}, {TEXTS}") } else { COLUMNS.to_owned() };
         // Texts are compressed: whether one holds what is looked for is seen here.
-        let limit = if query.text.is_some() { LOOKED_AT_MAX } else { query.limit };
+        let looks_within = query.text.is_some() || query.attribute.is_some();
+        let limit = if looks_within { LOOKED_AT_MAX } else { query.limit };
         let sql = format!(
             "select {columns} from (select * from {source} where {range} order by seq {order} limit {LOOKED_AT_MAX}) as seen
              where {rest} order by seq {order} limit ?{}",
             bind(i64::from(limit).into())
         );
-        let (lower, mut entries) = (query.text.as_ref().map(|text| text.to_ascii_lowercase()), Vec::new());
+        let mut entries = Vec::new();
         self.each(&sql, &values[..], |row| {
             let entry = if wants_all { whole(row)? } else { summary(row)? };
-            if lower.as_ref().is_none_or(|lower| entry.holds(lower)) {
+            if query.said(&entry) {
                 entries.push(query.shown(entry));
             }
             Ok(entries.len() < query.limit as usize)
         })?;
         // Only where there are fewer than wanted can it have been the bound that ended the search.
-        let is_every = rest == "true" && query.text.is_none();
+        let is_every = rest == "true" && !looks_within;
         let is_full = entries.len() >= query.limit as usize || is_every || query.resource_id.is_some();
         let end = if is_full { None } else { self.looked_to(tenant, query, order)? };
         Ok(Seen { entries, end })

@@ -39,6 +39,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0028_log_packs.sql"),
     include_str!("../migrations/0029_unlinked.sql"),
     include_str!("../migrations/0030_engine_console.sql"),
+    include_str!("../migrations/0031_saved_views.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -233,6 +233,7 @@ impl Writer {
     /// Takes an operator away with their sessions, passkeys and links. Refuses to leave no owner.
     pub fn operator_delete(&mut self, id: &str) -> Result<()> {
         let owners = self.owners()?;
+        self.execute("delete from saved_view where owner = (select email from operator where id = ?1)", [id])?;
         for table in ["session", "passkey", "entry_link"] {
             self.execute(&format!("delete from {table} where operator = ?1"), [id])?;
         }

@@ -6,6 +6,7 @@ use crate::index_def::IndexDef;
 use crate::{Error, Result};
 use scim::{Dialect, ResourceType, Schema};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A tenant's number; the first part of every key.
@@ -49,6 +50,10 @@ pub struct Settings {
     pub keep_passwords: bool,
     /// Whether operators may change by hand what an identity provider owns.
     pub manual_edits: bool,
+    /// Attributes that are dropped when an identity provider sends them, each behind its resource type: `User/title`.
+    pub ignored: Vec<String>,
+    /// Attributes whose values the log does not keep, besides those that are never returned; by their names.
+    pub masked: Vec<String>,
     /// Resources in a page when the request does not say.
     pub page_default: u32,
     /// Most resources in a page.
@@ -76,6 +81,8 @@ impl Default for Settings {
             manager_match: ManagerMatch::ALL.to_vec(),
             keep_passwords: false,
             manual_edits: false,
+            ignored: Vec::new(),
+            masked: Vec::new(),
             page_default: 100,
             page_max: 1000,
             log: LogLimits::default(),
@@ -84,6 +91,17 @@ impl Default for Settings {
             cursor_seconds: 600,
             base_url: None,
         }
+    }
+}
+
+impl Settings {
+    /// Whether an attribute, by its full name, is dropped when an identity provider sends it.
+    pub fn ignores(&self, resource_type: &str, value: &str) -> bool {
+        let fits = |one: &String| {
+            let parts = one.split_once('/');
+            parts.is_some_and(|(of, name)| of.eq_ignore_ascii_case(resource_type) && name.eq_ignore_ascii_case(value))
+        };
+        self.ignored.iter().any(fits)
     }
 }
 
@@ -197,6 +215,9 @@ pub struct Definitions {
     /// Attributes whose index was built again, or is being, and those that are being taken away.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub indexes: Vec<IndexDef>,
+    /// When a field was made, by its full value; older ones are not among them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub made: BTreeMap<String, i64>,
     /// Fields that are put away.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub archived: Vec<Archived>,
@@ -392,7 +413,7 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 60] = [
+        const TABLES: [&str; 61] = [
             "resource_count",
             "resource_block",
             "unique_value",
@@ -403,6 +424,7 @@ impl Writer {
             "archived_value",
             "absent_member",
             "unlinked",
+            "saved_view",
             "tombstone",
             "change_seq",
             "change",

@@ -377,9 +377,22 @@ pub struct LogFilter {
     /// Only answers with this code
     #[arg(long, value_name = "PRV-NNNN")]
     pub code: Option<String>,
+    /// Only what changed this attribute or named it
+    #[arg(long, value_name = "ATTRIBUTE")]
+    pub attribute: Option<String>,
     /// Only entries that hold this text
     #[arg(long, value_name = "TEXT")]
     pub text: Option<String>,
+}
+
+/// `provost attribute ignore` and `accept`
+#[derive(Args, Debug)]
+pub struct AttributeTaken {
+    /// The whole value, as `attribute list` shows it
+    pub value: String,
+    /// Of which resource type
+    #[arg(long = "type", value_name = "TYPE", default_value = "User")]
+    pub of: String,
 }
 
 /// `provost log list`

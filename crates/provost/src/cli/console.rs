@@ -105,9 +105,10 @@ pub enum Conflict {
         /// Whom it is about, as `conflict list` shows it
         subject: String,
     },
-    /// Hide one until the same is refused again
+    /// Hide some until the same is refused again
     Dismiss {
-        /// Whom it is about, as `conflict list` shows it
-        subject: String,
+        /// Whom they are about, as `conflict list` shows it
+        #[arg(required = true)]
+        subject: Vec<String>,
     },
 }

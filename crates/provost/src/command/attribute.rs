@@ -1,7 +1,7 @@
 //! `provost attribute …` and `provost type …`: what a tenant's resources are made of.
 
 use super::{Cx, rows, text_of};
-use crate::cli::{Attribute, AttributeAdd, AttributeChange, AttributeRestore, Offered, Type, Way};
+use crate::cli::{Attribute, AttributeAdd, AttributeChange, AttributeRestore, AttributeTaken, Offered, Type, Way};
 use crate::client::encoded;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Column, text, yes};
@@ -21,6 +21,19 @@ pub(super) async fn attribute(cx: &Cx, command: Attribute) -> Result<()> {
             let path = cx.path(&format!("/attributes/{}/move", encoded(&value)));
             let moved = cx.client.call(Method::POST, &path, Some(&json!({"to": to}))).await?;
             cx.out.done("attribute.move", &moved, &format!("{value} is past the one {word} it."))
+        }
+        Attribute::Ignore(taken) => {
+            accept(cx, &taken, false, "is ignored: what is sent of it is dropped, and told in the log").await
+        }
+        Attribute::Accept(taken) => accept(cx, &taken, true, "is taken when it is sent").await,
+        Attribute::Never => {
+            let (never, next) = rows(&cx.client.get(&cx.path("/attributes-never-received")).await?);
+            let columns: [Column<'_>; 3] = [
+                ("OF", &|row| text(row, "resourceType")),
+                ("MADE", &|row| text(row, "madeAt")),
+                ("VALUE", &|row| text(row, "value")),
+            ];
+            cx.out.list("attribute.never", &columns, &never, &next)
         }
         Attribute::Archived => archived(cx).await,
         Attribute::Archive { value, no_wait } => {
@@ -54,6 +67,13 @@ pub(super) async fn attribute(cx: &Cx, command: Attribute) -> Result<()> {
             cx.out.done("attribute.remove", &json!({"value": value, "job": gone.get("job")}), &sentence)
         }
     }
+}
+
+async fn accept(cx: &Cx, taken: &AttributeTaken, accepted: bool, said: &str) -> Result<()> {
+    let path = cx.path(&format!("/attributes/{}/accepted", encoded(&taken.value)));
+    let body = json!({"accepted": accepted, "resourceType": taken.of});
+    let done = cx.client.call(Method::PUT, &path, Some(&body)).await?;
+    cx.out.done("attribute.accept", &done, &format!("{} {said}.", taken.value))
 }
 
 /// Waits for the job of an answer, if it is to be waited for; answers the number of one that goes on.

@@ -19,10 +19,15 @@ pub(super) async fn run(cx: &Cx, command: Conflict) -> Result<()> {
             cx.out.done("conflict.link", &linked, &format!("{subject} has what was refused."))
         }
         Conflict::Dismiss { subject } => {
-            let conflict = find(cx, &subject).await?;
-            let body = json!({"name": conflict.get("name"), "lastSeq": conflict.get("lastSeq")});
-            let gone = cx.client.call(Method::POST, &cx.path("/conflicts/dismiss"), Some(&body)).await?;
-            cx.out.done("conflict.dismiss", &gone, &format!("{subject} is hidden until the same is refused again."))
+            let mut chosen = Vec::with_capacity(subject.len());
+            for one in &subject {
+                let conflict = find(cx, one).await?;
+                chosen.push(json!({"name": conflict.get("name"), "lastSeq": conflict.get("lastSeq")}));
+            }
+            let body = json!({"do": "dismiss", "conflicts": chosen});
+            let gone = cx.client.call(Method::POST, &cx.path("/conflicts/bulk"), Some(&body)).await?;
+            let said = format!("{}: hidden until the same is refused again.", subject.join(", "));
+            cx.out.done("conflict.dismiss", &gone, &said)
         }
     }
 }

@@ -70,6 +70,7 @@ fn log_path(cx: &Cx, filter: &LogFilter, since: Option<String>, after: Option<u6
             ("remote", filter.from.clone()),
             ("code", filter.code.as_ref().map(|code| code.to_uppercase())),
             ("text", filter.text.clone()),
+            ("attribute", filter.attribute.clone()),
             ("since", since),
         ],
     )

@@ -21,12 +21,20 @@ pub(super) async fn run(cx: &Cx, command: Job) -> Result<()> {
             let job = if wait { waited(cx, job).await? } else { job };
             cx.out.one("job.show", &job, &serde_json::to_string_pretty(&job).unwrap_or_default())
         }
+        Job::Retry { id, wait } => retry(cx, id, wait).await,
         Job::Cancel { id } => {
             confirm(&format!("stop job {id}"), cx.yes)?;
             let job = cx.client.call(Method::DELETE, &path(cx, id), None).await?;
             cx.out.done("job.cancel", &job, &format!("Job {id} is {}.", text(&job, "state")))
         }
     }
+}
+
+async fn retry(cx: &Cx, id: i64, wait: bool) -> Result<()> {
+    let job = cx.client.call(Method::POST, &format!("{}/retry", path(cx, id)), None).await?;
+    let job = if wait { waited(cx, job).await? } else { job };
+    let sentence = format!("Job {} does again what job {id} could not do.", text(&job, "id"));
+    cx.out.done("job.retry", &job, &sentence)
 }
 
 async fn list(cx: &Cx) -> Result<()> {

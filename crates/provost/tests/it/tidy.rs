@@ -1,6 +1,7 @@
 //! What keeps the house in order: rules of the design that a compiler does not check.
 
 mod documents;
+mod licences;
 mod limits;
 mod security;
 

@@ -70,6 +70,8 @@ pub(crate) async fn row(app: &App, state: &TenantState, field: &Archived) -> Res
         value: field.value(),
         namespace: field.schema.id.clone(),
         custom: true,
+        made_at: state.tenant.definitions.made.get(&field.value()).copied(),
+        accepted: false,
         job: state.tenant.definitions.index(&field.value()).and_then(|index| index.job),
         attribute: field.attribute.clone(),
     };

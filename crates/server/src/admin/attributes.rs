@@ -6,11 +6,12 @@ use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::tenants::TenantState;
+use scim::meta::rfc3339;
 use scim::resource::full_name;
-use scim::{Attribute, Code, ResourceType, Schema};
+use scim::{Attribute, Code, Mutability, ResourceType, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Definitions, ExtensionDef, Job, ResourceTypeDef, Tenant};
+use store::{Definitions, ExtensionDef, Job, Reader, ResourceTypeDef, Settings, Tenant};
 
 /// Where custom fields go when nobody says otherwise. There is no dot in it, so that an identity provider that
 /// splits names at their dots cannot split this one.
@@ -46,6 +47,10 @@ pub(crate) struct Named {
     pub(crate) namespace: String,
     /// Whether the tenant made it.
     pub(crate) custom: bool,
+    /// When the tenant made it, if that is known.
+    pub(crate) made_at: Option<i64>,
+    /// Whether what an identity provider sends of it is taken.
+    pub(crate) accepted: bool,
     /// The job that is at work on its index, or takes it away.
     pub(crate) job: Option<i64>,
     /// Its definition.
@@ -61,6 +66,8 @@ impl Named {
             map.insert("value".into(), self.value.as_str().into());
             map.insert("namespace".into(), self.namespace.as_str().into());
             map.insert("custom".into(), self.custom.into());
+            map.insert("accepted".into(), self.accepted.into());
+            map.insert("madeAt".into(), json!(self.made_at.map(rfc3339)));
             map.insert("jobId".into(), json!(self.job));
             map.insert("lengthMin".into(), json!(self.attribute.length_min));
             map.insert("lengthMax".into(), json!(self.attribute.length_max));
@@ -83,6 +90,8 @@ fn named(state: &TenantState, rt: &ResourceType, extension: Option<&Schema>, att
     Named {
         resource_type: rt.name.clone(),
         job: state.tenant.definitions.index(&value).and_then(|index| index.job),
+        made_at: state.tenant.definitions.made.get(&value).copied(),
+        accepted: !state.tenant.settings.ignores(&rt.name, &value),
         value,
         namespace: extension.map_or(&rt.schema.id, |schema| &schema.id).clone(),
         custom: extension.is_some_and(own),
@@ -113,8 +122,12 @@ pub(crate) async fn add(app: &App, actor: &Actor, tenant: &str, wanted: NewAttri
     }
     place(&mut definitions, &rt.name, &urn, attribute)?;
     definitions.check()?;
+    definitions.made.insert(format!("{urn}:{name}"), app.clock().now());
+    let mut settings = state.tenant.settings.clone();
+    // One of that name that was there before may have been switched off.
+    settings.ignored.retain(|one| !one.eq_ignore_ascii_case(&format!("{}/{urn}:{name}", rt.name)));
     let line = ("attribute.create", format!("{tenant}/attribute/{urn}:{name}"), wanted.attribute.clone());
-    tenants::save(app, actor, line, Tenant { definitions, ..state.tenant.clone() }).await?;
+    tenants::save(app, actor, line, Tenant { definitions, settings, ..state.tenant.clone() }).await?;
     let state = tenant_of(app, tenant)?;
     let found = list(&state).into_iter().find(|row| {
         row.resource_type.eq_ignore_ascii_case(type_name)
@@ -125,7 +138,7 @@ pub(crate) async fn add(app: &App, actor: &Actor, tenant: &str, wanted: NewAttri
 }
 
 /// Puts the attribute into its schema, and the schema to its resource type, making both known where they are not.
-fn place(definitions: &mut Definitions, resource_type: &str, urn: &str, attribute: Attribute) -> Result<()> {
+pub(super) fn place(definitions: &mut Definitions, resource_type: &str, urn: &str, attribute: Attribute) -> Result<()> {
     let found = definitions.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn));
     match found {
         Some(schema) => {
@@ -153,6 +166,107 @@ fn place(definitions: &mut Definitions, resource_type: &str, urn: &str, attribut
         }),
     }
     Ok(())
+}
+
+/// Why an attribute cannot be ignored, if it cannot.
+fn must_come(named: &Named) -> Option<&'static str> {
+    let attribute = &named.attribute;
+    match named.value.as_str() {
+        "schemas" | "id" | "meta" | "groups" => Some("the protocol needs it, or it is this server's own"),
+        "members" => Some("a group is its members; switch off Update of groups instead"),
+        "active" => Some("whoever leaves is deactivated by it, and would keep their access"),
+        "externalId" => Some("the identity provider knows its people by it, and so is told who is managed"),
+        _ if attribute.required => Some("it is required: without it nobody could be created"),
+        _ => match attribute.mutability {
+            Mutability::ReadOnly => Some("nobody sends it: it is this server's own"),
+            Mutability::Immutable => Some("it is set once, when somebody is created"),
+            Mutability::ReadWrite | Mutability::WriteOnly => None,
+        },
+    }
+}
+
+/// Refuses settings that ignore what has to come, or what there is not.
+pub(super) fn check_ignored(state: &TenantState, settings: &Settings) -> Result<()> {
+    let all = list(state);
+    for one in settings.ignored.iter().filter(|one| !state.tenant.settings.ignored.contains(one)) {
+        let (of, value) = one.split_once('/').unwrap_or_default();
+        let is_it =
+            |named: &&Named| named.resource_type.eq_ignore_ascii_case(of) && named.value.eq_ignore_ascii_case(value);
+        let Some(named) = all.iter().find(is_it) else {
+            let detail = "ignored names attributes behind their resource type, such as User/title; one is not there";
+            return Err(scim::Error::invalid_value(detail).into());
+        };
+        if let Some(why) = must_come(named) {
+            let detail = format!("{} of a {} cannot be ignored: {why}", named.value, named.resource_type);
+            return Err(scim::Error::invalid_value(detail).into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses the value of an attribute that no resource type has.
+pub(crate) fn known(state: &TenantState, value: &str) -> Result<()> {
+    if list(state).iter().any(|named| named.value.eq_ignore_ascii_case(value)) {
+        return Ok(());
+    }
+    Err(missing("there is no attribute of this value; see: provost attribute list"))
+}
+
+/// Takes what identity providers send of an attribute from now on, or drops it; what is stored stays.
+pub(crate) async fn accept(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    resource_type: &str,
+    value: &str,
+    accepted: bool,
+) -> Result<Named> {
+    let state = tenant_of(app, tenant)?;
+    let find = |state: &TenantState| {
+        list(state).into_iter().find(|named| {
+            named.resource_type.eq_ignore_ascii_case(resource_type) && named.value.eq_ignore_ascii_case(value)
+        })
+    };
+    let unknown = || missing("there is no attribute of this value; see: provost attribute list");
+    let named = find(&state).ok_or_else(unknown)?;
+    let name = format!("{}/{}", named.resource_type, named.value);
+    let mut settings = state.tenant.settings.clone();
+    settings.ignored.retain(|one| !one.eq_ignore_ascii_case(&name));
+    if !accepted {
+        settings.ignored.push(name.clone());
+        settings.ignored.sort();
+    }
+    check_ignored(&state, &settings)?;
+    let line = ("attribute.accept", format!("{tenant}/attribute/{name}"), json!({"accepted": accepted}));
+    tenants::save(app, actor, line, Tenant { settings, ..state.tenant.clone() }).await?;
+    find(&*tenant_of(app, tenant)?).ok_or_else(unknown)
+}
+
+/// An attribute that never came, though it is mapped or waited for.
+#[derive(Clone, Debug)]
+pub(crate) struct Never {
+    pub(crate) resource_type: String,
+    pub(crate) value: String,
+    /// Since when there is such a field, if that is known.
+    pub(crate) since: Option<i64>,
+}
+
+/// Custom fields that no request has ever carried a value of, where people come from an identity provider at all. A look by
+/// key for each field.
+pub(crate) fn never_received(r: &Reader, state: &TenantState) -> store::Result<Vec<Never>> {
+    let Some(users) = state.named("User") else { return Ok(Vec::new()) };
+    if r.holders(state.tenant.id, users, "externalId", 1)? == 0 {
+        return Ok(Vec::new());
+    }
+    let mut never = Vec::new();
+    for named in list(state).into_iter().filter(|named| named.custom && named.accepted) {
+        let Some(rt) = state.named(&named.resource_type) else { continue };
+        let may_come = !matches!(named.attribute.mutability, Mutability::ReadOnly);
+        if may_come && !r.ever_held(state.tenant.id, rt, &named.value)? {
+            never.push(Never { resource_type: named.resource_type, value: named.value, since: named.made_at });
+        }
+    }
+    Ok(never)
 }
 
 /// Changes the rules of a custom field; its name and type stay. What is there has to fit: a value that turns out to be

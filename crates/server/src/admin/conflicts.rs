@@ -7,9 +7,11 @@ use super::{audited, directory, missing};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::Result;
+use crate::limits;
 use crate::redact::REDACTED;
 use crate::tenants::TenantState;
 use axum::http::Method;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -115,6 +117,79 @@ fn grouped(refused: &[LogEntry], later: &[LogEntry], dismissed: &HashMap<String,
     (groups, hidden)
 }
 
+/// Most people that a filter of those in a conflict names.
+const NAMED_MAX: usize = 100;
+
+/// A filter for the people whom a conflict is about, by id or by login: each is found through a unique index.
+pub(crate) async fn people(app: &App, state: &TenantState) -> Result<String> {
+    let (all, _) = list(app, state).await?;
+    let quoted = |text: &str| Value::from(text).to_string();
+    let mut parts: Vec<String> = Vec::new();
+    for conflict in all.iter().filter(|conflict| conflict.last.path.starts_with("/Users")) {
+        let path = conflict.last.path.split('?').next().unwrap_or_default();
+        let id = path.strip_prefix("/Users/").map(|id| id.trim_end_matches('/')).filter(|id| !id.is_empty());
+        parts.push(match id {
+            Some(id) => format!("id eq {}", quoted(id)),
+            None => format!("userName eq {}", quoted(&conflict.subject)),
+        });
+    }
+    parts.sort();
+    parts.dedup();
+    parts.truncate(NAMED_MAX);
+    // Nobody has an empty id.
+    Ok(if parts.is_empty() { "id eq \"\"".into() } else { parts.join(" or ") })
+}
+
+/// What is done with several at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Many {
+    Dismiss,
+    Link,
+}
+
+/// What became of several: how many it was done with, and with which it was not, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) done: usize,
+    pub(crate) failed: Vec<(String, String)>,
+}
+
+/// Dismisses or links several, each by its name and up to which entry it was seen. One that fails stops no other.
+pub(crate) async fn many(
+    app: &App,
+    actor: &Arc<Actor>,
+    state: &Arc<TenantState>,
+    (base, origin): (&str, &Origin),
+    what: Many,
+    chosen: &[(String, i64)],
+) -> Result<Outcome> {
+    if chosen.is_empty() || chosen.len() > limits::CONFLICTS_AT_ONCE_MAX {
+        let most = limits::CONFLICTS_AT_ONCE_MAX;
+        return Err(scim::Error::invalid_value(format!("choose 1 to {most} conflicts")).into());
+    }
+    let (all, _) = list(app, state).await?;
+    let mut outcome = Outcome::default();
+    for (name, seq) in chosen {
+        let done = match (what, all.iter().find(|conflict| conflict.name == *name)) {
+            (Many::Dismiss, _) => dismiss(app, actor, state, name, *seq).await,
+            (Many::Link, Some(found)) => link_one(app, Arc::clone(actor), state, base, origin, found).await.map(|_| ()),
+            (Many::Link, None) => Err(missing(GONE)),
+        };
+        match done {
+            Ok(()) => outcome.done += 1,
+            Err(error) if error.to_scim("").status < 500 => {
+                let subject = all.iter().find(|conflict| conflict.name == *name).map(|one| one.subject.clone());
+                outcome.failed.push((subject.unwrap_or_else(|| name.clone()), error.to_scim("").detail));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(outcome)
+}
+
+const GONE: &str = "there is no such conflict, or it was solved meanwhile";
+
 /// Whether the account that is in the way can take over what was refused: a create of a user.
 pub(crate) fn can_link(conflict: &Conflict) -> bool {
     conflict.code == scim::Code::UNIQUENESS.to_string()
@@ -135,9 +210,19 @@ pub(crate) async fn link(
 ) -> Result<String> {
     let (all, _) = list(app, state).await?;
     let found = all.into_iter().find(|conflict| conflict.name == name);
-    let conflict = found.ok_or_else(|| missing("there is no such conflict, or it was solved meanwhile"))?;
+    link_one(app, actor, state, base, origin, &found.ok_or_else(|| missing(GONE))?).await
+}
+
+async fn link_one(
+    app: &App,
+    actor: Arc<Actor>,
+    state: &Arc<TenantState>,
+    base: &str,
+    origin: &Origin,
+    conflict: &Conflict,
+) -> Result<String> {
     let body: Option<Value> = conflict.last.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
-    let Some(body) = body.filter(|_| can_link(&conflict)) else {
+    let Some(body) = body.filter(|_| can_link(conflict)) else {
         let detail = "only a create of a user whose body the log kept whole can be linked";
         return Err(scim::Error::invalid_value(detail).into());
     };

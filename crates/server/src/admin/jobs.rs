@@ -191,6 +191,22 @@ pub(crate) async fn failures(
     found.map_err(|error: store::Error| error.into())
 }
 
+/// Does again what a job on people could not do, as another job; as many as a selection holds.
+pub(crate) async fn retry(app: &App, actor: &Actor, state: &TenantState, id: i64) -> Result<i64> {
+    let job = find(app, state.tenant.id, id).await?;
+    let Some(bulk) = Bulk::parse(&job.kind).filter(|_| !job.state.is_open()) else {
+        let detail = "only a job on people that has ended can be tried again; a file is imported again instead";
+        return Err(scim::Error::invalid_value(detail).into());
+    };
+    let failed = failures(app, state.tenant.id, id, 0, u32::try_from(IDS_MAX).unwrap_or(u32::MAX)).await?;
+    let of = |failure: &Value| failure.get("id").and_then(Value::as_str).map(str::to_owned);
+    let ids: Vec<String> = failed.iter().filter_map(|(_, failure)| of(failure)).collect();
+    if ids.is_empty() {
+        return Err(scim::Error::invalid_value("nothing of this job failed, or it is too long ago").into());
+    }
+    begin(app, actor, &state.tenant.name, bulk, Chosen::Ids(ids)).await
+}
+
 /// Stops a job; what it did stays done.
 pub(crate) async fn cancel(app: &App, actor: &Actor, state: &TenantState, id: i64) -> Result<bool> {
     let (tenant, now) = (state.tenant.id, app.clock().now());

@@ -68,11 +68,17 @@ pub(crate) async fn revoke(app: &App, actor: &Actor, tenant: &str, id: &str) -> 
     .await
 }
 
+/// The link of a secret, if it opens the page now.
+pub(crate) async fn look(app: &App, secret: &str) -> Result<Option<SetupLink>> {
+    let (hash, now) = (token::hash(secret), app.clock().now());
+    let found: Option<SetupLink> = app.store().read(move |r| r.setup_link(&hash)).await?;
+    Ok(found.filter(|link| link.is_open(now)))
+}
+
 /// The link of a secret, if it opens the page now; notes that it was opened.
 pub(crate) async fn open(app: &App, secret: &str, from: &str) -> Result<Option<SetupLink>> {
-    let (hash, now, from) = (token::hash(secret), app.clock().now(), crate::redact::cut(from, 64).into_owned());
-    let found: Option<SetupLink> = app.store().read(move |r| r.setup_link(&hash)).await?;
-    let Some(link) = found.filter(|link| link.is_open(now)) else { return Ok(None) };
+    let (now, from) = (app.clock().now(), crate::redact::cut(from, 64).into_owned());
+    let Some(link) = look(app, secret).await? else { return Ok(None) };
     let id = link.id.clone();
     app.store()
         .write(move |w| w.setup_link_opened(&id, now, &from))

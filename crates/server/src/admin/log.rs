@@ -24,7 +24,7 @@ pub(crate) fn limit(query: &str) -> u32 {
     number(query, "limit").and_then(|n| u32::try_from(n).ok()).unwrap_or(LIMIT_DEFAULT).clamp(1, limits::API_PAGE_MAX)
 }
 
-/// `?after&before&limit&resource&type&status&failed&code&method&token&remote&since&until&text`.
+/// `?after&before&limit&resource&type&status&failed&code&method&token&remote&since&until&text&attribute`.
 pub(crate) fn asked(query: &str) -> LogQuery {
     let text = |name: &str| query::value(query, name).filter(|text| !text.is_empty());
     let at = |name: &str| text(name).and_then(|text| scim::schema::instant(&text));
@@ -43,6 +43,7 @@ pub(crate) fn asked(query: &str) -> LogQuery {
         since_at: at("since"),
         until_at: at("until"),
         text: text("text"),
+        attribute: text("attribute"),
         ..LogQuery::default()
     }
 }

@@ -1,10 +1,11 @@
 //! Tenants, their settings and their operation switches.
 
-use super::{audited, tenant_of};
+use super::{attributes, audited, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::events::Topic;
+use crate::limits;
 use crate::tenants::{DEFAULT, TenantState};
 use scim::Code;
 use serde::Deserialize;
@@ -40,6 +41,9 @@ pub(crate) async fn create(app: &App, actor: &Actor, wanted: NewTenant) -> Resul
         return Err(Error::new(Code::NAME_TAKEN, "there is already a tenant of this name"));
     }
     let settings = merged(&Settings::default(), wanted.settings)?;
+    if !settings.ignored.is_empty() {
+        return Err(scim::Error::invalid_value("make the tenant first, then say what it ignores").into());
+    }
     let (now, new) = (app.clock().now(), name.clone());
     let line = ("tenant.create", name.clone(), json!({}));
     audited(app, actor, line, move |w| {
@@ -60,6 +64,7 @@ pub(crate) async fn change(
     let state = tenant_of(app, tenant)?;
     let detail = Value::Object(change.clone());
     let settings = merged(&state.tenant.settings, change)?;
+    attributes::check_ignored(&state, &settings)?;
     let (new, users) = (Tenant { settings, ..state.tenant.clone() }, state.named("User").cloned());
     let other_order = new.settings.manager_match != state.tenant.settings.manager_match;
     audited(app, actor, ("tenant.settings", tenant.to_owned(), detail), move |w| {
@@ -111,7 +116,7 @@ pub(super) async fn save(app: &App, actor: &Actor, line: (&str, String, Value), 
 }
 
 /// The settings with a change laid over them; a name that there is not is an error, not a surprise.
-fn merged(settings: &Settings, change: Map<String, Value>) -> Result<Settings> {
+pub(super) fn merged(settings: &Settings, change: Map<String, Value>) -> Result<Settings> {
     let mut whole = json!(settings);
     lay_over(&mut whole, Value::Object(change), "")?;
     let settings: Settings = serde_json::from_value(whole).map_err(|_| {
@@ -154,6 +159,12 @@ fn check(settings: &Settings) -> Result<()> {
     }
     if settings.cursor_seconds == 0 {
         return refuse("cursorSeconds is at least 1");
+    }
+    let is_name = |name: &String| {
+        (1..=64).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-')
+    };
+    if settings.masked.len() > limits::MASKED_MAX || !settings.masked.iter().all(is_name) {
+        return refuse("masked holds at most 50 names of attributes, without their namespaces");
     }
     if settings.base_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
         return refuse("baseUrl starts with https:// or http://");

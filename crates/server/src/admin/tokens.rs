@@ -1,7 +1,9 @@
 //! Tokens: made, listed, rotated with an overlap, revoked. The text of one is in one answer, once.
 
+mod refused;
 mod terms;
 
+pub(crate) use refused::first_refused;
 pub(crate) use terms::{Life, networks};
 
 use super::{audited, missing, tenant_of};

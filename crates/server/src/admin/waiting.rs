@@ -31,9 +31,9 @@ pub(crate) struct Waiting {
 pub(crate) struct Known(Mutex<HashMap<TenantId, (i64, Waiting)>>);
 
 impl Known {
-    fn at(&self, tenant: TenantId, now: i64) -> Option<Waiting> {
+    fn at(&self, tenant: TenantId, now: i64, good_for: i64) -> Option<Waiting> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&tenant).filter(|(since, _)| (0..GOOD_FOR).contains(&(now - since))).map(|(_, waiting)| *waiting)
+        known.get(&tenant).filter(|(since, _)| (0..good_for).contains(&(now - since))).map(|(_, waiting)| *waiting)
     }
 
     fn keep(&self, tenant: TenantId, now: i64, waiting: Waiting) {
@@ -48,8 +48,13 @@ impl Known {
 
 /// What waits in a tenant; a few seconds old at the most.
 pub(crate) async fn of(app: &App, state: &TenantState) -> Result<Waiting> {
+    of_lately(app, state, GOOD_FOR).await
+}
+
+/// The same, so old at the most, in microseconds: what is read for many tenants at once need not be newer.
+pub(crate) async fn of_lately(app: &App, state: &TenantState, good_for: i64) -> Result<Waiting> {
     let (tenant, now) = (state.tenant.id, app.clock().now());
-    if let Some(waiting) = app.waiting().at(tenant, now) {
+    if let Some(waiting) = app.waiting().at(tenant, now, good_for) {
         return Ok(waiting);
     }
     let (open, _) = conflicts::list(app, state).await?;

@@ -10,6 +10,7 @@ use crate::auth::Actor;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
+use scim::meta::rfc3339;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -18,6 +19,37 @@ use store::Job;
 pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
     let state = tenant_of(&app, &tenant)?;
     listed(attributes::list(&state).iter().map(Named::row).collect(), None)
+}
+
+/// Custom fields that no request has ever carried.
+pub(super) async fn never(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
+    let state = tenant_of(&app, &tenant)?;
+    let never = app.store().read(move |r| attributes::never_received(r, &state)).await;
+    let never: Vec<attributes::Never> = never.map_err(|error: store::Error| crate::error::Error::from(error))?;
+    let row = |one: &attributes::Never| json!({"resourceType": one.resource_type, "value": one.value, "madeAt": one.since.map(rfc3339)});
+    listed(never.iter().map(row).collect(), None)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Accepted {
+    accepted: bool,
+    resource_type: Option<String>,
+}
+
+/// Whether what identity providers send of it is taken.
+pub(super) async fn accept(
+    State(app): State<App>,
+    Path((tenant, value)): Path<(String, String)>,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    let state = tenant_of(&app, &tenant)?;
+    // One that is not there is told before anything about the body.
+    attributes::known(&state, &value)?;
+    let wanted: Accepted = body_of(request).await?;
+    let of = wanted.resource_type.as_deref().unwrap_or("User");
+    shown(200, &attributes::accept(&app, &actor, &tenant, of, &value, wanted.accepted).await?.row())
 }
 
 pub(super) async fn add(

@@ -9,7 +9,7 @@ use scim::meta::rfc3339;
 use serde_json::{Value, json};
 use store::{Change, LogEntry};
 
-/// `?after&before&limit&resource&type&status&failed&code&method&token&remote&since&until&text`; newest first, or oldest first behind `after`.
+/// `?after&before&limit&resource&type&status&failed&code&method&token&remote&since&until&text&attribute`; newest first, or oldest first behind `after`.
 pub(super) async fn log(State(app): State<App>, Path(tenant): Path<String>, RawQuery(raw): RawQuery) -> ApiResult {
     let tenant = tenant_of(&app, &tenant)?.tenant.id;
     settle_log(&app).await;

@@ -75,6 +75,32 @@ pub(super) async fn link_conflict(
     shown(200, &json!({"linked": name, "id": id}))
 }
 
+/// Several conflicts, and what is done with them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ManyConflicts {
+    #[serde(rename = "do")]
+    what: conflicts::Many,
+    conflicts: Vec<Named>,
+}
+
+/// Dismisses or links several; one that fails stops no other.
+pub(super) async fn bulk_conflicts(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    Extension(actor): Extension<Arc<Actor>>,
+    request: Request,
+) -> ApiResult {
+    let (state, wanted): (_, ManyConflicts) = tenant_and_body(&app, &tenant, request).await?;
+    let (base, origin) = (app.base_url(&state, &HeaderMap::new())?, origin(&actor));
+    let chosen: Vec<(String, i64)> =
+        wanted.conflicts.into_iter().map(|one| (one.name, one.last_seq.unwrap_or(i64::MAX))).collect();
+    let outcome = conflicts::many(&app, &actor, &state, (&base, &origin), wanted.what, &chosen).await?;
+    let failed: Vec<Value> =
+        outcome.failed.iter().map(|(subject, why)| json!({"subject": subject, "why": why})).collect();
+    shown(200, &json!({"done": outcome.done, "failed": failed}))
+}
+
 pub(super) fn show_job(job: &Job) -> Value {
     json!({
         "id": job.id,
@@ -155,6 +181,17 @@ pub(super) async fn cancel_job(
     jobs::find(&app, state.tenant.id, id).await?;
     jobs::cancel(&app, &actor, &state, id).await?;
     shown(200, &show_job(&jobs::find(&app, state.tenant.id, id).await?))
+}
+
+/// What it could not do is done again by another job, which is answered.
+pub(super) async fn retry_job(
+    State(app): State<App>,
+    Path((tenant, id)): Path<(String, i64)>,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult {
+    let state = tenant_of(&app, &tenant)?;
+    let begun = jobs::retry(&app, &actor, &state, id).await?;
+    shown(201, &show_job(&jobs::find(&app, state.tenant.id, begun).await?))
 }
 
 fn show_link(link: &SetupLink, now: i64) -> Value {

@@ -24,6 +24,7 @@ use store::{Operator, Role};
 
 const FLASH: &str = "provost-flash";
 const THEME: &str = "provost-theme";
+const DENSITY: &str = "provost-rows";
 /// What everybody may change, whatever the role: it is their own.
 const OWN: [&str; 3] = ["/account", "/logout", "/console/"];
 
@@ -38,6 +39,8 @@ pub(crate) struct Desk {
     /// The session's token for forms.
     pub(crate) csrf: Arc<str>,
     pub(crate) theme: Theme,
+    /// Rows of lists stand close together.
+    pub(crate) is_compact: bool,
     pub(crate) now: i64,
     /// htmx asks for a part of a page.
     pub(crate) is_htmx: bool,
@@ -69,6 +72,7 @@ impl Desk {
             csrf: session::form_token(app, &signed.session).into(),
             signed,
             theme: Theme::of(headers),
+            is_compact: session::cookie(headers, DENSITY) == Some("compact"),
             now,
             is_htmx: headers.contains_key("hx-request"),
             path: parts.uri.path().to_owned(),
@@ -185,6 +189,11 @@ impl Theme {
     pub(crate) fn cookie(self, app: &App) -> Option<HeaderValue> {
         session::set_cookie(app, THEME, self.as_str(), Some(365 * 86_400))
     }
+}
+
+/// Keeps how close rows of lists stand.
+pub(crate) fn density_cookie(app: &App, compact: bool) -> Option<HeaderValue> {
+    session::set_cookie(app, DENSITY, if compact { "compact" } else { "usual" }, Some(365 * 86_400))
 }
 
 /// A sentence about what was just done, shown once on the next page.

@@ -20,11 +20,13 @@ mod scim;
 mod scim_test;
 mod search;
 mod settings;
+mod settings_file;
 mod setup;
 mod share;
 mod tokens;
 mod user;
 mod users;
+mod views;
 
 use crate::app::App;
 use axum::Router;
@@ -63,6 +65,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/scim/tokens/{id}/revoke", post(tokens::revoke))
         .route("/app/scim/attributes", get(attributes::show))
         .route("/app/scim/attributes.csv", get(attributes::csv))
+        .route("/app/scim/attributes/accept", post(attributes::accept))
         .route("/app/saml", get(saml::show))
         .route("/app/saml/new", get(saml_connect::show))
         .route("/app/saml/preview", post(saml_connect::preview))
@@ -124,8 +127,12 @@ pub(super) fn router() -> Router<App> {
         .route("/app/log/export", get(log::export))
         .route("/app/report.json", get(log_entry::report))
         .route("/app/log/{seq}", get(log_entry::show))
+        .route("/app/log/{seq}/json", get(log_entry::as_json))
         .route("/app/log/{seq}/replay", post(log_entry::replay))
+        .route("/console/views", post(views::save))
+        .route("/console/views/forget", post(views::forget))
         .route("/app/conflicts", get(conflicts::list))
+        .route("/app/conflicts/bulk", post(conflicts::bulk))
         .route("/app/conflicts/dismiss", post(conflicts::dismiss))
         .route("/app/conflicts/link", post(conflicts::link_existing))
         .route("/app/conflicts/recall", post(conflicts::recall))
@@ -135,6 +142,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/jobs/{id}/failures.csv", get(jobs::failures))
         .route("/app/jobs/{id}/again", post(jobs::again))
         .route("/app/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/app/jobs/{id}/retry", post(jobs::retry))
         .route("/app/oidc", get(oidc::list).post(oidc::create))
         .route("/app/oidc/{id}", get(oidc::show).post(oidc::save))
         .route("/app/oidc/{id}/enabled", post(oidc::enable))
@@ -144,7 +152,9 @@ pub(super) fn router() -> Router<App> {
         .route("/app/oidc-keys/{id}/promote", post(oidc::promote_key))
         .route("/app/oidc-keys/{id}/remove", post(oidc::remove_key))
         .route("/app/settings", get(settings::show))
-        .route("/app/settings/export", get(settings::export))
+        .route("/app/settings/export", get(settings_file::export))
+        .route("/app/settings/import", get(settings_file::show).post(settings_file::compare))
+        .route("/app/settings/import/apply", post(settings_file::apply))
         .route("/app/settings/general/{section}", post(settings::save))
 }
 
@@ -157,6 +167,7 @@ pub(super) fn public() -> Router<App> {
         .route("/docs/images/{name}", get(docs::picture))
         .route("/api/v1/openapi.json", get(docs::openapi))
         .route("/share/{secret}", get(share::show))
+        .route("/share/{secret}/steps", get(share::steps))
         .route("/share/{secret}/token", post(share::token))
 }
 

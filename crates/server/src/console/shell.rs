@@ -1,6 +1,6 @@
 //! What every page has around its content: navigation, breadcrumb, title, and the scripts.
 
-use super::desk::{Desk, Form, Theme, see_other};
+use super::desk::{Desk, Form, Theme, density_cookie, see_other};
 use super::fault::{Fault, Shown};
 use super::icon::{Icon, mark};
 use super::{assets, parts};
@@ -183,7 +183,7 @@ fn html_response(body: Markup, secret: bool) -> Response<Body> {
 fn document(title: &str, theme: Theme, cx: Option<&Desk>, inner: &Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" data-theme=[theme.attribute()] {
+        html lang="en" data-theme=[theme.attribute()] data-rows=[cx.filter(|cx| cx.is_compact).map(|_| "compact")] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -305,19 +305,35 @@ fn topbar(cx: &Desk, page: &Page) -> Markup {
     }
 }
 
+/// A mark before what is chosen.
+fn chosen(is_it: bool) -> Markup {
+    html! { @if is_it { (Icon::Check.svg()) } @else { span .icon {} } }
+}
+
 fn theme_menu(cx: &Desk) -> Markup {
     html! {
         details .drop data-drop {
-            summary title="Colours" { (Icon::Sun.svg()) span .unseen { "Colours" } }
+            summary title="Colours and rows" { (Icon::Sun.svg()) span .unseen { "Colours and rows" } }
+            div {
             (parts::form(cx, "/console/theme", html! {
                 input type="hidden" name="next" value=(cx.path);
                 @for (theme, words) in Theme::ALL.into_iter().zip(["As the system", "Light", "Dark"]) {
                     button .plain type="submit" name="theme" value=(theme.as_str()) aria-pressed=(cx.theme == theme) {
-                        @if cx.theme == theme { (Icon::Check.svg()) } @else { span .icon {} }
+                        (chosen(cx.theme == theme))
                         (words)
                     }
                 }
             }))
+            (parts::form(cx, "/console/rows", html! {
+                input type="hidden" name="next" value=(cx.path);
+                @for (word, compact, words) in [("usual", false, "Roomy rows"), ("compact", true, "Compact rows")] {
+                    button .plain type="submit" name="rows" value=(word) aria-pressed=(cx.is_compact == compact) {
+                        (chosen(cx.is_compact == compact))
+                        (words)
+                    }
+                }
+            }))
+            }
         }
     }
 }
@@ -387,6 +403,7 @@ pub(crate) fn settings_tabs(current: &str) -> Markup {
 pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/console/theme", post(set_theme))
+        .route("/console/rows", post(set_rows))
         .route("/console/tenant", post(set_tenant))
         .route("/console/look", get(look))
 }
@@ -407,6 +424,20 @@ fn onwards(next: &str) -> &str {
 async fn set_theme(cx: Desk, Form(form): Form<Colours>) -> Shown {
     let mut response = see_other(onwards(&form.next));
     if let Some(cookie) = Theme::parse(&form.theme).cookie(&cx.app) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct Rows {
+    rows: String,
+    next: String,
+}
+
+async fn set_rows(cx: Desk, Form(form): Form<Rows>) -> Shown {
+    let mut response = see_other(onwards(&form.next));
+    if let Some(cookie) = density_cookie(&cx.app, form.rows == "compact") {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)

@@ -1,4 +1,4 @@
-//! A form that carries a file (`multipart/form-data`). Only the one page that asks for a file takes such forms.
+//! A form that carries a file (`multipart/form-data`). Only the pages that ask for a file take such forms.
 
 use crate::error::Error;
 use axum::body::{Body, Bytes};
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use scim::Code;
 
 /// Where such forms are sent.
-const PLACE: &str = "/app/users/imports";
+const PLACES: [&str; 2] = ["/app/users/imports", "/app/settings/import"];
 
 /// What a form held.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ impl Upload {
 /// Whether a request carries a file, to the place where one is taken.
 pub(crate) fn is_one(path: &str, headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    path == PLACE && kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+    PLACES.contains(&path) && kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
 /// Takes a form apart. Its size was bounded before.

@@ -1,7 +1,7 @@
 //! `POST /{endpoint}` (RFC 7644 §3.3).
 
 use super::save::{self, Draft};
-use super::{Cx, json, passwords, read, unlinked};
+use super::{Cx, ignored, json, passwords, read, unlinked};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
@@ -39,6 +39,7 @@ pub(super) fn parse(
 ) -> Result<Draft> {
     let mut parsed = Resource::parse(body, rt, cx.dialect())?;
     passwords::discard(cx, rt, &mut parsed.resource, trace);
+    ignored::drop(cx, rt, &mut parsed.resource, trace);
     trace.ignored.append(&mut parsed.ignored);
     Ok(Draft { resource: Arc::new(parsed.resource), members: parsed.members, projection })
 }

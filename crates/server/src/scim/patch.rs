@@ -1,7 +1,7 @@
 //! `PATCH /{endpoint}/{id}` (RFC 7644 §3.5.2), for every resource type.
 
 use super::save::{self, Condition};
-use super::{Cx, json, no_such, passwords, read, unlinked};
+use super::{Cx, ignored, json, no_such, passwords, read, unlinked};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
@@ -48,6 +48,7 @@ pub(super) fn apply(
     let mut patched = patch.apply(&stored.resource, rt, cx.dialect())?;
     trace.ignored.append(&mut patched.ignored);
     passwords::discard(cx, rt, &mut patched.resource, trace);
+    ignored::keep(cx, rt, &stored.resource, &mut patched.resource, trace);
     save::keep_raw_manager(w, cx.tenant.tenant.id, &stored, &mut patched.resource, rt)?;
     let saved = save::save(w, cx, trace, rt, stored, patched.resource, &patched.members)?;
     // Reading a large group back to somebody who added one member would cost more than the change itself.

@@ -1,7 +1,7 @@
 //! `PUT /{endpoint}/{id}` (RFC 7644 §3.5.1), which for some identity providers is our own GET body with theirs laid over it.
 
 use super::save::{self, Condition, Draft};
-use super::{Cx, create, json, no_such, read, unlinked};
+use super::{Cx, create, ignored, json, no_such, read, unlinked};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::Result;
@@ -37,6 +37,7 @@ pub(super) fn overwrite(
     trace.resource(rt, &stored.id);
     unlinked::hold(w, cx, trace, rt, stored.rid)?;
     let mut new = stored.resource.replaced_by(Arc::unwrap_or_clone(draft.resource), rt)?;
+    ignored::keep(cx, rt, &stored.resource, &mut new, trace);
     save::keep_raw_manager(w, cx.tenant.tenant.id, &stored, &mut new, rt)?;
     // A PUT that does not speak of members leaves them: the body may come from a GET that excluded them.
     let members = draft.members.map(|members| vec![MemberOp::Replace(members)]).unwrap_or_default();

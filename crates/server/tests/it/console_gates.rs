@@ -20,6 +20,7 @@ const OPEN: &[&str] = &[
     "/docs/images/{name}",
     "/api/v1/openapi.json",
     "/share/{secret}",
+    "/share/{secret}/steps",
     "/share/{secret}/token",
 ];
 

@@ -38,9 +38,11 @@ mod saml_bad;
 mod saml_sign_in;
 mod saml_strangers;
 mod secrets;
+mod settings_file;
 #[path = "../../../saml/tests/it/signer.rs"]
 #[allow(dead_code)]
 mod signer;
+mod taken;
 mod tenants;
 mod tls;
 mod tokens;

@@ -250,11 +250,13 @@ async fn a_setup_link_opens_one_page_makes_one_token_and_ends() {
     assert_eq!(desk.with(&token, "GET", "/scim/v2/Users", Value::Null).await.status, 200);
     let again = guest.post(&format!("{path}/token"), &[]).await;
     assert!(again.text.contains("was made already") && !again.text.contains("pv_"), "{}", again.text);
+    assert!(guest.get(&format!("{path}/steps")).await.text.contains("of 6"));
     let list = owner.get("/app/setup").await;
     assert!(list.text.contains("token made") && !list.text.contains(&path), "{}", list.text);
     let id = list.between("/app/setup/links/", "/revoke");
     owner.post(&format!("/app/setup/links/{id}/revoke"), &[]).await;
     assert_eq!(guest.get(&path).await.status, 404);
+    assert!(guest.get(&format!("{path}/steps")).await.text.contains("closed"));
     let made = owner.post("/app/setup/links", &[("label", "Later"), ("days", "1")]).await;
     let path = format!("/share/{}", made.between("/share/", "\""));
     desk.clock.advance(DAY + SECOND);

@@ -186,7 +186,9 @@ async fn the_log_is_filtered_exported_and_told_apart() {
     for told in ["bea (not found)", "409 PRV-1007", "title", "Okta"] {
         assert!(all.text.contains(told), "{told}");
     }
-    assert!(owner.get("/app/log/rows?result=failed").await.text.starts_with("<div class=\"scroll"), "a part, no page");
+    assert!(owner.get("/app/log/rows").await.text.starts_with("<div class=\"scroll"), "a part, no page");
+    let failed = owner.get("/app/log/rows?result=failed").await.text;
+    assert!(failed.starts_with("<p class=\"hidden-rows\">") && failed.contains("hidden by filters"), "{failed}");
     let export = owner.get("/app/log/export?format=ndjson&op=writes").await;
     let lines: Vec<Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 3);

@@ -4,25 +4,28 @@
 //! looked at now and then must not cost every request something.
 
 use super::scim::MANAGER;
-use crate::admin::attributes::{Named, list};
+use crate::admin::attributes::{self, Named, list};
 use crate::console::parts::{
-    Column, Facet, Row, Table, Tone, badge, card, copy_as, csv_cell, empty, facets, link, note, table, when,
+    Column, Facet, Row, Table, Tone, badge, card, copy_as, csv_cell, empty, facets, form, link, note, table, when,
 };
-use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, sentence};
+use crate::redact::masked;
 use maud::{Markup, html};
 use scim::{Mutability, Returned, Uniqueness};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
-use store::LogQuery;
+use store::{LogQuery, names_in};
 
 /// Changes that are looked at.
 const LOOKED_AT: u32 = 300;
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     Column::new("Attribute"),
     Column::new("Type"),
     Column::new("Rules").minor(),
     Column::new("Last received"),
+    Column::new("When sent").minor(),
     Column::new("Copy"),
 ];
 
@@ -41,6 +44,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
             || named.attribute.description.to_lowercase().contains(&word);
         let from = match source.as_str() {
             "custom" => named.custom,
+            "ignored" => !named.accepted,
             "enterprise" => named.value.starts_with("urn:") && !named.custom,
             "core" => !named.value.starts_with("urn:"),
             "never" => received.at(&named.value).is_none(),
@@ -57,13 +61,13 @@ pub(super) async fn show(cx: Desk) -> Shown {
         (facets("/app/scim/attributes", Some(("q", &text)), &[
             Facet { name: "type", label: "Of", value: &kind, choices: types },
             Facet { name: "source", label: "Source", value: &source, choices: choices(&[
-                ("", "All"), ("core", "Core"), ("enterprise", "Enterprise"), ("custom", "Custom fields"), ("never", "Never received"),
+                ("", "All"), ("core", "Core"), ("enterprise", "Enterprise"), ("custom", "Custom fields"), ("never", "Not received lately"), ("ignored", "Ignored"),
             ]) },
         ]))
         @if shown.is_empty() {
             (empty(Icon::Search, "No attribute fits", html! { "Search looks at names, namespaces and descriptions." }, Some(link("/app/scim/attributes", "Show all", false))))
         } @else {
-            (table(&Table { caption: "Attributes", columns: &COLUMNS, rows: shown.iter().map(|named| row(named, &received, cx.now)).collect(), body_id: None }))
+            (table(&Table { caption: "Attributes", columns: &COLUMNS, rows: shown.iter().map(|named| row(&cx, named, &received)).collect(), body_id: None }))
             p .hint { "“Last received” looks at the newest " (received.looked_at) " changes in the log. All attributes as a file: " a href="/app/scim/attributes.csv" download { "CSV" } }
         }
         (unknown(&cx, &received))
@@ -111,7 +115,8 @@ fn is_of_server(named: &Named) -> bool {
 /// What came in lately.
 #[derive(Default)]
 pub(super) struct Received {
-    at: HashMap<String, i64>,
+    /// When, and what, so that it is recognised without being read.
+    at: HashMap<String, (i64, String)>,
     unknown: Vec<(String, i64)>,
     looked_at: usize,
 }
@@ -119,7 +124,11 @@ pub(super) struct Received {
 impl Received {
     /// When an attribute last came, by its full name.
     pub(super) fn at(&self, value: &str) -> Option<i64> {
-        self.at.get(&value.to_lowercase()).copied()
+        self.newest(value).map(|(at, _)| *at)
+    }
+
+    fn newest(&self, value: &str) -> Option<&(i64, String)> {
+        self.at.get(&value.to_lowercase())
     }
 }
 
@@ -133,7 +142,9 @@ pub(super) async fn received(cx: &Desk) -> Result<Received, Fault> {
         let Some(body) = entry.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok()) else {
             continue;
         };
-        note_names(&mut received.at, &body, entry.at);
+        names_in(&body, &mut |name, value| {
+            received.at.entry(name.to_lowercase()).or_insert_with(|| (entry.at, masked(value)));
+        });
         let steps: Vec<String> =
             entry.steps.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         for step in steps {
@@ -144,36 +155,6 @@ pub(super) async fn received(cx: &Desk) -> Result<Received, Fault> {
         }
     }
     Ok(received)
-}
-
-/// Notes the newest time of every name in a body, in lower case; what stands under a URN has it in front.
-fn note_names(at: &mut HashMap<String, i64>, body: &Value, when: i64) {
-    let add = |at: &mut HashMap<String, i64>, name: String| {
-        at.entry(name.to_lowercase()).or_insert(when);
-    };
-    let Some(map) = body.as_object() else { return };
-    for (name, value) in map {
-        match value {
-            Value::Object(parts) if name.starts_with("urn:") => {
-                parts.keys().for_each(|part| add(at, format!("{name}:{part}")))
-            }
-            _ => add(at, name.clone()),
-        }
-    }
-    for operation in map.get("Operations").and_then(Value::as_array).into_iter().flatten() {
-        match (operation.get("path").and_then(Value::as_str), operation.get("value")) {
-            (Some(path), _) => {
-                let dot_from = path.rfind(':').map_or(0, |colon| colon + 1);
-                let end = path
-                    .get(dot_from..)
-                    .and_then(|name| name.find(['.', '[']))
-                    .map_or(path.len(), |cut| dot_from + cut);
-                add(at, path.get(..end).unwrap_or(path).to_owned());
-            }
-            (None, Some(value)) => note_names(at, value, when),
-            _ => {}
-        }
-    }
 }
 
 fn to_copy(cx: &Desk, custom: &[&Named]) -> Markup {
@@ -228,7 +209,51 @@ pub(super) fn three(id: &str, title: &str, value: &str) -> Markup {
     }
 }
 
-fn row(named: &Named, received: &Received, now: i64) -> Row {
+/// Whether it is taken when it comes, and the switch.
+fn taken(cx: &Desk, named: &Named) -> Markup {
+    let (word, to) = if named.accepted { ("Ignore", "no") } else { ("Accept", "yes") };
+    html! {
+        @if named.accepted { (badge(Tone::Good, "accepted")) } @else { (badge(Tone::Warn, "ignored")) }
+        @if cx.may_change() {
+            (form(cx, "/app/scim/attributes/accept", html! {
+                input type="hidden" name="of" value=(named.resource_type);
+                input type="hidden" name="value" value=(named.value);
+                input type="hidden" name="accepted" value=(to);
+                button .quiet.small type="submit" { (word) span .unseen { " " (named.attribute.name) } }
+            }))
+        }
+    }
+}
+
+/// Which attribute, and whether what comes of it is taken.
+#[derive(Deserialize)]
+pub(super) struct Taken {
+    of: String,
+    value: String,
+    accepted: String,
+}
+
+/// `POST /app/scim/attributes/accept`.
+pub(super) async fn accept(cx: Desk, Form(taken): Form<Taken>) -> Shown {
+    let back = crate::query::address("/app/scim/attributes", &[("type", &taken.of)]);
+    let (to, other) = if taken.accepted == "yes" { (true, "no") } else { (false, "yes") };
+    let name = &cx.tenant.tenant.name;
+    let done = attributes::accept(&cx.app, &cx.actor(), name, &taken.of, &taken.value, to).await;
+    match done {
+        Ok(named) if to => cx.done(&back, Flash::good(format!("{} is taken again", named.attribute.name))),
+        Ok(named) => {
+            let undo = [("of", taken.of.as_str()), ("value", &taken.value), ("accepted", other)];
+            let said =
+                format!("{} is ignored: what is sent of it is dropped and told in the log", named.attribute.name);
+            cx.done(&back, Flash::good(said).undo("/app/scim/attributes/accept", &undo))
+        }
+        Err(error) if error.to_scim("").status < 500 => cx.done(&back, Flash::bad(sentence(&error.to_scim("").detail))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn row(cx: &Desk, named: &Named, received: &Received) -> Row {
+    let now = cx.now;
     let attribute = &named.attribute;
     let kind = serde_json::to_value(attribute.attr_type)
         .ok()
@@ -264,7 +289,11 @@ fn row(named: &Named, received: &Received, now: i64) -> Row {
             },
             html! { (kind) @if attribute.multi_valued { ", list" } },
             html! { (rules.join(", ")) },
-            html! { @match received.at(&named.value) { Some(at) => (when(at, now)), None => span .quiet { "not lately" } } },
+            html! { @match received.newest(&named.value) {
+                Some((at, example)) => { (when(*at, now)) @if !example.is_empty() { p .hint { "such as " code { (example) } } } },
+                None => span .quiet { "not lately" }
+            } },
+            taken(cx, named),
             html! { div .copies {
                 (copy_as("Value", name, &named.value)) (copy_as("Namespace", name, namespace)) (copy_as("Name", name, name))
             } },
@@ -286,27 +315,6 @@ fn unknown(cx: &Desk, received: &Received) -> Markup {
                     }
                 }
             }))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn names_are_found_in_bodies_and_paths() {
-        let mut at = HashMap::new();
-        note_names(&mut at, &json!({"userName": "a", "urn:x:2.0:User": {"manager": "b"}}), 1);
-        let patch = json!({"Operations": [
-            {"op": "replace", "path": "emails[type eq \"work\"].value", "value": "x"},
-            {"op": "replace", "path": "urn:y:2.0:User:field", "value": "x"},
-            {"op": "replace", "value": {"title": "t"}},
-        ]});
-        note_names(&mut at, &patch, 2);
-        for name in ["username", "urn:x:2.0:user:manager", "emails", "urn:y:2.0:user:field", "title"] {
-            assert!(at.contains_key(name), "{name}: {at:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A14, conflicts: refusals that wait for a person.
 
-use crate::admin::conflicts::{self, Conflict};
+use crate::admin::conflicts::{self, Conflict, Many};
 use crate::admin::directory;
 use crate::console::parts::{Tone, badge, confirm, copy_button, count, empty, form, link, status, visible, when};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, remedy, sentence};
@@ -19,7 +19,10 @@ pub(super) async fn list(cx: Desk) -> Shown {
     let body = html! {
         @if all.is_empty() {
             (empty(Icon::Check, "Nothing to solve", html! { "Whatever was refused lately has been solved or dismissed." }, Some(link("/app/log?result=failed", "All refusals in the log", false))))
-        } @else { ol .conflicts { @for item in &items { (item) } } }
+        } @else {
+            ol .conflicts { @for item in &items { (item) } }
+            @if cx.may_change() && all.len() > 1 { (on_many(&cx)) }
+        }
         @if hidden > 0 { p .quiet { (hidden) " dismissed; each comes back when it is refused again." } }
     };
     let about = Page::new("Conflicts", Nav::Conflicts)
@@ -37,6 +40,10 @@ async fn item(cx: &Desk, conflict: &Conflict) -> Result<Markup, Fault> {
     Ok(html! {
         li .card data-row {
             header {
+                @if cx.may_change() {
+                    label .pick { span .unseen { "Select " (subject) }
+                        input type="checkbox" name="one" value={ (conflict.last.seq) " " (conflict.name) } form=(FORM) data-pick; }
+                }
                 h2 { a href={ "/app/log/" (conflict.last.seq) } { (subject) } }
                 (status(conflict.last.status, Some(&conflict.code)))
             }
@@ -69,6 +76,57 @@ async fn item(cx: &Desk, conflict: &Conflict) -> Result<Markup, Fault> {
             }
         }
     })
+}
+
+/// The form that the boxes of all items belong to.
+const FORM: &str = "with-selected";
+
+fn on_many(cx: &Desk) -> Markup {
+    html! {
+        form #(FORM) method="post" action="/app/conflicts/bulk" {
+            input type="hidden" name="csrf" value=(cx.csrf);
+            fieldset .bulk {
+                legend { "With those selected" }
+                p .hint { "Linking lets each account that is in the way take over what was refused; where there is none, it is told." }
+                div .actions {
+                    button .small type="submit" name="do" value="dismiss" { "Dismiss" }
+                    button .small type="submit" name="do" value="link" { "Link existing" }
+                }
+            }
+        }
+    }
+}
+
+/// `POST /app/conflicts/bulk`.
+pub(super) async fn bulk(cx: Desk, Form(fields): Form<Vec<(String, String)>>) -> Shown {
+    let here = "/app/conflicts";
+    let chosen: Vec<(String, i64)> = fields
+        .iter()
+        .filter(|(field, _)| field == "one")
+        .filter_map(|(_, value)| value.split_once(' '))
+        .filter_map(|(seq, name)| Some((name.to_owned(), seq.parse().ok()?)))
+        .collect();
+    let what = match fields.iter().find(|(field, _)| field == "do").map(|(_, value)| value.as_str()) {
+        Some("dismiss") => Many::Dismiss,
+        Some("link") => Many::Link,
+        _ => return cx.done(here, Flash::bad("Nothing was done: choose what to do")),
+    };
+    if chosen.is_empty() {
+        return cx.done(here, Flash::bad("Nothing is selected: tick the conflicts first"));
+    }
+    let (actor, from) = (Arc::new(cx.actor()), (&*cx.endpoint, &cx.origin));
+    let outcome = conflicts::many(&cx.app, &actor, &cx.tenant, from, what, &chosen).await?;
+    let word = if what == Many::Dismiss { "Dismissed" } else { "Linked" };
+    let flash = match outcome.failed.first() {
+        None => Flash::good(format!("{word}: {}", outcome.done)),
+        Some((subject, why)) => Flash::bad(format!(
+            "{word}: {}. {} could not be: the first was {subject}: {}",
+            outcome.done,
+            outcome.failed.len(),
+            sentence(why)
+        )),
+    };
+    cx.done(here, flash)
 }
 
 /// What was refused becomes the state of the account that is there.

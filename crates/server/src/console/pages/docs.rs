@@ -45,7 +45,7 @@ static GUIDE: &[(&str, &[Guide])] = &[
     ),
     ("Use", &guide!["manager-and-custom-fields", "tokens", "operation-switches", "provisioning-log", "cli"]),
     ("Run", &guide!["operate", "backup", "import-export", "scale-out", "move-to-postgresql", "outbound"]),
-    ("Look up", &guide!["performance", "limits"]),
+    ("Look up", &guide!["performance", "limits", "licences"]),
 ];
 
 /// Pictures of the guide, which the benchmark draws.

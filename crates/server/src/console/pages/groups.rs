@@ -60,7 +60,10 @@ pub(super) async fn list(cx: Desk) -> Shown {
         Column { order: Some(Order::of(&by_change)), ..Column::new("Changed").minor() },
     ];
     let is_filtered = !(text.is_empty() && source.is_empty() && after.is_empty());
+    let here = query::address("", &[("q", &text), ("source", &source), ("order", &order)]);
+    let views = super::views::bar(&cx, "groups", &here).await?;
     let body = html! {
+        (views)
         (facets("/app/groups", Some(("q", &text)), &[
             Facet { name: "order", label: "Order", value: &order, choices: choices(&Sorting::WORDS) },
         ]))

@@ -99,7 +99,7 @@ fn now(cx: &Desk, job: &Job) -> Markup {
     } else {
         told.extend([
             ("Went well", html! { (count(job.done.saturating_sub(job.failed))) }),
-            ("Failed", html! { (count(job.failed)) }),
+            ("Failed", html! { @if job.failures.is_empty() { (count(job.failed)) } @else { a href="#failed" { (count(job.failed)) } } }),
         ]);
     }
     told.extend([
@@ -113,7 +113,13 @@ fn now(cx: &Desk, job: &Job) -> Markup {
             (definitions(&told))
         }))
         @if job.kind == KIND { (next_of_import(cx, job)) }
-        @if !job.failures.is_empty() { (what_failed(job)) }
+        @if !job.failures.is_empty() { div #failed { (what_failed(job)) } }
+        @if !job.failures.is_empty() && job.kind != KIND && !job.state.is_open() && cx.may_change() {
+            (form(cx, &format!("/app/jobs/{}/retry", job.id), html! {
+                div .actions { button type="submit" { "Retry the " (count(job.failed)) " that failed" } }
+                p .hint { "As another job. Put right first what stands beside them." }
+            }))
+        }
     }
 }
 
@@ -207,6 +213,17 @@ pub(super) async fn again(cx: Desk, Path(id): Path<i64>) -> Shown {
     let plan = Plan { dry_run: false, ..plan };
     let begun = imports::begin(&cx.app, &cx.actor(), &cx.tenant, &file, &plan).await?;
     cx.done(&format!("/app/jobs/{begun}"), Flash::good("The job has begun"))
+}
+
+/// `POST /app/jobs/{id}/retry`.
+pub(super) async fn retry(cx: Desk, Path(id): Path<i64>) -> Shown {
+    match jobs::retry(&cx.app, &cx.actor(), &cx.tenant, id).await {
+        Ok(begun) => cx.done(&format!("/app/jobs/{begun}"), Flash::good("The job has begun")),
+        Err(error) if error.to_scim("").status < 500 => {
+            cx.done(&format!("/app/jobs/{id}"), Flash::bad(crate::console::sentence(&error.to_scim("").detail)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `POST /app/jobs/{id}/cancel`.

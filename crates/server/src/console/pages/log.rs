@@ -52,6 +52,8 @@ struct Asked {
     actor: String,
     code: String,
     resource: String,
+    /// An attribute that was changed or named.
+    attribute: String,
     /// A client's address.
     from: String,
     /// How far back, as one of `SPANS`.
@@ -75,6 +77,7 @@ impl Asked {
             actor: get("token"),
             code: get("code"),
             resource: get("resource"),
+            attribute: get("attribute"),
             from: get("from"),
             span: get("last"),
             since: get("since"),
@@ -94,6 +97,7 @@ impl Asked {
             ("token", &self.actor),
             ("code", &self.code),
             ("resource", &self.resource),
+            ("attribute", &self.attribute),
             ("from", &self.from),
             ("last", &self.span),
             ("since", &self.since),
@@ -127,6 +131,7 @@ impl Asked {
             text: some(&self.text),
             actor: some(&self.actor),
             remote: some(&self.from),
+            attribute: some(&self.attribute),
             code: some(&self.code),
             resource_type: some(&self.kind),
             writes: match self.op.as_str() {
@@ -164,7 +169,8 @@ pub(super) async fn show(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
     let counts = cx.app.store().read(move |r| r.log_counts(id, until - 3_600_000_000, until, store::SLOT)).await?;
     let tokens = admin::tokens::list(&cx.app, Some(id)).await?;
     let is_first = asked.before.is_empty();
-    let list = listing(&cx, &asked, &entries, next);
+    let hidden = hidden(&cx, &asked, &entries, next).await?;
+    let list = html! { (hidden_line(&asked, hidden)) (listing(&cx, &asked, &entries, next)) };
     let body = html! {
         @if is_first && !asked.is_filtered() && counts.iter().any(|one| one.total() > 0) {
             (card("Last hour", chart::requests(&Chart {
@@ -182,6 +188,8 @@ pub(super) async fn show(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
         } @else { (list) }
     };
     let paused = asked.paused || !is_first;
+    let views = super::views::bar(&cx, "log", &asked.address("", "", false)).await?;
+    let body = html! { (views) (body) };
     let action = html! {
         @if paused { a .button href=(asked.address("/app/log", "", false)) { (Icon::Play.svg()) "Follow" } }
         @else { a .button href=(asked.address("/app/log", "", true)) { (Icon::Pause.svg()) "Pause" } }
@@ -191,6 +199,60 @@ pub(super) async fn show(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
         .action(action)
         .help("provisioning-log");
     Ok(page(&cx, about, body))
+}
+
+/// Most requests that are counted as hidden; of more it says so.
+const HIDDEN_MAX: u32 = 1_000;
+
+/// How many requests the filters hide in the stretch of the log that a page shows. Reads their heads, a thousand at most.
+async fn hidden(
+    cx: &Desk,
+    asked: &Asked,
+    entries: &[LogEntry],
+    next: Option<i64>,
+) -> Result<Option<u32>, crate::error::Error> {
+    if !asked.is_filtered() {
+        return Ok(None);
+    }
+    let all = LogQuery {
+        after: Some(next.map_or(0, |last| last - 1)),
+        before: asked.before.parse().ok(),
+        limit: HIDDEN_MAX + u32::try_from(entries.len()).unwrap_or(ROWS) + 1,
+        ..LogQuery::default()
+    };
+    let all = admin::log::list(&cx.app, cx.tenant.tenant.id, all).await?;
+    let hidden = all.len().saturating_sub(entries.len());
+    Ok(Some(u32::try_from(hidden).unwrap_or(u32::MAX)).filter(|hidden| *hidden > 0))
+}
+
+/// The same stretch without the filters.
+fn hidden_line(asked: &Asked, hidden: Option<u32>) -> Markup {
+    let everything =
+        Asked { before: asked.before.clone(), paused: asked.paused, chained: asked.chained, ..Asked::default() };
+    html! {
+        @if let Some(hidden) = hidden {
+            p .hidden-rows {
+                @match hidden {
+                    1 => "1 request hidden by filters. ",
+                    _ if hidden > HIDDEN_MAX => { "More than " (count(u64::from(HIDDEN_MAX))) " requests hidden by filters. " }
+                    _ => { (count(u64::from(hidden))) " requests hidden by filters. " }
+                }
+                a href=(everything.address("/app/log", &asked.before, asked.paused)) { "Show them" }
+            }
+        }
+    }
+}
+
+/// The attributes of all resource types, each name once.
+fn attributes(cx: &Desk) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = admin::attributes::list(&cx.tenant)
+        .into_iter()
+        .filter(|named| named.attribute.mutability != scim::Mutability::ReadOnly)
+        .map(|named| (named.value, named.attribute.name))
+        .collect();
+    all.sort_by(|one, other| one.1.to_lowercase().cmp(&other.1.to_lowercase()).then_with(|| one.0.cmp(&other.0)));
+    all.dedup();
+    std::iter::once((String::new(), "All".to_owned())).chain(all).collect()
 }
 
 /// The log of a stretch of time.
@@ -208,7 +270,8 @@ pub(super) fn from(address: &str) -> String {
 pub(super) async fn fresh(cx: Desk, RawQuery(raw): RawQuery) -> Shown {
     let asked = Asked::parse(&raw.unwrap_or_default());
     let (entries, next) = rows(&cx, &asked).await?;
-    Ok(fragment(listing(&cx, &asked, &entries, next)))
+    let hidden = hidden(&cx, &asked, &entries, next).await?;
+    Ok(fragment(html! { (hidden_line(&asked, hidden)) (listing(&cx, &asked, &entries, next)) }))
 }
 
 fn filters(asked: &Asked, cx: &Desk, mut tokens: Vec<String>) -> Markup {
@@ -254,6 +317,7 @@ fn filters(asked: &Asked, cx: &Desk, mut tokens: Vec<String>) -> Markup {
             choices: pairs(&[("", "All")]).into_iter().chain(spans).collect(),
         },
         Facet { name: "type", label: "Resource", value: &asked.kind, choices: named("All", types) },
+        Facet { name: "attribute", label: "Attribute", value: &asked.attribute, choices: attributes(cx) },
         Facet { name: "token", label: "Token", value: &asked.actor, choices: named("All", tokens) },
         Facet {
             name: "show",

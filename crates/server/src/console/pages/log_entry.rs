@@ -81,6 +81,13 @@ async fn whole(cx: &Desk, entry: &LogEntry, replayed: Option<&Acted>) -> Shown {
     Ok(page(cx, about, body))
 }
 
+/// `GET /app/log/{seq}/json`: the entry as the API has it, as a file.
+pub(super) async fn as_json(cx: Desk, Path(seq): Path<i64>) -> Shown {
+    let entry = admin::log::entry(&cx.app, cx.tenant.tenant.id, seq).await?;
+    let text = serde_json::to_string_pretty(&crate::api::feeds::show_entry(&entry, true)).unwrap_or_default();
+    Ok(super::download(super::JSON, &format!("log-{seq}.json"), text))
+}
+
 /// `GET /app/report.json?seq=…`: a file for whoever helps.
 pub(super) async fn report(cx: Desk) -> Shown {
     let seq = cx.asked("seq").and_then(|text| text.parse().ok());
@@ -284,9 +291,10 @@ fn again(cx: &Desk, entry: &LogEntry) -> Markup {
             }
             div .actions {
                 a .button href={ "/app/report.json?seq=" (entry.seq) } download { "Report for support" }
+                a .button href={ "/app/log/" (entry.seq) "/json" } download { "This entry as JSON" }
             }
-            p .hint { "This request and what its token asked just before, without anybody's data: every value is replaced by its length." }
-            p { "This entry as JSON: " code { "provost log show " (entry.seq) " --tenant " (cx.tenant.tenant.name) " --json" } }
+            p .hint { "The report has this request and what its token asked just before, without anybody's data: every value is replaced by its length. The entry has the values." }
+            p { "In a terminal: " code { "provost log show " (entry.seq) " --tenant " (cx.tenant.tenant.name) " --json" } }
         },
     )
 }

@@ -3,6 +3,7 @@
 use super::log::{about, within};
 use super::scim_test::AGENT;
 use super::setup;
+use crate::admin::attributes::{Never, never_received};
 use crate::admin::conflicts;
 use crate::admin::tokens::{State, used_though_rotated};
 use crate::console::chart::{self, Chart};
@@ -64,6 +65,7 @@ struct Now {
     groups: u64,
     tokens: Vec<Token>,
     turned_away: Option<LogEntry>,
+    never: Vec<Never>,
 }
 
 async fn look(cx: &Desk, range: &Range) -> Result<Now, Fault> {
@@ -80,6 +82,7 @@ async fn look(cx: &Desk, range: &Range) -> Result<Now, Fault> {
             };
             let failed = LogQuery { limit: 50, failed: Some(true), since_at: Some(now - DAY), ..LogQuery::default() };
             Ok(Now {
+                never: never_received(r, &state)?,
                 counts: r.log_counts(tenant, now - span, now, step)?,
                 users: r.count(tenant, "User")?,
                 groups: r.count(tenant, "Group")?,
@@ -176,6 +179,24 @@ fn turned_away(entry: &LogEntry) -> bool {
     entry.status == 401 || entry.code.as_deref() == Some(&Code::TOKEN_NETWORK.to_string())
 }
 
+/// How long a new field may wait for its first value before somebody should look, in microseconds.
+const FIELD_WAITS: i64 = HOUR;
+
+/// Custom fields that no request has ever carried.
+fn never(cx: &Desk, all: &[Never]) -> Option<Markup> {
+    let mut all = all.iter().filter(|one| one.since.is_none_or(|at| cx.now - at >= FIELD_WAITS));
+    let first = all.next()?;
+    let name = first.value.rsplit(':').next().unwrap_or(&first.value);
+    let others = all.count();
+    let place = crate::query::address("/app/scim/attributes", &[("type", &first.resource_type), ("source", "never")]);
+    Some(html! {
+        "No request has ever carried the field " code { (name) }
+        @if let Some(since) = first.since { ", which was made " (when(since, cx.now)) }
+        @if others > 0 { ", nor " (others) @if others == 1 { " other" } @else { " others" } }
+        ". Map it in the identity provider, or look at its namespace there. " a href=(place) { "Attributes" }
+    })
+}
+
 /// What somebody should look at, the worst first.
 async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fault> {
     let mut items: Vec<(Tone, Markup)> = Vec::new();
@@ -205,6 +226,9 @@ async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fau
     }
     if let Some(entry) = &now.turned_away {
         items.push((Tone::Warn, html! { @if entry.status == 401 { "A request without a valid token came " } @else { "A token came from where it may not come from " } (when(entry.at, cx.now)) @if let Some(from) = &entry.remote { " from " code { (from) } } ". " a href={ "/app/log/" (entry.seq) } { "Look at it" } }));
+    }
+    if let Some(never) = never(cx, &now.never) {
+        items.push((Tone::Info, never));
     }
     let (waiting, _) = conflicts::list(&cx.app, &cx.tenant).await?;
     if !waiting.is_empty() {

@@ -1,6 +1,7 @@
 //! A15, settings of the tenant: its address, what the log keeps, which oddities are understood, sizes and orders.
 
 use crate::admin;
+use crate::api::METRICS;
 use crate::console::parts::{Field, Tone, bytes, card, choice, field, form, note};
 use crate::console::{Desk, Flash, Nav, Page, Shown, page};
 use crate::query;
@@ -23,7 +24,10 @@ pub(super) async fn show(cx: Desk) -> Shown {
 fn about(cx: &Desk) -> Page {
     Page::new("Settings", Nav::Settings)
         .purpose(html! { "Of the tenant " strong { (cx.tenant.tenant.name) } "." })
-        .action(html! { a .button href="/app/settings/export" download="settings.json" { "Export as JSON" } })
+        .action(html! {
+            @if cx.may_change() { a .button href="/app/settings/import" { "Import" } }
+            a .button href="/app/settings/export" download="settings.json" { "Export as JSON" }
+        })
         .help("operate")
 }
 
@@ -41,8 +45,27 @@ fn whole(cx: &Desk, used: u64, wrong: Option<Wrong<'_>>) -> Markup {
         (edits(cx))
         (dialect(cx))
         (passwords(cx))
+        (metrics(cx))
         (this_server(cx))
     }
+}
+
+/// Where the numbers are, and what Prometheus has to be told.
+fn metrics(cx: &Desk) -> Markup {
+    let url = cx.server_url();
+    let (scheme, host) = url.split_once("://").unwrap_or(("http", url));
+    let sample = format!(
+        "scrape_configs:\n  - job_name: provost\n    scheme: {scheme}\n    metrics_path: {METRICS}\n    authorization:\n      credentials_file: /etc/prometheus/provost.key\n    static_configs:\n      - targets: [\"{host}\"]\n"
+    );
+    card(
+        "Metrics",
+        html! {
+            p { "Requests by outcome and time, sizes, what waits and when the next token ends, in the text format of Prometheus. Names of tenants and of resource types stand in it, nothing of anybody's data." }
+            (crate::console::parts::copy_box("metrics", "Address", &format!("{url}{METRICS}")))
+            p { "It takes an API key; that of an auditor is enough: " a href="/app/settings/keys" { "make one" } ", and put it into a file that only Prometheus reads." }
+            (crate::console::parts::code("prometheus.yml", &sample))
+        },
+    )
 }
 
 /// What an operator is asked about the server itself, and where the rest of it is told.
@@ -54,7 +77,7 @@ fn this_server(cx: &Desk) -> Markup {
         html! {
             dl .definitions {
                 div { dt { "Version" } dd { "Provost " (env!("CARGO_PKG_VERSION")) " · " a href="/docs" { "Guide" } " · " a href="/docs/api" { "Admin API" } } }
-                div { dt { "Licence" } dd { "Apache-2.0" } }
+                div { dt { "Licence" } dd { "Apache-2.0 · " a href="/docs/licences" { "libraries of others and their licences" } } }
                 div { dt { "Database" } dd { (database) } }
                 div { dt { "Encryption" } dd { @if is_encrypted { "clients come by https; the proxy in front has the certificate" } @else { "clients come by http: put a proxy with a certificate in front" } " · " a href="/docs/operate" { "how" } } }
                 div { dt { "Backup" } dd { code { "provost backup" } " · " a href="/docs/backup" { "how, and how to restore" } } }
@@ -103,6 +126,7 @@ fn log(cx: &Desk, wrong: Option<Wrong<'_>>, used: u64) -> Markup {
     let level = given(wrong, "level", level.as_str().unwrap_or_default().to_owned());
     let (days, body) =
         (given(wrong, "days", limits.keep_days.to_string()), given(wrong, "body", limits.body_bytes_max.to_string()));
+    let masked = given(wrong, "masked", cx.tenant.tenant.settings.masked.join(", "));
     let size = given(wrong, "size", (limits.bytes_max >> 20).to_string());
     let of = |word: &str| wrong.map(|(.., said)| said).filter(|said| said.contains(word));
     section(
@@ -118,6 +142,8 @@ fn log(cx: &Desk, wrong: Option<Wrong<'_>>, used: u64) -> Markup {
                 (field(&Field { name: "size", label: "Up to how many MiB", kind: "number", value: &size, required: true, error: of("MiB"), hint: "The oldest go first.", ..Field::default() }))
                 (field(&Field { name: "body", label: "Bytes kept of a body", kind: "number", value: &body, required: true, error: of("body"), hint: "0 keeps none: then nothing can be rehearsed.", ..Field::default() }))
             }
+            (field(&Field { name: "masked", label: "Attributes that are masked", value: &masked, mono: true, autocomplete: "off", error: of("masked"),
+                hint: "Names with commas between them, such as birthDate, nickName. Their values stand nowhere in the log, and what held one cannot be rehearsed. Passwords and what is never returned are masked always.", ..Field::default() }))
             p .quiet { "In use: " (bytes(used)) }
         },
     )
@@ -337,7 +363,9 @@ fn change(section: &str, fields: &HashMap<String, String>) -> Result<Map<String,
         }
         "log" => {
             let (days, size) = (number("days", "the days")?, number("size", "the MiB")?);
-            json!({"log": {
+            let masked: Vec<&str> =
+                get("masked").split([',', ' ']).map(str::trim).filter(|name| !name.is_empty()).collect();
+            json!({"masked": masked, "log": {
                 "level": get("level"), "keepDays": days, "bytesMax": size.saturating_mul(1 << 20), "bodyBytesMax": number("body", "the bytes of a body")?,
             }})
         }
@@ -389,14 +417,6 @@ pub(super) async fn save(cx: Desk, axum::extract::Path(section): axum::extract::
             Ok(super::unprocessable(page(&cx, about(&cx), body)))
         }
     }
-}
-
-/// `GET /app/settings/export`: all settings and definitions, without secrets.
-pub(super) async fn export(cx: Desk) -> Shown {
-    let tenant = &cx.tenant.tenant;
-    let body = json!({"name": tenant.name, "settings": tenant.settings, "definitions": tenant.definitions});
-    let text = serde_json::to_string_pretty(&body).unwrap_or_default();
-    Ok(super::download(super::JSON, "settings.json", text))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::attributes::{label, three};
 use super::scim::{MANAGER, address_warning};
 use super::scim_test::AGENT;
+use crate::admin::attributes::Never;
 use crate::admin::tokens::State;
 use crate::admin::{self, links};
 use crate::app::App;
@@ -30,6 +31,9 @@ const MAPPED: [(&str, &str); 5] = [
     ("manager", MANAGER),
 ];
 
+/// Custom fields that are named one by one.
+const NAMED_MAX: usize = 5;
+
 /// Where setting up is.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -43,6 +47,8 @@ pub(super) struct Progress {
     /// Attributes with a value somewhere, and those without.
     arrived: Vec<&'static str>,
     missing: Vec<&'static str>,
+    /// Custom fields that no request has ever carried.
+    never: Vec<Never>,
     pub(super) skipped: bool,
 }
 
@@ -113,6 +119,7 @@ pub(super) async fn progress(app: &App, state: &Arc<TenantState>) -> Result<Prog
                     if arrived { progress.arrived.push(name) } else { progress.missing.push(name) }
                 }
             }
+            progress.never = admin::attributes::never_received(r, &state)?;
             progress.skipped = r.dismissals(tenant)?.contains_key(SKIPPED);
             Ok(progress)
         })
@@ -206,6 +213,15 @@ pub(super) fn list(progress: &Progress, now: i64, make: Markup, base: &str) -> M
                 p { @if progress.arrived.is_empty() { span .quiet { "What arrived and what never did stands here after the first person." } }
                     @else { "Arrived: " (progress.arrived.join(", ")) ". " @if !progress.missing.is_empty() { "Never: " strong { (progress.missing.join(", ")) } "." } }
                     @if inside { " " a href="/app/scim/attributes" { "All attributes" } } }
+                @if !progress.never.is_empty() {
+                    p { "Custom fields that no request has carried: "
+                        @for (at, one) in progress.never.iter().take(NAMED_MAX).enumerate() {
+                            @if at > 0 { ", " }
+                            strong { (one.value.rsplit(':').next().unwrap_or_default()) } @if let Some(since) = one.since { " (made " (when(since, now)) ")" }
+                        }
+                        @if progress.never.len() > NAMED_MAX { " and " (progress.never.len() - NAMED_MAX) " more" } "."
+                    }
+                }
             }))
             (step(progress.groups > 0, "A group was pushed", match progress.groups {
                 0 => html! { p .quiet { "Optional: Push Groups, by name. Members have to be assigned to the application first." } },

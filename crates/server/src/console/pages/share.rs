@@ -7,7 +7,7 @@ use super::{attributes, setup};
 use crate::admin::links;
 use crate::app::App;
 use crate::console::parts::{Tone, badge, card, card_with, code, copy_box, note, once, tabs, when};
-use crate::console::{Shown, Theme, bare};
+use crate::console::{Shown, Theme, bare, fragment};
 use crate::serve::Peer;
 use crate::tenants::TenantState;
 use axum::Extension;
@@ -73,13 +73,22 @@ pub(super) async fn show(
             (attributes::three("manager", "Manager attribute", MANAGER))
         }))
         (card("How far it is", html! {
-            (setup::list(&progress, now, html! {}, ""))
+            div hx-get={ "/share/" (secret) "/steps" } hx-trigger="every 5s" hx-swap="innerMorph" { (setup::list(&progress, now, html! {}, "")) }
             p { a .button.small href={ "/share/" (secret) "?idp=" (idp) } { "Look again" } }
         }))
         section .card { header { h2 { "What to do there" } } (tabs("Identity provider", &all)) (setup::guide(&idp, &endpoint)) }
         (card("Try it from a terminal", code("curl", &format!("curl '{endpoint}/Users?startIndex=1&count=2' -H \"Authorization: Bearer $TOKEN\""))))
     } };
     Ok(bare(Theme::System, "Connect your identity provider", body))
+}
+
+/// `GET /share/{secret}/steps`: how far it is, while the page is open; nothing once the link is closed.
+pub(super) async fn steps(State(app): State<App>, Path(secret): Path<String>) -> Shown {
+    let link = links::look(&app, &secret).await?;
+    let state = link.and_then(|link| app.tenants().all().into_iter().find(|state| state.tenant.id == link.tenant));
+    let Some(state) = state else { return Ok(fragment(html! { p { "This link is closed." } })) };
+    let progress = setup::progress(&app, &state).await?;
+    Ok(fragment(setup::list(&progress, app.clock().now(), html! {}, "")))
 }
 
 /// `POST /share/{secret}/token`.

@@ -14,6 +14,7 @@ use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, fragment, page};
 use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
+use std::collections::HashMap;
 use store::Token;
 
 /// How long before its end a token is a matter of concern.
@@ -27,7 +28,15 @@ const COLUMNS: [Column; 5] =
 /// `GET /app/scim/tokens`.
 pub(super) async fn list(cx: Desk) -> Shown {
     let all = tokens::list(&cx.app, Some(cx.tenant.tenant.id)).await?;
-    Ok(page(&cx, about(), whole(&cx, &all, None)))
+    let refused = refused(&cx, &all).await?;
+    Ok(page(&cx, about(), whole(&cx, &all, &refused, None)))
+}
+
+/// The first request that each expired token could not make.
+type Refused = HashMap<String, (i64, i64)>;
+
+async fn refused(cx: &Desk, all: &[Token]) -> Result<Refused, crate::error::Error> {
+    tokens::first_refused(&cx.app, cx.tenant.tenant.id, all, cx.now).await
 }
 
 fn about() -> Page {
@@ -37,12 +46,12 @@ fn about() -> Page {
         .help("tokens")
 }
 
-fn whole(cx: &Desk, all: &[Token], wrong: Option<(&New, &str)>) -> Markup {
+fn whole(cx: &Desk, all: &[Token], refused: &Refused, wrong: Option<(&New, &str)>) -> Markup {
     let open = all.iter().filter(|token| State::of(token, cx.now) == State::Active).count();
     html! {
         @if all.is_empty() {
             (empty(Icon::Key, "No token yet", html! { "An identity provider cannot connect without one." }, None))
-        } @else { (live("tokens", &["tokens"], "/app/scim/tokens/rows", rows(cx, all))) }
+        } @else { (live("tokens", &["tokens"], "/app/scim/tokens/rows", rows(cx, all, refused))) }
         @if cx.may_change() { (generate(cx, open, wrong)) }
     }
 }
@@ -50,10 +59,11 @@ fn whole(cx: &Desk, all: &[Token], wrong: Option<(&New, &str)>) -> Markup {
 /// `GET /app/scim/tokens/rows`.
 pub(super) async fn fresh(cx: Desk) -> Shown {
     let all = tokens::list(&cx.app, Some(cx.tenant.tenant.id)).await?;
-    Ok(fragment(rows(&cx, &all)))
+    let refused = refused(&cx, &all).await?;
+    Ok(fragment(rows(&cx, &all, &refused)))
 }
 
-fn rows(cx: &Desk, all: &[Token]) -> Markup {
+fn rows(cx: &Desk, all: &[Token], refused: &Refused) -> Markup {
     let (open, over): (Vec<&Token>, Vec<&Token>) =
         all.iter().rev().partition(|token| State::of(token, cx.now).is_open());
     let is_shut = !open.iter().any(|token| State::of(token, cx.now) == State::Active);
@@ -61,7 +71,7 @@ fn rows(cx: &Desk, all: &[Token]) -> Markup {
         table(&Table {
             caption,
             columns: &COLUMNS,
-            rows: tokens.into_iter().map(|token| row(token, all, cx.now)).collect(),
+            rows: tokens.into_iter().map(|token| row(token, all, refused.get(&token.id), cx.now)).collect(),
             body_id: None,
         })
     };
@@ -88,7 +98,7 @@ fn state_badge(token: &Token, now: i64) -> Markup {
     }
 }
 
-fn row(token: &Token, all: &[Token], now: i64) -> Row {
+fn row(token: &Token, all: &[Token], refused: Option<&(i64, i64)>, now: i64) -> Row {
     Row {
         cells: vec![
             html! { a href={ "/app/scim/tokens/" (token.id) } { (token.label) } " " code .quiet { (token.hint) } (bounds::short(token)) },
@@ -98,10 +108,15 @@ fn row(token: &Token, all: &[Token], now: i64) -> Row {
                 None => span .quiet { "never" },
             } },
             html! { @match token.expires_at { Some(at) => (when(at, now)), None => span .quiet { "never" } } },
-            html! { (state_badge(token, now)) (bounds::still_used(token, all, now)) },
+            html! { (state_badge(token, now)) (bounds::still_used(token, all, now)) (first_refused(refused, now)) },
         ],
+        class: if State::of(token, now) == State::Expired { "bad-row" } else { "" },
         ..Row::default()
     }
+}
+
+fn first_refused(refused: Option<&(i64, i64)>, now: i64) -> Markup {
+    html! { @if let Some((seq, at)) = refused { p .hint { a href={ "/app/log/" (seq) } { "First refused request" } " " (when(*at, now)) } } }
 }
 
 fn may(token: &Token) -> String {
@@ -184,7 +199,8 @@ pub(super) async fn create(cx: Desk, Form(new): Form<New>) -> Shown {
         Err(error) => {
             let said = error.to_scim("").detail;
             let all = tokens::list(&cx.app, Some(cx.tenant.tenant.id)).await?;
-            Ok(super::unprocessable(page(&cx, about(), whole(&cx, &all, Some((&new, &said))))))
+            let refused = refused(&cx, &all).await?;
+            Ok(super::unprocessable(page(&cx, about(), whole(&cx, &all, &refused, Some((&new, &said))))))
         }
     }
 }
@@ -277,10 +293,12 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
         ),
     ];
     let is_now = State::of(&token, cx.now);
+    let refused = refused(&cx, std::slice::from_ref(&token)).await?;
     let body = html! {
         (card_with("About this token", state_badge(&token, cx.now), html! {
             (definitions(&facts))
             p { a href=(crate::query::address("/app/log", &[("token", &token.label)])) { "What it did, in the log" } }
+            (first_refused(refused.get(&token.id), cx.now))
         }))
         (bounds::still_used_note(&token, &all, cx.now))
         @if let Some(old) = predecessor { (cut_over(&cx, old, &token)) }

@@ -9,6 +9,7 @@ pub(super) mod export;
 pub(super) mod new;
 
 use crate::admin::attributes::Named;
+use crate::admin::conflicts;
 use crate::admin::directory::{self, By, Found, Listing, Sorting};
 use crate::console::parts::{
     Column, Facet, Field, Order, Row, Table, Tone, Turn, badge, count, empty, facets_with, field, form, link, pager,
@@ -31,6 +32,8 @@ pub(super) struct Asked {
     filter: String,
     active: String,
     source: String,
+    /// Only who is in a conflict.
+    conflict: String,
     kind: String,
     order: String,
     after: String,
@@ -46,6 +49,7 @@ impl Asked {
             filter: get("filter"),
             active: get("active"),
             source: get("source"),
+            conflict: get("conflict"),
             kind: get("type"),
             order: get("order"),
             after: get("after"),
@@ -60,6 +64,7 @@ impl Asked {
             ("filter", &self.filter),
             ("active", &self.active),
             ("source", &self.source),
+            ("conflict", &self.conflict),
             ("type", &self.kind),
             ("order", &self.order),
         ];
@@ -79,7 +84,22 @@ impl Asked {
     }
 
     fn is_filtered(&self) -> bool {
-        [&self.text, &self.filter, &self.active, &self.source, &self.kind].iter().any(|part| !part.is_empty())
+        [&self.text, &self.filter, &self.active, &self.source, &self.conflict, &self.kind]
+            .iter()
+            .any(|part| !part.is_empty())
+    }
+
+    /// As a filter of the protocol, with who is in a conflict if only they are wanted.
+    pub(super) async fn whole_filter(&self, cx: &Desk) -> Result<Option<Filter>, crate::error::Error> {
+        let filter = self.to_filter()?;
+        if self.conflict != "yes" {
+            return Ok(filter);
+        }
+        let theirs = Filter::parse(&conflicts::people(&cx.app, &cx.tenant).await?)?;
+        Ok(Some(match filter {
+            Some(filter) => Filter::And(Box::new(theirs), Box::new(filter)),
+            None => theirs,
+        }))
     }
 
     /// As a filter of the protocol. A search looks for beginnings: an index answers that for a million people.
@@ -128,7 +148,9 @@ pub(super) async fn list(cx: Desk) -> Shown {
     let is_bad = wrong.is_some();
     let choices = columns::all(&cx, &asked);
     let arrived = arrived::place(&cx, &asked).await?;
+    let views = super::views::bar(&cx, "users", &asked.address("", "")).await?;
     let body = html! {
+        (views)
         (filters(&asked))
         div .folds {
             (by_filter(&asked, wrong.as_deref()))
@@ -152,7 +174,7 @@ pub(super) async fn list(cx: Desk) -> Shown {
 
 async fn find(cx: &Desk, asked: &Asked) -> Result<directory::Listed, crate::error::Error> {
     let listing = Listing {
-        filter: asked.to_filter()?,
+        filter: asked.whole_filter(cx).await?,
         order: Sorting::parse(&asked.order),
         after: Some(asked.after.clone()).filter(|after| !after.is_empty()),
         count: ROWS,
@@ -187,7 +209,13 @@ fn filters(asked: &Asked) -> Markup {
                 name: "source",
                 label: "Source",
                 value: &asked.source,
-                choices: choices(&[("", "All"), ("managed", "Identity provider"), ("local", "Local")]),
+                choices: choices(&[("", "All"), ("managed", "Identity provider"), ("local", "Local, never synced")]),
+            },
+            Facet {
+                name: "conflict",
+                label: "Conflict",
+                value: &asked.conflict,
+                choices: choices(&[("", "All"), ("yes", "In a conflict")]),
             },
             Facet {
                 name: "type",

@@ -20,6 +20,7 @@ pub(super) fn on_many(asked: &Asked, total: Option<u64>) -> Markup {
         input type="hidden" name="filter" value=(asked.filter);
         input type="hidden" name="active" value=(asked.active);
         input type="hidden" name="source" value=(asked.source);
+        input type="hidden" name="conflict" value=(asked.conflict);
         input type="hidden" name="type" value=(asked.kind);
         fieldset .bulk {
             legend { "With those selected" }
@@ -51,6 +52,7 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
         filter: get("filter").into(),
         active: get("active").into(),
         source: get("source").into(),
+        conflict: get("conflict").into(),
         kind: get("type").into(),
         ..Asked::default()
     };
@@ -62,7 +64,7 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
     if ids.is_empty() && !everybody {
         return cx.done(&asked.address("/app/users", ""), Flash::bad("Nobody is selected: tick the people first"));
     }
-    let chosen = if everybody { Chosen::Filter(asked.to_filter()?) } else { Chosen::Ids(ids.clone()) };
+    let chosen = if everybody { Chosen::Filter(asked.whole_filter(&cx).await?) } else { Chosen::Ids(ids.clone()) };
     if get("confirm") == what.as_str() {
         let id = jobs::begin(&cx.app, &cx.actor(), &cx.tenant.tenant.name, what, chosen).await?;
         return cx.done(&format!("/app/jobs/{id}"), Flash::good("The job has begun"));
@@ -120,7 +122,7 @@ fn confirmation(
     html! {
         (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &concerns(number, everybody), html! { p { (result) } @if let Some(unchanged) = &unchanged { p { (unchanged) } } }))
         (card("Are you sure?", form(cx, "/app/users/bulk", html! {
-            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source), ("type", &asked.kind)] {
+            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source), ("conflict", &asked.conflict), ("type", &asked.kind)] {
                 input type="hidden" name=(name) value=(value);
             }
             @for id in ids { input type="hidden" name="id" value=(id); }

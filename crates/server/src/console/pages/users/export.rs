@@ -19,7 +19,7 @@ pub(in crate::console::pages) async fn csv(cx: Desk) -> Shown {
     let shown: Vec<What> =
         columns::all(&cx, &asked).into_iter().filter(|choice| choice.shown).map(|choice| choice.what).collect();
     let listing = Listing {
-        filter: asked.to_filter()?,
+        filter: asked.whole_filter(&cx).await?,
         order: Sorting::parse(&asked.order),
         after: None,
         count: PAGE,
