@@ -195,6 +195,18 @@ pub fn safeguard(known: u64, missing: u64, percent: f64) -> Safeguard {
     if missing > allowed { Safeguard::Stop { missing, allowed, known } } else { Safeguard::Go }
 }
 
+/// What happens to a person who is deactivated and whose account, which was out of use as well, is in use again where the
+/// app is their source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnBack {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// They are activated.
+    Reactivate,
+}
+
 /// What happens to a person whose account is gone or inactive where the app is their source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -79,6 +79,25 @@ impl Mapping {
     }
 }
 
+impl Mapping {
+    /// The attributes that it reads and that there are not: they are always empty. `known` are those that there are.
+    pub fn unknown(&self, source: Source, known: &[String]) -> Vec<String> {
+        let object = match source {
+            Source::User => "user",
+            Source::AppUser => "appuser",
+        };
+        let is_known = |name: &str| {
+            let of_person = source == Source::User && matches!(name, "id" | "status" | "profile");
+            name == "*" || of_person || known.iter().any(|known| known.eq_ignore_ascii_case(name))
+        };
+        let read = self.dependencies(source).into_iter().filter_map(|one| match one {
+            Dependency::Attribute { object: of, name } if of == object && !is_known(&name) => Some(name),
+            _ => None,
+        });
+        read.collect()
+    }
+}
+
 /// The attributes of an app's profile with their mappings, found once for an app and not once for each person.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows(Vec<Row>);

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::scim::{Order, act};
 use crate::tenants::TenantState;
 use axum::http::Method;
-use provision::import::{Index, OnGone, Verdict};
+use provision::import::{Index, OnBack, OnGone, Verdict};
 use provision::link::{Kind, Knowledge, Link};
 use provision::mapping::{app_user, to_directory};
 use provision::plan::Lane;
@@ -134,6 +134,9 @@ async fn known_account(scan: &mut Scan, row: &LinkRow, document: &Map<String, Va
     if is_inactive(Kind::User, document) {
         // What we put out of use ourselves is no news of the person.
         return if row.active { gone(scan, &row.resource).await } else { Ok(()) };
+    }
+    if !row.active && scan.integration.options.on_back == OnBack::Reactivate {
+        back(scan, &row.resource).await?;
     }
     let (cx, now) = (Directory::of(scan), scan.app.clock().now());
     if cx.update(&scan.integration, &row.resource, document, now).await? {
@@ -288,6 +291,17 @@ async fn gone(scan: &mut Scan, person: &str) -> Result<()> {
         }
     }
     scan.count("left", 1);
+    Ok(())
+}
+
+/// Somebody's account was out of use and is in use again, where the app decides about its people.
+async fn back(scan: &mut Scan, person: &str) -> Result<()> {
+    let directory = Directory::of(scan);
+    let held = directory.send(Method::GET, &format!("/Users/{person}"), Value::Null).await?;
+    if held.get("active") == Some(&Value::Bool(false)) {
+        directory.patch(person, vec![json!({"op": "replace", "path": "active", "value": true})]).await?;
+        scan.count("back", 1);
+    }
     Ok(())
 }
 

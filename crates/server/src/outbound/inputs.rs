@@ -56,6 +56,17 @@ pub(crate) fn kind_of(kind: LinkKind) -> provision::link::Kind {
     }
 }
 
+/// Through what somebody has an app.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Through {
+    /// They are assigned themselves.
+    pub(crate) own: bool,
+    /// A group that they are in is assigned.
+    pub(crate) group: bool,
+    /// They have values of their own, which are no reason.
+    pub(crate) values: bool,
+}
+
 /// What is asked of the directory for decisions about people, read for many of them in one go: them and their managers, and
 /// the assignments that are about them.
 #[derive(Debug, Default)]
@@ -83,6 +94,17 @@ impl Around {
         let others = r.people(tenant, users, app, &others)?;
         people.extend(others);
         Ok(Self { people, assignments })
+    }
+
+    /// Through what somebody has the app.
+    pub(crate) fn through(&self, id: &str) -> Through {
+        let own = self.assignments.get(id);
+        let groups = self.people.get(id).map(|person| &person.view.groups);
+        Through {
+            own: own.is_some_and(|own| !own.only_values),
+            values: own.is_some_and(|own| own.only_values),
+            group: groups.is_some_and(|groups| groups.iter().any(|group| self.assignments.contains_key(&group.id))),
+        }
     }
 
     /// The assignments that are about somebody: their own, and those of their groups.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::limits;
-use provision::import::{Matching, OnGone, SAFEGUARD_PERCENT};
+use provision::import::{Matching, OnBack, OnGone, SAFEGUARD_PERCENT};
 use provision::mapping::Rows;
 use provision::reconcile::Reactions;
 use scim::Code;
@@ -50,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) profile_source: bool,
     /// Where it is: what happens to people whose accounts are gone or inactive there.
     pub(crate) on_gone: OnGone,
+    /// And to those who were deactivated, when their accounts are in use again.
+    pub(crate) on_back: OnBack,
 }
 
 impl Default for Options {
@@ -65,6 +67,7 @@ impl Default for Options {
             safeguard_percent: SAFEGUARD_PERCENT,
             profile_source: false,
             on_gone: OnGone::default(),
+            on_back: OnBack::default(),
         }
     }
 }

@@ -92,6 +92,15 @@ async fn somebody_in_an_assigned_group_has_values_of_their_own() {
     let sales = json!({"principal": "group", "resource": "Sales", "profile": {"title": "Seller"}});
     ok(&desk, "POST", &at("/assignments"), sales).await;
     let mut owner = Browser::owner(&desk).await;
+    let rows = json!([
+        {"attribute": "userName", "from": {"direct": "userName"}},
+        {"attribute": "displayName", "from": {"direct": "nosuch"}},
+    ]);
+    ok(&desk, "PATCH", DESK, json!({"toApp": rows})).await;
+    let page = owner.get("/app/apps/desk/mappings?way=to-app").await;
+    let unknown = "There is no attribute <code>user.nosuch</code>";
+    assert_eq!(page.text.matches("There is no attribute").count(), 1, "{}", page.text);
+    assert!(page.text.contains(unknown), "{}", page.text);
     let place = format!("/app/apps/desk/assign/one?to=people&resource={adam}&values=1");
     let page = owner.get(&place).await;
     assert!(page.text.contains("Now Seller, from the assigned group Sales"), "{}", page.text);

@@ -6,6 +6,7 @@ use crate::admin::{audited, missing, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Result;
+use crate::outbound::inputs::{Around, Through};
 use crate::outbound::integration::Integration;
 use crate::tenants::TenantState;
 use provision::plan::Lane;
@@ -165,6 +166,23 @@ pub(crate) async fn held(
         each.filter_map(store::Result::transpose).collect()
     });
     read.await.map_err(|error: store::Error| error.into())
+}
+
+/// Through what each of these people has the app. What is read does not grow with the app.
+pub(crate) async fn through(
+    app: &App,
+    state: &Arc<TenantState>,
+    integration: &Integration,
+    people: Vec<String>,
+) -> Result<Vec<Through>> {
+    let (state, id) = (Arc::clone(state), integration.row.id);
+    app.store()
+        .read(move |r| -> Result<Vec<Through>> {
+            let ids: Vec<&str> = people.iter().map(String::as_str).collect();
+            let around = Around::read(r, &state, id, &ids)?;
+            Ok(people.iter().map(|person| around.through(person)).collect())
+        })
+        .await
 }
 
 /// People, or groups, whose name holds a text, for a choice: id and name.

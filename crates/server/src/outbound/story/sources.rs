@@ -58,6 +58,30 @@ async fn an_import_does_not_take_our_own_end_of_an_account_for_news() {
     world.end().await;
 }
 
+/// Where the app is the source, its people leave the directory with their accounts, and come back with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_come_back_with_their_accounts() {
+    let world = World::new().await;
+    let people = team(&world, 2).await;
+    rest(&world).await;
+    world.change(json!({"options": {"profileSource": true, "onGone": "deactivate", "onBack": "reactivate"}})).await;
+    rest(&world).await;
+    let account = world.account("p0@example.com").await.unwrap()["id"].as_str().unwrap().to_owned();
+    let path = format!("/Users/{account}");
+    let active = |on: bool| json!({"op": "replace", "path": "active", "value": on});
+    let held = async || world.scim(COMPANY, Method::GET, &format!("/Users/{}", people[0]), Value::Null).await.1;
+    world.patch(APPLICATION, &path, active(false)).await;
+    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 2, "left": 1}));
+    assert_eq!(held().await["active"], false);
+    rest(&world).await;
+    world.patch(APPLICATION, &path, active(true)).await;
+    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 2, "back": 1}));
+    assert_eq!(held().await["active"], true);
+    rest(&world).await;
+    assert_eq!(world.account("p0@example.com").await.unwrap()["active"], true);
+    world.end().await;
+}
+
 /// A value that is read of the manager goes when the manager goes, though nobody changed the person.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_of_the_manager_goes_with_the_manager() {

@@ -4,13 +4,14 @@ use super::{Tab, at, find, framed, standing, tenant};
 use crate::admin::apps::{assign, links};
 use crate::console::parts::{Column, Row, Table, confirm, count, empty, form, link, live, pager, table, tabs, when};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Shown, fragment};
+use crate::outbound::inputs::Through;
 use crate::outbound::integration::Integration;
 use crate::query;
 use axum::extract::Path;
 use maud::{Markup, html};
 use provision::app::{Leave, Policy};
 use serde::Deserialize;
-use store::{AssignmentRow, LinkKind, LinkQuery, LinkRow, Principal, Standing};
+use store::{AssignmentRow, LinkKind, LinkQuery, LinkRow, Principal};
 
 const ROWS: u32 = 50;
 const PEOPLE: [Column; 5] = [
@@ -79,9 +80,10 @@ async fn people(cx: &Desk, integration: &Integration) -> Result<Markup, Fault> {
     let query = LinkQuery { kind: LinkKind::User, after: after(cx), limit: ROWS, ..LinkQuery::default() };
     let found = links::list(&cx.app, tenant(cx), name, query).await?;
     let people = found.iter().map(|row| row.resource.clone()).collect();
-    let direct = assign::held(&cx.app, integration, Principal::User, people).await?;
+    let through = assign::through(&cx.app, &cx.tenant, integration, people).await?;
     let next = found.last().filter(|_| found.len() == ROWS as usize).map(|row| row.id);
-    let rows: Vec<Row> = found.iter().map(|row| person(cx, integration, row, &direct)).collect();
+    let rows: Vec<Row> =
+        found.iter().zip(through).map(|(row, through)| person(cx, integration, row, through)).collect();
     let more = next.map(|next| at(integration, &format!("/assignments?after={next}")));
     Ok(html! {
         @if rows.is_empty() { (empty(Icon::Users, "Nobody is assigned", html! { "Nothing is sent until somebody is." }, None)) }
@@ -92,12 +94,21 @@ async fn people(cx: &Desk, integration: &Integration) -> Result<Markup, Fault> {
     })
 }
 
-fn person(cx: &Desk, integration: &Integration, row: &LinkRow, direct: &[AssignmentRow]) -> Row {
+/// Through what somebody has the app, in words.
+fn source(through: Through) -> &'static str {
+    match (through.own, through.group) {
+        (true, true) => "Directly, and through a group",
+        (true, false) => "Directly",
+        (false, true) => "Through a group",
+        (false, false) => "No longer",
+    }
+}
+
+fn person(cx: &Desk, integration: &Integration, row: &LinkRow, through: Through) -> Row {
     let name = row.name.as_deref().or(row.display.as_deref()).unwrap_or(&row.resource);
     let why = query::address(&at(integration, "/on-demand"), &[("person", &row.resource)]);
-    let held = direct.iter().find(|assignment| assignment.resource == row.resource);
-    let (own, values) = (held.is_some_and(|one| !one.only_values), held.is_some_and(|one| one.only_values));
-    let edits = own || values || row.active || row.standing == Standing::New;
+    let Through { own, group, values } = through;
+    let edits = own || group || values;
     let title = row.cause.as_ref().and_then(|cause| cause.detail.get("title")).and_then(serde_json::Value::as_str);
     let only = if own { "" } else { "1" };
     let edit = [("to", "people"), ("resource", row.resource.as_str()), ("values", only)];
@@ -107,7 +118,7 @@ fn person(cx: &Desk, integration: &Integration, row: &LinkRow, direct: &[Assignm
             html! { a href=(why) { (name) } },
             html! { (standing(row.standing, row.active)) @if let Some(title) = title { p .hint { (title) } } },
             html! {
-                @if own { "Directly" } @else if row.active { "Through a group" } @else { "Through a group, or no longer" }
+                (source(through))
                 @if values { p .hint { "with values of their own" } }
             },
             when(row.changed_at, cx.now),

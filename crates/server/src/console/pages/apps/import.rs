@@ -42,6 +42,7 @@ fn said(word: &str) -> &str {
         "partial" => "matched in part",
         "known" => "known already",
         "left" => "gone there, and acted on",
+        "back" => "in use again there, and activated",
         "refused" => "could not be taken over",
         "denied" => "refused by the directory",
         "newGroups" => "new groups",

@@ -10,7 +10,7 @@ use crate::outbound::integration::Integration;
 use crate::query;
 use axum::extract::Path;
 use maud::{Markup, html};
-use provision::expression::{Expression, Language};
+use provision::expression::{Expression, Language, Source};
 use provision::mapping::{Empty, Mapping, Rule};
 use provision::profile::Apply;
 use serde::Deserialize;
@@ -54,6 +54,10 @@ impl Way {
 
     fn object(self) -> &'static str {
         if self == Self::ToApp { "user" } else { "appuser" }
+    }
+
+    fn source(self) -> Source {
+        if self == Self::ToApp { Source::User } else { Source::AppUser }
     }
 
     fn rows(self, integration: &Integration) -> &[Mapping] {
@@ -195,6 +199,7 @@ async fn editor(
         (to_app.as_str(), address("to-app"), way == Way::ToApp),
     ];
     let (mapped, open) = names(cx, integration, way, rows)?;
+    let readable = readable(cx, integration, way)?;
     let missing: Vec<&str> = match way {
         Way::ToApp => required(integration, rows),
         Way::ToDirectory => Vec::new(),
@@ -212,7 +217,7 @@ async fn editor(
         (card("Mappings", form(cx, &place, html! {
             input type="hidden" name="way" value=(way.word());
             div .stack hx-post={ (place) "/preview" } hx-trigger="input delay:250ms" hx-include="closest form" hx-target="#preview" hx-swap="innerHTML" {
-                @for name in &mapped { (line(integration, way, name, rows, wrong)) }
+                @for name in &mapped { (line(integration, way, name, rows, wrong, &readable)) }
                 (adding(way, &open))
                 div .columns {
                     div .field { label for="person" { "Preview for" } p .hint { "userName or id of a person" }
@@ -251,7 +256,24 @@ fn required<'i>(integration: &'i Integration, rows: &[Mapping]) -> Vec<&'i str> 
     all.map(|attribute| attribute.variable_name.as_str()).filter(|name| !has(name)).collect()
 }
 
-fn line(integration: &Integration, way: Way, name: &str, rows: &[Mapping], wrong: &BTreeMap<String, String>) -> Markup {
+/// The attributes that a mapping can read.
+fn readable(cx: &Desk, integration: &Integration, way: Way) -> Result<Vec<String>, Fault> {
+    Ok(match way {
+        Way::ToApp => preview::directory_names(&cx.app, tenant(cx))?,
+        Way::ToDirectory => {
+            integration.app.profile.attributes.iter().map(|attribute| attribute.variable_name.clone()).collect()
+        }
+    })
+}
+
+fn line(
+    integration: &Integration,
+    way: Way,
+    name: &str,
+    rows: &[Mapping],
+    wrong: &BTreeMap<String, String>,
+    readable: &[String],
+) -> Markup {
     let row = rows.iter().find(|row| row.attribute == name);
     let apply =
         row.map(|row| json!(row.apply)).as_ref().and_then(Value::as_str).unwrap_or("createAndUpdate").to_owned();
@@ -268,6 +290,9 @@ fn line(integration: &Integration, way: Way, name: &str, rows: &[Mapping], wrong
                 label for={ "from." (name) } { code { (target) } " ←" }
                 input .mono id={ "from." (name) } name={ "from." (name) } type="text" value=(text) list="names" autocomplete="off" spellcheck="false" aria-invalid=[error.map(|_| "true")];
                 @if let Some(error) = error { p .error { (sentence(error)) } }
+                @for unknown in row.map(|row| row.unknown(way.source(), readable)).unwrap_or_default() {
+                    p .hint .danger-text { "There is no attribute " code { (way.object()) "." (unknown) } ": it is always empty." }
+                }
                 @if let Some(Rule::Expression(expression)) = row.map(|row| &row.from) {
                     @for lint in expression.lints() { p .hint { "Character " (lint.at) ": " (lint.message) } }
                 }

@@ -64,7 +64,7 @@ fn left_out_note(cx: &Desk, integration: &Integration, group: &PushGroupRow, lef
     html! {
         @if left_out > 0 {
             p .hint { @if left_out >= u64::from(push_groups::LEFT_OUT_COUNTED) { "At least " }
-                (count(left_out)) @if left_out == 1 { " member has" } @else { " members have" } " no account there, and are left out. "
+                (count(left_out)) @if left_out == 1 { " member has no account there, and is left out. " } @else { " members have no account there, and are left out. " }
                 @if cx.may_change() { a href=(assign) { "Assign the group" } } }
         }
     }

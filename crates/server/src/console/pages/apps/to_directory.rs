@@ -10,7 +10,7 @@ use crate::console::{Desk, Flash, Form, Shown};
 use crate::outbound::integration::Integration;
 use axum::extract::Path;
 use maud::{Markup, html};
-use provision::import::{OnGone, Rule};
+use provision::import::{OnBack, OnGone, Rule};
 use serde::Deserialize;
 use serde_json::{Map, json};
 
@@ -23,6 +23,15 @@ const SCHEDULES: [(&str, &str); 6] = [
     ("168", "Every week"),
 ];
 const GONE: [(&str, &str); 3] = [("nothing", "Do nothing"), ("deactivate", "Deactivate"), ("suspend", "Suspend")];
+
+const BACK: [(&str, &str); 2] = [("nothing", "Do nothing"), ("reactivate", "Reactivate")];
+
+fn back_word(back: OnBack) -> &'static str {
+    match back {
+        OnBack::Nothing => "nothing",
+        OnBack::Reactivate => "reactivate",
+    }
+}
 
 fn word(gone: OnGone) -> &'static str {
     match gone {
@@ -70,6 +79,8 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
     pairs.extend(confirmed(integration).map(|(_, words, on)| (words, state(on))));
     pairs.push(("Profile source", state(options.profile_source)));
     pairs.push(("When a user is deactivated or gone in the app", html! { (gone) }));
+    let again = BACK.iter().find(|(name, _)| *name == back_word(options.on_back)).map_or("", |(_, words)| *words);
+    pairs.push(("When a deactivated user is in use again in the app", html! { (again) }));
     pairs.push((
         "Import safeguard",
         html! { "Stop when more than " (options.safeguard_percent) " % of the people would be missing" },
@@ -105,6 +116,7 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
                 span { "Allow the app to source people's profiles" } }
         }
         (choice(&Field { name: "gone", label: "When a user is deactivated or gone in the app", value: word(options.on_gone), ..Field::default() }, &GONE))
+        (choice(&Field { name: "back", label: "When a deactivated user is in use again in the app", value: back_word(options.on_back), ..Field::default() }, &BACK))
         (field(&Field { name: "safeguard", label: "Import safeguard, in percent", kind: "number", value: &percent, required: true,
             hint: "An import that would find more people missing than this stops, and somebody looks.", ..Field::default() }))
         div .actions { button .main type="submit" { "Save" } (back(integration, "/provisioning/to-directory", "Cancel")) }
@@ -177,6 +189,7 @@ pub(super) struct Edited {
     activate: String,
     source: String,
     gone: String,
+    back: String,
     safeguard: String,
     rules: String,
     partial_rule: String,
@@ -208,6 +221,7 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<
         },
         "profileSource": on(&edited.source),
         "onGone": edited.gone,
+        "onBack": if edited.back.is_empty() { back_word(integration.options.on_back) } else { edited.back.as_str() },
         "safeguardPercent": percent,
     });
     let change = Map::from_iter([("options".to_owned(), options)]);
