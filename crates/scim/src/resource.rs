@@ -54,6 +54,9 @@ pub struct Parsed {
     pub ignored: Vec<Ignored>,
 }
 
+/// An attribute in which two states of a resource differ, with the value before and after.
+pub type Difference<'r> = (Option<&'r Schema>, &'r Attribute, [Option<&'r Value>; 2]);
+
 impl Resource {
     /// Reads the body of a POST or PUT. What a tenant's dialect allows is put right and reported;
     /// everything else that does not fit is refused.
@@ -117,6 +120,27 @@ impl Resource {
             let value = move |attribute: &'r Attribute| Some((Some(schema), attribute, parts?.get(&attribute.name)?));
             parts.map(|_| schema.attributes.iter().filter_map(value)).into_iter().flatten()
         }))
+    }
+
+    /// The attributes in which two states differ, in the order of their schemas, with the value before and after. An
+    /// extension that is the same in both is passed over whole.
+    pub fn differences<'r>(
+        [old, new]: [&'r Self; 2],
+        resource_type: &'r ResourceType,
+    ) -> impl Iterator<Item = Difference<'r>> {
+        let both = move |name: &str| [old, new].map(|state| state.attributes.get(name));
+        let core = resource_type.attributes().take_while(|(extension, _)| extension.is_none());
+        let core = core.map(move |(_, attribute)| (None, attribute, both(&attribute.name)));
+        let extended = resource_type.extensions.iter().flat_map(move |extension| {
+            let schema = &*extension.schema;
+            let values = both(&schema.id);
+            let attributes = if values[0] == values[1] { &[] } else { &*schema.attributes };
+            let one = move |attribute: &'r Attribute| {
+                (Some(schema), attribute, values.map(|value| value.and_then(|value| value.get(&attribute.name))))
+            };
+            attributes.iter().map(one)
+        });
+        core.chain(extended).filter(|(.., [before, after])| before != after)
     }
 
     /// Sets or takes away an attribute; an extension without attributes goes.

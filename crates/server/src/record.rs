@@ -64,11 +64,7 @@ impl Trace {
         if self.quiet {
             return;
         }
-        for (extension, attribute) in rt.attributes() {
-            let (before, after) = (old.value(extension, attribute), new.value(extension, attribute));
-            if before == after {
-                continue;
-            }
+        for (extension, attribute, [before, after]) in Resource::differences([old, new], rt) {
             let secret = attribute.returned == scim::Returned::Never || secrets.names(&attribute.name);
             self.diff.attribute(&full_name(extension, attribute), before, after, secret);
         }

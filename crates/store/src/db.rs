@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod connection;
+mod held;
 mod lanes;
 mod postgres;
 mod reader;
@@ -15,6 +16,7 @@ mod value;
 mod writer;
 
 pub(crate) use connection::{Asked, Connection};
+pub(crate) use held::{Becomes, ValueRow};
 pub(crate) use postgres::Postgres;
 pub use reader::Reader;
 pub(crate) use sqlite::lock;

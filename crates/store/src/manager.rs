@@ -10,6 +10,7 @@ use crate::{Result, TenantId};
 use scim::schema::fold;
 use scim::{Resource, ResourceType};
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 const EMPLOYEE_NUMBER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
 
@@ -42,20 +43,25 @@ pub(crate) fn identifiers(resource: &Resource, resource_type: &ResourceType, id:
     found
 }
 
+/// The questions for so many identifiers, from one on.
+static QUESTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    // For a list of keys, and for `distinct`, SQLite makes a table of its own, at several times the cost of looking.
+    let one = |number| format!("select raw from manager_link where tenant = ?1 and raw_key = ?{number}");
+    (1..=KEYS_MAX).map(|keys| (2..keys + 2).map(one).collect::<Vec<_>>().join(" union all ")).collect()
+});
+
 /// Questions for the texts of links that speak of these identifiers; a text may come several times.
 pub(crate) fn links_of<'a>(
     tenant: TenantId,
     identifiers: impl IntoIterator<Item = &'a String>,
-) -> Vec<(String, Vec<Value<'a>>)> {
+) -> Vec<(&'static str, Vec<Value<'a>>)> {
     let keys: Vec<&String> = identifiers.into_iter().collect();
     let question = |some: &[&'a String]| {
-        // For a list of keys, and for `distinct`, SQLite makes a table of its own, at several times the cost of looking.
-        let one = |number| format!("select raw from manager_link where tenant = ?1 and raw_key = ?{number}");
-        let sql = (2..some.len() + 2).map(one).collect::<Vec<_>>().join(" union all ");
+        let sql = QUESTIONS.get(some.len() - 1)?;
         let keys = some.iter().map(|key| Value::Text(key));
-        (sql, [Value::Int(tenant.0)].into_iter().chain(keys).collect())
+        Some((sql.as_str(), [Value::Int(tenant.0)].into_iter().chain(keys).collect()))
     };
-    keys.chunks(KEYS_MAX).map(question).collect()
+    keys.chunks(KEYS_MAX).filter_map(question).collect()
 }
 
 impl Reader {
@@ -107,7 +113,7 @@ impl Writer {
     ) -> Result<()> {
         let mut texts = BTreeSet::new();
         for (sql, params) in links_of(tenant, identifiers) {
-            texts.extend(self.all(&sql, params.as_slice(), |row| row.get::<String>(0))?);
+            texts.extend(self.all(sql, params.as_slice(), |row| row.get::<String>(0))?);
         }
         self.relink_texts(tenant, users, &texts, order)
     }

@@ -17,6 +17,7 @@ pub struct Prepared {
     pub(crate) id: String,
     /// Whether it was given.
     pub(crate) given: bool,
+    pub(crate) external_id: Option<String>,
     pub(crate) display: Option<String>,
     pub(crate) rendered: Rendered,
     pub(crate) rows: Vec<IndexRow>,
@@ -32,9 +33,11 @@ impl Prepared {
         }
         let given = id.is_some();
         let id = id.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
+        let external_id = resource.text(resource_type, "externalId").filter(|text| !text.is_empty());
         let rows = index::rows(&visible(resource, resource_type), resource_type);
         Ok(Self {
             given,
+            external_id: external_id.map(str::to_owned),
             display: index::display(resource, resource_type),
             rendered: render::render(resource, resource_type, &id)?,
             rows: rows.into_iter().collect(),

@@ -1,6 +1,6 @@
 //! Resources: one narrow row, one document, and index rows that follow by difference.
 
-use crate::db::{Asked, Kind, Reader, Row, Value as Sent, Writer, params};
+use crate::db::{Asked, Becomes, Kind, Reader, Row, Value as Sent, ValueRow, Writer, params};
 use crate::index::{self, IndexRow, is_unique};
 use crate::manager::{self, identifiers};
 use crate::prepared::Prepared;
@@ -202,7 +202,7 @@ impl Writer {
         now: i64,
         policy: Policy<'_>,
     ) -> Result<Stored> {
-        let (rid, back) = self.insert_row(tenant, resource_type, resource, prepared, now, policy)?;
+        let (rid, back) = self.insert_row(tenant, resource_type, prepared, now, policy)?;
         let Some((id, version)) = back else {
             return self.insert_rest(tenant, resource_type, resource, prepared, (rid, 1), now, policy);
         };
@@ -217,13 +217,12 @@ impl Writer {
         &mut self,
         tenant: TenantId,
         resource_type: &ResourceType,
-        resource: &Resource,
         prepared: &Prepared,
         now: i64,
         policy: Policy<'_>,
     ) -> Result<(i64, Option<(String, i64)>)> {
         let (kind, id) = (Sent::Text(&resource_type.name), Sent::Text(&prepared.id));
-        let external_id = resource.text(resource_type, "externalId").filter(|text| !text.is_empty());
+        let external_id = prepared.external_id.as_deref();
         let of_id = [tenant.0.into(), id];
         let of_external_id = [tenant.0.into(), kind, Sent::Text(external_id.unwrap_or_default())];
         let tombstone: Option<Asked<'_>> = if prepared.given {
@@ -475,18 +474,15 @@ impl Writer {
         let (mut common, mut unique) = (Vec::new(), Vec::new());
         for row in rows {
             let Some(number) = self.attribute(tenant, &resource_type.name, &row.path)? else { continue };
-            let (tenant, number, value, rid) = (tenant.0.into(), number.into(), Sent::Text(&row.value), rid.into());
             if row.unique {
-                unique.push([tenant, number, value, rid]);
+                unique.push([tenant.0.into(), number.into(), Sent::Text(&row.value), rid.into()]);
             } else {
-                common.push([tenant, number, value, rid, row.element.into()]);
+                common.push(value_row(tenant, number, rid, row));
             }
         }
         let sql = "delete from unique_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4";
         unique.iter().try_for_each(|row| self.later(sql, &row[..]))?;
-        let sql = "delete from attribute_value
-                   where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
-        common.iter().try_for_each(|row| self.later(sql, &row[..]))
+        self.values_later(Becomes::Gone, &common)
     }
 
     /// Adds index rows, and asks on the same way what was sent as somebody's manager and may mean one of these names.
@@ -502,19 +498,18 @@ impl Writer {
         let rows: Vec<&IndexRow> = rows.into_iter().collect();
         let numbers = self.intern_all(tenant, &resource_type.name, rows.iter().map(|row| row.path.as_str()))?;
         for (row, number) in rows.into_iter().zip(numbers) {
-            let (tenant, number, value, rid) = (tenant.0.into(), number.into(), Sent::Text(&row.value), rid.into());
             if row.unique {
-                unique.push([tenant, number, value, rid]);
+                unique.push([tenant.0.into(), number.into(), Sent::Text(&row.value), rid.into()]);
                 paths.push((!row.lax).then_some(&row.path));
             } else {
-                common.push([tenant, number, value, rid, row.element.into()]);
+                common.push(value_row(tenant, number, rid, row));
             }
         }
         let sql = "insert into unique_value (tenant, attribute, value, rid) values (?1, ?2, ?3, ?4)
                    on conflict do nothing";
         let meant = manager::links_of(tenant, names);
         let mut asked: Vec<Asked<'_>> = unique.iter().map(|row| (sql, &row[..])).collect();
-        asked.extend(meant.iter().map(|(sql, params)| (sql.as_str(), params.as_slice())));
+        asked.extend(meant.iter().map(|(sql, params)| (*sql, params.as_slice())));
         // Several names may lead to one text.
         let mut texts = BTreeSet::new();
         let stored = if asked.is_empty() {
@@ -529,11 +524,13 @@ impl Writer {
         if let Some(path) = refused.find_map(|(path, _)| path) {
             return Err(Error::Conflict { attribute: full_name(resource_type, path) });
         }
-        let sql = "insert into attribute_value (tenant, attribute, value, rid, element)
-                   values (?1, ?2, ?3, ?4, ?5)";
-        self.insert_later(sql, &common)?;
+        self.values_later(Becomes::There, &common)?;
         Ok(texts)
     }
+}
+
+fn value_row(tenant: TenantId, attribute: i64, rid: i64, row: &IndexRow) -> ValueRow<'_> {
+    ValueRow { tenant: tenant.0, attribute, value: &row.value, rid, element: row.element }
 }
 
 /// The full name of the attribute that has this index path.

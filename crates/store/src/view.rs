@@ -135,6 +135,13 @@ fn element(id: &str, endpoint: &str, display: Option<&str>, kind: &str) -> Value
 }
 
 impl View {
+    /// Whether an identity provider's id stands behind its own, where documents have it. No parsing; who says no may be wrong
+    /// where an id has to be escaped.
+    pub fn has_external_id(&self) -> bool {
+        let own = format!("\"id\":\"{}\",\"externalId\":", self.id);
+        self.head.windows(own.len()).any(|bytes| bytes == own.as_bytes())
+    }
+
     /// Appends the stored bytes with the manager in its place; `users` is the address of the user endpoint
     /// (`https://host/scim/v2/Users`). No parsing.
     pub fn head_with_manager(&self, users: &str, out: &mut Vec<u8>) -> Result<()> {

@@ -29,7 +29,7 @@ pub(super) fn remove(
     let stored = w.find(cx.tenant.tenant.id, rt, id)?.ok_or_else(|| no_such(rt))?;
     condition.check(&stored)?;
     trace.resource(rt, &stored.id);
-    unlinked::hold(w, cx, trace, rt, stored.rid)?;
+    unlinked::hold(w, cx, trace, rt, &stored)?;
     trace.deleted(&stored.resource, rt, &cx.tenant.secrets);
     let left = w.delete(cx.tenant.tenant.id, rt, &stored, cx.now, &cx.tenant.tenant.settings.manager_match)?.groups;
     save::change(w, cx, rt, id, ChangeKind::Deleted, json!({}))?;

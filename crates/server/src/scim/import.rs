@@ -134,14 +134,17 @@ pub(crate) async fn import(
     let mut trace = Trace::default();
     let told = Arc::new(std::sync::Mutex::new(imported));
     let result = Arc::clone(&told);
+    // The last to have them is not the writer, who would spend a tenth of its time on giving their memory back.
+    let ready = Arc::new(ready);
+    let mine = Arc::clone(&ready);
     record::write_parts(&cx, &mut trace, move |w, cx, trace| {
         let mut imported = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A savepoint for each would keep a copy of every page that each of them changes, for the few that are refused.
-        match w.alone(|w| ready.iter().map(|one| bring(w, cx, by, one)).collect::<Result<Vec<_>>>()) {
+        match w.alone(|w| mine.iter().map(|one| bring(w, cx, by, one)).collect::<Result<Vec<_>>>()) {
             Ok(all) => all.iter().for_each(|became| imported.count(became)),
             Err(_) => {
                 record::current(w, cx)?;
-                for one in &ready {
+                for one in mine.iter() {
                     match w.nested(|w| bring(w, cx, by, one)) {
                         Ok(became) => imported.count(&became),
                         Err(error) => imported.failed.push(failure(cx, one.line, &error)),
@@ -158,6 +161,7 @@ pub(crate) async fn import(
         Ok(Answer::json(200, &answer))
     })
     .await?;
+    drop(ready);
     if trace.written && !cx.rehearsal {
         app.events().publish(tenant.tenant.id, Topic::Log(trace.seq));
     }

@@ -88,7 +88,7 @@ fn page(
     let mut page = r.search(cx.tenant.tenant.id, rt, &query)?;
     page.total = page.total.or(known.total);
     if let (Some(sought), [one], Some(1)) = (sought, page.views.as_slice(), page.total) {
-        sought.note(r, cx.tenant.tenant.id, one.rid)?;
+        sought.note(r, cx.tenant.tenant.id, one)?;
     }
     // A list that is at its end is not gone on with.
     if let Some(list) = walked.filter(|_| page.next.is_some()) {

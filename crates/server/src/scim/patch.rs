@@ -44,7 +44,7 @@ pub(super) fn apply(
     let stored = w.find(cx.tenant.tenant.id, rt, id)?.ok_or_else(|| no_such(rt))?;
     condition.check(&stored)?;
     trace.resource(rt, &stored.id);
-    unlinked::hold(w, cx, trace, rt, stored.rid)?;
+    unlinked::hold(w, cx, trace, rt, &stored)?;
     let mut patched = patch.apply(&stored.resource, rt, cx.dialect())?;
     trace.ignored.append(&mut patched.ignored);
     passwords::discard(cx, rt, &mut patched.resource, trace);

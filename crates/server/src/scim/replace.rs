@@ -35,7 +35,7 @@ pub(super) fn overwrite(
     let stored = w.find(cx.tenant.tenant.id, rt, id)?.ok_or_else(|| no_such(rt))?;
     condition.check(&stored)?;
     trace.resource(rt, &stored.id);
-    unlinked::hold(w, cx, trace, rt, stored.rid)?;
+    unlinked::hold(w, cx, trace, rt, &stored)?;
     let mut new = stored.resource.replaced_by(Arc::unwrap_or_clone(draft.resource), rt)?;
     ignored::keep(cx, rt, &stored.resource, &mut new, trace);
     save::keep_raw_manager(w, cx.tenant.tenant.id, &stored, &mut new, rt)?;

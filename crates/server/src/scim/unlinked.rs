@@ -12,13 +12,16 @@ use crate::record::Trace;
 use scim::{Code, Resource, ResourceType};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use store::{Reader, Stored, TenantId, Writer};
+use store::{Reader, Stored, TenantId, View, Writer};
 
-/// Refuses a token's change of somebody who was unlinked, unless it has just looked for them.
-pub(super) fn hold(w: &mut Writer, cx: &Cx, trace: &mut Trace, rt: &ResourceType, rid: i64) -> Result<()> {
-    if !rt.is_user() || cx.actor.scope.admin {
+/// Refuses a token's change of somebody who was unlinked, unless it has just looked for them. Costs nothing where they have
+/// an identity provider's id: whoever is unlinked has none.
+pub(super) fn hold(w: &mut Writer, cx: &Cx, trace: &mut Trace, rt: &ResourceType, stored: &Stored) -> Result<()> {
+    let is_linked = stored.resource.text(rt, "externalId").is_some_and(|id| !id.is_empty());
+    if !rt.is_user() || cx.actor.scope.admin || is_linked {
         return Ok(());
     }
+    let rid = stored.rid;
     let Some(unlinked) = w.unlinked(cx.tenant.tenant.id, rid)? else { return Ok(()) };
     let lately = |at: i64| (0..=limits::MATCHED_FOR).contains(&(cx.now - at));
     if unlinked.sought.is_some_and(|(at, by)| by == cx.actor.label && lately(at)) {
@@ -71,9 +74,9 @@ pub(super) struct Sought(Arc<AtomicI64>);
 
 impl Sought {
     /// Notes who was found, if they are unlinked.
-    pub(super) fn note(&self, r: &Reader, tenant: TenantId, rid: i64) -> Result<()> {
-        if r.unlinked(tenant, rid)?.is_some() {
-            self.0.store(rid, Ordering::Relaxed);
+    pub(super) fn note(&self, r: &Reader, tenant: TenantId, found: &View) -> Result<()> {
+        if !found.has_external_id() && r.unlinked(tenant, found.rid)?.is_some() {
+            self.0.store(found.rid, Ordering::Relaxed);
         }
         Ok(())
     }

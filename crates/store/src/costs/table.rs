@@ -169,6 +169,7 @@ fn writing(world: &World, work: impl FnOnce(&mut Writer, &Inside) + Send + 'stat
         let before = w.rows_written();
         work(w, &inside);
         w.tally_write().unwrap();
+        w.settle();
         send.send(Cost { steps: w.steps().get(), rows: w.rows_written() - before }).unwrap();
         Err(Error::Stale)
     });

@@ -1,5 +1,6 @@
 //! A connection to either database; the only place that asks which one it is.
 
+use super::held::{Becomes, ValueRow};
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::value::{Kind, Params, Row, Value};
@@ -52,6 +53,28 @@ impl Connection {
                     let rows: Vec<String> = (0..some.len()).map(row).collect();
                     postgres.later(&format!("{head}values {}{tail}", rows.join(", ")), some.as_flattened())
                 })
+            }
+        }
+    }
+
+    /// Changes rows of `attribute_value`, before somebody looks at it or at the end of the transaction.
+    pub(super) fn values_later(&self, becomes: Becomes, rows: &[ValueRow<'_>]) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.values_later(becomes, rows),
+            Self::Postgres(_) => {
+                let sets: Vec<_> = rows.iter().map(ValueRow::params).collect();
+                match becomes {
+                    Becomes::There => self.insert_later(
+                        "insert into attribute_value (tenant, attribute, value, rid, element)
+                         values (?1, ?2, ?3, ?4, ?5)",
+                        &sets,
+                    ),
+                    Becomes::Gone => sets.iter().try_for_each(|set| {
+                        let sql = "delete from attribute_value
+                                   where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
+                        self.later(sql, &set[..])
+                    }),
+                }
             }
         }
     }
@@ -232,7 +255,7 @@ impl Connection {
     /// Commits it; an error means that nothing of it is there.
     pub(crate) fn commit(&self) -> Result<()> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.execute("commit", &[]).map(|_| ()),
+            Self::Sqlite(sqlite) => sqlite.commit(),
             Self::Postgres(postgres) => postgres.commit(),
         }
     }
@@ -240,11 +263,7 @@ impl Connection {
     /// Undoes the transaction, if there is one.
     pub(super) fn rollback(&self) {
         match self {
-            Self::Sqlite(sqlite) => {
-                if !sqlite.connection.is_autocommit() {
-                    sqlite.connection.execute_batch("rollback").ok();
-                }
-            }
+            Self::Sqlite(sqlite) => sqlite.rollback(),
             Self::Postgres(postgres) => postgres.rollback(),
         }
     }
@@ -252,7 +271,7 @@ impl Connection {
     /// Begins a part of a transaction that can be undone by itself.
     pub(super) fn savepoint(&self, name: Part) -> Result<()> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.execute(name.begin(), &[]).map(|_| ()),
+            Self::Sqlite(sqlite) => sqlite.savepoint(name),
             Self::Postgres(postgres) => {
                 postgres.savepoint(name);
                 Ok(())
@@ -264,12 +283,7 @@ impl Connection {
     /// transaction; then this fails as well.
     pub(super) fn release(&self, name: Part, stays: bool) -> Result<()> {
         match self {
-            Self::Sqlite(sqlite) => {
-                if !stays {
-                    sqlite.execute(name.undo(), &[])?;
-                }
-                sqlite.execute(name.end(), &[]).map(|_| ())
-            }
+            Self::Sqlite(sqlite) => sqlite.release(name, stays),
             Self::Postgres(postgres) => postgres.release(name, stays),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Counters;
 use super::connection::{Asked, Connection};
+use super::held::{Becomes, ValueRow};
 use super::value::{Params, Row, Value};
 use crate::queue::Queue;
 use crate::{Error, Result, TenantId};
@@ -42,6 +43,12 @@ impl Reader {
     /// The same for the sets of an `insert … values (…)`.
     pub(crate) fn insert_later<const N: usize>(&self, sql: &str, sets: &[[Value<'_>; N]]) -> Result<()> {
         self.connection.insert_later(sql, sets)
+    }
+
+    /// Changes rows of `attribute_value`. They are there for whoever looks at it, and a failure may show only then, or at
+    /// the end of the write.
+    pub(crate) fn values_later(&self, becomes: Becomes, rows: &[ValueRow<'_>]) -> Result<()> {
+        self.connection.values_later(becomes, rows)
     }
 
     /// Runs one statement once for each set of parameters, on one way there and back where there is a way; answers
@@ -149,6 +156,15 @@ impl Reader {
         match &self.connection {
             Connection::Sqlite(sqlite) => &sqlite.steps,
             Connection::Postgres(_) => panic!("PostgreSQL does not count steps"),
+        }
+    }
+
+    /// Writes what waits for the commit.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        match &self.connection {
+            Connection::Sqlite(sqlite) => sqlite.settle().unwrap(),
+            Connection::Postgres(_) => panic!("PostgreSQL holds no rows back"),
         }
     }
 

@@ -1,18 +1,30 @@
 //! SQLite: how a database file is opened, and how statements run on it.
 
+use super::connection::Part;
+use super::held::{Becomes, Held, TABLE, ValueRow};
 use super::value::{Row, Value};
 use super::{Options, STATEMENTS_MAX};
 use crate::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OpenFlags, ToSql};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Longest wait for a lock of the database; only a truncating checkpoint ever holds one against the writer.
 const BUSY_MAX: Duration = Duration::from_secs(5);
+
+const DELETE: &str =
+    "delete from attribute_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
+
+/// Rows of one statement that adds several; what is left of them goes one by one.
+const AT_ONCE: usize = 32;
+
+static INSERT: LazyLock<String> = LazyLock::new(|| insert(1));
+static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insert(AT_ONCE));
 
 /// Takes the folder: two processes on one file would each trust what they remember of it.
 pub(crate) fn lock(path: &Path) -> Result<File> {
@@ -57,6 +69,9 @@ pub(crate) struct Sqlite {
     pub(super) connection: rusqlite::Connection,
     /// Whether a commit waits for the disk.
     on_disk: Cell<bool>,
+    held: Box<RefCell<Held>>,
+    /// Whether there is something in it to be written.
+    waits: Cell<bool>,
     /// What the statements have cost, in steps of SQLite's machine: the same on every computer.
     #[cfg(test)]
     pub(super) steps: Cell<i64>,
@@ -67,6 +82,8 @@ impl Sqlite {
         Self {
             connection,
             on_disk: Cell::new(true),
+            held: Box::default(),
+            waits: Cell::new(false),
             #[cfg(test)]
             steps: Cell::default(),
         }
@@ -79,11 +96,97 @@ impl Sqlite {
             self.connection.pragma_update(None, "synchronous", if on_disk { "full" } else { "normal" })?;
             self.on_disk.set(on_disk);
         }
+        self.forget();
         self.execute("begin immediate", &[]).map(|_| ())
     }
 
-    pub(super) fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize> {
+    pub(super) fn commit(&self) -> Result<()> {
+        self.settle()?;
+        self.execute("commit", &[])?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Undoes the transaction, if there is one.
+    pub(super) fn rollback(&self) {
+        self.forget();
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("rollback").ok();
+        }
+    }
+
+    pub(super) fn savepoint(&self, name: Part) -> Result<()> {
+        self.execute(name.begin(), &[])?;
+        self.held.borrow_mut().savepoint();
+        Ok(())
+    }
+
+    pub(super) fn release(&self, name: Part, stays: bool) -> Result<()> {
+        if !stays {
+            self.execute(name.undo(), &[])?;
+        }
+        self.execute(name.end(), &[])?;
+        let mut held = self.held.borrow_mut();
+        held.release(stays);
+        self.waits.set(held.is_waiting());
+        Ok(())
+    }
+
+    /// Changes rows of `attribute_value` before somebody looks at it, or with the commit.
+    pub(super) fn values_later(&self, becomes: Becomes, rows: &[ValueRow<'_>]) -> Result<()> {
+        let mut held = self.held.borrow_mut();
+        rows.iter().for_each(|row| held.push(row, becomes));
+        self.waits.set(held.is_waiting());
+        let is_full = held.is_full();
+        drop(held);
+        if is_full { self.settle() } else { Ok(()) }
+    }
+
+    fn forget(&self) {
+        self.held.borrow_mut().clear();
+        self.waits.set(false);
+    }
+
+    /// Writes what was held back.
+    pub(super) fn settle(&self) -> Result<()> {
+        if !self.waits.get() {
+            return Ok(());
+        }
+        let mut held = self.held.borrow_mut();
+        let (gone, there) = held.changes();
+        self.each_set(DELETE, gone.iter().map(ValueRow::params))?;
+        let (many, few) = there.as_chunks::<AT_ONCE>();
+        let sets = many.iter().map(|rows| rows.iter().flat_map(ValueRow::params).collect::<Vec<_>>());
+        self.each_set(&INSERT_MANY, sets)?;
+        self.each_set(&INSERT, few.iter().map(ValueRow::params))?;
+        held.are_written();
+        self.waits.set(false);
+        Ok(())
+    }
+
+    /// One statement with one set of parameters after the other.
+    fn each_set<'v>(&self, sql: &str, sets: impl ExactSizeIterator<Item: AsRef<[Value<'v>]>>) -> Result<()> {
+        if sets.len() == 0 {
+            return Ok(());
+        }
         let mut statement = self.connection.prepare_cached(sql)?;
+        for set in sets {
+            statement.execute(rusqlite::params_from_iter(set.as_ref()))?;
+        }
+        self.count_steps(&statement);
+        Ok(())
+    }
+
+    /// A statement by its text, in front of which nothing waits that it could ask for.
+    fn statement(&self, sql: &str) -> Result<CachedStatement<'_>> {
+        if self.waits.get() && sql.contains(TABLE) {
+            self.settle()?;
+        }
+        Ok(self.connection.prepare_cached(sql)?)
+    }
+
+    pub(super) fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize> {
+        let mut statement = self.statement(sql)?;
         let changed = statement.execute(rusqlite::params_from_iter(params))?;
         self.count_steps(&statement);
         Ok(changed)
@@ -94,7 +197,7 @@ impl Sqlite {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.statement(sql)?;
         let one = |set: &[Value<'_>; N]| Ok(statement.execute(rusqlite::params_from_iter(set))?);
         let changed = sets.iter().map(one).collect();
         self.count_steps(&statement);
@@ -111,7 +214,7 @@ impl Sqlite {
         if sets.is_empty() {
             return Ok(());
         }
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.statement(sql)?;
         for (number, set) in sets.iter().enumerate() {
             let mut rows = statement.query(rusqlite::params_from_iter(set))?;
             while let Some(found) = rows.next()? {
@@ -129,7 +232,7 @@ impl Sqlite {
         params: &[Value<'_>],
         mut row: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<usize> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.statement(sql)?;
         let mut changed = 0;
         if statement.column_count() == 0 {
             changed = statement.execute(rusqlite::params_from_iter(params))?;
@@ -150,7 +253,7 @@ impl Sqlite {
         params: &[Value<'_>],
         mut row: impl FnMut(&Row<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.statement(sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(params))?;
         while let Some(found) = rows.next()? {
             if !row(&Row::Sqlite(found))? {
@@ -170,6 +273,16 @@ impl Sqlite {
 
     #[cfg(not(test))]
     fn count_steps(&self, _: &CachedStatement<'_>) {}
+}
+
+/// Adds so many rows of the table, where they are not there yet.
+fn insert(rows: usize) -> String {
+    let row = |n: usize| format!("(?{}, ?{}, ?{}, ?{}, ?{})", n + 1, n + 2, n + 3, n + 4, n + 5);
+    let rows: Vec<String> = (0..rows).map(|n| row(5 * n)).collect();
+    format!(
+        "insert into attribute_value (tenant, attribute, value, rid, element) values {} on conflict do nothing",
+        rows.join(", ")
+    )
 }
 
 impl ToSql for Value<'_> {
@@ -197,6 +310,8 @@ pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Value
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_commit_waits_for_the_disk_unless_it_is_told_not_to() {
@@ -207,8 +322,79 @@ mod tests {
         for (on_disk, full) in [(true, 2), (false, 1), (false, 1), (true, 2)] {
             sqlite.begin_write(on_disk).unwrap();
             assert_eq!(level(), full);
-            sqlite.execute("commit", &[]).unwrap();
+            sqlite.commit().unwrap();
         }
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// What a test does with one of a few rows, or with the transaction.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Change(i64, Becomes),
+        Savepoint,
+        Release(bool),
+        Look,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..40_i64, prop_oneof![Just(Becomes::There), Just(Becomes::Gone)])
+                .prop_map(|(rid, becomes)| Step::Change(rid, becomes)),
+            1 => Just(Step::Savepoint),
+            1 => any::<bool>().prop_map(Step::Release),
+            1 => Just(Step::Look),
+        ]
+    }
+
+    fn in_table(sqlite: &Sqlite) -> BTreeSet<i64> {
+        let mut found = BTreeSet::new();
+        let sql = "select rid from attribute_value where tenant = 1 and attribute = 2";
+        sqlite.each(sql, &[], |row| Ok(found.insert(row.get(0)?))).unwrap();
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn rows_that_wait_are_there_for_whoever_looks_and_go_with_their_savepoint(
+            transactions in proptest::collection::vec((proptest::collection::vec(step(), 0..120), any::<bool>()), 1..4)
+        ) {
+            let sqlite = Sqlite::new(rusqlite::Connection::open_in_memory().unwrap());
+            sqlite.connection.execute_batch(
+                "create table attribute_value (tenant integer, attribute integer, value text, rid integer,
+                 element integer, primary key (tenant, attribute, value, rid, element)) without rowid",
+            ).unwrap();
+            let mut committed = BTreeSet::new();
+            for (steps, stays) in transactions {
+                sqlite.begin_write(true).unwrap();
+                let (mut now, mut before) = (committed.clone(), Vec::new());
+                for step in steps {
+                    match step {
+                        Step::Change(rid, becomes) => {
+                            let value = format!("value {}", rid % 7);
+                            let row = ValueRow { tenant: 1, attribute: 2, value: &value, rid, element: 0 };
+                            sqlite.values_later(becomes, &[row]).unwrap();
+                            if becomes == Becomes::There { now.insert(rid) } else { now.remove(&rid) };
+                        }
+                        Step::Savepoint if before.len() < 2 => {
+                            sqlite.savepoint(if before.is_empty() { Part::One } else { Part::Nested }).unwrap();
+                            before.push(now.clone());
+                        }
+                        Step::Release(stays) => if let Some(then) = before.pop() {
+                            sqlite.release(if before.is_empty() { Part::One } else { Part::Nested }, stays).unwrap();
+                            if !stays { now = then }
+                        },
+                        Step::Savepoint => {}
+                        Step::Look => prop_assert_eq!(&in_table(&sqlite), &now),
+                    }
+                }
+                if stays {
+                    sqlite.commit().unwrap();
+                    committed = now;
+                } else {
+                    sqlite.rollback();
+                }
+                prop_assert_eq!(&in_table(&sqlite), &committed);
+            }
+        }
     }
 }
