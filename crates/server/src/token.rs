@@ -91,6 +91,7 @@ mod tests {
             let token = make(prefix).unwrap();
             assert_eq!(token.text.len(), prefix.len() + SECRET_CHARS + CHECK_CHARS);
             assert!(is_ours(&token.text) && is_whole(&token.text));
+            assert!(!is_ours(&token.text[1..]) && !is_ours(&prefix[..2]) && !is_ours(""));
             assert_eq!(token.hash, hash(&token.text));
             let at = prefix.len() + 7;
             let other = if token.text.as_bytes()[at] == b'x' { "y" } else { "x" };

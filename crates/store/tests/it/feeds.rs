@@ -86,9 +86,20 @@ fn tokens_by_hash_their_end_and_their_use() {
     assert!(world.write(|w| w.token_expire("t1", 95, None)).unwrap());
     let now = world.read(|r| r.token("t1")).unwrap();
     assert_eq!((now.expires_at, now.rotated_to.as_deref()), (Some(90), Some("t9")), "never later than before");
+    assert!(!world.write(|w| w.token_expire("nobody", 90, None)).unwrap());
+    for at in [Some(7), None] {
+        assert!(world.write(move |w| w.token_disable("t1", at)).unwrap());
+        assert_eq!(world.read(|r| r.token("t1")).unwrap().disabled_at, at);
+    }
+    let home = ["192.0.2.0/24".to_owned()];
+    assert!(world.write(move |w| w.token_networks("t1", &home)).unwrap());
+    assert_eq!(world.read(|r| r.token("t1")).unwrap().networks, ["192.0.2.0/24"]);
     assert!(world.write(|w| w.token_revoke("t1", 50)).unwrap());
     assert!(!world.write(|w| w.token_revoke("t1", 60)).unwrap());
     assert_eq!(world.read(|r| r.token("t1")).unwrap().revoked_at, Some(50));
+    // What has ended is as it was when it did.
+    assert!(!world.write(|w| w.token_disable("t1", Some(8))).unwrap());
+    assert!(!world.write(|w| w.token_networks("t1", &[])).unwrap());
 }
 
 #[test]
