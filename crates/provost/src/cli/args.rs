@@ -270,8 +270,6 @@ pub struct AttributeAdd {
 impl AttributeChange {
     /// The whole definition: what the list shows of the attribute, and what is to be otherwise over it.
     pub fn laid_over(&self, mut row: Map<String, Value>) -> Value {
-        const OURS: [&str; 8] = ["resourceType", "value", "namespace", "custom", "accepted", "madeAt", "jobId", "job"];
-        row.retain(|name, value| !OURS.contains(&name.as_str()) && !value.is_null());
         let changes = [
             ("description", self.description.clone().map(Value::from)),
             ("required", self.required.map(Value::from)),

@@ -57,6 +57,18 @@ pub(crate) struct Named {
     pub(crate) attribute: Attribute,
 }
 
+/// What a row of the list has besides the definition.
+const OURS: [&str; 8] = ["resourceType", "value", "namespace", "custom", "accepted", "madeAt", "jobId", "job"];
+
+/// A definition as it was sent, without what our list adds to it and without what is null: a row may be sent back.
+fn sent_back(definition: &Value) -> Value {
+    let mut definition = definition.clone();
+    if let Some(map) = definition.as_object_mut() {
+        map.retain(|name, value| !OURS.contains(&name.as_str()) && !value.is_null());
+    }
+    definition
+}
+
 impl Named {
     /// As the admin API shows it.
     pub(crate) fn row(&self) -> Value {
@@ -286,7 +298,8 @@ pub(crate) async fn change(
         definitions.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
     let urn = schema.id.clone();
     let held = schema.attributes.iter_mut().find(|held| held.name.eq_ignore_ascii_case(name)).ok_or_else(unknown)?;
-    let new = Attribute::from_json(definition)?;
+    let definition = sent_back(definition);
+    let new = Attribute::from_json(&definition)?;
     if new.name != held.name || new.attr_type != held.attr_type || new.multi_valued != held.multi_valued {
         let detail =
             "name and type of a field stay as they are; archive it and restore it as another type, or make another";
@@ -302,7 +315,7 @@ pub(crate) async fn change(
     let (old, attribute) = (std::mem::replace(held, new.clone()), format!("{urn}:{}", new.name));
     definitions.check()?;
     indexes::is_free(&state.tenant.definitions, &attribute)?;
-    let line = ("attribute.change", format!("{tenant}/attribute/{value}"), definition.clone());
+    let line = ("attribute.change", format!("{tenant}/attribute/{value}"), definition);
     let job = if indexes::concerns(&old, &new) {
         let (by, before, id) = (indexes::by(app, actor), state.tenant.clone(), state.tenant.id);
         let begun = audited(app, actor, line, move |w| Ok(w.index_begin(&before, &attribute, new, &by)?)).await?;

@@ -327,7 +327,7 @@ fn theme_menu(cx: &Desk) -> Markup {
             (parts::form(cx, "/console/rows", html! {
                 input type="hidden" name="next" value=(cx.path);
                 @for (word, compact, words) in [("usual", false, "Roomy rows"), ("compact", true, "Compact rows")] {
-                    button .plain type="submit" name="rows" value=(word) aria-pressed=(cx.is_compact == compact) {
+                    button .plain type="submit" name="density" value=(word) aria-pressed=(cx.is_compact == compact) {
                         (chosen(cx.is_compact == compact))
                         (words)
                     }
@@ -431,13 +431,13 @@ async fn set_theme(cx: Desk, Form(form): Form<Colours>) -> Shown {
 
 #[derive(Deserialize)]
 struct Rows {
-    rows: String,
+    density: String,
     next: String,
 }
 
 async fn set_rows(cx: Desk, Form(form): Form<Rows>) -> Shown {
     let mut response = see_other(onwards(&form.next));
-    if let Some(cookie) = density_cookie(&cx.app, form.rows == "compact") {
+    if let Some(cookie) = density_cookie(&cx.app, form.density == "compact") {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)

@@ -157,7 +157,7 @@ async fn views_are_kept_for_whoever_named_them_and_rows_stand_as_they_were_chose
 
     assert!(!owner.get("/app/users").await.text.contains("data-rows"));
     assert_eq!(
-        owner.post("/console/rows", &[("rows", "compact"), ("next", "/app/users")]).await.location(),
+        owner.post("/console/rows", &[("density", "compact"), ("next", "/app/users")]).await.location(),
         "/app/users"
     );
     assert!(owner.get("/app/users").await.text.contains("data-rows=\"compact\""));
