@@ -181,7 +181,7 @@ pub(super) fn place(definitions: &mut Definitions, resource_type: &str, urn: &st
 }
 
 /// Why an attribute cannot be ignored, if it cannot.
-fn must_come(named: &Named) -> Option<&'static str> {
+pub(crate) fn must_come(named: &Named) -> Option<&'static str> {
     let attribute = &named.attribute;
     match named.value.as_str() {
         "schemas" | "id" | "meta" | "groups" => Some("the protocol needs it, or it is this server's own"),

@@ -4,7 +4,7 @@
 //! looked at now and then must not cost every request something.
 
 use super::scim::MANAGER;
-use crate::admin::attributes::{self, Named, list};
+use crate::admin::attributes::{self, Named, list, must_come};
 use crate::console::parts::{
     Column, Facet, Row, Table, Tone, badge, card, copy_as, csv_cell, empty, facets, form, link, note, table, when,
 };
@@ -209,8 +209,13 @@ pub(super) fn three(id: &str, title: &str, value: &str) -> Markup {
     }
 }
 
-/// Whether it is taken when it comes, and the switch.
+/// Whether it is taken when it comes, and the switch, or why there is none.
 fn taken(cx: &Desk, named: &Named) -> Markup {
+    if let Some(why) = must_come(named)
+        && named.accepted
+    {
+        return html! { (badge(Tone::Good, "accepted")) p .hint { (why) } };
+    }
     let (word, to) = if named.accepted { ("Ignore", "no") } else { ("Accept", "yes") };
     html! {
         @if named.accepted { (badge(Tone::Good, "accepted")) } @else { (badge(Tone::Warn, "ignored")) }
