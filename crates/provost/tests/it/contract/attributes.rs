@@ -232,8 +232,7 @@ fn rules_that_concern_what_is_stored_hold_once_its_index_is_built_again() {
     assert_eq!(found("A1"), 2);
     badge["uniqueness"] = json!("server");
     // As it was shown, with what a list adds.
-    let change =
-        |definition: &Value| tenant.admin("PATCH", &format!("/attributes/{CUSTOM}:badge"), definition.clone());
+    let change = |definition: &Value| tenant.admin("PATCH", &format!("/attributes/{CUSTOM}:badge"), definition.clone());
     let taken = change(&badge).expect(409).json();
     assert!(taken["error"]["message"].as_str().unwrap().contains("already has this value"), "{taken}");
     assert_eq!(found("a1"), 2, "refused, and everything as it was");
