@@ -1,7 +1,7 @@
 //! Chance: what is issued is read back, and a changed byte never changes who somebody is.
 
 use crate::{
-    recipe::{ACS, Case, NOW, SP, cook},
+    recipe::{ACS, Case, NOW, SP, cook, login},
     signer,
 };
 use proptest::prelude::*;
@@ -69,14 +69,7 @@ proptest! {
             sign,
             encrypt_to: encrypt.then(|| to.key()),
         };
-        let login = issue::Login {
-            name_id: &name_id,
-            attributes: &attributes,
-            session_index: "s",
-            authenticated_at: NOW,
-            authn_context: issue::authn_context::PASSWORD,
-            session_ends_at: None,
-        };
+        let login = login(&name_id, &attributes);
         let ids = issue::Ids { response: "_r", assertion: "_a" };
         let xml = issue::response(&id(IDP), &signer::signing_key(key), &recipient, &login, ids, NOW).unwrap();
         let field = binding::form_field(&xml);

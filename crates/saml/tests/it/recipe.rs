@@ -27,6 +27,18 @@ use saml::{
 use std::{collections::HashMap, io::Write, path::Path};
 
 pub const NOW: i64 = 1_795_512_600_000_000;
+
+/// Somebody who signed in now with a password.
+pub fn login<'a>(name_id: &'a NameId, attributes: &'a [Attribute]) -> issue::Login<'a> {
+    issue::Login {
+        name_id,
+        attributes,
+        session_index: "s",
+        authenticated_at: NOW,
+        authn_context: issue::authn_context::PASSWORD,
+        session_ends_at: None,
+    }
+}
 pub const SP: &str = "https://sp.example.com/saml/metadata";
 pub const ACS: &str = "https://sp.example.com/saml/acs";
 
@@ -336,14 +348,7 @@ impl Stage {
             values: vec![self.vars.get("value").cloned().unwrap_or_default()],
             ..Attribute::default()
         }];
-        let login = issue::Login {
-            name_id: &name_id,
-            attributes: &attributes,
-            session_index: "s",
-            authenticated_at: NOW,
-            authn_context: issue::authn_context::PASSWORD,
-            session_ends_at: None,
-        };
+        let login = login(&name_id, &attributes);
         let (sp, acs) = (EntityId::parse(SP)?, Location::parse(ACS)?);
         let recipient = issue::Recipient {
             service_provider: &sp,

@@ -196,18 +196,6 @@ pub(crate) async fn apply(
     if !difference.changes() {
         return Ok(difference);
     }
-    let other_order = new.settings.manager_match != state.tenant.settings.manager_match;
-    let (users, topic) = (state.named("User").cloned(), state.tenant.id);
-    let line = ("tenant.settings-file", tenant.to_owned(), difference.row());
-    super::audited(app, actor, line, move |w| {
-        w.tenant_update(&new)?;
-        match users {
-            Some(users) if other_order => Ok(w.resolve_managers(new.id, &users, &new.settings.manager_match)?),
-            _ => Ok(()),
-        }
-    })
-    .await?;
-    app.reload().await?;
-    app.events().publish(topic, crate::events::Topic::Settings);
+    tenants::save(app, actor, ("tenant.settings-file", tenant.to_owned(), difference.row()), new).await?;
     Ok(difference)
 }

@@ -65,18 +65,8 @@ pub(crate) async fn change(
     let detail = Value::Object(change.clone());
     let settings = merged(&state.tenant.settings, change)?;
     attributes::check_ignored(&state, &settings)?;
-    let (new, users) = (Tenant { settings, ..state.tenant.clone() }, state.named("User").cloned());
-    let other_order = new.settings.manager_match != state.tenant.settings.manager_match;
-    audited(app, actor, ("tenant.settings", tenant.to_owned(), detail), move |w| {
-        w.tenant_update(&new)?;
-        match users {
-            Some(users) if other_order => Ok(w.resolve_managers(new.id, &users, &new.settings.manager_match)?),
-            _ => Ok(()),
-        }
-    })
-    .await?;
-    app.reload().await?;
-    app.events().publish(state.tenant.id, Topic::Settings);
+    let line = ("tenant.settings", tenant.to_owned(), detail);
+    save(app, actor, line, Tenant { settings, ..state.tenant.clone() }).await?;
     tenant_of(app, tenant)
 }
 
@@ -107,9 +97,15 @@ pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str) -> Result<()>
 }
 
 /// Writes a changed tenant, unless somebody else changed it meanwhile, and takes it in.
-pub(super) async fn save(app: &App, actor: &Actor, line: (&str, String, Value), tenant: Tenant) -> Result<()> {
-    let id = tenant.id;
-    audited(app, actor, line, move |w| Ok(w.tenant_update(&tenant).map(|_| ())?)).await?;
+pub(super) async fn save(app: &App, actor: &Actor, line: (&str, String, Value), new: Tenant) -> Result<()> {
+    let (id, state) = (new.id, tenant_of(app, &new.name)?);
+    let other_order = new.settings.manager_match != state.tenant.settings.manager_match;
+    let users = state.named("User").filter(|_| other_order).cloned();
+    audited(app, actor, line, move |w| {
+        w.tenant_update(&new)?;
+        users.map_or(Ok(()), |users| Ok(w.resolve_managers(new.id, &users, &new.settings.manager_match)?))
+    })
+    .await?;
     app.reload().await?;
     app.events().publish(id, Topic::Settings);
     Ok(())

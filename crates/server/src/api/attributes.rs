@@ -1,7 +1,7 @@
 //! The attributes of a tenant's resource types, and its custom fields.
 
 use super::work::show_job;
-use super::{ApiResult, body_of, listed, shown};
+use super::{ApiResult, body_of, listed, shown, tenant_and_body};
 use crate::admin::archived::{self, As};
 use crate::admin::attributes::{self, Named, NewAttribute, Way};
 use crate::admin::tenant_of;
@@ -58,8 +58,7 @@ pub(super) async fn add(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: NewAttribute = body_of(request).await?;
+    let (_, wanted): (_, NewAttribute) = tenant_and_body(&app, &tenant, request).await?;
     shown(201, &attributes::add(&app, &actor, &tenant, wanted).await?.row())
 }
 
@@ -79,8 +78,7 @@ pub(super) async fn change(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let definition: Value = body_of(request).await?;
+    let (_, definition): (_, Value) = tenant_and_body(&app, &tenant, request).await?;
     let (named, job) = attributes::change(&app, &actor, &tenant, &value, &definition).await?;
     begun(named.row(), job.as_ref())
 }
@@ -98,8 +96,7 @@ pub(super) async fn shift(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: Moved = body_of(request).await?;
+    let (_, wanted): (_, Moved) = tenant_and_body(&app, &tenant, request).await?;
     shown(200, &attributes::shift(&app, &actor, &tenant, &value, wanted.to).await?.row())
 }
 
@@ -136,8 +133,7 @@ pub(super) async fn preview(
     Path((tenant, value)): Path<(String, String)>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: As = body_of(request).await?;
+    let (_, wanted): (_, As) = tenant_and_body(&app, &tenant, request).await?;
     shown(200, &archived::preview(&app, &tenant, &value, &wanted).await?.row())
 }
 
@@ -147,8 +143,7 @@ pub(super) async fn restore(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: As = body_of(request).await?;
+    let (_, wanted): (_, As) = tenant_and_body(&app, &tenant, request).await?;
     let job = archived::restore(&app, &actor, &tenant, &value, &wanted).await?;
     begun(json!({"restored": value}), Some(&job))
 }

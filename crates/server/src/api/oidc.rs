@@ -1,6 +1,6 @@
 //! The OpenID Connect provider: clients, whose secret is in one answer, once; and keys.
 
-use super::{ApiResult, body_of, listed, shown};
+use super::{ApiResult, body_of, listed, shown, tenant_and_body};
 use crate::admin::oidc::{self, Change, Client, Made};
 use crate::admin::tenant_of;
 use crate::app::App;
@@ -80,8 +80,7 @@ pub(super) async fn change(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: Change = body_of(request).await?;
+    let (_, wanted): (_, Change) = tenant_and_body(&app, &tenant, request).await?;
     shown(200, &show(&oidc::change(&app, &actor, &tenant, &id, wanted).await?))
 }
 

@@ -1,6 +1,6 @@
 //! The resource types of a tenant.
 
-use super::{ApiResult, body_of, listed, shown};
+use super::{ApiResult, listed, shown, tenant_and_body};
 use crate::admin::resource_types::{self, NewType};
 use crate::admin::tenant_of;
 use crate::app::App;
@@ -33,8 +33,7 @@ pub(super) async fn add(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: NewType = body_of(request).await?;
+    let (_, wanted): (_, NewType) = tenant_and_body(&app, &tenant, request).await?;
     shown(201, &show(&*resource_types::add(&app, &actor, &tenant, wanted).await?))
 }
 

@@ -1,6 +1,6 @@
 //! The settings of a tenant as a file, over HTTP; and the numbers for Prometheus.
 
-use super::{ApiError, ApiResult, body_of, shown};
+use super::{ApiError, ApiResult, shown, tenant_and_body};
 use crate::admin::settings_file::{self, SettingsFile};
 use crate::admin::tenant_of;
 use crate::app::App;
@@ -33,8 +33,7 @@ struct Wanted {
 
 /// What it would change; nothing is changed.
 pub(super) async fn diff(State(app): State<App>, Path(tenant): Path<String>, request: Request) -> ApiResult {
-    let state = tenant_of(&app, &tenant)?;
-    let wanted: Wanted = body_of(request).await?;
+    let (state, wanted): (_, Wanted) = tenant_and_body(&app, &tenant, request).await?;
     shown(200, &settings_file::diff(&app, &state, &wanted.file)?.row())
 }
 
@@ -45,8 +44,7 @@ pub(super) async fn apply(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: Wanted = body_of(request).await?;
+    let (_, wanted): (_, Wanted) = tenant_and_body(&app, &tenant, request).await?;
     let seen = || scim::Error::invalid_value("generation says which difference was seen; ask for that first");
     let generation = wanted.generation.ok_or_else(seen)?;
     shown(200, &settings_file::apply(&app, &actor, &tenant, &wanted.file, generation).await?.row())

@@ -1,6 +1,6 @@
 //! Tenants, their settings and their operation switches.
 
-use super::{ApiResult, body_of, listed, shown};
+use super::{ApiResult, body_of, listed, shown, tenant_and_body};
 use crate::admin::{self, tenant_of, tenants::NewTenant};
 use crate::app::App;
 use crate::auth::Actor;
@@ -41,8 +41,7 @@ pub(super) async fn update(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let change: Change = body_of(request).await?;
+    let (_, change): (_, Change) = tenant_and_body(&app, &tenant, request).await?;
     shown(200, &show(&*admin::tenants::change(&app, &actor, &tenant, change.settings).await?))
 }
 
@@ -65,8 +64,7 @@ pub(super) async fn set_switches(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let change: Map<String, Value> = body_of(request).await?;
+    let (_, change): (_, Map<String, Value>) = tenant_and_body(&app, &tenant, request).await?;
     let state = admin::tenants::switch(&app, &actor, &tenant, change).await?;
     shown(200, &json!(state.tenant.settings.switches))
 }

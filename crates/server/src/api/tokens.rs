@@ -1,6 +1,6 @@
 //! Tokens. The text of one is in one answer, once.
 
-use super::{ApiResult, body_of, listed, shown};
+use super::{ApiResult, body_of, listed, shown, tenant_and_body};
 use crate::admin::tenant_of;
 use crate::admin::tokens::{self, Made, NewKey, NewToken, State as TokenState};
 use crate::app::App;
@@ -54,8 +54,7 @@ pub(super) async fn create(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: NewToken = body_of(request).await?;
+    let (_, wanted): (_, NewToken) = tenant_and_body(&app, &tenant, request).await?;
     show_made(&app, tokens::create(&app, &actor, &tenant, wanted).await?)
 }
 
@@ -103,8 +102,7 @@ pub(super) async fn change(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: Wanted = body_of(request).await?;
+    let (_, wanted): (_, Wanted) = tenant_and_body(&app, &tenant, request).await?;
     if let Some(networks) = &wanted.networks {
         tokens::restrict(&app, &actor, &tenant, &id, networks).await?;
     }

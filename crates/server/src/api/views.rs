@@ -1,7 +1,7 @@
 //! Saved views of whoever asks.
 
-use super::{ApiResult, body_of, listed, shown};
-use crate::admin::{tenant_of, views};
+use super::{ApiResult, listed, shown, tenant_and_body};
+use crate::admin::views;
 use crate::app::App;
 use crate::auth::Actor;
 use crate::query;
@@ -30,8 +30,7 @@ pub(super) async fn save(
     Extension(actor): Extension<Arc<Actor>>,
     request: Request,
 ) -> ApiResult {
-    tenant_of(&app, &tenant)?;
-    let wanted: views::Wanted = body_of(request).await?;
+    let (_, wanted): (_, views::Wanted) = tenant_and_body(&app, &tenant, request).await?;
     shown(200, &row(&views::save(&app, &actor, &tenant, wanted).await?))
 }
 
