@@ -19,7 +19,7 @@ use store::{FAILURES_MAX, Job, JobState, JobsOf, Position, TenantId};
 /// Users of one turn.
 const TURN: usize = 50;
 /// Most ids that a selection holds; more go by a filter.
-const IDS_MAX: usize = 1_000;
+pub(crate) const IDS_MAX: usize = 1_000;
 
 /// What a job does to each user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,6 +49,32 @@ fn number(location: &str) -> i64 {
 const FILE: &str = "Login;First name;E-mail;Shoe size\nadam@x.test;Adam;adam@x.test;43\n;Nobody;;1\n\"eve@x.test\";Eve;eve@x.test;38\nshort;row\n";
 
 #[tokio::test]
+async fn what_a_job_could_not_do_is_done_by_another_when_it_was_put_right() {
+    let desk = Desk::new();
+    let api = "/api/v1/tenants/default";
+    let adam = desk.local("POST", "/scim/v2/Users", json!({"userName": "adam@x.test"})).await.body["id"].clone();
+    let wanted = json!({"kind": "deactivate", "ids": [adam, "bea"]});
+    let begun = desk.local("POST", &format!("{api}/jobs"), wanted).await.body["id"].as_i64().unwrap();
+    let early = desk.local("POST", &format!("{api}/jobs/{begun}/retry"), Value::Null).await;
+    assert!(early.status == 400 && early.text.contains("that has ended"), "{}", early.text);
+    let told = work(&desk, begun).await;
+    assert_eq!((&told["done"], &told["failed"]), (&json!(2), &json!(1)), "{told}");
+
+    let bea = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "bea", "userName": "bea@x.test"});
+    let batch = json!({"keepIds": true, "records": [{"line": 1, "resource": bea}]});
+    assert_eq!(desk.local("POST", &format!("{api}/import"), batch).await.body["created"], 1);
+    let mut owner = Browser::owner(&desk).await;
+    let page = owner.get(&format!("/app/jobs/{begun}")).await.text;
+    assert!(page.contains("Retry the 1 that failed"), "{page}");
+    let again = number(owner.post(&format!("/app/jobs/{begun}/retry"), &[]).await.location());
+    let told = work(&desk, again).await;
+    assert_eq!((&told["kind"], &told["done"], &told["failed"]), (&json!("deactivate"), &json!(1), &json!(0)), "{told}");
+    assert_eq!(desk.local("GET", "/scim/v2/Users/bea", Value::Null).await.body["active"], false);
+    let none = desk.local("POST", &format!("{api}/jobs/{again}/retry"), Value::Null).await;
+    assert!(none.status == 400 && none.text.contains("nothing of this job failed"), "{}", none.text);
+}
+
+#[tokio::test]
 async fn a_file_is_looked_at_tried_and_imported() {
     let desk = Desk::new();
     desk.user("eve@x.test").await;

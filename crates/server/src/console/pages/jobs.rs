@@ -116,7 +116,7 @@ fn now(cx: &Desk, job: &Job) -> Markup {
         @if !job.failures.is_empty() { div #failed { (what_failed(job)) } }
         @if !job.failures.is_empty() && job.kind != KIND && !job.state.is_open() && cx.may_change() {
             (form(cx, &format!("/app/jobs/{}/retry", job.id), html! {
-                div .actions { button type="submit" { "Retry the " (count(job.failed)) " that failed" } }
+                div .actions { button type="submit" { "Retry the " @if job.failed > jobs::IDS_MAX as u64 { "first " } (count(job.failed.min(jobs::IDS_MAX as u64))) " that failed" } }
                 p .hint { "As another job. Put right first what stands beside them." }
             }))
         }
