@@ -146,9 +146,17 @@ fn log(out: &mut String, report: &Report) {
     if report.log.is_empty() {
         return;
     }
-    out.push_str("\n### What the provisioning log costs\n\n| operation | connections | requests a second with it, of those without |\n|---|--:|--:|\n");
+    out.push_str("\n### What the provisioning log costs\n\n| operation | connections | requests a second with it, of those without | from turn to turn |\n|---|--:|--:|--:|\n");
     for cost in &report.log {
-        let _ = writeln!(out, "| {} | {} | {:.2} |", cost.operation, cost.connections, cost.ratio());
+        let ratios = cost.ratios();
+        let [least, most] = [ratios.first(), ratios.last()].map(|ratio| ratio.copied().unwrap_or_default());
+        let _ = writeln!(
+            out,
+            "| {} | {} | {:.2} | {least:.2} – {most:.2} |",
+            cost.operation,
+            cost.connections,
+            cost.ratio()
+        );
     }
 }
 

@@ -11,12 +11,13 @@ use crate::world::World;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// How often everything that is compared takes turns.
 const TURNS: u32 = 3;
 /// How often log on and log off take turns.
-const LOG_TURNS: usize = 11;
+const LOG_TURNS: usize = 7;
 /// Members of the group that every directory has.
 const GROUP: usize = 100;
 
@@ -151,7 +152,10 @@ impl Bench<'_> {
 
     fn run(&self, operation: &Operation, connections: usize, address: SocketAddr) -> Measured {
         settle(operation);
-        let lasting = self.options.lasting / TURNS;
+        self.run_for(self.options.lasting / TURNS, operation, connections, address)
+    }
+
+    fn run_for(&self, lasting: Duration, operation: &Operation, connections: usize, address: SocketAddr) -> Measured {
         let plan = Plan { address, connections, lasting, warm_up: lasting / 5 };
         self.runtime.block_on(load::measure(&plan, &operation.request, &operation.expected))
     }
@@ -170,7 +174,8 @@ impl Bench<'_> {
             for connections in [fewest, most] {
                 let rate = |level: &str| {
                     tenant.settings(json!({ "log": { "level": level } }));
-                    self.run(operation, connections, world.server.address).per_second
+                    // Long enough for several checkpoints.
+                    self.run_for(self.options.lasting, operation, connections, world.server.address).per_second
                 };
                 // Each goes first as often: what one leaves to be done, such as a checkpoint, is done during the other.
                 let turns = (0..LOG_TURNS).map(|turn| {

@@ -103,7 +103,14 @@ pub(crate) struct LogCost {
 impl LogCost {
     /// The middle of the ratios of each turn.
     pub(crate) fn ratio(&self) -> f64 {
-        middle(self.turns.iter().map(|(on, off)| on / off).collect()).unwrap_or_default()
+        middle(self.ratios()).unwrap_or_default()
+    }
+
+    /// The ratio of each turn, the least first.
+    pub(crate) fn ratios(&self) -> Vec<f64> {
+        let mut ratios: Vec<f64> = self.turns.iter().map(|(on, off)| on / off).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios
     }
 }
 
@@ -190,10 +197,9 @@ impl Report {
             };
             rows.iter().map(one).collect()
         };
-        let log = self
-            .log
-            .iter()
-            .map(|cost| json!({ "operation": cost.operation, "connections": cost.connections, "ratio": cost.ratio() }));
+        let log = self.log.iter().map(
+            |cost| json!({ "operation": cost.operation, "connections": cost.connections, "ratios": cost.ratios() }),
+        );
         let made = self.made.iter().map(|(users, made)| {
             json!({ "users": users, "importedPerSecond": made.imported, "copiedRowsPerSecond": made.copied,
                     "coldStartMs": made.cold_start.as_millis() as u64, "ownKib": made.own_kib,
