@@ -25,11 +25,12 @@ pub fn names_in<'v>(body: &'v Value, note: &mut impl FnMut(&str, &'v Value)) {
     }
 }
 
-/// The attribute at the beginning of a path.
+/// The attribute at the beginning of a path. What a value path compares with may hold any sign.
 fn attribute_of(path: &str) -> &str {
-    let name = path.rfind(':').map_or(0, |colon| colon + 1);
-    let end = path.get(name..).and_then(|rest| rest.find(['.', '['])).map_or(path.len(), |cut| name + cut);
-    path.get(..end).unwrap_or(path)
+    let name = path.split('[').next().unwrap_or(path);
+    let behind_urn = name.rfind(':').map_or(0, |colon| colon + 1);
+    let dot = name.get(behind_urn..).and_then(|rest| rest.find('.'));
+    dot.and_then(|dot| name.get(..behind_urn + dot)).unwrap_or(name)
 }
 
 /// Whether one is the other, or its last part where no namespace is said.
@@ -69,6 +70,8 @@ mod tests {
             json!({"userName": "a", "urn:x:2.0:User": {"manager": "b"}}),
             json!({"Operations": [
                 {"op": "replace", "path": "emails[type eq \"work\"].value", "value": "x"},
+                {"op": "replace", "path": "ims[value eq \"x:a.b\"].display", "value": "x"},
+                {"op": "replace", "path": "urn:y:2.0:User:office.floor", "value": "x"},
                 {"op": "replace", "path": "urn:y:2.0:User:field", "value": "x"},
                 {"op": "replace", "value": {"title": "t"}},
                 {"method": "POST", "path": "/Users", "data": {"nickName": "n"}},
@@ -76,7 +79,9 @@ mod tests {
         ];
         let mut found = Vec::new();
         bodies.iter().for_each(|body| names_in(body, &mut |name, _| found.push(name.to_owned())));
-        for name in ["userName", "urn:x:2.0:User:manager", "emails", "urn:y:2.0:User:field", "title", "nickName"] {
+        let names =
+            ["userName", "urn:x:2.0:User:manager", "emails", "ims", "urn:y:2.0:User:office", "urn:y:2.0:User:field"];
+        for name in names.into_iter().chain(["title", "nickName"]) {
             assert!(found.iter().any(|have| have == name), "{name}: {found:?}");
         }
         let entry = |body: &Value, diff: &str| LogEntry {

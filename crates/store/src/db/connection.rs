@@ -1,6 +1,6 @@
 //! A connection to either database; the only place that asks which one it is.
 
-use super::held::{Becomes, ValueRow};
+use super::held::{Becomes, DELETE, ValueRow};
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::value::{Kind, Params, Row, Value};
@@ -69,11 +69,7 @@ impl Connection {
                          values (?1, ?2, ?3, ?4, ?5)",
                         &sets,
                     ),
-                    Becomes::Gone => sets.iter().try_for_each(|set| {
-                        let sql = "delete from attribute_value
-                                   where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
-                        self.later(sql, &set[..])
-                    }),
+                    Becomes::Gone => sets.iter().try_for_each(|set| self.later(DELETE, &set[..])),
                 }
             }
         }

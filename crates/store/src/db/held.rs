@@ -12,7 +12,11 @@ use super::value::Value;
 /// The table.
 pub(super) const TABLE: &str = "attribute_value";
 
-/// Most rows that are kept; about 4 MB.
+/// Takes a row away.
+pub(super) const DELETE: &str =
+    "delete from attribute_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
+
+/// Most rows that wait; about 4 MB.
 pub(super) const ROWS_MAX: usize = 65_536;
 
 /// A row of the table.

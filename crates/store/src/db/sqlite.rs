@@ -1,7 +1,7 @@
 //! SQLite: how a database file is opened, and how statements run on it.
 
 use super::connection::Part;
-use super::held::{Becomes, Held, TABLE, ValueRow};
+use super::held::{Becomes, DELETE, Held, TABLE, ValueRow};
 use super::value::{Row, Value};
 use super::{Options, STATEMENTS_MAX};
 use crate::{Error, Result};
@@ -16,9 +16,6 @@ use std::time::Duration;
 
 /// Longest wait for a lock of the database; only a truncating checkpoint ever holds one against the writer.
 const BUSY_MAX: Duration = Duration::from_secs(5);
-
-const DELETE: &str =
-    "delete from attribute_value where tenant = ?1 and attribute = ?2 and value = ?3 and rid = ?4 and element = ?5";
 
 /// Rows of one statement that adds several; what is left of them goes one by one.
 const AT_ONCE: usize = 32;
