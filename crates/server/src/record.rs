@@ -15,6 +15,7 @@ use scim::resource::{Ignored, full_name};
 use scim::{Resource, ResourceType};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use store::{LogEntry, LogLevel, LogLine, MembersChanged, Writer};
 
 /// Most decision steps of an entry, and most attributes and members of its difference.
@@ -29,6 +30,8 @@ const VALUE_BYTES_MAX: usize = 1_024;
 pub(crate) struct Trace {
     /// Nobody will read the difference, so none is made.
     pub(crate) quiet: bool,
+    /// The difference that a creation will make.
+    pub(crate) creation: Option<Diff>,
     pub(crate) steps: Vec<String>,
     pub(crate) ignored: Vec<Ignored>,
     pub(crate) diff: Diff,
@@ -51,8 +54,18 @@ impl Trace {
         self.resource = Some((rt.name.clone(), id.to_owned()));
     }
 
+    /// Makes the difference that the creation of this resource will be, before the writer is asked: everybody waits for it.
+    pub(crate) fn will_create(&mut self, new: &Resource, rt: &ResourceType, secrets: &Secrets) {
+        let mut foretold = Self { quiet: self.quiet, ..Self::default() };
+        foretold.created(new, rt, secrets);
+        self.creation = Some(foretold.diff);
+    }
+
     pub(crate) fn created(&mut self, new: &Resource, rt: &ResourceType, secrets: &Secrets) {
-        self.changed(&Resource::default(), new, rt, secrets);
+        match self.creation.take() {
+            Some(diff) => self.diff = diff,
+            None => self.changed(&Resource::default(), new, rt, secrets),
+        }
     }
 
     pub(crate) fn deleted(&mut self, old: &Resource, rt: &ResourceType, secrets: &Secrets) {
@@ -92,7 +105,7 @@ impl Trace {
         if self.steps.is_empty() && self.ignored.is_empty() {
             return None;
         }
-        Some(json!(self.told()).to_string())
+        serde_json::to_string(&self.told()).ok()
     }
 }
 
@@ -208,12 +221,10 @@ where
     let cx = cx.clone();
     let store = cx.app.store().clone();
     let tenant = cx.tenant.tenant.id;
+    let said = is_kept(&cx).then(|| Said::of(&cx.tenant, &cx.asked).into_owned());
     let job = move |w: &mut Writer| -> std::result::Result<(Answer, Trace), Box<Undone>> {
         current(w, &cx)?;
-        let outcome = work(w, &cx, &mut inner).and_then(|answer| {
-            write_now(w, &cx, &mut inner, &answer)?;
-            Ok(answer)
-        });
+        let outcome = work(w, &cx, &mut inner).inspect(|answer| tell(w, &cx, &mut inner, said, answer));
         match outcome {
             Ok(answer) if cx.rehearsal => Err(Box::new(Undone { why: Why::Rehearsed(answer), trace: inner })),
             Ok(answer) => Ok((answer, inner)),
@@ -247,14 +258,22 @@ pub(crate) fn current(w: &Writer, cx: &Cx) -> store::Result<()> {
 }
 
 /// Writes the entry into the transaction at hand.
-pub(crate) fn write_now(w: &mut Writer, cx: &Cx, trace: &mut Trace, answer: &Answer) -> store::Result<()> {
+pub(crate) fn write_now(w: &mut Writer, cx: &Cx, trace: &mut Trace, answer: &Answer) {
+    let said = is_kept(cx).then(|| Said::of(&cx.tenant, &cx.asked));
+    tell(w, cx, trace, said, answer);
+}
+
+fn tell(w: &mut Writer, cx: &Cx, trace: &mut Trace, said: Option<Said<'_>>, answer: &Answer) {
     trace.written = true;
-    if cx.rehearsal || cx.tenant.tenant.settings.log.level == LogLevel::Off {
-        return Ok(());
+    if let Some(said) = said {
+        let entry = entry(&cx.tenant, &cx.asked, said, Some(&cx.actor), trace, answer, cx.now);
+        trace.seq = w.log_now(entry);
     }
-    let entry = entry(0, &cx.tenant, &cx.asked, Some(&cx.actor), trace, answer, cx.now);
-    trace.seq = w.log_now(entry);
-    Ok(())
+}
+
+/// Whether a change is told to the log.
+fn is_kept(cx: &Cx) -> bool {
+    !cx.rehearsal && cx.tenant.tenant.settings.log.level != LogLevel::Off
 }
 
 /// Hands the entry to the worker that writes them in batches.
@@ -271,11 +290,13 @@ pub(crate) fn later(
     if level == LogLevel::Off || (level == LogLevel::Writes && is_read) {
         return;
     }
+    let said = Said::of(tenant, asked);
     if is_read && trace.diff.is_empty() {
-        let line = line(tenant, asked, actor, trace, answer, now);
+        let line = line(tenant, asked, said, actor, trace, answer, now);
         app.log().push_read(tenant.tenant.id, || app.store().next_log_seq(), &line);
     } else {
-        app.log().push(entry(app.store().next_log_seq(), tenant, asked, actor, trace, answer, now));
+        let entry = entry(tenant, asked, said, actor, trace, answer, now);
+        app.log().push(LogEntry { seq: app.store().next_log_seq(), ..entry });
     }
 }
 
@@ -283,11 +304,35 @@ fn is_answered_read(asked: &Asked, answer: &Answer) -> bool {
     matches!(asked.method, Method::GET | Method::HEAD) && answer.status < 400
 }
 
-/// What only a change or a refusal says, on top of the line.
+/// What is kept of what was sent, without secrets. It is there before anything is decided, and made before the writer is
+/// asked: everybody waits for it.
+struct Said<'a> {
+    path: Cow<'a, str>,
+    body: Cow<'a, str>,
+}
+
+impl<'a> Said<'a> {
+    fn of(tenant: &TenantState, asked: &'a Asked) -> Self {
+        let bytes_max = tenant.tenant.settings.log.body_bytes_max as usize;
+        let mut path = redact::cut(&asked.path, 1_024);
+        if !asked.query.is_empty() {
+            path.to_mut().push('?');
+            path.to_mut().push_str(&tenant.secrets.query(&asked.query, 4_096));
+        }
+        let body = tenant.secrets.body(&asked.body, bytes_max);
+        Self { path: without_tokens(path), body: without_tokens(body.into()) }
+    }
+
+    fn into_owned(self) -> Said<'static> {
+        Said { path: self.path.into_owned().into(), body: self.body.into_owned().into() }
+    }
+}
+
+/// What only a change or a refusal says, on top of the line; it has no number yet.
 fn entry(
-    seq: i64,
     tenant: &TenantState,
     asked: &Asked,
+    said: Said<'_>,
     actor: Option<&Actor>,
     trace: &Trace,
     answer: &Answer,
@@ -296,7 +341,7 @@ fn entry(
     LogEntry {
         code: answer.code.map(|code| code.to_string()),
         diff: trace.diff.text().map(|text| without_tokens(text.into()).into_owned()),
-        ..line(tenant, asked, actor, trace, answer, now).into_entry(tenant.tenant.id, seq)
+        ..line(tenant, asked, said, actor, trace, answer, now).into_entry(tenant.tenant.id, 0)
     }
 }
 
@@ -304,6 +349,7 @@ fn entry(
 fn line<'a>(
     tenant: &TenantState,
     asked: &'a Asked,
+    said: Said<'a>,
     actor: Option<&'a Actor>,
     trace: &'a Trace,
     answer: &Answer,
@@ -317,16 +363,11 @@ fn line<'a>(
         true => bytes_max.min(READ_ANSWER_BYTES_MAX),
         false => bytes_max,
     };
-    let mut path = redact::cut(&asked.path, 1_024);
-    if !asked.query.is_empty() {
-        path.to_mut().push('?');
-        path.to_mut().push_str(&tenant.secrets.query(&asked.query, 4_096));
-    }
     LogLine {
         at: now,
         took_us: asked.started.micros(),
         method: asked.method.as_str().into(),
-        path: without_tokens(path),
+        path: said.path,
         status: answer.status,
         actor: actor.map_or("", |actor| &actor.label).into(),
         remote: redact::cut(&asked.origin.address, 64),
@@ -334,7 +375,7 @@ fn line<'a>(
         request_id: (&*asked.request_id).into(),
         resource_type: resource_type.into(),
         resource_id: without_tokens(resource_id.into()),
-        body: without_tokens(tenant.secrets.body(&asked.body, bytes_max).into()),
+        body: said.body,
         answer: without_tokens(if !tenant.tenant.settings.masked.is_empty() && answer.rest.is_none() {
             // What is masked by choice is returned as ever, so that answers hold it too.
             tenant.secrets.body(&answer.body, answer_max).into()

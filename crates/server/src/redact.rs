@@ -10,9 +10,9 @@ use std::borrow::Cow;
 /// What stands in the log in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// The names whose values are secrets, in lower case.
+/// The names whose values are secrets, in lower case, and what looks for them in a body.
 #[derive(Clone, Debug)]
-pub(crate) struct Secrets(Vec<String>);
+pub(crate) struct Secrets(Vec<(String, memmem::Finder<'static>)>);
 
 impl Secrets {
     /// From the names of the attributes that are never returned; words that hold secrets everywhere are added.
@@ -21,7 +21,7 @@ impl Secrets {
         all.extend(["password", "token", "secret", "authorization"].map(str::to_owned));
         all.sort();
         all.dedup();
-        Self(all)
+        Self(all.into_iter().map(|name| (name.clone(), memmem::Finder::new(&name).into_owned())).collect())
     }
 
     /// The body as it may be kept, cut to `bytes_max`.
@@ -52,7 +52,7 @@ impl Secrets {
     /// Whether an attribute's name, maybe as a path, is one of a secret.
     pub(crate) fn names(&self, path: &str) -> bool {
         let mut words = path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
-        words.any(|word| self.0.iter().any(|name| name.eq_ignore_ascii_case(word)))
+        words.any(|word| self.0.iter().any(|(name, _)| name.eq_ignore_ascii_case(word)))
     }
 
     /// Takes the secrets out of a value.
@@ -84,8 +84,7 @@ impl Secrets {
     /// A `\u` escape may spell any name, so a body with one is looked into.
     fn may_hold(&self, body: &[u8]) -> bool {
         let folded = body.to_ascii_lowercase();
-        memmem::find(&folded, b"\\u").is_some()
-            || self.0.iter().any(|name| memmem::find(&folded, name.as_bytes()).is_some())
+        memmem::find(&folded, b"\\u").is_some() || self.0.iter().any(|(_, finder)| finder.find(&folded).is_some())
     }
 }
 

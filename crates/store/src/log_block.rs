@@ -109,12 +109,16 @@ impl LogLine<'_> {
     }
 }
 
-/// A line as it lies in a block: its number counted from the block's first, when, how long, the status, the texts.
+/// Texts of a line.
+const TEXTS: usize = 11;
+
+/// A line as it lies in a block: its number counted from the block's first, when, how long, the status, the texts; nothing
+/// for one that is the same as in the line before, as most are of requests that follow each other.
 #[derive(Serialize)]
-struct Packed<'a>(i64, i64, i64, u16, [&'a str; 11]);
+struct Packed<'a>(i64, i64, i64, u16, [Option<&'a str>; TEXTS]);
 
 #[derive(Deserialize)]
-struct Unpacked<'a>(i64, i64, i64, u16, #[serde(borrow)] [Cow<'a, str>; 11]);
+struct Unpacked<'a>(i64, i64, i64, u16, #[serde(borrow)] [Option<Cow<'a, str>>; TEXTS]);
 
 /// Where the entries of reads lie.
 pub(crate) const BLOCKS: Place = Place { table: "log_block", columns: "first, entries, packed", unpack };
@@ -133,9 +137,14 @@ fn unpack(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
 /// The entries that a `LogBlock` wrote.
 pub(crate) fn entries(json: &[u8], tenant: TenantId, first: i64) -> Result<Vec<LogEntry>> {
     let lines: Vec<Unpacked<'_>> = serde_json::from_slice(json).map_err(|error| Error::Broken(Box::new(error)))?;
-    let entry = |Unpacked(number, at, took_us, status, texts)| {
+    let mut before = <[Cow<'_, str>; TEXTS]>::default();
+    let mut read = Vec::with_capacity(lines.len());
+    for Unpacked(number, at, took_us, status, texts) in lines {
+        for (before, text) in before.iter_mut().zip(texts) {
+            *before = text.unwrap_or_else(|| std::mem::take(before));
+        }
         let [method, path, actor, remote, user_agent, request_id, resource_type, resource_id, body, answer, steps] =
-            texts;
+            before.clone();
         let line = LogLine {
             at,
             took_us,
@@ -152,9 +161,9 @@ pub(crate) fn entries(json: &[u8], tenant: TenantId, first: i64) -> Result<Vec<L
             answer,
             steps,
         };
-        line.into_entry(tenant, first + number)
-    };
-    Ok(lines.into_iter().map(entry).collect())
+        read.push(line.into_entry(tenant, first + number));
+    }
+    Ok(read)
 }
 
 /// Entries of a tenant's reads that wait to be written, in their order; only what was answered and changed nothing.
@@ -166,6 +175,8 @@ pub struct LogBlock {
     last_at: i64,
     length: usize,
     text: Vec<u8>,
+    /// The texts of the newest line; empty before the first.
+    before: [String; TEXTS],
     counts: Counts,
 }
 
@@ -190,10 +201,16 @@ impl LogBlock {
         self.last_at
     }
 
-    /// Compressed, and what it adds to the counts.
-    pub(crate) fn packed(mut self) -> (Vec<u8>, Counts) {
-        self.text.push(b']');
-        (log_text::compress(&self.text), self.counts)
+    /// Compressed, and what it adds to the counts; nothing is left but the room.
+    pub(crate) fn take_packed(&mut self) -> (Vec<u8>, Counts) {
+        let mut text = std::mem::take(&mut self.text);
+        text.push(b']');
+        let packed = log_text::compress(&text);
+        text.clear();
+        let mut before = std::mem::take(&mut self.before);
+        before.iter_mut().for_each(String::clear);
+        let Self { counts, .. } = std::mem::replace(self, Self { text, before, ..Self::default() });
+        (packed, counts)
     }
 
     /// Whether the next entry goes into another block.
@@ -225,9 +242,17 @@ impl LogBlock {
             &line.answer,
             &line.steps,
         ];
+        let mut new = [None; TEXTS];
+        for ((new, before), text) in new.iter_mut().zip(&mut self.before).zip(texts) {
+            if *before != text {
+                before.clear();
+                before.push_str(text);
+                *new = Some(text);
+            }
+        }
         self.text.push(if self.is_empty() { b'[' } else { b',' });
         // Writing texts into memory cannot fail.
-        serde_json::to_writer(&mut self.text, &Packed(number, line.at, line.took_us, line.status, texts)).ok();
+        serde_json::to_writer(&mut self.text, &Packed(number, line.at, line.took_us, line.status, new)).ok();
         self.counts.add(line.at, line.status, line.took_us);
         (self.last, self.last_at) = (self.first + number, line.at);
         self.length += 1;
@@ -245,12 +270,49 @@ impl Writer {
             (block.first, block.last) = (first, first + block.last);
         }
         let (first, last, last_at) = (block.first, block.last, block.last_at);
-        let (packed, counts) = block.packed();
+        let (packed, counts) = block.take_packed();
         let bytes = i64::try_from(packed.len()).unwrap_or(i64::MAX);
         let sql = "insert into log_block (tenant, first, last, last_at, bytes, entries, packed)
                    values (?1, ?2, ?3, ?4, ?5, '', ?6)";
         self.execute(sql, (tenant.0, first, last, last_at, bytes, packed))?;
         self.log_grow(tenant, bytes)?;
         self.log_count(tenant, counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_line_before_says_is_not_said_again() {
+        let line = |path, answer| LogLine {
+            method: "GET".into(),
+            path: Cow::Borrowed(path),
+            answer: Cow::Borrowed(answer),
+            ..LogLine::default()
+        };
+        let lines = [line("/a", ""), line("/a", ""), line("/a", "x"), line("/b", ""), line("", ""), line("", "x")];
+        let mut block = LogBlock::default();
+        // The second time in the room of the first.
+        for _ in 0..2 {
+            for (number, line) in (7..).zip(&lines) {
+                block.push(number, line);
+            }
+            let text = block.text.clone();
+            assert_eq!(String::from_utf8_lossy(&text).matches("GET").count(), 1);
+            let (packed, _) = block.take_packed();
+            let read = entries(&log_text::expand(&packed).unwrap(), TenantId(1), 7).unwrap();
+            let due = (7..).zip(lines.clone()).map(|(number, line)| line.into_entry(TenantId(1), number));
+            assert!(read.iter().eq(&due.collect::<Vec<_>>()), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_say_everything_are_read() {
+        let block = br#"[[0,5,6,200,["GET","/a","","","","","","","","",""]],[1,5,6,200,["GET","/b","","","","","","","","",""]]]"#;
+        let read = entries(block, TenantId(1), 3).unwrap();
+        assert_eq!(read.iter().map(|entry| &*entry.path).collect::<Vec<_>>(), ["/a", "/b"]);
+        assert_eq!(read.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [3, 4]);
     }
 }

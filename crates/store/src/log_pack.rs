@@ -68,9 +68,10 @@ impl Changed {
     }
 }
 
-/// A row that is being filled.
+/// A row that is being filled. Its room is kept from commit to commit: what is given back in between comes as pages that the
+/// system has to clear.
 #[derive(Default)]
-struct Pack {
+pub(crate) struct Pack {
     heads: LogBlock,
     texts: Vec<u8>,
 }
@@ -86,38 +87,36 @@ impl Pack {
     }
 }
 
-fn packs(entries: &[LogEntry]) -> Vec<Pack> {
-    let mut packs: Vec<Pack> = Vec::new();
-    for entry in entries {
-        match packs.last_mut() {
-            Some(pack) if !pack.is_full() => pack.push(entry),
-            _ => {
-                let mut pack = Pack::default();
-                pack.push(entry);
-                packs.push(pack);
-            }
-        }
-    }
-    packs
-}
-
 impl Writer {
     /// Writes entries of a tenant, in the order of their numbers, with the changes of this transaction.
     pub(crate) fn log_packs(&mut self, tenant: TenantId, changed: &Changed, entries: &[LogEntry]) -> Result<()> {
-        let Some((change_first, change_last)) = changed.range(tenant) else { return Ok(()) };
-        let sql = "insert into log_pack (tenant, first, last, last_at, change_first, change_last, bytes, heads, said)
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let Some(changes) = changed.range(tenant) else { return Ok(()) };
         let (mut sum, mut counts) = (0, Counts::default());
-        for Pack { heads, texts } in packs(entries) {
-            let (first, last, last_at) = (heads.first(), heads.last(), heads.last_at());
-            let ((heads, of_pack), texts) = (heads.packed(), log_text::compress_texts(&texts));
-            let bytes = i64::try_from(heads.len() + texts.len()).unwrap_or(i64::MAX);
-            self.later(sql, (tenant.0, first, last, last_at, change_first, change_last, bytes, heads, texts))?;
-            sum += bytes;
-            counts.join(of_pack);
+        let mut pack = std::mem::take(&mut self.pack);
+        let mut rest = entries.iter().peekable();
+        while let Some(entry) = rest.next() {
+            pack.push(entry);
+            if pack.is_full() || rest.peek().is_none() {
+                let (bytes, of_pack) = self.log_pack(tenant, changes, &mut pack)?;
+                sum += bytes;
+                counts.join(of_pack);
+            }
         }
+        self.pack = pack;
         self.log_grow(tenant, sum)?;
         self.log_count(tenant, counts)
+    }
+
+    /// Writes a row; answers its bytes and its counts.
+    fn log_pack(&mut self, tenant: TenantId, changes: (i64, i64), pack: &mut Pack) -> Result<(i64, Counts)> {
+        let sql = "insert into log_pack (tenant, first, last, last_at, change_first, change_last, bytes, heads, said)
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let (first, last, last_at) = (pack.heads.first(), pack.heads.last(), pack.heads.last_at());
+        let ((heads, counts), said) = (pack.heads.take_packed(), log_text::compress_texts(&pack.texts));
+        pack.texts.clear();
+        let bytes = i64::try_from(heads.len() + said.len()).unwrap_or(i64::MAX);
+        self.later(sql, (tenant.0, first, last, last_at, changes.0, changes.1, bytes, heads, said))?;
+        Ok((bytes, counts))
     }
 }
 

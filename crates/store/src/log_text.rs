@@ -4,7 +4,8 @@
 //! Stored: a byte that names the form, the length of the plain bytes, then an LZ4 block, by itself or behind a dictionary.
 
 use crate::{Error, Result};
-use lz4_flex::block;
+use lz4_flex::block::{self, CompressError};
+use std::cell::RefCell;
 
 /// By itself: what is long enough to repeat itself.
 const FORM: u8 = 1;
@@ -16,6 +17,8 @@ const DICTIONARY: &[u8] = include_bytes!("log_text.dictionary");
 const HEAD: usize = 5;
 /// More than an entry or a block of them can have; what says so is broken.
 const PLAIN_MAX: usize = 256 << 20;
+/// What a thread keeps to compress into.
+const ROOM_BYTES_MAX: usize = 128 << 10;
 /// The length of a text that is not there.
 const NOTHING: u32 = u32::MAX;
 
@@ -63,19 +66,33 @@ pub(crate) fn take(plain: &mut &[u8]) -> Result<Texts> {
 
 /// What `put` wrote.
 pub(crate) fn compress_texts(plain: &[u8]) -> Vec<u8> {
-    framed(FORM_WITH_DICTIONARY, plain.len(), &block::compress_with_dict(plain, DICTIONARY))
+    framed(FORM_WITH_DICTIONARY, plain, |room| block::compress_into_with_dict(plain, room, DICTIONARY))
 }
 
 pub(crate) fn compress(plain: &[u8]) -> Vec<u8> {
-    framed(FORM, plain.len(), &block::compress(plain))
+    framed(FORM, plain, |room| block::compress_into(plain, room))
 }
 
-fn framed(form: u8, length: usize, packed: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEAD + packed.len());
-    out.push(form);
-    out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend_from_slice(packed);
-    out
+thread_local! {
+    /// Where a thread compresses into, kept: how long it becomes is not known before, and the most would be new memory that
+    /// is cleared each time.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+fn framed(form: u8, plain: &[u8], compress: impl FnOnce(&mut [u8]) -> Result<usize, CompressError>) -> Vec<u8> {
+    ROOM.with_borrow_mut(|room| {
+        let most = block::get_maximum_output_size(plain.len());
+        if room.len() < most {
+            room.resize(most, 0);
+        }
+        // It has room enough, which is the only thing that can be wrong.
+        let length = compress(room).unwrap_or_default();
+        let packed = room.get(..length).unwrap_or_default();
+        let out = [&[form], &u32::try_from(plain.len()).unwrap_or(u32::MAX).to_le_bytes()[..], packed].concat();
+        room.truncate(ROOM_BYTES_MAX);
+        room.shrink_to(ROOM_BYTES_MAX);
+        out
+    })
 }
 
 pub(crate) fn expand(packed: &[u8]) -> Result<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Many people at many apps, stored, and nothing happens: what that costs.
 
+use crate::cpu::cpu_time;
 use crate::ends::{COMPANY, import};
 use crate::harness::{Folder, Server};
-use crate::parts::cpu_time;
 use serde_json::json;
 use std::time::{Duration, Instant};
 

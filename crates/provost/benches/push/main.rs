@@ -27,6 +27,8 @@ mod client;
 #[path = "../../../store/tests/it/cluster.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]
 mod cluster;
+#[path = "../wire/cpu.rs"]
+mod cpu;
 mod ends;
 #[path = "../../tests/it/harness.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]

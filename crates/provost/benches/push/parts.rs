@@ -1,6 +1,7 @@
 //! What is measured between the two ends: everybody arrives, one changes, one leaves in front of a backlog.
 
 use crate::client::Connection;
+use crate::cpu::cpu_time;
 use crate::ends::Ends;
 use crate::harness::{Tenant, encode};
 use crate::load::{MakeRequest, Plan, measure};
@@ -208,14 +209,4 @@ fn until(wanted: usize, mut count: impl FnMut() -> usize) -> Duration {
 
 fn cpu(ends: &Ends) -> [Duration; 2] {
     [ends.company.pid(), ends.application.pid()].map(cpu_time)
-}
-
-/// Processor time that a process has used.
-pub(crate) fn cpu_time(pid: u32) -> Duration {
-    /// The kernel counts in hundredths of a second.
-    const TICK: Duration = Duration::from_millis(10);
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = text.rsplit(") ").next().unwrap_or_default().split(' ');
-    let ticks: u32 = fields.skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-    TICK * ticks
 }

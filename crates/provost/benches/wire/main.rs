@@ -29,6 +29,7 @@ mod client;
 #[path = "../../../store/tests/it/cluster.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]
 mod cluster;
+mod cpu;
 mod floor;
 mod guide;
 #[path = "../../tests/it/harness.rs"]

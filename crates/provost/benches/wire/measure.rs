@@ -1,11 +1,12 @@
 //! The order in which things are measured: what is compared takes turns, so that what else the machine does falls on all
 //! of it.
 
+use crate::cpu::cpu_time;
 use crate::floor::Floor;
 use crate::load::{self, Measured, Plan};
 use crate::operations::{self, Operation};
 use crate::options::{Database, Options};
-use crate::report::{Cell, LogCost, Report, Row};
+use crate::report::{Cell, LogCost, Report, Row, Turn};
 use crate::sqlite;
 use crate::world::World;
 use serde_json::json;
@@ -172,19 +173,22 @@ impl Bench<'_> {
             // A request by itself, and a machine that has nothing left.
             let [fewest, .., most] = self.options.connections[..] else { continue };
             for connections in [fewest, most] {
-                let rate = |level: &str| {
+                let turn = |level: &str| {
                     tenant.settings(json!({ "log": { "level": level } }));
+                    let before = cpu_time(world.server.pid());
                     // Long enough for several checkpoints.
-                    self.run_for(self.options.lasting, operation, connections, world.server.address).per_second
+                    let run = self.run_for(self.options.lasting, operation, connections, world.server.address);
+                    let used = cpu_time(world.server.pid()) - before;
+                    Turn { per_second: run.per_second, cpu: used.as_secs_f64() / run.per_second }
                 };
                 // Each goes first as often: what one leaves to be done, such as a checkpoint, is done during the other.
-                let turns = (0..LOG_TURNS).map(|turn| {
-                    if turn % 2 == 0 {
-                        let on = rate("all");
-                        (on, rate("off"))
+                let turns = (0..LOG_TURNS).map(|number| {
+                    if number % 2 == 0 {
+                        let on = turn("all");
+                        (on, turn("off"))
                     } else {
-                        let off = rate("off");
-                        (rate("all"), off)
+                        let off = turn("off");
+                        (turn("all"), off)
                     }
                 });
                 costs.push(LogCost { operation: operation.name.clone(), connections, turns: turns.collect() });

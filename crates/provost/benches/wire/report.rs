@@ -93,24 +93,37 @@ pub(crate) fn middle(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.get(numbers.len() / 2).copied()
 }
 
+/// What a turn took.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn {
+    pub(crate) per_second: f64,
+    /// Processor time of the server for it, to be compared with that of another turn.
+    pub(crate) cpu: f64,
+}
+
 pub(crate) struct LogCost {
     pub(crate) operation: String,
     pub(crate) connections: usize,
-    /// Per turn: requests a second with the log and without it.
-    pub(crate) turns: Vec<(f64, f64)>,
+    /// With the log and without it.
+    pub(crate) turns: Vec<(Turn, Turn)>,
 }
 
 impl LogCost {
-    /// The middle of the ratios of each turn.
-    pub(crate) fn ratio(&self) -> f64 {
-        middle(self.ratios()).unwrap_or_default()
-    }
-
-    /// The ratio of each turn, the least first.
-    pub(crate) fn ratios(&self) -> Vec<f64> {
-        let mut ratios: Vec<f64> = self.turns.iter().map(|(on, off)| on / off).collect();
+    /// The ratio with the log to that without it of each turn, the least first.
+    pub(crate) fn ratios(&self, of: impl Fn(&Turn) -> f64) -> Vec<f64> {
+        let mut ratios: Vec<f64> = self.turns.iter().map(|(on, off)| of(on) / of(off)).collect();
         ratios.sort_by(f64::total_cmp);
         ratios
+    }
+
+    /// The middle one, of requests a second.
+    pub(crate) fn rate(&self) -> f64 {
+        middle(self.ratios(|turn| turn.per_second)).unwrap_or_default()
+    }
+
+    /// The middle one, of processor time.
+    pub(crate) fn cpu(&self) -> f64 {
+        middle(self.ratios(|turn| turn.cpu)).unwrap_or_default()
     }
 }
 
@@ -198,7 +211,7 @@ impl Report {
             rows.iter().map(one).collect()
         };
         let log = self.log.iter().map(
-            |cost| json!({ "operation": cost.operation, "connections": cost.connections, "ratios": cost.ratios() }),
+            |cost| json!({ "operation": cost.operation, "connections": cost.connections, "ratios": cost.ratios(|turn| turn.per_second), "cpu": cost.ratios(|turn| turn.cpu) }),
         );
         let made = self.made.iter().map(|(users, made)| {
             json!({ "users": users, "importedPerSecond": made.imported, "copiedRowsPerSecond": made.copied,

@@ -90,9 +90,7 @@ fn turn(w: &mut Writer, cx: &Cx, mut work: Work) -> Work {
                 )
             }
         };
-        if let Err(error) = record::write_now(w, &cx, &mut trace, &answer) {
-            tracing::warn!(%error, "the log entry of a bulk operation was not written");
-        }
+        record::write_now(w, &cx, &mut trace, &answer);
         if let Some(slot) = work.results.get_mut(step.operation) {
             *slot = Some(result);
         }

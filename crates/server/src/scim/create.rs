@@ -18,6 +18,7 @@ pub(super) async fn create(cx: &Cx, endpoint: &str, trace: &mut Trace) -> Result
     cx.may(&rt, Operation::Create)?;
     let draft = draft(cx, &rt, json(&cx.asked.body)?, trace).await?;
     let prepared = Prepared::new(&draft.resource, &rt, None)?;
+    trace.will_create(&draft.resource, &rt, &cx.tenant.secrets);
     let (of, projection) = (Arc::clone(&rt), draft.projection.clone());
     let made = record::write(cx, trace, move |w, cx, trace| insert(w, cx, trace, &of, draft, &prepared)).await?;
     read::behind(cx, trace, &rt, projection, made).await

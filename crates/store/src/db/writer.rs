@@ -8,7 +8,7 @@ use super::connection::{Connection, Part};
 use super::lanes::Lanes;
 use super::{Counters, Reader};
 use crate::log::Waiting;
-use crate::log_pack::Changed;
+use crate::log_pack::{Changed, Pack};
 use crate::tally::Tally;
 use crate::{Error, Result, TenantId};
 use std::cell::Cell;
@@ -24,6 +24,8 @@ pub struct Writer {
     numbers: Numbers,
     /// Entries of the log, to be written with the commit.
     pub(crate) log_waiting: Vec<Waiting>,
+    /// Where those of changes are put together.
+    pub(crate) pack: Pack,
     /// What this transaction changed, for these entries.
     pub(crate) changed: Changed,
     /// Whether something changed that nodes keep in memory.
@@ -77,6 +79,7 @@ impl Writer {
             reader,
             numbers,
             log_waiting,
+            pack: Pack::default(),
             changed: Changed::default(),
             shared_changed: false,
             interned: false,
