@@ -195,16 +195,42 @@ pub fn safeguard(known: u64, missing: u64, percent: f64) -> Safeguard {
     if missing > allowed { Safeguard::Stop { missing, allowed, known } } else { Safeguard::Go }
 }
 
-/// What happens to a person who is deactivated and whose account, which was out of use as well, is in use again where the
-/// app is their source.
+/// What an import has done to a person because their account was gone or inactive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ended {
+    /// They were deactivated.
+    Deactivated,
+    /// They were suspended.
+    Suspended,
+}
+
+/// What happens to a person whom an import has deactivated or suspended, and nobody else since, when their account is in use
+/// again where the app is their source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OnBack {
     /// Nothing.
     #[default]
     Nothing,
-    /// They are activated.
+    /// They are active again.
     Reactivate,
+    /// They are if they were suspended.
+    ReactivateSuspended,
+    /// They are if they were deactivated.
+    ReactivateDeactivated,
+}
+
+impl OnBack {
+    /// Whether it brings somebody back.
+    pub fn brings(self, ended: Ended) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Reactivate => true,
+            Self::ReactivateSuspended => ended == Ended::Suspended,
+            Self::ReactivateDeactivated => ended == Ended::Deactivated,
+        }
+    }
 }
 
 /// What happens to a person whose account is gone or inactive where the app is their source.

@@ -15,6 +15,7 @@ use crate::target::{GroupUpdate, Target, Update as How};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// What should be at the target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,30 @@ impl Members {
     /// Whom a change is about.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.add.iter().chain(&self.remove).map(|member| member.id.as_str())
+    }
+
+    /// What of it is done is no difference any more, so that a large group need not be compared again after each bite.
+    pub fn settle(&mut self, done: &Self) {
+        // A shrink in several bites is one shrink: who went was there before.
+        self.before += done.add.len();
+        take(&mut self.add, &done.add);
+        take(&mut self.remove, &done.remove);
+    }
+
+    /// A member that the target does not take is wanted no longer.
+    pub fn leave_out(&mut self, id: &str) {
+        self.add.retain(|member| member.id != id);
+        self.all.iter_mut().for_each(|all| all.retain(|member| member.id != id));
+    }
+}
+
+/// Takes from a list what is done; usually its beginning.
+fn take(list: &mut Vec<Member>, done: &[Member]) {
+    if list.starts_with(done) {
+        list.drain(..done.len());
+    } else {
+        let done: BTreeSet<&str> = done.iter().map(|member| member.id.as_str()).collect();
+        list.retain(|member| !done.contains(member.id.as_str()));
     }
 }
 

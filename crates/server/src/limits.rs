@@ -232,6 +232,12 @@ pub const APP_LOGO_BYTES_MAX: usize = 16 << 10;
 pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;
 /// People assigned by themselves to one app that a declarative document holds; of more, it holds none.
 pub const CONFIG_PEOPLE_MAX: u32 = 10_000;
+/// Members of a group that are looked at before it is pushed, to say who of them would be left out.
+pub const PUSH_LOOKED_MAX: u32 = 10_000;
+/// Groups that a rule is tried on before it is made.
+pub const PUSH_RULE_LOOKED: usize = 20_000;
+/// Of those that it would choose, how many are named.
+pub const PUSH_RULE_NAMED: usize = 20;
 /// Most steps of a plan.
 pub const PLAN_STEPS_MAX: usize = 50_000;
 /// Longest title of a plan; the rest is cut off.

@@ -129,7 +129,17 @@ Examples:
         /// Its name at the app
         #[arg(long = "as", value_name = "NAME")]
         called: Option<String>,
+        /// Only say who of its members would be left out
+        #[arg(long)]
+        dry_run: bool,
     },
+    /// Push every group whose name fits, now and when others come
+    #[command(after_help = "\
+Examples:
+  provost app push-rule serviceops starts-with Sales --dry-run
+  provost app push-rule serviceops starts-with Sales
+  provost app push-rule serviceops --remove 1")]
+    PushRule(PushRule),
     /// Push a group no longer
     Unpush {
         /// The app
@@ -255,6 +265,25 @@ pub struct Page {
     /// How many
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: u32,
+}
+
+/// `provost app push-rule`
+#[derive(Args, Debug)]
+pub struct PushRule {
+    /// The app
+    pub name: String,
+    /// How a group's name compares: starts-with, ends-with, contains, equals
+    #[arg(value_name = "COMPARE", value_parser = ["starts-with", "ends-with", "contains", "equals"], required_unless_present = "remove")]
+    pub compare: Option<String>,
+    /// With what
+    #[arg(required_unless_present = "remove")]
+    pub text: Option<String>,
+    /// Only say which groups it would choose
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Take the rule with this number away; its groups stay pushed
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["compare", "text", "dry_run"])]
+    pub remove: Option<i64>,
 }
 
 /// `provost app set`

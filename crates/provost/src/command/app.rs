@@ -1,7 +1,7 @@
 //! `provost app …`: what the console's Applications do, for scripts.
 
 use super::{Cx, rows, text_of};
-use crate::cli::{App, AppSet, Page, merged};
+use crate::cli::{App, AppSet, Page, PushRule, merged};
 use crate::client::{encoded, with_query};
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Column, instant, text, yes};
@@ -64,7 +64,19 @@ pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
             cx.out.done("app.unassign", &answer, &format!("{who} is not assigned to {name} any more."))
         }
         App::Assignments { name, group, page } => assignments(cx, &name, group, &page).await,
-        App::Push { name, group, called } => {
+        App::Push { name, group, dry_run: true, .. } => {
+            let path = at(cx, &name, &format!("/push-groups/{}", encoded(&group)));
+            let found = cx.client.get(&path).await?;
+            let said = format!(
+                "{} members are not assigned to {name}, and would be left out; {} have an account there, {} will have one.",
+                text(&found, "notAssigned"),
+                text(&found, "there"),
+                text(&found, "onTheWay")
+            );
+            cx.out.one("app.push", &found, &said)
+        }
+        App::PushRule(rule) => push_rule(cx, rule).await,
+        App::Push { name, group, called, .. } => {
             let body = json!({"group": group, "name": called});
             let made = cx.client.call(Method::POST, &at(cx, &name, "/push-groups"), Some(&body)).await?;
             cx.out.done("app.push", &made, &format!("The group {group} is pushed to {name}."))
@@ -247,12 +259,43 @@ async fn assignments(cx: &Cx, name: &str, group: bool, page: &Page) -> Result<()
     cx.out.list("app.assignments", &columns, &found, &next)
 }
 
+async fn push_rule(cx: &Cx, rule: PushRule) -> Result<()> {
+    let PushRule { name, compare, text: with, dry_run, remove } = rule;
+    if let Some(number) = remove {
+        let answer = cx.client.call(Method::DELETE, &at(cx, &name, &format!("/push-rules/{number}")), None).await?;
+        return cx.out.done("app.pushRule", &answer, "The rule is gone; its groups stay pushed.");
+    }
+    let compare = match compare.as_deref() {
+        Some("ends-with") => "endsWith",
+        Some("contains") => "contains",
+        Some("equals") => "equals",
+        _ => "startsWith",
+    };
+    let body = json!({"name": [compare, with]});
+    if !dry_run {
+        let made = cx.client.call(Method::POST, &at(cx, &name, "/push-rules"), Some(&body)).await?;
+        let said = format!("Rule {} is made; it chose {} groups.", text(&made, "id"), text(&made, "chosen"));
+        return cx.out.done("app.pushRule", &made, &said);
+    }
+    let found = cx.client.call(Method::POST, &at(cx, &name, "/push-rules/preview"), Some(&body)).await?;
+    let mut said = format!("It fits {} groups; {} are not pushed yet.", text(&found, "fitting"), text(&found, "new"));
+    for group in found.get("groups").and_then(Value::as_array).into_iter().flatten() {
+        said.push_str(&format!("\n  {}", text(group, "display")));
+    }
+    cx.out.one("app.pushRule", &found, &said)
+}
+
 async fn groups(cx: &Cx, name: &str) -> Result<()> {
     let (found, _) = rows(&cx.client.get(&at(cx, name, "/push-groups")).await?);
-    let columns: [Column<'_>; 4] = [
+    let part = |row: &Value, part: &str| row.pointer(&format!("/members/{part}")).map(Value::to_string);
+    let members = |row: &Value| {
+        format!("{} of {}", part(row, "there").unwrap_or_default(), part(row, "people").unwrap_or_default())
+    };
+    let columns: [Column<'_>; 5] = [
         ("ID", &|row| text(row, "group")),
         ("NAME", &|row| text(row, "display")),
         ("AT THE APP", &|row| text(row, "name")),
+        ("MEMBERS", &members),
         ("ACTIVE", &|row| yes(row, "active")),
     ];
     cx.out.list("app.groups", &columns, &found, &Value::Null)

@@ -334,8 +334,16 @@ pub(super) async fn push_groups(State(app): State<App>, Path((tenant, name)): Pl
 fn show_pushed(row: &store::PushGroupRow) -> Value {
     json!({
         "id": row.id, "group": row.resource, "display": row.display, "name": row.name, "rule": row.rule,
-        "mode": row.mode, "active": row.active, "createdAt": rfc3339(row.created_at),
+        "mode": row.mode, "active": row.active, "createdAt": rfc3339(row.created_at), "members": row.headcount,
     })
+}
+
+/// What pushing a group would find.
+pub(super) async fn before_push(
+    State(app): State<App>,
+    Path((tenant, name, group)): Path<(String, String, String)>,
+) -> ApiResult {
+    shown(200, &json!(push_groups::before(&app, &tenant, &name, &group).await?))
 }
 
 pub(super) async fn push(
@@ -385,6 +393,12 @@ pub(super) async fn add_rule(
     shown(201, &json!({"id": number, "chosen": chosen}))
 }
 
+/// Which groups a rule would choose; nothing is stored.
+pub(super) async fn try_rule(State(app): State<App>, Path((tenant, name)): Place, request: Request) -> ApiResult {
+    let rule: PushRule = body_at(&app, &tenant, &name, request).await?;
+    shown(200, &json!(push_groups::try_rule(&app, &tenant, &name, rule).await?))
+}
+
 pub(super) async fn remove_rule(
     State(app): State<App>,
     Path((tenant, name, rule)): Path<(String, String, String)>,
@@ -401,7 +415,7 @@ pub(super) fn show_link(row: &LinkRow) -> Value {
         "id": row.id, "kind": row.kind.as_str(), "resource": row.resource, "name": row.name, "remoteId": row.remote_id,
         "display": row.display, "standing": row.standing.as_str(), "active": row.active,
         "dueAt": row.due_at.map(rfc3339), "cause": row.cause, "causedAt": row.caused_at.map(rfc3339),
-        "changedAt": rfc3339(row.changed_at),
+        "changedAt": rfc3339(row.changed_at), "endedByImport": row.ended_by_import,
     })
 }
 

@@ -3,6 +3,7 @@
 //! Done in the transaction that moves the cursor, so a change is spread once, whichever node does it; spreading one twice
 //! would only cost a look. Nothing here decides anything.
 
+use super::import;
 use super::integration::Integration;
 use crate::admin::apps::assign::number;
 use crate::admin::apps::push_groups;
@@ -104,6 +105,10 @@ fn leaves(change: &Change) -> bool {
 }
 
 fn person(w: &mut Writer, followers: &[Follower], change: &Change, now: i64) -> Result<()> {
+    if is_about(change, "active") {
+        let by = followers.iter().find(|follower| import::label(&follower.integration.row.name) == change.actor);
+        w.links_ended_elsewhere(change.tenant, &change.id, by.map(Follower::id))?;
+    }
     let lane = number(if leaves(change) { Lane::Leaver } else { Lane::Change });
     for follower in followers {
         w.link_nudge_known(follower.id(), LinkKind::User, &change.id, lane, now)?;

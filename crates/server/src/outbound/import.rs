@@ -4,26 +4,29 @@
 //! the rest waits in the run for a decision. People are made and changed by the same requests as everybody's: what the
 //! directory refuses is refused here too.
 
-use super::directory::{self, Profile};
+mod people;
+
+use super::directory::Profile;
 use super::integration::Integration;
 use super::scan::{Scan, is_inactive, remote_id};
 use crate::admin::apps::assign::number;
 use crate::app::App;
-use crate::auth::{Actor, Origin};
 use crate::error::{Error, Result};
-use crate::limits;
-use crate::scim::{Order, act};
 use crate::tenants::TenantState;
 use axum::http::Method;
-use provision::import::{Index, OnBack, OnGone, Verdict};
+use people::Directory;
+use provision::import::{Index, OnGone, Verdict};
 use provision::link::{Kind, Knowledge, Link};
-use provision::mapping::{app_user, to_directory};
+use provision::mapping::app_user;
 use provision::plan::Lane;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{
-    AssignmentRow, Change, ChangeKind, Found, LinkKind, LinkRow, Position, Principal, RunItem, Standing, Start, Writer,
-};
+use store::{AssignmentRow, Found, LinkKind, LinkRow, Position, Principal, RunItem, Standing, Start};
+
+/// Who an import is in the log and in the feed.
+pub(crate) fn label(app: &str) -> String {
+    format!("import from {app}")
+}
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
@@ -135,10 +138,10 @@ async fn known_account(scan: &mut Scan, row: &LinkRow, document: &Map<String, Va
         // What we put out of use ourselves is no news of the person.
         return if row.active { gone(scan, &row.resource).await } else { Ok(()) };
     }
-    if !row.active && scan.integration.options.on_back == OnBack::Reactivate {
-        back(scan, &row.resource).await?;
-    }
     let (cx, now) = (Directory::of(scan), scan.app.clock().now());
+    if cx.back(&scan.integration, row, now).await? {
+        scan.count("back", 1);
+    }
     if cx.update(&scan.integration, &row.resource, document, now).await? {
         scan.count("updated", 1);
     }
@@ -183,7 +186,8 @@ async fn stranger(scan: &mut Scan, id: &str, document: &Map<String, Value>) -> R
     scan.write(move |w| w.run_item_put(tenant, run, &item)).await
 }
 
-/// Takes an account over: it is the person's, who is made if nobody is named; answers their id.
+/// Takes an account over: it is the person's, who is made if nobody is named, and comes back if an import had put them out;
+/// answers their id.
 pub(crate) async fn confirm(
     app: &App,
     state: &Arc<TenantState>,
@@ -193,17 +197,17 @@ pub(crate) async fn confirm(
     let Some(document) = item.detail.get("account").and_then(Value::as_object).cloned() else {
         return Err(scim::Error::invalid_value("the finding has no account; run the import again").into());
     };
-    let now = app.clock().now();
+    let (now, inactive) = (app.clock().now(), is_inactive(Kind::User, &document));
     let directory = Directory { app: app.clone(), state: Arc::clone(state), name: integration.row.name.clone() };
     let person = match &item.resource {
         Some(person) => person.clone(),
         None => directory.create(integration, &document, now).await?,
     };
     let (tenant, id, who) = (state.tenant.id, integration.row.id, person.clone());
-    let (remote_id, label) = (item.remote_id.clone(), format!("import from {}", integration.row.name));
+    let (remote_id, label) = (item.remote_id.clone(), label(&integration.row.name));
     let taken = app
         .store()
-        .write_in(tenant, move |w| -> store::Result<bool> {
+        .write_in(tenant, move |w| -> store::Result<Option<LinkRow>> {
             let known = w.assignment(id, Principal::User, &who)?;
             if known.as_ref().is_none_or(|known| known.only_values) {
                 let new = AssignmentRow {
@@ -216,17 +220,22 @@ pub(crate) async fn confirm(
                 w.assign(tenant, id, &new)?;
             }
             w.link_nudge(tenant, id, LinkKind::User, &who, number(Lane::Backfill), now)?;
-            match w.link_of(id, LinkKind::User, &who)? {
-                Some(row) if row.remote_id.is_none() => w.link_found(&linked(&row, remote_id, document, now)?, now),
-                Some(row) => Ok(row.remote_id.as_deref() == Some(remote_id.as_str())),
-                None => Ok(false),
-            }
+            let Some(row) = w.link_of(id, LinkKind::User, &who)? else { return Ok(None) };
+            let taken = match &row.remote_id {
+                None => w.link_found(&linked(&row, remote_id, document, now)?, now)?,
+                Some(known) => *known == remote_id,
+            };
+            Ok(taken.then_some(row))
         })
         .await?;
-    app.outbound().nudge();
-    if taken {
+    if let Some(row) = taken {
+        if integration.options.profile_source && !inactive {
+            directory.back(integration, &row, now).await?;
+        }
+        app.outbound().nudge();
         return Ok(person);
     }
+    app.outbound().nudge();
     let detail = "this person has another account there, or somebody works on it now; look at the person's link";
     Err(scim::Error::invalid_value(detail).into())
 }
@@ -277,50 +286,15 @@ pub(crate) async fn unseen(scan: &mut Scan, rows: Vec<LinkRow>) -> Result<()> {
 
 /// Somebody's account is gone, or out of use, where the app decides about its people.
 async fn gone(scan: &mut Scan, person: &str) -> Result<()> {
-    let directory = Directory::of(scan);
-    match scan.integration.options.on_gone {
-        OnGone::Nothing => return Ok(()),
-        OnGone::Deactivate => {
-            let operation = json!({"op": "replace", "path": "active", "value": false});
-            directory.patch(person, vec![operation]).await?;
-        }
-        OnGone::Suspend => {
-            let (tenant, id, now, label) =
-                (scan.run.tenant, person.to_owned(), scan.app.clock().now(), directory.label());
-            scan.write(move |w| suspend(w, tenant, &id, &label, now)).await?;
-        }
-    }
-    scan.count("left", 1);
+    let (directory, now) = (Directory::of(scan), scan.app.clock().now());
+    let (app, left) = (scan.run.app, scan.integration.options.on_gone);
+    let left = match left {
+        OnGone::Nothing => false,
+        OnGone::Deactivate => directory.deactivate(app, person).await?,
+        OnGone::Suspend => directory.suspend(app, person, now).await?,
+    };
+    scan.count("left", u64::from(left));
     Ok(())
-}
-
-/// Somebody's account was out of use and is in use again, where the app decides about its people.
-async fn back(scan: &mut Scan, person: &str) -> Result<()> {
-    let directory = Directory::of(scan);
-    let held = directory.send(Method::GET, &format!("/Users/{person}"), Value::Null).await?;
-    if held.get("active") == Some(&Value::Bool(false)) {
-        directory.patch(person, vec![json!({"op": "replace", "path": "active", "value": true})]).await?;
-        scan.count("back", 1);
-    }
-    Ok(())
-}
-
-fn suspend(w: &mut Writer, tenant: store::TenantId, id: &str, label: &str, now: i64) -> store::Result<()> {
-    if w.lifecycle(tenant, id)?.as_deref() == Some("suspended") {
-        return Ok(());
-    }
-    w.set_lifecycle(tenant, id, Some("suspended"), now)?;
-    w.change(&Change {
-        tenant,
-        seq: 0,
-        kind: ChangeKind::Updated,
-        resource_type: "User".into(),
-        id: id.to_owned(),
-        at: now,
-        actor: label.to_owned(),
-        what: json!({"attributes": ["active"]}),
-    })
-    .map(|_| ())
 }
 
 /// A group of the app becomes one of the directory, known by the id that it has there; its members are those whose
@@ -378,107 +352,4 @@ async fn group(scan: &mut Scan, id: &str, document: &Map<String, Value>) -> Resu
         }
     }
     Ok(())
-}
-
-/// The tenant's directory as the import changes it: by requests of SCIM, logged like all.
-struct Directory {
-    app: App,
-    state: Arc<TenantState>,
-    name: String,
-}
-
-impl Directory {
-    fn of(scan: &Scan) -> Self {
-        let name = scan.integration.row.name.clone();
-        Self { app: scan.app.clone(), state: Arc::clone(&scan.state), name }
-    }
-
-    fn label(&self) -> String {
-        format!("import from {}", self.name)
-    }
-
-    /// Sends a request; an answer that refuses is an error.
-    async fn send(&self, method: Method, path: &str, body: Value) -> Result<Value> {
-        let actor = Arc::new(Actor { label: self.label(), ..Actor::local() });
-        let base = self.app.base_url(&self.state, &axum::http::HeaderMap::new())?;
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let order = Order {
-            method,
-            path: path.to_owned(),
-            query: String::new(),
-            body: body.into(),
-            origin: Origin { address: "import".into(), agent: self.label() },
-            rehearsal: false,
-        };
-        // The switches of the endpoint are for identity providers.
-        let state = Arc::new(self.state.unlocked()?);
-        let answer = act(&self.app, &state, actor, &base, order).await.answer;
-        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if answer.status < 300 {
-            return Ok(said);
-        }
-        // What may go well in a moment is nobody's fault.
-        if answer.status == 429 || answer.status >= 500 {
-            return Err(store::Error::Unavailable.into());
-        }
-        let detail = said.get("detail").and_then(Value::as_str).unwrap_or("the directory refuses it");
-        Err(Error::Scim(scim::Error::invalid_value(detail.to_owned())))
-    }
-
-    async fn patch(&self, person: &str, operations: Vec<Value>) -> Result<Value> {
-        let body = json!({"schemas": [PATCH], "Operations": operations});
-        self.send(Method::PATCH, &format!("/Users/{person}"), body).await
-    }
-
-    /// Makes a person of an account; answers the id.
-    async fn create(&self, integration: &Integration, document: &Map<String, Value>, now: i64) -> Result<String> {
-        let users = self.state.named("User").ok_or_else(|| crate::admin::missing("there is no resource type User"))?;
-        let (values, problems) = to_directory(&integration.app, document, true, now);
-        if let Some(problem) = problems.first() {
-            let detail = format!("{}: {}", problem.attribute, problem.message);
-            return Err(scim::Error::invalid_value(detail).into());
-        }
-        let mut body = Map::new();
-        let mut schemas = vec![scim::schema::USER.to_owned()];
-        for value in values {
-            if let (Some(place), Some(value)) = (directory::written(&value.attribute, users), value.value) {
-                place.write(&mut body, value);
-                schemas.extend(place.namespace.clone().filter(|urn| !schemas.contains(urn)));
-            }
-        }
-        body.insert("schemas".into(), json!(schemas));
-        body.insert("active".into(), integration.options.matching.activate_new.into());
-        let made = self.send(Method::POST, "/Users", Value::Object(body)).await?;
-        let id = made.get("id").and_then(Value::as_str).map(str::to_owned);
-        id.ok_or_else(|| crate::admin::missing("the new person has no id"))
-    }
-
-    /// Lays what an account says over its person; whether anything differed.
-    async fn update(
-        &self,
-        integration: &Integration,
-        person: &str,
-        document: &Map<String, Value>,
-        now: i64,
-    ) -> Result<bool> {
-        let Some(users) = self.state.named("User") else { return Ok(false) };
-        let held = self.send(Method::GET, &format!("/Users/{person}"), Value::Null).await?;
-        let Some(held) = held.as_object() else { return Ok(false) };
-        let (values, _) = to_directory(&integration.app, document, false, now);
-        let mut operations = Vec::new();
-        for value in values.into_iter().take(limits::IMPORT_VALUES_MAX) {
-            let Some(place) = directory::written(&value.attribute, users) else { continue };
-            let path = place.path();
-            match (value.value, place.read(held)) {
-                (Some(new), Some(known)) if provision::link::equal(&new, known) => {}
-                (Some(new), _) => operations.push(json!({"op": "replace", "path": path, "value": new})),
-                (None, Some(_)) => operations.push(json!({"op": "remove", "path": path})),
-                (None, None) => {}
-            }
-        }
-        if operations.is_empty() {
-            return Ok(false);
-        }
-        self.patch(person, operations).await.map(|_| true)
-    }
 }

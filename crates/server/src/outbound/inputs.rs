@@ -9,13 +9,13 @@ use provision::assignment::{Assignment, Principal as Whom, Standing};
 use provision::expression::{Membership, Status};
 use provision::link::Link;
 use provision::mapping::{self, Explained};
-use provision::plan::{Desired, Rules};
+use provision::plan::{Desired, Members, Rules};
 use provision::push_group::{self, Candidate, LinkMode, PushGroup};
 use provision::target::GroupUpdate;
 use provision::{Facts, Person};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
-use store::{AppId, AssignmentRow, LinkKind, LinkRow, PersonRow, Principal, PushGroupRow, Reader};
+use store::{AppId, AssignmentRow, Headcount, LinkKind, LinkRow, PersonRow, Principal, PushGroupRow, Reader};
 
 /// Everything that a decision about one link takes.
 #[derive(Clone, Debug)]
@@ -30,12 +30,26 @@ pub(crate) struct Inputs {
     pub(crate) facts: Option<Facts>,
     /// Of a group: whose membership was in doubt when this was compared (`Link::unsure`).
     pub(crate) unsure: BTreeSet<String>,
+    /// Of a pushed group: how many of its people are there.
+    pub(crate) headcount: Option<Headcount>,
 }
 
 impl Inputs {
     /// What a decision goes by.
     pub(crate) fn rules<'a>(&'a self, integration: &'a Integration, kind: LinkKind) -> Rules<'a> {
         Rules { kind: kind_of(kind), policy: &self.policy, target: &integration.app.target }
+    }
+
+    /// What was just brought or taken away, or is left out, is no difference any more.
+    pub(crate) fn moved(&mut self, done: Option<&Members>, blocked: Option<&str>) {
+        let Desired::Present(want) = &mut self.desired else { return };
+        let Some(members) = &mut want.members else { return };
+        if let Some(done) = done {
+            members.settle(done);
+            let came = number(done.add.len()) - number(done.remove.len());
+            self.headcount = self.headcount.map(|head| Headcount { there: (head.there + came).max(0), ..head });
+        }
+        blocked.into_iter().for_each(|id| members.leave_out(id));
     }
 
     /// The people without whose accounts it is not complete, where somebody has to be told when they have one. Groups are
@@ -170,6 +184,7 @@ fn of_person(around: &Around, sources: Sources<'_>, id: &str, link: &Link, now: 
         standing: Some(standing),
         facts: Some(facts),
         unsure: link.unsure.clone(),
+        headcount: None,
     })
 }
 
@@ -259,11 +274,14 @@ fn group(
         Some("keep") => policy.delete_unlinked_groups = false,
         _ => {}
     }
-    let (members, waits) = members(r, state, integration, row, &link.unsure, pushed.is_some(), now)?;
+    let Compared { members, waits, headcount } = match pushed {
+        Some(_) => members(r, state, integration, row, &link.unsure, now)?,
+        None => Compared::default(),
+    };
     let named = provision::App { policy, ..app.clone() };
     let name = row.name.clone().unwrap_or_default();
     let desired = push_group::desired(&named, pushed.as_ref(), &name, members, waits, &row.resource);
-    Ok(Inputs { desired, policy, standing: None, facts: None, unsure: link.unsure.clone() })
+    Ok(Inputs { desired, policy, standing: None, facts: None, unsure: link.unsure.clone(), headcount })
 }
 
 fn pushed_group(row: PushGroupRow) -> PushGroup {
@@ -276,19 +294,26 @@ fn pushed_group(row: PushGroupRow) -> PushGroup {
     }
 }
 
-/// The difference between who should be in a group and who is known to be; nothing of a group that is not pushed.
+/// Who should be in a group, beside who is known to be.
+#[derive(Default)]
+struct Compared {
+    members: Members,
+    waits: Vec<String>,
+    headcount: Option<Headcount>,
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 fn members(
     r: &Reader,
     state: &TenantState,
     integration: &Integration,
     row: &LinkRow,
     unsure: &BTreeSet<String>,
-    pushed: bool,
     now: i64,
-) -> Result<(provision::plan::Members, Vec<String>)> {
-    if !pushed {
-        return Ok(Default::default());
-    }
+) -> Result<Compared> {
     let wanted = r.push_wanted(state.tenant.id, integration.row.id, &row.resource)?;
     let wanted: Vec<Candidate> = wanted
         .into_iter()
@@ -303,7 +328,8 @@ fn members(
     let (mut members, waits) = push_group::members(&wanted, &known, unsure, &blocked, whole);
     // A shrink in several bites is one shrink.
     members.before += usize::try_from(shrunk(r, integration, row.id, now)?).unwrap_or(0);
-    Ok((members, waits))
+    let (there, people, left_out) = (number(known.len()), number(wanted.len()), number(waits.len()));
+    Ok(Compared { members, waits, headcount: Some(Headcount { there, people, left_out }) })
 }
 
 fn shrunk(r: &Reader, integration: &Integration, link: i64, now: i64) -> Result<u64> {

@@ -123,8 +123,9 @@ impl Push {
     async fn step(&mut self) -> Result<Step> {
         let shared = Arc::clone(&self.shared);
         let now = shared.app.clock().now();
-        if self.is_old(now) || !self.unsaved.members.is_empty() || self.inputs.unsure != self.link.unsure {
-            if !self.unsaved.members.is_empty() && !self.keep().await? {
+        if self.is_old(now) || self.inputs.unsure != self.link.unsure {
+            let owed = !self.unsaved.members.is_empty() || !self.unsaved.blocked.is_empty();
+            if owed && !self.keep().await? {
                 return self.not_stored().await;
             }
             (self.inputs, self.read_at) = read_inputs(&self.shared, &self.row, &self.link).await?;
@@ -280,6 +281,7 @@ impl Push {
     async fn judged(&mut self, judged: Judged, now: i64) -> Step {
         let Judged { link, outcome, members, blocked, linked: _ } = judged;
         self.link = link;
+        self.inputs.moved(members.as_ref(), blocked.as_ref().map(|member| member.id.as_str()));
         self.unsaved.members.extend(members);
         self.unsaved.blocked.extend(blocked.map(|member| member.id));
         self.paced(&outcome, now).await;

@@ -10,6 +10,7 @@
 )]
 
 mod apps;
+mod apps_push;
 mod apps_settings;
 mod apps_steps;
 mod browser;

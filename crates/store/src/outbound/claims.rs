@@ -1,7 +1,7 @@
 //! Links that are somebody's for a while: taken, kept, and given back with what became of them.
 
 use super::links::{COLUMNS, FROM, STATE, link};
-use super::{AppId, Cause, LANES, LinkRow, Standing};
+use super::{AppId, Cause, Headcount, LANES, LinkRow, Standing};
 use crate::db::{Kind, Row, ToValue, Value as Sent, Writer};
 use crate::tally::Stand;
 use crate::{Result, TenantId};
@@ -48,6 +48,8 @@ pub struct Settled {
     pub keep_until: Option<i64>,
     /// The people without whom it is not complete.
     pub waits: Vec<String>,
+    /// Of a pushed group: how many of its people are there.
+    pub headcount: Option<Headcount>,
 }
 
 /// What is about to be done about a claimed link.
@@ -103,7 +105,9 @@ impl Shape {
              applied_rev = ?9, begun = ?12,
              caused_at = case when ?13 is null then null when cause = ?13 then caused_at else ?15 end,
              cause = ?13, detail = ?14, changed_at = ?15,
-             lease_by = case when ?7 = 1 then lease_by else null end, lease_until = ?16
+             lease_by = case when ?7 = 1 then lease_by else null end, lease_until = ?16,
+             members = coalesce(?17, members), members_of = coalesce(?18, members_of),
+             members_out = coalesce(?19, members_out)
              where id = ?1 and fence = ?2 and (?3 is null or ?5 <> '' or ?6 >= 0 or ?11 >= 0)"
         )
     }
@@ -228,6 +232,8 @@ impl Writer {
         let details: Vec<Option<String>> = some.iter().map(detail).collect();
         let sets = some.iter().zip(&details).map(|(settled, detail)| {
             let cause = settled.cause.as_ref().map(|cause| &cause.key);
+            let counted =
+                |part: fn(Headcount) -> i64| settled.headcount.map(part).map_or(Sent::Null(Kind::Int), Sent::Int);
             [
                 settled.id.value(),
                 settled.fence.value(),
@@ -245,6 +251,9 @@ impl Writer {
                 detail.value(),
                 Sent::Int(now),
                 settled.keep_until.value(),
+                counted(|head| head.there),
+                counted(|head| head.people),
+                counted(|head| head.left_out),
             ]
         });
         self.execute_many(&shape.sql(), &sets.collect::<Vec<_>>())

@@ -4,6 +4,7 @@ use super::AppId;
 use crate::db::{Reader, Row, ToValue, Writer};
 use crate::{Result, TenantId};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One request and its answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -86,6 +87,16 @@ impl Reader {
     pub fn exchanges_lately(&self, app: AppId, limit: u32) -> Result<Vec<(i64, Option<u16>)>> {
         let sql = "select at, status from exchange where app = ?1 order by id desc limit ?2";
         self.all(sql, (app.0, limit), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// When something was last sent to each of these links that was more than a look.
+    pub fn last_sent(&self, links: &[i64]) -> Result<BTreeMap<i64, i64>> {
+        let sql = "select at from exchange where link = ?1 and action <> 'probe' order by id desc limit 1";
+        let mut found = BTreeMap::new();
+        for link in links {
+            found.extend(self.first(sql, [*link], |row| row.get::<i64>(0))?.map(|at| (*link, at)));
+        }
+        Ok(found)
     }
 
     /// One exchange.

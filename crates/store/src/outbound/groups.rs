@@ -5,7 +5,7 @@ use crate::db::{Reader, Row, Writer};
 use crate::{Error, Result, TenantId};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A group that is pushed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -27,6 +27,39 @@ pub struct PushGroupRow {
     pub active: bool,
     /// When it was chosen.
     pub created_at: i64,
+    /// How many of its people are there.
+    pub headcount: Headcount,
+}
+
+/// How many of a pushed group's people are at the app, as it was when the group was last decided about. Kept, and not counted
+/// for those who look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Headcount {
+    /// Its members there.
+    pub there: i64,
+    /// The people in it and in the groups within it.
+    pub people: i64,
+    /// Of these, whoever has no account in use, and so is left out.
+    pub left_out: i64,
+}
+
+/// How the members of a group stand at an app to which it is not pushed yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Precheck {
+    /// The members that the group has.
+    pub members: i64,
+    /// Of these, how many were looked at.
+    pub looked_at: i64,
+    /// People among them who have an account in use.
+    pub there: i64,
+    /// People who are assigned, and have none yet.
+    pub on_the_way: i64,
+    /// People who are not assigned.
+    pub not_assigned: i64,
+    /// Groups among them, whose people come as well and are not counted here.
+    pub groups: i64,
 }
 
 /// A rule that chooses groups.
@@ -58,10 +91,13 @@ pub struct KnownMember {
     pub blocked: bool,
 }
 
-const COLUMNS: &str = "p.id, p.resource, r.display, p.rule, p.name, p.mode, p.active, p.created_at";
-const FROM: &str = "from push_group p left join resource r on r.tenant = p.tenant and r.id = p.resource";
+const COLUMNS: &str = "p.id, p.resource, r.display, p.rule, p.name, p.mode, p.active, p.created_at, l.members,
+                       coalesce(l.members_of, r.member_count), l.members_out";
+const FROM: &str = "from push_group p left join resource r on r.tenant = p.tenant and r.id = p.resource
+                    left join link l on l.app = p.app and l.kind = 'group' and l.resource = p.resource";
 
 fn pushed(row: &Row<'_>) -> Result<PushGroupRow> {
+    let count = |place| Ok::<_, Error>(row.get::<Option<i64>>(place)?.unwrap_or(0));
     Ok(PushGroupRow {
         id: row.get(0)?,
         resource: row.get(1)?,
@@ -71,20 +107,30 @@ fn pushed(row: &Row<'_>) -> Result<PushGroupRow> {
         mode: row.get(5)?,
         active: row.get(6)?,
         created_at: row.get(7)?,
+        headcount: Headcount { there: count(8)?, people: count(9)?, left_out: count(10)? },
     })
 }
 
 impl Reader {
-    /// How many members of a group have no account in use at an app, and so are left out of it there; counted up to a limit.
-    pub fn push_left_out(&self, tenant: TenantId, app: AppId, group: &str, limit: u32) -> Result<u64> {
-        let sql = "select count(*) from (
-                   select 1 from resource g join member m on m.tenant = g.tenant and m.group_rid = g.rid
-                   join resource r on r.rid = m.member_rid
-                   where g.tenant = ?1 and g.id = ?2 and r.kind = 'User' and not exists
-                   (select 1 from link l where l.app = ?3 and l.kind = 'user' and l.resource = r.id and l.active = 1)
-                   limit ?4) found";
-        let count: Option<i64> = self.first(sql, (tenant.0, group, app.0, limit), |row| row.get(0))?;
-        Ok(count.unwrap_or(0).cast_unsigned())
+    /// How the members of a group stand at an app, looked at up to a limit. Somebody has a link from when they are assigned,
+    /// and it stands still once they are not.
+    pub fn push_precheck(&self, tenant: TenantId, app: AppId, group: &str, limit: u32) -> Result<Precheck> {
+        let sql = "select count(*), count(case when l.active = 1 then 1 end),
+                   count(case when l.active = 0 and l.standing in ('new', 'waiting', 'held', 'parked') then 1 end),
+                   count(case when r.kind = 'Group' then 1 end) from (
+                   select m.member_rid as rid from resource g join member m on m.tenant = g.tenant and m.group_rid = g.rid
+                   where g.tenant = ?1 and g.id = ?2 limit ?4) some
+                   join resource r on r.rid = some.rid
+                   left join link l on l.app = ?3 and l.kind = 'user' and l.resource = r.id";
+        let size = "select member_count from resource where tenant = ?1 and id = ?2";
+        let members: Option<i64> = self.first(size, (tenant.0, group), |row| row.get(0))?;
+        let found = self.first(sql, (tenant.0, group, app.0, limit), |row| {
+            let (looked_at, there, on_the_way, groups): (i64, i64, i64, i64) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let not_assigned = looked_at - there - on_the_way - groups;
+            Ok(Precheck { members: members.unwrap_or(0), looked_at, there, on_the_way, not_assigned, groups })
+        })?;
+        Ok(found.unwrap_or_default())
     }
 
     /// The groups that are pushed to an app.
@@ -107,18 +153,25 @@ impl Reader {
 
     /// Everybody in a group and in the groups within it, each once, with their accounts at an app.
     pub fn push_wanted(&self, tenant: TenantId, app: AppId, group: &str) -> Result<Vec<Wanted>> {
-        let sql = "select r.id, l.remote_id, l.display, l.active from resource g
-                   join member m on m.tenant = ?1 and m.group_rid = g.rid
-                   join resource r on r.rid = m.member_rid and r.kind = 'User'
+        let sql = "select r.rid, r.kind, r.id, l.remote_id, l.display, l.active from member m
+                   cross join resource r on r.rid = m.member_rid
                    left join link l on l.app = ?3 and l.kind = 'user' and l.resource = r.id
-                   where g.tenant = ?1 and g.id = ?2";
-        let mut found = BTreeMap::new();
-        for group in self.groups_within(tenant, group)? {
-            self.each(sql, (tenant.0, &group, app.0), |row| {
-                let person: String = row.get(0)?;
-                let in_use = row.get::<Option<bool>>(3)?.unwrap_or(false);
-                let remote_id: Option<String> = row.get(1)?;
-                let display = row.get::<Option<String>>(2)?.unwrap_or_default();
+                   where m.tenant = ?1 and m.group_rid = ?2";
+        let Some(rid) = self.rid_of(tenant, group)? else { return Ok(Vec::new()) };
+        let (mut found, mut seen, mut frontier) = (BTreeMap::new(), BTreeSet::from([rid]), vec![rid]);
+        while let Some(group) = frontier.pop() {
+            self.each(sql, (tenant.0, group, app.0), |row| {
+                let (rid, kind): (i64, String) = (row.get(0)?, row.get(1)?);
+                if kind == "Group" && seen.insert(rid) {
+                    frontier.push(rid);
+                }
+                if kind != "User" {
+                    return Ok(true);
+                }
+                let person: String = row.get(2)?;
+                let in_use = row.get::<Option<bool>>(5)?.unwrap_or(false);
+                let remote_id: Option<String> = row.get(3)?;
+                let display = row.get::<Option<String>>(4)?.unwrap_or_default();
                 let wanted = Wanted { person: person.clone(), remote_id: remote_id.filter(|_| in_use), display };
                 found.insert(person, wanted);
                 Ok(true)

@@ -126,6 +126,8 @@ pub struct LinkRow {
     pub leave: Option<String>,
     /// What is being done.
     pub begun: Option<String>,
+    /// What an import did to the person when their account went, and nobody has changed since: `deactivated`, `suspended`.
+    pub ended_by_import: Option<String>,
     /// Why somebody should look.
     pub cause: Option<Cause>,
     /// Goes up with every claim.
@@ -154,9 +156,9 @@ pub struct LinkQuery {
 
 pub(super) const COLUMNS: &str = "l.id, l.tenant, l.app, l.kind, l.resource, r.display, l.remote_id, l.display, l.standing, l.active, \
                        l.lane, l.due_at, l.desired_rev, l.applied_rev, l.evaluated_rev, l.retry, l.begun, l.cause, \
-                       l.detail, l.fence, l.caused_at, l.changed_at, l.leave";
+                       l.detail, l.fence, l.caused_at, l.changed_at, l.leave, l.ended_by_import";
 /// The place of what follows them.
-pub(super) const STATE: usize = 23;
+pub(super) const STATE: usize = 24;
 pub(super) const FROM: &str = "from link l left join resource r on r.tenant = l.tenant and r.id = l.resource";
 
 pub(super) fn link(row: &Row<'_>) -> Result<LinkRow> {
@@ -185,6 +187,7 @@ pub(super) fn link(row: &Row<'_>) -> Result<LinkRow> {
         caused_at: row.get(20)?,
         changed_at: row.get(21)?,
         leave: row.get(22)?,
+        ended_by_import: row.get(23)?,
     })
 }
 

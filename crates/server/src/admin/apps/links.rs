@@ -11,7 +11,7 @@ use crate::outbound::integration::Integration;
 use crate::tenants::TenantState;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{Exchange, LinkKind, LinkQuery, LinkRow, TaskRow};
 
@@ -57,6 +57,13 @@ pub(crate) async fn of_groups(app: &App, integration: &Integration, groups: Vec<
         each.filter_map(store::Result::transpose).collect()
     });
     read.await.map_err(|error: store::Error| error.into())
+}
+
+/// When something was last sent to each of these, by their numbers.
+pub(crate) async fn last_sent(app: &App, links: &[LinkRow]) -> Result<BTreeMap<i64, i64>> {
+    let ids: Vec<i64> = links.iter().map(|link| link.id).collect();
+    let read = app.store().read(move |r| r.last_sent(&ids)).await;
+    read.map_err(|error: store::Error| error.into())
 }
 
 /// One link.

@@ -6,13 +6,14 @@ use crate::admin::{audited, missing};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Result;
+use crate::limits;
 use crate::outbound::integration::Integration;
 use crate::tenants::TenantState;
 use provision::push_group::{LinkMode, PushRule};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
-use store::{LinkKind, Principal, PushGroupRow, PushRuleRow, Writer};
+use store::{LinkKind, Precheck, Principal, PushGroupRow, PushRuleRow, Writer};
 
 /// A group to push.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,22 +40,100 @@ pub(super) fn word(mode: LinkMode) -> String {
     .to_owned()
 }
 
-/// Members that are counted of one group; of more it is only said that there are more.
-pub(crate) const LEFT_OUT_COUNTED: u32 = 1_000;
+/// A group before it is pushed.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Before {
+    /// Its id.
+    pub(crate) group: String,
+    /// Its name.
+    pub(crate) display: String,
+    /// Whether it is pushed already.
+    pub(crate) pushed: bool,
+    /// How its members stand at the app.
+    #[serde(flatten)]
+    pub(crate) members: Precheck,
+}
 
-/// How many members of each of these groups have no account in use at the app, and so are left out of the group there.
-pub(crate) async fn left_out(
-    app: &App,
-    state: &TenantState,
-    integration: &Integration,
-    groups: &[PushGroupRow],
-) -> Result<Vec<u64>> {
+/// What pushing a group would find: who of its members would be left out.
+pub(crate) async fn before(app: &App, tenant: &str, name: &str, group: &str) -> Result<Before> {
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    let (id, group) = (integration.row.id, group.to_owned());
+    app.store()
+        .read(move |r| -> Result<Before> {
+            let tenant = state.tenant.id;
+            let group = resolved(r, &state, Principal::Group, &group)?;
+            let display = r.display_of(tenant, &group)?.unwrap_or_else(|| group.clone());
+            let pushed = r.push_group(id, &group)?.is_some();
+            let members = r.push_precheck(tenant, id, &group, limits::PUSH_LOOKED_MAX)?;
+            Ok(Before { group, display, pushed, members })
+        })
+        .await
+}
+
+/// What a rule would choose.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Choice {
+    /// The first of the groups, by id and name, and whether each is pushed already.
+    pub(crate) groups: Vec<Chosen>,
+    /// How many fit.
+    pub(crate) fitting: usize,
+    /// Of these, how many are not pushed yet.
+    pub(crate) new: usize,
+    /// How many groups were looked at.
+    pub(crate) looked_at: usize,
+    /// Whether there are more, which were not.
+    pub(crate) more: bool,
+}
+
+/// A group that a rule chooses.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Chosen {
+    /// Its id.
+    pub(crate) group: String,
+    /// Its name.
+    pub(crate) display: String,
+    /// Whether it is pushed already.
+    pub(crate) pushed: bool,
+}
+
+/// Which groups a rule would choose if it were made now.
+pub(crate) async fn try_rule(app: &App, tenant: &str, name: &str, rule: PushRule) -> Result<Choice> {
+    let (state, integration) = with_tenant(app, tenant, name).await?;
+    check_rule(&rule)?;
     let (tenant, id) = (state.tenant.id, integration.row.id);
-    let groups: Vec<String> = groups.iter().map(|group| group.resource.clone()).collect();
-    let read = app.store().read(move |r| -> store::Result<Vec<u64>> {
-        groups.iter().map(|group| r.push_left_out(tenant, id, group, LEFT_OUT_COUNTED)).collect()
-    });
-    read.await.map_err(|error: store::Error| error.into())
+    app.store()
+        .read(move |r| -> Result<Choice> {
+            let (mut choice, mut after) = (Choice::default(), 0);
+            let mut groups = r.groups_after(tenant, after, 500)?;
+            while let Some((last, _, _)) = groups.last() {
+                if choice.looked_at >= limits::PUSH_RULE_LOOKED {
+                    choice.more = true;
+                    break;
+                }
+                after = *last;
+                choice.looked_at += groups.len();
+                for (_, group, display) in groups {
+                    if rule.chooses(&display, "") {
+                        choice.take(Chosen { pushed: r.push_group(id, &group)?.is_some(), group, display });
+                    }
+                }
+                groups = r.groups_after(tenant, after, 500)?;
+            }
+            Ok(choice)
+        })
+        .await
+}
+
+impl Choice {
+    fn take(&mut self, chosen: Chosen) {
+        self.fitting += 1;
+        self.new += usize::from(!chosen.pushed);
+        if self.groups.len() < limits::PUSH_RULE_NAMED {
+            self.groups.push(chosen);
+        }
+    }
 }
 
 /// Pushes a group, or changes how it is pushed.

@@ -90,6 +90,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/apps/{name}/assign", get(assign::choose).post(assign::save))
         .route("/app/apps/{name}/assign/one", get(assign::one))
         .route("/app/apps/{name}/push-groups", get(push_groups::show).post(push_groups::act))
+        .route("/app/apps/{name}/push-groups/look", post(push_groups::look))
         .route("/app/apps/{name}/import", get(import::show).post(import::begin))
         .route("/app/apps/{name}/import/{run}", get(import::run).post(import::decide))
         .route("/app/apps/{name}/import/{run}/now", get(import::fresh))

@@ -117,6 +117,7 @@ impl Push {
             cause: None,
             keep_until,
             waits: self.inputs.waits(),
+            headcount: self.inputs.headcount,
         })
     }
 

@@ -5,7 +5,7 @@ use crate::admin::apps::push_groups::{self, NewPushGroup};
 use crate::auth::Actor;
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::Principal;
+use store::{Headcount, Principal};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const CUSTOM: &str = "urn:provost:params:scim:schemas:custom:User";
@@ -17,6 +17,11 @@ async fn push(world: &World, group: &str) {
 
 fn members(group: &Value) -> usize {
     group["members"].as_array().map_or(0, Vec::len)
+}
+
+async fn headcount(world: &World) -> Headcount {
+    let (groups, _) = push_groups::list(&world.app, COMPANY, super::APP).await.unwrap();
+    groups[0].headcount
 }
 
 async fn story(target: &str) {
@@ -71,6 +76,8 @@ async fn story(target: &str) {
     };
     world.until("Adam is out of use", is(false)).await;
     world.until("he left the group", || async { members(&world.pushed("Team").await.unwrap()) == 1 }).await;
+    let kept = Headcount { there: 1, people: 2, left_out: 1 };
+    world.until("and it is known how many are there", || async { headcount(&world).await == kept }).await;
     world.patch(COMPANY, &format!("/Users/{adam}"), off(true)).await;
     world.until("Adam is back", is(true)).await;
     world.until("in his group", || async { members(&world.pushed("Team").await.unwrap()) == 2 }).await;

@@ -4,6 +4,7 @@ use super::many::{rest, scan, team};
 use super::{APP, APPLICATION, COMPANY, World, person};
 use crate::admin::apps::push_groups::{self, NewPushGroup};
 use crate::admin::apps::runs::Kind;
+use crate::admin::tenant_of;
 use crate::auth::Actor;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -58,27 +59,66 @@ async fn an_import_does_not_take_our_own_end_of_an_account_for_news() {
     world.end().await;
 }
 
-/// Where the app is the source, its people leave the directory with their accounts, and come back with them.
+/// Where the app is the source, its people leave the directory with their accounts, and come back with them; whom somebody else
+/// has put out stays out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_come_back_with_their_accounts() {
     let world = World::new().await;
-    let people = team(&world, 2).await;
+    let people = team(&world, 3).await;
     rest(&world).await;
-    world.change(json!({"options": {"profileSource": true, "onGone": "deactivate", "onBack": "reactivate"}})).await;
-    rest(&world).await;
-    let account = world.account("p0@example.com").await.unwrap()["id"].as_str().unwrap().to_owned();
-    let path = format!("/Users/{account}");
+    let mut accounts = Vec::new();
+    for number in 0..3 {
+        let account = world.account(&format!("p{number}@example.com")).await.unwrap();
+        accounts.push(account["id"].as_str().unwrap().to_owned());
+    }
     let active = |on: bool| json!({"op": "replace", "path": "active", "value": on});
-    let held = async || world.scim(COMPANY, Method::GET, &format!("/Users/{}", people[0]), Value::Null).await.1;
-    world.patch(APPLICATION, &path, active(false)).await;
-    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 2, "left": 1}));
-    assert_eq!(held().await["active"], false);
+    let there = async |number: usize, on: bool| {
+        world.patch(APPLICATION, &format!("/Users/{}", accounts[number]), active(on)).await;
+    };
+    let here = async |number: usize, on: bool| {
+        world.patch(COMPANY, &format!("/Users/{}", people[number]), active(on)).await;
+    };
+    let held = async |number: usize| {
+        world.scim(COMPANY, Method::GET, &format!("/Users/{}", people[number]), Value::Null).await.1["active"] == true
+    };
+    let source = async |gone: &str, back: &str| {
+        rest(&world).await;
+        world.change(json!({"options": {"profileSource": true, "onGone": gone, "onBack": back}})).await;
+        rest(&world).await;
+    };
+    // The first goes by the import, the second by an administrator, the third by both.
+    source("deactivate", "reactivate").await;
+    there(0, false).await;
+    there(2, false).await;
+    here(1, false).await;
     rest(&world).await;
-    world.patch(APPLICATION, &path, active(true)).await;
-    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 2, "back": 1}));
-    assert_eq!(held().await["active"], true);
+    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 3, "left": 2}));
     rest(&world).await;
+    here(2, true).await;
+    here(2, false).await;
+    rest(&world).await;
+    for number in 0..3 {
+        there(number, true).await;
+    }
+    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 3, "back": 1}));
+    assert_eq!((held(0).await, held(1).await, held(2).await), (true, false, false));
     assert_eq!(world.account("p0@example.com").await.unwrap()["active"], true);
+
+    // Suspended, and back; not where only the deactivated come back.
+    source("suspend", "reactivateDeactivated").await;
+    there(0, false).await;
+    assert_eq!(scan(&world, Kind::Import).await.counts["left"], json!(1));
+    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 3}), "once is enough");
+    there(0, true).await;
+    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 3}));
+    let suspended = async || {
+        let (tenant, id) = (tenant_of(&world.app, COMPANY).unwrap().tenant.id, people[0].clone());
+        world.app.store().read(move |r| r.lifecycle(tenant, &id)).await.unwrap()
+    };
+    assert_eq!(suspended().await.as_deref(), Some("suspended"));
+    source("suspend", "reactivateSuspended").await;
+    assert_eq!(scan(&world, Kind::Import).await.counts, json!({"known": 3, "back": 1}));
+    assert_eq!(suspended().await, None);
     world.end().await;
 }
 

@@ -24,12 +24,19 @@ const SCHEDULES: [(&str, &str); 6] = [
 ];
 const GONE: [(&str, &str); 3] = [("nothing", "Do nothing"), ("deactivate", "Deactivate"), ("suspend", "Suspend")];
 
-const BACK: [(&str, &str); 2] = [("nothing", "Do nothing"), ("reactivate", "Reactivate")];
+const BACK: [(&str, &str); 4] = [
+    ("nothing", "Do nothing"),
+    ("reactivateSuspended", "Reactivate suspended users"),
+    ("reactivateDeactivated", "Reactivate deactivated users"),
+    ("reactivate", "Reactivate suspended and deactivated users"),
+];
 
 fn back_word(back: OnBack) -> &'static str {
     match back {
         OnBack::Nothing => "nothing",
         OnBack::Reactivate => "reactivate",
+        OnBack::ReactivateSuspended => "reactivateSuspended",
+        OnBack::ReactivateDeactivated => "reactivateDeactivated",
     }
 }
 
@@ -80,7 +87,7 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
     pairs.push(("Profile source", state(options.profile_source)));
     pairs.push(("When a user is deactivated or gone in the app", html! { (gone) }));
     let again = BACK.iter().find(|(name, _)| *name == back_word(options.on_back)).map_or("", |(_, words)| *words);
-    pairs.push(("When a deactivated user is in use again in the app", html! { (again) }));
+    pairs.push(("When a user is reactivated in the app", html! { (again) }));
     pairs.push((
         "Import safeguard",
         html! { "Stop when more than " (options.safeguard_percent) " % of the people would be missing" },
@@ -116,7 +123,8 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
                 span { "Allow the app to source people's profiles" } }
         }
         (choice(&Field { name: "gone", label: "When a user is deactivated or gone in the app", value: word(options.on_gone), ..Field::default() }, &GONE))
-        (choice(&Field { name: "back", label: "When a deactivated user is in use again in the app", value: back_word(options.on_back), ..Field::default() }, &BACK))
+        (choice(&Field { name: "back", label: "When a user is reactivated in the app", value: back_word(options.on_back),
+            hint: "Only whom an import has suspended or deactivated; nobody whom somebody else did.", ..Field::default() }, &BACK))
         (field(&Field { name: "safeguard", label: "Import safeguard, in percent", kind: "number", value: &percent, required: true,
             hint: "An import that would find more people missing than this stops, and somebody looks.", ..Field::default() }))
         div .actions { button .main type="submit" { "Save" } (back(integration, "/provisioning/to-directory", "Cancel")) }
