@@ -176,7 +176,12 @@ async fn flush(app: &App) {
                 entries.into_iter().for_each(|entry| w.log(entry));
                 blocks.into_iter().try_for_each(|block| w.log_block(tenant, block))
             };
-            (tenant, count, newest.unwrap_or(0), tokio::spawn(async move { app.store().write_in(tenant, work).await }))
+            (
+                tenant,
+                count,
+                newest.unwrap_or(0),
+                tokio::spawn(async move { app.store().write_log_in(tenant, work).await }),
+            )
         })
         .collect();
     for (tenant, count, newest, written) in writes {

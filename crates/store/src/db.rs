@@ -111,6 +111,8 @@ pub struct Stats {
 #[derive(Default)]
 pub(crate) struct Counters {
     batches: AtomicU64,
+    /// Commits that wrote something besides the log.
+    changes: AtomicU64,
     writes: AtomicU64,
     failed_writes: AtomicU64,
     largest_batch: AtomicU64,
@@ -252,8 +254,8 @@ impl Store {
         queued(&self.inner.streams, closure).await
     }
 
-    /// As `read`, for a closure that reads a few rows by their keys: where the database is a file it runs on the thread
-    /// that asks, which serves others as well and must not be kept.
+    /// As `read`, for a closure that reads a few rows by their keys, none of them of the log: where the database is a file
+    /// it runs on the thread that asks, which serves others as well and must not be kept.
     pub async fn read_short<T, E, F>(&self, closure: F) -> Result<T, E>
     where
         F: FnOnce(&Reader) -> Result<T, E> + Send + 'static,
@@ -322,6 +324,16 @@ impl Store {
     /// One writer of one file: a lane more would only part what can share a commit.
     fn lane(&self, tenant: TenantId) -> Option<TenantId> {
         self.inner.monitor.as_ref().map(|_| tenant)
+    }
+
+    /// As `write_in`, for a closure that writes nothing but entries of the log: `read_short` need not see them.
+    pub async fn write_log_in<T, E, F>(&self, tenant: TenantId, closure: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Writer) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.write_lane(self.lane(tenant), Way::Log, closure).await
     }
 
     /// As `write_in`, for a closure that does many things, each in a `Writer::nested` of its own and nothing beside them:

@@ -2,8 +2,11 @@
 //! the read itself.
 //!
 //! A reader keeps its snapshot for the next read, and takes a new one when something was committed since: to begin and
-//! to end one costs about as much as a row that is read in it. A snapshot that nobody uses would keep the log from being
-//! moved into the database, so the checkpointer has them given up first.
+//! to end one costs about as much as a row that is read in it, and with a new one SQLite forgets every page that it has in
+//! memory. Commits of the log alone do not count: reads make entries, and nobody reads the log in here.
+//!
+//! A snapshot that nobody uses would keep the write-ahead log from being moved into the database, so the checkpointer has
+//! them given up first.
 
 use super::Counters;
 use super::reader::{self, Reader};
@@ -24,7 +27,7 @@ struct State {
     keeps: bool,
 }
 
-/// A reader, and how many commits there were when it took the snapshot that it has.
+/// A reader, and how many changes were committed when it took the snapshot that it has.
 struct Kept {
     reader: Reader,
     seen: Option<u64>,
@@ -43,8 +46,8 @@ impl Short {
     {
         let Some(mut kept) = self.state().idle.as_mut().and_then(Vec::pop) else { return Err(closure) };
         // Counted before anybody is answered: whoever knows of a commit finds it counted.
-        let commits = self.counters.batches.load(Ordering::Acquire);
-        if kept.seen != Some(commits) {
+        let changes = self.counters.changes.load(Ordering::Acquire);
+        if kept.seen != Some(changes) {
             kept.give_up();
         }
         let result = if kept.seen.is_some() {
@@ -52,7 +55,7 @@ impl Short {
         } else {
             reader::begin(&kept.reader, closure)
         };
-        kept.seen = Some(commits);
+        kept.seen = Some(changes);
         if result.is_err() {
             kept.give_up();
         }
@@ -96,7 +99,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Definitions, Error, Options, Settings, Store};
+    use super::Reader;
+    use crate::{Definitions, Error, LogEntry, Options, Settings, Store, TenantId};
 
     #[test]
     fn a_snapshot_is_kept_until_a_commit_and_given_up_for_a_checkpoint() {
@@ -120,6 +124,15 @@ mod tests {
             assert_eq!([tenants(), tenants()], [Some(number); 2]);
             assert!(is_held());
         }
+        let entries = |r: &Reader| r.first("select count(*) from log", (), |row| row.get::<i64>(0));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let told = store.write_log_in::<_, Error, _>(TenantId(1), |w| {
+            w.log(LogEntry { tenant: TenantId(1), ..LogEntry::default() });
+            Ok(())
+        });
+        runtime.block_on(told).unwrap();
+        assert_eq!(store.read_blocking(entries).unwrap(), Some(1));
+        assert_eq!(short.run(entries).ok().unwrap().unwrap(), Some(0), "an entry of the log is no reason to look anew");
         short.without_snapshots(|| {
             assert!(!is_held());
             assert_eq!(tenants(), Some(3));

@@ -280,6 +280,15 @@ pub(super) enum Way {
     InParts,
     /// In a savepoint of its own; it may be lost with the machine.
     Late,
+    /// As `Usual`, and it writes nothing but the log.
+    Log,
+}
+
+impl Way {
+    /// Whether it shares a commit with any other of its lane, and waits for the disk.
+    fn is_usual(self) -> bool {
+        matches!(self, Self::Usual | Self::Log)
+    }
 }
 
 struct Write<F, T, E, R> {
@@ -343,7 +352,10 @@ pub(super) fn run(mut writer: Writer, queue: &Lanes<Box<dyn Job>>, batch_max: us
         }
         let kept = done.iter().filter(|(_, stays)| *stays).count() as u64;
         let written = if failed { 0 } else { kept };
-        counters.batches.fetch_add(1, Ordering::Release);
+        counters.batches.fetch_add(1, Ordering::Relaxed);
+        if done.iter().any(|(job, _)| job.way() != Way::Log) {
+            counters.changes.fetch_add(1, Ordering::Release);
+        }
         counters.writes.fetch_add(written, Ordering::Relaxed);
         counters.failed_writes.fetch_add(done.len() as u64 - written, Ordering::Relaxed);
         counters.largest_batch.fetch_max(written, Ordering::Relaxed);
@@ -362,11 +374,11 @@ fn batch(
     done: &mut Vec<(Box<dyn Job>, bool)>,
 ) -> Result<()> {
     // A late one that finds others in front of it or behind it is on the disk with them.
-    let on_disk = first.way() != Way::Late || queue.waits(lane, |job| job.way() == Way::Usual);
+    let on_disk = first.way() != Way::Late || queue.waits(lane, |job| job.way().is_usual());
     let fits = |way: Way| match way {
         // One that works in parts has the beginning of a transaction to itself.
         Way::InParts => false,
-        Way::Usual => on_disk,
+        Way::Usual | Way::Log => on_disk,
         Way::Late => true,
     };
     let mut next = Some(first);
