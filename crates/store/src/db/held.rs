@@ -54,6 +54,9 @@ pub(super) struct Held {
     savepoints: Vec<Mark>,
 }
 
+/// The tenant, the attribute, and how the value begins.
+type Place = (i64, i64, u64);
+
 #[derive(Clone, Copy, Debug)]
 struct Row {
     tenant: i64,
@@ -93,16 +96,29 @@ impl Held {
     /// the last.
     pub(super) fn changes(&self) -> (Vec<ValueRow<'_>>, Vec<ValueRow<'_>>) {
         let waiting = self.rows.get(self.written..).unwrap_or_default();
-        let mut all: Vec<(ValueRow<'_>, Becomes)> = waiting.iter().map(|row| (self.shown(row), row.becomes)).collect();
-        // The sort is a stable one: the last change of a row stands last.
-        all.sort_by_key(|(row, _)| *row);
-        let (mut gone, mut there) = (Vec::new(), Vec::with_capacity(all.len()));
-        for (n, (row, becomes)) in all.iter().enumerate() {
-            if all.get(n + 1).is_none_or(|(next, _)| next != row) {
-                if *becomes == Becomes::Gone { gone.push(*row) } else { there.push(*row) }
+        let mut order: Vec<(Place, usize)> = waiting.iter().map(|row| self.place(row)).zip(0..).collect();
+        // The numbers make it a stable order: the last change of a row stands last.
+        order.sort_unstable_by(|(a_place, a), (b_place, b)| {
+            let whole = |number: &usize| waiting.get(*number).map(|row| self.shown(row));
+            a_place.cmp(b_place).then_with(|| whole(a).cmp(&whole(b))).then(a.cmp(b))
+        });
+        let all = order.iter().filter_map(|(_, number)| waiting.get(*number));
+        let mut all = all.map(|row| (self.shown(row), row.becomes)).peekable();
+        let (mut gone, mut there) = (Vec::new(), Vec::with_capacity(waiting.len()));
+        while let Some((row, becomes)) = all.next() {
+            if all.peek().is_none_or(|(next, _)| *next != row) {
+                if becomes == Becomes::Gone { gone.push(row) } else { there.push(row) }
             }
         }
         (gone, there)
+    }
+
+    /// Where a row stands as far as numbers tell it: most comparisons end with them.
+    fn place(&self, row: &Row) -> Place {
+        let value = self.shown(row).value.as_bytes();
+        let mut beginning = [0; 8];
+        beginning.iter_mut().zip(value).for_each(|(byte, of_value)| *byte = *of_value);
+        (row.tenant, row.attribute, u64::from_be_bytes(beginning))
     }
 
     fn shown(&self, row: &Row) -> ValueRow<'_> {

@@ -19,8 +19,10 @@ pub struct Reader {
     attributes: RefCell<HashMap<i64, Kinds>>,
 }
 
-/// By the resource type's name, then by the path.
-type Kinds = HashMap<Box<str>, HashMap<Box<str>, i64>>;
+/// By the resource type's name, then by the path. Some thirty are looked up for each person that is written, so the hash is
+/// a fast one.
+type Kinds = Named<Named<i64>>;
+type Named<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
 
 pub(super) type Job = Box<dyn FnOnce(&Reader) + Send>;
 
