@@ -188,6 +188,12 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// The licences of the libraries that are linked into this binary, with their texts
+    #[command(after_help = "Example:\n  provost licences serde")]
+    Licences {
+        /// Of this library alone
+        library: Option<String>,
+    },
     /// The version
     Version,
 }

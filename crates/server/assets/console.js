@@ -139,6 +139,54 @@
   });
   document.addEventListener("htmx:after:swap", (event) => times(event.target));
 
+  // The log: whoever has scrolled down reads, and nothing moves under them; what came is told, aloud every ten seconds at most.
+  const log = () => $("#log.live-part");
+  const first = () => $("tr[data-row]", log())?.id;
+  let [before, came, told, fresh] = [null, 0, 0, null];
+  const tell = () => {
+    if (!came || Date.now() - told < 10000) return;
+    announce(came === 1 ? "1 new request" : `${came} new requests`);
+    [came, told] = [0, Date.now()];
+  };
+  setInterval(tell, 2000);
+  document.addEventListener("htmx:before:request", (event) => {
+    const from = event.detail?.ctx;
+    if (!log() || from?.sourceElement !== log() || from?.sourceEvent?.type !== "log") return;
+    before = first();
+    const reads = log().getBoundingClientRect().top < 0;
+    if (!reads || paused) return;
+    event.preventDefault();
+    if (!fresh) {
+      fresh = Object.assign(document.createElement("button"), { type: "button", className: "fresh-rows", textContent: "New requests – show" });
+      fresh.addEventListener("click", () => { fresh.remove(); fresh = null; scrollTo(0, 0); htmx.trigger(document.body, "log"); });
+      $("main").append(fresh);
+      announce("There are new requests");
+    }
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    if (!log() || !before || first() === before) return;
+    const at = $$("tr[data-row]", log()).findIndex((row) => row.id === before);
+    came += at < 0 ? $$("tr[data-row]", log()).length : at;
+    before = null;
+    tell();
+  });
+
+  // Rows in an order of their own can be dragged; the buttons in them do the same step by step (WCAG 2.5.7).
+  let dragged = null;
+  const place = (element) => element?.closest?.("tr") && $("[data-place]", element.closest("tr"));
+  document.addEventListener("dragstart", (event) => { dragged = place(event.target); if (dragged) event.dataTransfer.effectAllowed = "move"; });
+  document.addEventListener("dragend", () => { dragged = null; });
+  document.addEventListener("dragover", (event) => { if (dragged && place(event.target)?.dataset.among === dragged.dataset.among) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    const at = place(event.target);
+    if (!dragged || !at || at === dragged) return;
+    event.preventDefault();
+    const to = Object.assign(document.createElement("input"), { type: "hidden", name: "to", value: at.dataset.place });
+    const form = dragged.closest("form");
+    form.append(to);
+    form.submit();
+  });
+
   // Keys. Single ones can be switched off (WCAG 2.1.4).
   let keys = "on";
   try { keys = localStorage.getItem("keys") ?? "on"; } catch { /* no storage, no choice */ }
@@ -245,6 +293,7 @@
     for (const button of $$("[data-download], [data-pause]")) button.hidden = false;
     times();
     passkeys();
+    for (const at of $$("[data-place]")) at.closest("tr").draggable = true;
     $("form[data-auto]")?.submit();
     for (const file of $$("[data-picture]")) {
       file.closest(".field").hidden = false;

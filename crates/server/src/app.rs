@@ -13,6 +13,7 @@ use crate::log_queue::LogQueue;
 use crate::metrics::Metrics;
 use crate::operators::Desks;
 use crate::outbound::Signal;
+use crate::received::Arrivals;
 use crate::scim::Walks;
 use crate::tenants::{DEFAULT, TenantState, Tenants};
 use crate::{limits, token};
@@ -41,6 +42,7 @@ struct Inner {
     tenants: Tenants,
     reloading: AsyncMutex<()>,
     tokens: Tokens,
+    arrivals: Arrivals,
     gate: Gate,
     events: Events,
     desks: Desks,
@@ -74,6 +76,7 @@ impl App {
             tenants: Tenants::default(),
             reloading: AsyncMutex::new(()),
             tokens: Tokens::default(),
+            arrivals: Arrivals::default(),
             gate: Gate::default(),
             events: Events::default(),
             desks: Desks::default(),
@@ -127,6 +130,11 @@ impl App {
 
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    /// Which attributes came.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.0.arrivals
     }
 
     /// Places for requests at work.

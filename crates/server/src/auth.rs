@@ -217,7 +217,10 @@ impl crate::app::App {
         trace: &mut Trace,
     ) -> Result<Arc<Actor>> {
         let known = self.known(tenant, headers).await;
-        let live = known.map_err(|error| self.slowed_down(error, headers, origin, now))?;
+        let live = known.map_err(|error| {
+            tell_shown(headers, trace);
+            self.slowed_down(error, headers, origin, now)
+        })?;
         let is_of = |tenant: &Arc<TenantState>| live.token.tenant == Some(tenant.tenant.id);
         check_alive(&live.token, now).inspect_err(|_| {
             // A token of another tenant is nothing for this one's log.
@@ -294,9 +297,31 @@ fn check_origin(live: &Live, origin: &Origin, trace: &mut Trace) -> Result<()> {
     Err(Error::new(Code::TOKEN_NETWORK, detail))
 }
 
+/// How the step begins that tells the end of a token which is not known.
+pub(crate) const SHOWN: &str = "the token that was shown ends in ";
+
+/// The end of a token that is not known: whoever has pasted the wrong one recognises it, nobody else can use it. Of a short
+/// text, and of a password behind `Basic`, four characters would say too much.
+fn tell_shown(headers: &HeaderMap, trace: &mut Trace) {
+    const SHOWN_FROM: usize = 20;
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::trim);
+    let token = match value.and_then(|value| value.split_once(' ')) {
+        Some((scheme, token)) => scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()),
+        None => value.filter(|value| token::is_ours(value)),
+    };
+    let Some(token) = token.filter(|token| token.len() >= SHOWN_FROM && token.is_ascii()) else { return };
+    trace.step(format!("{SHOWN}…{}", token.get(token.len() - 4..).unwrap_or_default()));
+}
+
 /// Whose token it was that is no longer good, for whoever looks for the first request that it refused.
 fn tell_over(token: &Token, trace: &mut Trace) {
-    trace.step(format!("the request has the token “{}” ({})", token.label, token.hint));
+    let since = match (token.revoked_at, token.expires_at, token.disabled_at) {
+        (Some(at), ..) => format!(", revoked at {}", rfc3339(at)),
+        (None, _, Some(at)) => format!(", switched off at {}", rfc3339(at)),
+        (None, Some(at), None) => format!(", which ended at {}", rfc3339(at)),
+        (None, None, None) => String::new(),
+    };
+    trace.step(format!("the request has the token “{}” ({}){since}", token.label, token.hint));
 }
 
 /// Each use of a token that was replaced is told: when it ends, whoever still has it is locked out.
@@ -388,6 +413,21 @@ mod tests {
         assert!(credential(&headers(&token), false).is_err());
         assert!(credential(&headers(&format!("Basic {token}")), true).is_err());
         assert!(credential(&HeaderMap::new(), true).is_err());
+    }
+
+    #[test]
+    fn of_a_token_that_is_not_known_the_end_is_told_and_of_a_password_nothing() {
+        let told = |value: &str| {
+            let mut trace = Trace::default();
+            tell_shown(&headers(value), &mut trace);
+            trace.steps.join("")
+        };
+        let token = token::make(token::PREFIX).unwrap().text;
+        let expected = format!("{SHOWN}…{}", &token[token.len() - 4..]);
+        assert_eq!((told(&format!("Bearer {token}")), told(&token)), (expected.clone(), expected));
+        for silent in ["Bearer short", "Basic dXNlcjpwYXNzd29yZC1vZi1hLXVzZXI=", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"] {
+            assert_eq!(told(silent), "", "{silent}");
+        }
     }
 
     #[test]

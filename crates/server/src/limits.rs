@@ -96,6 +96,10 @@ pub const CHECKPOINT_EVERY: i64 = 60 * 1_000_000;
 pub const CHECKPOINT_ROWS: i64 = 1_000;
 /// How often the last use of tokens is written down.
 pub const TOKEN_USE_EVERY: Duration = Duration::from_secs(5);
+/// Microseconds for which an attribute that came is not noted again.
+pub const RECEIVED_EVERY: i64 = 10 * 1_000_000;
+/// Most names of attributes that are noted of a resource type, each as clients write it.
+pub const RECEIVED_NAMES_MAX: usize = 1_000;
 /// Seconds that a token lives of which nobody says how long: a year.
 pub const TOKEN_SECONDS: u64 = 365 * 86_400;
 /// Most seconds that a token lives, unless it is to live until somebody ends it: two years.

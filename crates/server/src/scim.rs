@@ -131,6 +131,13 @@ impl Cx {
         self.asked.headers.get(name)?.to_str().ok()
     }
 
+    /// Notes which attributes a body names, where an identity provider sent it.
+    pub(crate) fn received(&self, rt: &ResourceType, body: &Value) {
+        if !self.actor.scope.admin && !self.rehearsal {
+            self.app.arrivals().note(self.tenant.tenant.id, rt, &self.tenant.secrets, body, self.now);
+        }
+    }
+
     /// The same request for another method, address or body: one operation of a bulk request.
     pub(crate) fn with_asked(&self, asked: Asked) -> Self {
         Self { asked: Arc::new(asked), ..self.clone() }

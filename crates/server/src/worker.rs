@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::events::Topic;
 use crate::limits;
+use std::collections::HashSet;
 use std::time::Duration;
 use store::{LogBlock, Writer};
 use tokio::sync::watch;
@@ -37,6 +38,7 @@ pub fn start(app: &App) -> Workers {
     let (stop, stopping) = watch::channel(false);
     let mut tasks = vec![
         tokio::spawn(every(limits::TOKEN_USE_EVERY, app.clone(), stopping.clone(), note_tokens)),
+        tokio::spawn(every(limits::TOKEN_USE_EVERY, app.clone(), stopping.clone(), note_received)),
         tokio::spawn(every(limits::PRUNE_EVERY, app.clone(), stopping.clone(), prune)),
         tokio::spawn(do_jobs(app.clone(), stopping.clone())),
         tokio::spawn(crate::outbound::run(app.clone(), stopping.clone())),
@@ -108,6 +110,17 @@ async fn note_tokens(app: App) {
         tracing::warn!(%error, "the last use of tokens was not written down");
     }
     app.tenants().all().iter().for_each(|state| app.events().publish(state.tenant.id, Topic::Tokens));
+}
+
+async fn note_received(app: App) {
+    let known: HashSet<_> = app.tenants().all().iter().map(|state| state.tenant.id).collect();
+    let taken = app.arrivals().take(&known);
+    if taken.is_empty() {
+        return;
+    }
+    if let Err(error) = app.store().write(move |w| w.received_note(&taken)).await {
+        tracing::warn!(%error, "which attributes came was not written down");
+    }
 }
 
 async fn prune(app: App) {

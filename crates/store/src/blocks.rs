@@ -170,7 +170,7 @@ mod tests {
                 for number in 0..25 {
                     let body = serde_json::json!({"userName": format!("u{round}-{number}")});
                     let user = Resource::parse(body, &of, &Dialect::LENIENT).unwrap().resource;
-                    let policy = Policy { return_same_id: true, manager_match: &order };
+                    let policy = Policy { return_same_id: true, manager_match: &order, heard: false };
                     ids.push(w.insert(tenant, &of, None, &user, 1, policy)?.id);
                 }
                 Ok(ids)

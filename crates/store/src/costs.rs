@@ -56,13 +56,15 @@ impl World {
         let (tenant, users, groups) = store
             .write_blocking::<_, Error, _>(move |w| {
                 let tenant = w.tenant_insert("default", &Settings::default(), &Definitions::default(), 1)?.id;
-                let policy = Policy { return_same_id: true, manager_match: &ManagerMatch::ALL };
+                let policy = Policy { return_same_id: true, manager_match: &ManagerMatch::ALL, heard: false };
                 let parse = |of: &ResourceType, body| Resource::parse(body, of, &Dialect::LENIENT).unwrap().resource;
                 let (of_user, of_group) = (ResourceType::user(), ResourceType::group());
                 let mut users = Vec::new();
                 for number in 0..count {
                     let body = parse(&of_user, user(number));
                     let now = i64::try_from(number).unwrap();
+                    // The first ten were never heard of.
+                    let policy = Policy { heard: number >= 10, ..policy };
                     users.push(w.insert(tenant, &of_user, None, &body, now, policy)?.id);
                 }
                 let mut groups = Vec::new();

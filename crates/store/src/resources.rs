@@ -28,6 +28,8 @@ pub struct Stored {
     pub modified_at: i64,
     /// How many members it has; 0 for what is no group.
     pub member_count: u64,
+    /// When an identity provider last said something new of it; kept by `update`, `insert` asks the policy.
+    pub heard_at: Option<i64>,
     /// All of it but members, groups and meta; the manager as `{"value": …}` as it was sent.
     pub resource: Arc<Resource>,
 }
@@ -50,6 +52,8 @@ pub struct Policy<'a> {
     pub return_same_id: bool,
     /// By what a manager is found, in this order.
     pub manager_match: &'a [ManagerMatch],
+    /// Whether it is an identity provider that makes it.
+    pub heard: bool,
 }
 
 /// What a deletion changed besides the resource.
@@ -70,7 +74,8 @@ struct Loaded {
 macro_rules! stored {
     ($which:literal) => {
         concat!(
-            "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked, d.hidden, l.raw
+            "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked, d.hidden, l.raw,
+             r.heard_at
              from resource r join document d on d.rid = r.rid left join manager_link l on l.rid = r.rid where ",
             $which
         )
@@ -85,6 +90,7 @@ fn loaded(row: &Row<'_>) -> Result<Loaded> {
         created_at: row.get(3)?,
         modified_at: row.get(4)?,
         member_count: row.get::<i64>(5)?.cast_unsigned(),
+        heard_at: row.get(10)?,
         resource: Arc::default(),
     };
     Ok(Loaded { stored, head: row.get(6)?, asked: row.get(7)?, hidden: row.get(8)?, raw: row.get(9)? })
@@ -237,9 +243,10 @@ impl Writer {
         let key = prepared.display.as_deref().map(fold);
         let display = prepared.display.as_deref().map_or(Sent::Null(Kind::Text), Sent::Text);
         let display_key = key.as_deref().map_or(Sent::Null(Kind::Text), Sent::Text);
-        let row = [tenant.0.into(), kind, id, 1.into(), now.into(), display, display_key];
+        let heard_at = if policy.heard { now.into() } else { Sent::Null(Kind::Int) };
+        let row = [tenant.0.into(), kind, id, 1.into(), now.into(), display, display_key, heard_at];
         let sql = "insert into resource (tenant, kind, id, version, created_at, modified_at, display, display_key,
-                   member_count) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, 0) on conflict do nothing";
+                   member_count, heard_at) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, 0, ?8) on conflict do nothing";
         let mut back: Option<(String, i64)> = None;
         let rid = self.insert_row_behind(tombstone, (sql, &row), "rid", |found| {
             back = Some((found.get(0)?, found.get(1)?));
@@ -275,13 +282,14 @@ impl Writer {
                 self.link_manager(tenant, resource_type, rid, Some(raw), policy.manager_match)?;
             }
         }
+        let (id, heard_at) = (id.clone(), policy.heard.then_some(now));
         let resource = kept(resource, resource_type, raw);
-        Ok(Stored { rid, id: id.clone(), version, created_at: now, modified_at: now, member_count: 0, resource })
+        Ok(Stored { rid, id, version, created_at: now, modified_at: now, member_count: 0, heard_at, resource })
     }
 
     /// Stores a new state of a resource that was read in this write; the version goes up by one. `Stale` if
     /// it is not the version that is there. Costs the document, and the index rows in which the two states
-    /// differ. Whoever is deactivated is signed out.
+    /// differ. Whoever is deactivated is signed out. What the old state says of when it was heard of is stored too.
     pub fn update(
         &mut self,
         tenant: TenantId,
@@ -293,10 +301,11 @@ impl Writer {
     ) -> Result<Stored> {
         let display = index::display(resource, resource_type);
         let modified_at = now.max(stored.modified_at);
-        let sql = "update resource set version = version + 1, modified_at = ?4, display = ?5, display_key = ?6
-                   where rid = ?1 and tenant = ?2 and version = ?3";
+        let sql = "update resource set version = version + 1, modified_at = ?4, display = ?5, display_key = ?6,
+                   heard_at = ?7 where rid = ?1 and tenant = ?2 and version = ?3";
         let key = display.as_deref().map(fold);
-        if self.execute(sql, (stored.rid, tenant.0, stored.version, modified_at, &display, key))? == 0 {
+        if self.execute(sql, (stored.rid, tenant.0, stored.version, modified_at, &display, key, stored.heard_at))? == 0
+        {
             return Err(Error::Stale);
         }
         let rendered = render::render(resource, resource_type, &stored.id)?;
@@ -319,6 +328,12 @@ impl Writer {
         }
         let resource = kept(resource, resource_type, raw);
         Ok(Stored { version: stored.version + 1, modified_at, resource, ..stored.clone() })
+    }
+
+    /// An identity provider has spoken of what it was never heard of, and said nothing that is not there: no new version.
+    pub fn heard(&mut self, tenant: TenantId, stored: &Stored, now: i64) -> Result<()> {
+        let sql = "update resource set heard_at = ?3 where rid = ?1 and tenant = ?2 and heard_at is null";
+        self.execute(sql, (stored.rid, tenant.0, now)).map(|_| ())
     }
 
     /// The version goes up by one because its members changed. `Stale` if it is not the version that is there.

@@ -28,6 +28,8 @@ pub struct SetupLink {
     pub opened_from: Option<String>,
     /// Id of the token that was made through it.
     pub token: Option<String>,
+    /// When somebody asked for a new one, after it had ended.
+    pub asked_at: Option<i64>,
 }
 
 impl SetupLink {
@@ -37,8 +39,8 @@ impl SetupLink {
     }
 }
 
-const COLUMNS: &str =
-    "id, tenant, hash, label, created_at, created_by, expires_at, revoked_at, opened_at, opened_from, token";
+const COLUMNS: &str = "id, tenant, hash, label, created_at, created_by, expires_at, revoked_at, opened_at, opened_from, token, \
+     asked_at";
 
 fn link(row: &Row<'_>) -> Result<SetupLink> {
     Ok(SetupLink {
@@ -53,6 +55,7 @@ fn link(row: &Row<'_>) -> Result<SetupLink> {
         opened_at: row.get(8)?,
         opened_from: row.get(9)?,
         token: row.get(10)?,
+        asked_at: row.get(11)?,
     })
 }
 
@@ -102,6 +105,11 @@ impl Writer {
     pub fn setup_link_opened(&mut self, id: &str, now: i64, from: &str) -> Result<()> {
         self.execute("update setup_link set opened_at = ?2, opened_from = ?3 where id = ?1", (id, now, from))?;
         Ok(())
+    }
+
+    /// Notes that somebody asked for a new one.
+    pub fn setup_link_asked(&mut self, id: &str, now: i64) -> Result<()> {
+        self.execute("update setup_link set asked_at = ?2 where id = ?1", (id, now)).map(|_| ())
     }
 
     /// Notes the token that was made through it; whether it was the first.

@@ -2,9 +2,10 @@
 
 use crate::archive::Archived;
 use crate::db::{Reader, Row, Writer};
+use crate::field_form::FieldForm;
 use crate::index_def::IndexDef;
 use crate::{Error, Result};
-use scim::{Dialect, ResourceType, Schema};
+use scim::{Attribute, Dialect, ResourceType, Schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -221,6 +222,9 @@ pub struct Definitions {
     /// Fields that are put away.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub archived: Vec<Archived>,
+    /// How fields are filled in, by their full values; those that are filled in as their type says are not among them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub forms: BTreeMap<String, FieldForm>,
 }
 
 /// A resource type by the URNs of its schemas.
@@ -250,6 +254,20 @@ pub struct ExtensionDef {
 }
 
 impl Definitions {
+    /// How a field is filled in, by its full value, if that goes with what it is now.
+    pub fn form(&self, value: &str, attribute: &Attribute) -> Option<&FieldForm> {
+        self.forms.get(value).filter(|form| form.misfit(attribute).is_none())
+    }
+
+    /// Sets how a field is filled in.
+    pub fn form_set(&mut self, value: String, form: FieldForm) {
+        if form.is_plain() {
+            self.forms.remove(&value);
+        } else {
+            self.forms.insert(value, form);
+        }
+    }
+
     /// User, Group and the tenant's own types, with their schemas at hand.
     pub fn resource_types(&self) -> scim::Result<Vec<Arc<ResourceType>>> {
         let mut types = vec![ResourceType::user(), ResourceType::group()];
@@ -413,8 +431,9 @@ impl Writer {
         self.tell_nodes();
         self.tally_gone(tenant);
         self.execute("delete from document where rid in (select rid from resource where tenant = ?1)", [tenant.0])?;
-        const TABLES: [&str; 61] = [
+        const TABLES: [&str; 62] = [
             "resource_count",
+            "attribute_received",
             "resource_block",
             "unique_value",
             "attribute_value",

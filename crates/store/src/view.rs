@@ -26,6 +26,8 @@ pub struct View {
     pub modified_at: i64,
     /// How many members it has; 0 for what is no group.
     pub member_count: u64,
+    /// When an identity provider last said something new of it.
+    pub heard_at: Option<i64>,
     /// `{"schemas":[…],"id":…,…}` as a default GET answers, without manager, groups, members and meta.
     pub head: Bytes,
     /// Attributes of which a part is returned on request alone, whole, as an object; see `document`.
@@ -214,7 +216,7 @@ macro_rules! views {
     ($which:literal) => {
         concat!(
             "select r.rid, r.id, r.version, r.created_at, r.modified_at, r.member_count, d.head, d.asked,
-             d.manager_at, d.manager_comma, l.raw, m.id, m.display
+             d.manager_at, d.manager_comma, l.raw, m.id, m.display, r.heard_at
              from resource r join document d on d.rid = r.rid
              left join manager_link l on l.rid = r.rid
              left join resource m on m.rid = l.manager_rid where ",
@@ -239,6 +241,7 @@ fn view(row: &Row<'_>) -> Result<View> {
         created_at: row.get(3)?,
         modified_at: row.get(4)?,
         member_count: row.get::<i64>(5)?.cast_unsigned(),
+        heard_at: row.get(13)?,
         head: Bytes::from(row.get::<Vec<u8>>(6)?),
         asked: row.get::<Option<Vec<u8>>>(7)?.map(Bytes::from),
         manager,
@@ -293,6 +296,7 @@ pub(crate) fn of_new(stored: &Stored, prepared: &Prepared) -> Option<View> {
         created_at: stored.created_at,
         modified_at: stored.modified_at,
         member_count: 0,
+        heard_at: stored.heard_at,
         head: Bytes::copy_from_slice(&prepared.rendered.head),
         asked: prepared.rendered.asked.as_deref().map(Bytes::copy_from_slice),
         manager: None,

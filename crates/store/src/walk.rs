@@ -37,6 +37,22 @@ impl Default for Effort {
     }
 }
 
+/// Whom a walk is about, besides the filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Only {
+    /// Everybody.
+    #[default]
+    All,
+    /// Of whom no identity provider has ever said anything.
+    NeverHeard,
+}
+
+impl Only {
+    fn fits(self, view: &View) -> bool {
+        self == Self::All || view.heard_at.is_none()
+    }
+}
+
 /// A page of a walk.
 #[derive(Clone, Debug)]
 pub struct Walked {
@@ -63,16 +79,20 @@ impl Reader {
         tenant: TenantId,
         resource_type: &ResourceType,
         query: &Query<'_>,
+        only: Only,
         effort: Effort,
     ) -> Result<Walked> {
+        if only == Only::NeverHeard {
+            return self.walk_unheard(tenant, resource_type, query, effort);
+        }
         match query.filter {
             // What is in neither document nor candidates, and what has no filter, is for the index alone.
             Some(filter) if !names_relations(filter) => {
                 let candidates =
                     Compiler::new(self, tenant, resource_type, query.base).candidates(filter, effort.candidates_max)?;
                 match candidates {
-                    Some(rids) => self.walk_few(tenant, resource_type, query, filter, &rids),
-                    None => self.walk_many(tenant, resource_type, query, filter, effort.looked_at_max),
+                    Some(rids) => self.walk_few(tenant, resource_type, query, only, &rids),
+                    None => self.walk_many(tenant, resource_type, query, only, effort.looked_at_max),
                 }
             }
             _ => {
@@ -82,20 +102,55 @@ impl Reader {
         }
     }
 
+    /// Those who were never heard of are the candidates, where an index of them alone says that they are few; else they are
+    /// met on the way. A filter that names groups is answered whole, and a page of it may come out short.
+    fn walk_unheard(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        query: &Query<'_>,
+        effort: Effort,
+    ) -> Result<Walked> {
+        let only = Only::NeverHeard;
+        if query.filter.is_some_and(names_relations) {
+            let page = self.search(tenant, resource_type, &Query { want_total: false, ..*query })?;
+            let looked_at = page.views.len() as u64;
+            let views = page.views.into_iter().filter(|view| only.fits(view)).collect();
+            let stopped_after = page.next.is_some().then_some(looked_at);
+            return Ok(Walked { total: None, views, next: page.next, stopped_after });
+        }
+        let sql = "select rid from resource where tenant = ?1 and kind = ?2 and heard_at is null order by rid limit ?3";
+        let most = i64::try_from(effort.candidates_max).unwrap_or(i64::MAX - 1);
+        let rids: Vec<i64> = self.all(sql, (tenant.0, &resource_type.name, most + 1), |row| row.get(0))?;
+        if rids.len() <= effort.candidates_max {
+            return self.walk_few(tenant, resource_type, query, only, &rids);
+        }
+        let of_filter = match query.filter {
+            Some(filter) => {
+                Compiler::new(self, tenant, resource_type, query.base).candidates(filter, effort.candidates_max)?
+            }
+            None => None,
+        };
+        match of_filter {
+            Some(rids) => self.walk_few(tenant, resource_type, query, only, &rids),
+            None => self.walk_many(tenant, resource_type, query, only, effort.looked_at_max),
+        }
+    }
+
     /// The candidates, sorted: their number bounds the cost, and the number of those that fit is known.
     fn walk_few(
         &self,
         tenant: TenantId,
         resource_type: &ResourceType,
         query: &Query<'_>,
-        filter: &Filter,
+        only: Only,
         rids: &[i64],
     ) -> Result<Walked> {
         let order = Order::of(resource_type, query.sort);
         let mut fits = Vec::new();
         for view in self.views(tenant, resource_type, rids, false)? {
             let document = view.document(query.base, resource_type)?;
-            if filter.matches(&document, resource_type) {
+            if only.fits(&view) && query.filter.is_none_or(|filter| filter.matches(&document, resource_type)) {
                 let place = Position { rid: view.rid, key: order.key(&view, &document) };
                 fits.push(Fits { view, place });
             }
@@ -122,7 +177,7 @@ impl Reader {
         tenant: TenantId,
         resource_type: &ResourceType,
         query: &Query<'_>,
-        filter: &Filter,
+        only: Only,
         looked_at_max: usize,
     ) -> Result<Walked> {
         let order = Order::of(resource_type, query.sort);
@@ -137,7 +192,7 @@ impl Reader {
             for view in page.views {
                 looked_at += 1;
                 let document = view.document(query.base, resource_type)?;
-                if !filter.matches(&document, resource_type) {
+                if !only.fits(&view) || query.filter.is_some_and(|filter| !filter.matches(&document, resource_type)) {
                     continue;
                 }
                 if found.len() == wanted {

@@ -120,6 +120,7 @@ pub(crate) fn furnished(visit: &Visit<'_>) -> Vec<(&'static str, String)> {
         named("docs", "/docs"),
         named("docs-okta", "/docs/connect-okta"),
         named("docs-licences", "/docs/licences"),
+        named("docs-licence", "/docs/licences/maud"),
         named("docs-error", "/docs/errors/PRV-2005"),
         ("share", link),
         named("missing", "/app/nothing-here"),

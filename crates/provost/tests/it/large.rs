@@ -16,7 +16,7 @@ fn fill(data: &Path, users: usize) -> [String; 2] {
     let store = Store::open(data, Options::default()).unwrap();
     let filled = store.write_blocking::<_, Error, _>(move |w| {
         let tenant = w.tenant_insert("default", &Settings::default(), &Definitions::default(), 1)?.id;
-        let policy = Policy { return_same_id: true, manager_match: &ManagerMatch::ALL };
+        let policy = Policy { return_same_id: true, manager_match: &ManagerMatch::ALL, heard: false };
         let parse = |of: &ResourceType, body| Resource::parse(body, of, &Dialect::LENIENT).unwrap().resource;
         let (of_user, of_group) = (ResourceType::user(), ResourceType::group());
         let mut members = Vec::with_capacity(users);

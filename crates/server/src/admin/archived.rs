@@ -74,6 +74,7 @@ pub(crate) async fn row(app: &App, state: &TenantState, field: &Archived) -> Res
         accepted: false,
         job: state.tenant.definitions.index(&field.value()).and_then(|index| index.job),
         attribute: field.attribute.clone(),
+        form: state.tenant.definitions.form(&field.value(), &field.attribute).cloned().unwrap_or_default(),
     };
     let mut row = named.row();
     if let Some(map) = row.as_object_mut() {

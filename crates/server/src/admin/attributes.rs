@@ -11,7 +11,7 @@ use scim::resource::full_name;
 use scim::{Attribute, Code, Mutability, ResourceType, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Definitions, ExtensionDef, Job, Reader, ResourceTypeDef, Settings, Tenant};
+use store::{Definitions, ExtensionDef, FieldForm, FieldKind, Job, ResourceTypeDef, Settings, Tenant};
 
 /// Where custom fields go when nobody says otherwise. There is no dot in it, so that an identity provider that
 /// splits names at their dots cannot split this one.
@@ -55,10 +55,13 @@ pub(crate) struct Named {
     pub(crate) job: Option<i64>,
     /// Its definition.
     pub(crate) attribute: Attribute,
+    /// How people fill it in, if its type does not say.
+    pub(crate) form: FieldForm,
 }
 
 /// What a row of the list has besides the definition.
-const OURS: [&str; 8] = ["resourceType", "value", "namespace", "custom", "accepted", "madeAt", "jobId", "job"];
+const OURS: [&str; 9] =
+    ["resourceType", "value", "namespace", "custom", "accepted", "madeAt", "lastReceivedAt", "jobId", "job"];
 
 /// A definition as it was sent, without what our list adds to it and without what is null: a row may be sent back.
 fn sent_back(definition: &Value) -> Value {
@@ -83,6 +86,9 @@ impl Named {
             map.insert("jobId".into(), json!(self.job));
             map.insert("lengthMin".into(), json!(self.attribute.length_min));
             map.insert("lengthMax".into(), json!(self.attribute.length_max));
+            if !self.form.is_plain() {
+                map.insert("form".into(), json!(self.form));
+            }
         }
         row
     }
@@ -104,11 +110,33 @@ fn named(state: &TenantState, rt: &ResourceType, extension: Option<&Schema>, att
         job: state.tenant.definitions.index(&value).and_then(|index| index.job),
         made_at: state.tenant.definitions.made.get(&value).copied(),
         accepted: !state.tenant.settings.ignores(&rt.name, &value),
+        form: state.tenant.definitions.form(&value, attribute).cloned().unwrap_or_default(),
         value,
         namespace: extension.map_or(&rt.schema.id, |schema| &schema.id).clone(),
         custom: extension.is_some_and(own),
         attribute: attribute.clone(),
     }
+}
+
+/// Takes out of a definition how the field is filled in, which is no part of the standard; nothing if it does not say.
+fn form_of(definition: &mut Value) -> Result<Option<FieldForm>> {
+    let Some(form) = definition.as_object_mut().and_then(|map| map.remove("form")) else { return Ok(None) };
+    let form = serde_json::from_value(form).map_err(|error| scim::Error::invalid_value(format!("form: {error}")));
+    Ok(Some(form?))
+}
+
+/// Refuses a form that does not go with the attribute, or hangs on a field that is not there.
+fn check_form(state: &TenantState, value: &str, form: &FieldForm, attribute: &Attribute) -> Result<()> {
+    if let Some(why) = form.misfit(attribute) {
+        return Err(scim::Error::invalid_value(why).into());
+    }
+    let hangs = form.kind == FieldKind::Dependent;
+    let is_there = |named: &Named| named.custom && named.value == form.depends_on && named.value != value;
+    if hangs && !list(state).iter().any(is_there) {
+        let detail = "form: the field that it depends on is another custom field, by its full value";
+        return Err(scim::Error::invalid_value(detail).into());
+    }
+    Ok(())
 }
 
 /// Makes a custom field.
@@ -125,7 +153,10 @@ pub(crate) async fn add(app: &App, actor: &Actor, tenant: &str, wanted: NewAttri
         )
         .into());
     }
-    let attribute = Attribute::from_json(&wanted.attribute)?;
+    let mut definition = wanted.attribute.clone();
+    let form = form_of(&mut definition)?.unwrap_or_default();
+    let attribute = Attribute::from_json(&definition)?;
+    check_form(&state, &format!("{urn}:{}", attribute.name), &form, &attribute)?;
     let mut definitions = state.tenant.definitions.clone();
     let name = attribute.name.clone();
     if definitions.archived(&format!("{urn}:{name}")).is_some() {
@@ -135,6 +166,7 @@ pub(crate) async fn add(app: &App, actor: &Actor, tenant: &str, wanted: NewAttri
     place(&mut definitions, &rt.name, &urn, attribute)?;
     definitions.check()?;
     definitions.made.insert(format!("{urn}:{name}"), app.clock().now());
+    definitions.form_set(format!("{urn}:{name}"), form);
     let mut settings = state.tenant.settings.clone();
     // One of that name that was there before may have been switched off.
     settings.ignored.retain(|one| !one.eq_ignore_ascii_case(&format!("{}/{urn}:{name}", rt.name)));
@@ -254,33 +286,6 @@ pub(crate) async fn accept(
     find(&*tenant_of(app, tenant)?).ok_or_else(unknown)
 }
 
-/// An attribute that never came, though it is mapped or waited for.
-#[derive(Clone, Debug)]
-pub(crate) struct Never {
-    pub(crate) resource_type: String,
-    pub(crate) value: String,
-    /// Since when there is such a field, if that is known.
-    pub(crate) since: Option<i64>,
-}
-
-/// Custom fields that no request has ever carried a value of, where people come from an identity provider at all. A look by
-/// key for each field.
-pub(crate) fn never_received(r: &Reader, state: &TenantState) -> store::Result<Vec<Never>> {
-    let Some(users) = state.named("User") else { return Ok(Vec::new()) };
-    if r.holders(state.tenant.id, users, "externalId", 1)? == 0 {
-        return Ok(Vec::new());
-    }
-    let mut never = Vec::new();
-    for named in list(state).into_iter().filter(|named| named.custom && named.accepted) {
-        let Some(rt) = state.named(&named.resource_type) else { continue };
-        let may_come = !matches!(named.attribute.mutability, Mutability::ReadOnly);
-        if may_come && !r.ever_held(state.tenant.id, rt, &named.value)? {
-            never.push(Never { resource_type: named.resource_type, value: named.value, since: named.made_at });
-        }
-    }
-    Ok(never)
-}
-
 /// Changes the rules of a custom field; its name and type stay. What is there has to fit: a value that turns out to be
 /// taken refuses the change. Where values are kept otherwise from then on, a job does it, and what was holds until then.
 pub(crate) async fn change(
@@ -298,7 +303,8 @@ pub(crate) async fn change(
         definitions.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
     let urn = schema.id.clone();
     let held = schema.attributes.iter_mut().find(|held| held.name.eq_ignore_ascii_case(name)).ok_or_else(unknown)?;
-    let definition = sent_back(definition);
+    let mut definition = sent_back(definition);
+    let form = form_of(&mut definition)?;
     let new = Attribute::from_json(&definition)?;
     if new.name != held.name || new.attr_type != held.attr_type || new.multi_valued != held.multi_valued {
         let detail =
@@ -315,9 +321,19 @@ pub(crate) async fn change(
     let (old, attribute) = (std::mem::replace(held, new.clone()), format!("{urn}:{}", new.name));
     definitions.check()?;
     indexes::is_free(&state.tenant.definitions, &attribute)?;
+    let before = match form {
+        Some(form) => {
+            check_form(&state, &attribute, &form, &new)?;
+            definitions.form_set(attribute.clone(), form.clone());
+            let mut before = state.tenant.clone();
+            before.definitions.form_set(attribute.clone(), form);
+            before
+        }
+        None => state.tenant.clone(),
+    };
     let line = ("attribute.change", format!("{tenant}/attribute/{value}"), definition);
     let job = if indexes::concerns(&old, &new) {
-        let (by, before, id) = (indexes::by(app, actor), state.tenant.clone(), state.tenant.id);
+        let (by, id) = (indexes::by(app, actor), state.tenant.id);
         let begun = audited(app, actor, line, move |w| Ok(w.index_begin(&before, &attribute, new, &by)?)).await?;
         Some(indexes::begin(app, id, begun).await?)
     } else {
@@ -366,6 +382,9 @@ pub(crate) async fn remove(app: &App, actor: &Actor, tenant: &str, value: &str) 
 pub(crate) enum Way {
     Up,
     Down,
+    /// To a place, counted from 0.
+    #[serde(skip)]
+    To(usize),
 }
 
 /// Moves a custom field past its neighbour: so it stands in lists, in forms and at `/Schemas`. At the end it stays.
@@ -380,9 +399,11 @@ pub(crate) async fn shift(app: &App, actor: &Actor, tenant: &str, value: &str, w
     let to = match way {
         Way::Up => at.checked_sub(1),
         Way::Down => Some(at + 1).filter(|to| *to < all.len()),
+        Way::To(to) => Some(to.min(all.len() - 1)).filter(|to| *to != at),
     };
     if let Some(to) = to {
-        all.swap(at, to);
+        let moved = all.remove(at);
+        all.insert(to, moved);
         let line = ("attribute.move", format!("{tenant}/attribute/{value}"), json!({"to": to}));
         tenants::save(app, actor, line, Tenant { definitions, ..state.tenant.clone() }).await?;
     }

@@ -14,7 +14,7 @@ use scim::{AttrPath, Filter, ResourceType};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use store::{
-    Change, Effort, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Position, Query, Reader, Sort, Start,
+    Change, Effort, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Only, Position, Query, Reader, Sort, Start,
     TenantId, Unlinked, View,
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) created_at: i64,
     pub(crate) modified_at: i64,
     pub(crate) member_count: u64,
+    /// When an identity provider last said something new of it.
+    pub(crate) heard_at: Option<i64>,
     /// As the API shows it, without members.
     pub(crate) document: Map<String, Value>,
     pub(crate) manager: Option<ManagerView>,
@@ -43,6 +45,7 @@ impl Found {
             created_at: view.created_at,
             modified_at: view.modified_at,
             member_count: view.member_count,
+            heard_at: view.heard_at,
             document,
             manager: view.manager,
             groups: view.groups,
@@ -204,6 +207,8 @@ pub(crate) struct Listing {
     pub(crate) after: Option<String>,
     pub(crate) count: u64,
     pub(crate) want_groups: bool,
+    /// Only those of whom no identity provider has ever said anything.
+    pub(crate) never_heard: bool,
 }
 
 /// Lists resources of a type: a page costs about the same however many there are. How many fit is told where it is known
@@ -230,11 +235,12 @@ pub(crate) async fn list(
                 sort: path.as_ref().map(|path| Sort { path, descending }),
                 start: after.as_ref().map_or(Start::Index(0), Start::After),
                 count: ask.count,
-                want_total: ask.filter.is_none(),
+                want_total: ask.filter.is_none() && !ask.never_heard,
                 want_groups: ask.want_groups,
                 base: &base,
             };
-            let page = r.walk(tenant, &rt, &query, Effort::default())?;
+            let only = if ask.never_heard { Only::NeverHeard } else { Only::All };
+            let page = r.walk(tenant, &rt, &query, only, Effort::default())?;
             let found = page.views.into_iter().map(|view| Found::new(view, &base, &rt));
             let mut found = found.collect::<store::Result<Vec<_>>>()?;
             found.iter_mut().try_for_each(|one| name_manager(r, tenant, &rt, one))?;

@@ -6,6 +6,7 @@ use super::{audited, missing, tenant_of, tokens};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
+use crate::events::Topic;
 use crate::token;
 use scim::Code;
 use serde_json::json;
@@ -87,13 +88,43 @@ pub(crate) async fn open(app: &App, secret: &str, from: &str) -> Result<Option<S
     Ok(Some(link))
 }
 
+/// A link that has ended, by its secret: it opens nothing, and is told apart from one that never was.
+pub(crate) async fn ended(app: &App, secret: &str) -> Result<Option<SetupLink>> {
+    let (hash, now) = (token::hash(secret), app.clock().now());
+    let found: Option<SetupLink> = app.store().read(move |r| r.setup_link(&hash)).await?;
+    Ok(found.filter(|link| !link.is_open(now)))
+}
+
+/// Whoever has a link that has ended asks for a new one: told where the links are. Once is enough for a while.
+pub(crate) async fn ask(app: &App, link: &SetupLink) -> Result<()> {
+    const AGAIN: i64 = 3_600_000_000;
+    let now = app.clock().now();
+    if link.asked_at.is_some_and(|at| now - at < AGAIN) {
+        return Ok(());
+    }
+    let id = link.id.clone();
+    app.store().write(move |w| w.setup_link_asked(&id, now)).await.map_err(|error: store::Error| Error::from(error))?;
+    app.events().publish(link.tenant, Topic::Settings);
+    Ok(())
+}
+
+/// Whoever has the link is done, and ends it.
+pub(crate) async fn close(app: &App, tenant: &str, link: &SetupLink) -> Result<()> {
+    revoke(app, &holder(link), tenant, &link.id).await
+}
+
+/// Whoever has a link, for the audit trail.
+fn holder(link: &SetupLink) -> Actor {
+    Actor { label: format!("setup link: {}", link.label), ..Actor::local() }
+}
+
 /// Makes the one token of a link; a second one is refused.
 pub(crate) async fn token(app: &App, tenant: &str, link: &SetupLink) -> Result<tokens::Made> {
     let taken = || Error::new(Code::NAME_TAKEN, "the token of this link was made already; ask for a new link");
     if link.token.is_some() {
         return Err(taken());
     }
-    let actor = Actor { label: format!("setup link: {}", link.label), ..Actor::local() };
+    let actor = holder(link);
     let label = crate::redact::cut(&link.label, tokens::LABEL_CHARS_MAX).into_owned();
     let wanted = tokens::NewToken { label, scope: None, expires_in: tokens::Life::Usual, networks: Vec::new() };
     let made = tokens::create(app, &actor, tenant, wanted).await?;

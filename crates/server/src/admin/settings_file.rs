@@ -136,6 +136,9 @@ fn fields(state: &TenantState, wanted: &Definitions, now: i64) -> Result<(Vec<Li
                 (None, Some(of)) if state.named(of).is_some() => {
                     line(None, None);
                     place(&mut definitions, of, &schema.id, attribute.clone())?;
+                    if let Some(form) = wanted.forms.get(&name) {
+                        definitions.form_set(name.clone(), form.clone());
+                    }
                     definitions.made.insert(name, now);
                 }
                 (None, _) => line(None, Some("its resource type is not here: make that first")),

@@ -4,6 +4,7 @@ use super::work::show_job;
 use super::{ApiResult, body_of, listed, shown, tenant_and_body};
 use crate::admin::archived::{self, As};
 use crate::admin::attributes::{self, Named, NewAttribute, Way};
+use crate::admin::received::{Came, Never, never_received};
 use crate::admin::tenant_of;
 use crate::app::App;
 use crate::auth::Actor;
@@ -18,15 +19,29 @@ use store::Job;
 
 pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
     let state = tenant_of(&app, &tenant)?;
-    listed(attributes::list(&state).iter().map(Named::row).collect(), None)
+    let came: Came = {
+        let state = Arc::clone(&state);
+        app.store().read(move |r| Came::read(r, &state)).await.map_err(|error: store::Error| error)?
+    };
+    let row = |named: &Named| {
+        let (mut row, last) = (named.row(), came.last(named));
+        if let Some(map) = row.as_object_mut() {
+            map.insert("lastReceivedAt".into(), json!(last.map(|last| rfc3339(last.at))));
+        }
+        row
+    };
+    listed(attributes::list(&state).iter().map(row).collect(), None)
 }
 
-/// Custom fields that no request has ever carried.
+/// What is waited for and no request has ever carried.
 pub(super) async fn never(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
     let state = tenant_of(&app, &tenant)?;
-    let never = app.store().read(move |r| attributes::never_received(r, &state)).await;
-    let never: Vec<attributes::Never> = never.map_err(|error: store::Error| crate::error::Error::from(error))?;
-    let row = |one: &attributes::Never| json!({"resourceType": one.resource_type, "value": one.value, "madeAt": one.since.map(rfc3339)});
+    let never = app.store().read(move |r| never_received(r, &state)).await;
+    let never: Vec<Never> = never.map_err(|error: store::Error| crate::error::Error::from(error))?;
+    let row = |one: &Never| {
+        let made_at = one.since.filter(|_| one.custom).map(rfc3339);
+        json!({"resourceType": one.resource_type, "value": one.value, "custom": one.custom, "madeAt": made_at})
+    };
     listed(never.iter().map(row).collect(), None)
 }
 

@@ -164,11 +164,14 @@ pub(super) fn public() -> Router<App> {
         .route("/docs", get(docs::index))
         .route("/docs/{slug}", get(docs::show))
         .route("/docs/errors/{code}", get(docs::error))
+        .route("/docs/licences/{library}", get(docs::licences::show))
         .route("/docs/images/{name}", get(docs::picture))
         .route("/api/v1/openapi.json", get(docs::openapi))
         .route("/share/{secret}", get(share::show))
         .route("/share/{secret}/steps", get(share::steps))
         .route("/share/{secret}/token", post(share::token))
+        .route("/share/{secret}/ask", post(share::ask))
+        .route("/share/{secret}/done", post(share::done))
 }
 
 /// A file to keep.

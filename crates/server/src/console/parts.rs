@@ -128,6 +128,23 @@ pub(crate) fn xml(label: &str, text: &str) -> Markup {
     }
 }
 
+/// JSON as it came, behind its painted form, where the two differ.
+pub(crate) fn raw(label: &str, text: &str) -> Markup {
+    let pretty = serde_json::from_str::<serde_json::Value>(text).ok();
+    let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    html! {
+        @if pretty.is_some_and(|pretty| pretty != text) {
+            details .raw {
+                summary { (label) }
+                figure .code {
+                    figcaption { (label) (copy_button(label, text)) }
+                    pre tabindex="0" role="group" aria-label=(label) { code { (visible(text)) } }
+                }
+            }
+        }
+    }
+}
+
 /// JSON, indented and coloured, with invisible characters painted.
 pub(crate) fn json(label: &str, text: &str) -> Markup {
     let pretty = serde_json::from_str::<serde_json::Value>(text).ok();
@@ -160,8 +177,11 @@ pub(crate) fn link(href: &str, words: &str, main: bool) -> Markup {
 
 /// How far a job is. Without a total it says that it is not known.
 pub(crate) fn progress(label: &str, done: u64, total: Option<u64>) -> Markup {
+    // Read aloud at each quarter, and not in between.
+    let quarter = total.map(|total| done.saturating_mul(4) / total.max(1) * 25);
     html! {
         div .progress {
+            @if let Some(quarter) = quarter { p .unseen role="status" { (label) ": " (quarter) " %" } }
             p {
                 span { (label) }
                 span {

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::record::{self, Trace};
 use crate::saml::Addresses;
 use crate::scim::Asked;
+use crate::tenants::TenantState;
 use crate::{limits, session};
 use axum::Router;
 use axum::http::{Method, StatusCode};
@@ -18,6 +19,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use maud::{Markup, html};
 use scim::Code;
+use scim::resource::full_name;
 use serde::Deserialize;
 use store::GroupView;
 use tokio::sync::mpsc;
@@ -82,7 +84,7 @@ fn profile(visit: &Visit, person: &Person, found: &Found, passkeys: &Markup) -> 
             span .avatar.large aria-hidden="true" { (initials(&found.name())) }
             div { h1 { (found.name()) } p .lead { (found.text("userName")) } }
         }
-        (details(person, found, visit.now))
+        (details(person, found, &visit.tenant, visit.now))
         h2 { "Groups" }
         (groups(&found.groups))
         (passkeys)
@@ -95,7 +97,25 @@ fn profile(visit: &Visit, person: &Person, found: &Found, passkeys: &Markup) -> 
     }
 }
 
-fn details(person: &Person, found: &Found, now: i64) -> Markup {
+/// Custom fields that people are to see of themselves, with their values.
+fn own_fields(found: &Found, state: &TenantState) -> Vec<(String, String)> {
+    let resource = scim::Resource { attributes: found.document.clone() };
+    let Some(rt) = state.named("User") else { return Vec::new() };
+    let definitions = &state.tenant.definitions;
+    let shown = rt.attributes().filter(|(extension, attribute)| {
+        let value = full_name(*extension, attribute);
+        definitions.form(&value, attribute).is_some_and(|form| form.own_page)
+            && attribute.returned != scim::Returned::Never
+    });
+    shown
+        .filter_map(|(extension, attribute)| {
+            let value = crate::admin::apps::preview::line(resource.value(extension, attribute));
+            (!value.is_empty()).then(|| (attribute.name.clone(), value))
+        })
+        .collect()
+}
+
+fn details(person: &Person, found: &Found, state: &TenantState, now: i64) -> Markup {
     let manager = found.manager.as_ref().map(|m| m.display.clone().unwrap_or_else(|| m.raw.clone()));
     let first = |list: &str| {
         let elements = found.document.get(list).and_then(|list| list.as_array()).into_iter().flatten();
@@ -110,6 +130,8 @@ fn details(person: &Person, found: &Found, now: i64) -> Markup {
     ];
     let mut rows: Vec<(&str, Markup)> =
         told.into_iter().filter_map(|(word, value)| Some((word, html! { (value?) }))).collect();
+    let own = own_fields(found, state);
+    rows.extend(own.iter().map(|(name, value)| (name.as_str(), html! { (parts::visible(value)) })));
     let how = match person.session.method.as_str() {
         "saml" => "with SAML",
         "passkey" => "with a passkey",

@@ -164,6 +164,7 @@ fn run(
         }
         BulkMethod::Patch => {
             cx.may(&rt, Operation::Update)?;
+            cx.received(&rt, &data);
             let patch = PatchOp::parse(data, cx.dialect())?;
             patch::apply(w, cx, trace, &rt, &id, &patch, &condition, &Projection::default())
         }

@@ -38,6 +38,7 @@ pub(super) fn parse(
     projection: Projection,
     trace: &mut Trace,
 ) -> Result<Draft> {
+    cx.received(rt, &body);
     let mut parsed = Resource::parse(body, rt, cx.dialect())?;
     passwords::discard(cx, rt, &mut parsed.resource, trace);
     ignored::drop(cx, rt, &mut parsed.resource, trace);
@@ -78,7 +79,11 @@ pub(super) fn put(
     members: Option<Vec<MemberRef>>,
 ) -> Result<Stored> {
     let settings = &cx.tenant.tenant.settings;
-    let policy = Policy { return_same_id: settings.return_same_id, manager_match: &settings.manager_match };
+    let policy = Policy {
+        return_same_id: settings.return_same_id,
+        manager_match: &settings.manager_match,
+        heard: save::is_heard(cx),
+    };
     let stored = w.insert_prepared(cx.tenant.tenant.id, rt, resource, prepared, cx.now, policy)?;
     trace.resource(rt, &stored.id);
     trace.created(resource, rt, &cx.tenant.secrets);

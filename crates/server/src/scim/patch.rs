@@ -14,7 +14,9 @@ use store::Writer;
 pub(super) async fn patch(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace) -> Result<Answer> {
     let rt = cx.resource_type(endpoint)?;
     cx.may(&rt, Operation::Update)?;
-    let patch = parse(cx, json(&cx.asked.body)?).await?;
+    let body = json(&cx.asked.body)?;
+    cx.received(&rt, &body);
+    let patch = parse(cx, body).await?;
     let (id, condition, projection) = (id.to_owned(), Condition::of(cx), cx.projection()?);
     let (of, shown) = (Arc::clone(&rt), projection.clone());
     let work = move |w: &mut Writer, cx: &Cx, trace: &mut Trace| {

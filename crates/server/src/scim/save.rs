@@ -51,6 +51,11 @@ pub(super) struct Saved {
     pub(super) stored: Stored,
 }
 
+/// Whether it is an identity provider that speaks, with a token or by signing somebody in; not an operator.
+pub(super) fn is_heard(cx: &Cx) -> bool {
+    !cx.actor.scope.admin
+}
+
 /// Brings a resource to its new state. Nothing changed → nothing is written: no new version, no event.
 pub(super) fn save(
     w: &mut Writer,
@@ -66,6 +71,9 @@ pub(super) fn save(
     let moved = apply_members(w, cx, trace, rt, &stored, members)?;
     if changed.is_empty() && moved.added.is_empty() && moved.removed.is_empty() {
         trace.step("nothing changed: nothing written");
+        if is_heard(cx) && stored.heard_at.is_none() {
+            w.heard(tenant, &stored, cx.now)?;
+        }
         return Ok(Saved { stored });
     }
     trace.changed(&stored.resource, &new, rt, &cx.tenant.secrets);
@@ -76,6 +84,7 @@ pub(super) fn save(
     }
     unlinked::follow(w, cx, trace, rt, &stored, &new)?;
     let was_active = stored.is_active();
+    let stored = Stored { heard_at: is_heard(cx).then_some(cx.now).or(stored.heard_at), ..stored };
     let stored = w.update(tenant, rt, &stored, &Arc::new(new), cx.now, &cx.tenant.tenant.settings.manager_match)?;
     let mut what = Map::from_iter([("attributes".to_owned(), json!(changed))]);
     if was_active != stored.is_active() {

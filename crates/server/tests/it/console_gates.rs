@@ -17,11 +17,14 @@ const OPEN: &[&str] = &[
     "/docs",
     "/docs/{slug}",
     "/docs/errors/{code}",
+    "/docs/licences/{library}",
     "/docs/images/{name}",
     "/api/v1/openapi.json",
     "/share/{secret}",
     "/share/{secret}/steps",
     "/share/{secret}/token",
+    "/share/{secret}/ask",
+    "/share/{secret}/done",
 ];
 
 /// What is one's own, whatever the role.

@@ -255,12 +255,31 @@ async fn a_setup_link_opens_one_page_makes_one_token_and_ends() {
     assert!(list.text.contains("token made") && !list.text.contains(&path), "{}", list.text);
     let id = list.between("/app/setup/links/", "/revoke");
     owner.post(&format!("/app/setup/links/{id}/revoke"), &[]).await;
-    assert_eq!(guest.get(&path).await.status, 404);
+    let page = guest.get(&path).await;
+    assert!(page.status == 410 && page.text.contains("Ask for a new one"), "{}", page.text);
     assert!(guest.get(&format!("{path}/steps")).await.text.contains("closed"));
+    assert!(!owner.get("/app").await.text.contains("a new one was asked for"));
+    assert_eq!(guest.post(&format!("{path}/ask"), &[]).await.location(), path);
+    assert!(guest.get(&path).await.text.contains("has asked for a new one"));
+    assert!(owner.get("/app").await.text.contains("a new one was asked for"));
+    assert!(owner.get("/app/setup").await.text.contains("Make a new one"));
+    desk.clock.advance(SECOND);
+    let made = owner.post("/app/setup/links", &[("label", "Okta team"), ("days", "7")]).await;
+    let again = format!("/share/{}", made.between("/share/", "\""));
+    assert!(!owner.get("/app").await.text.contains("a new one was asked for"), "it is answered");
+    assert!(guest.post(&format!("{again}/done"), &[]).await.text.contains("The link is closed"));
+    assert_eq!(guest.get(&again).await.status, 410);
+    assert_eq!(guest.get("/share/pvl_nothing").await.status, 404, "there never was such a one");
+    // A wrong token is told with its end, where setting up is.
+    let wrong = "pv_0123456789012345678901234567890123456789wx9Z";
+    assert_eq!(desk.with(wrong, "GET", "/scim/v2/Users", Value::Null).await.status, 401);
+    desk.local("GET", "/api/v1/tenants/default/log", Value::Null).await;
+    let steps = owner.get("/app/setup/steps").await.text;
+    assert!(steps.contains("it ends in <code>…wx9Z</code>") && !steps.contains("0123456"), "{steps}");
     let made = owner.post("/app/setup/links", &[("label", "Later"), ("days", "1")]).await;
     let path = format!("/share/{}", made.between("/share/", "\""));
     desk.clock.advance(DAY + SECOND);
-    assert_eq!(guest.get(&path).await.status, 404, "it has ended by itself");
+    assert_eq!(guest.get(&path).await.status, 410, "it has ended by itself");
     desk.app.store().close();
 }
 

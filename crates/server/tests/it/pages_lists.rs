@@ -348,3 +348,32 @@ fn pages_are_read_by_keyset() {
     let browse = std::fs::read_to_string(folder.join("../store/src/browse.rs")).unwrap();
     assert!(!browse.contains("offset"), "members are read behind a row, not behind a number of rows");
 }
+
+#[tokio::test]
+async fn whom_an_identity_provider_manages_and_never_spoke_of_is_found() {
+    let desk = Desk::new();
+    let (okta, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let brought = json!({"userName": "brought", "externalId": "00u1"});
+    let id = desk.local("POST", "/scim/v2/Users", brought.clone()).await.body["id"].as_str().unwrap().to_owned();
+    let local = desk.user("local").await;
+    desk.with(&okta, "POST", "/scim/v2/Users", json!({"userName": "pushed", "externalId": "00u2"})).await;
+    let mut owner = Browser::owner(&desk).await;
+    let never = "/app/users?source=managed&synced=never";
+    assert_eq!(rows(&owner.get(never).await.text, "users"), [id.as_str()]);
+    assert_eq!(rows(&owner.get("/app/users?synced=never").await.text, "users"), [local.as_str(), &id]);
+    let page = owner.get(&format!("/app/users/{id}")).await.text;
+    assert!(page.contains("Managed, never synced"), "{page}");
+    let file = owner.get("/app/users/export.csv?synced=never&col=synced").await.text;
+    assert!(file.contains("brought") && file.contains("Last synced") && !file.contains("pushed"), "{file}");
+    // On all of them: these two, not everybody.
+    let all = [("synced", "never"), ("everybody", "1"), ("do", "deactivate")];
+    let asked = owner.post("/app/users/bulk", &all).await.text;
+    assert!(asked.contains("This concerns 2 users"), "{asked}");
+
+    // Whom it speaks of is found no more, also if it says nothing new.
+    let put = desk.with(&okta, "PUT", &format!("/scim/v2/Users/{id}"), brought).await;
+    assert_eq!((put.status, put.headers["etag"].to_str().unwrap()), (200, "W/\"1\""), "nothing changed");
+    assert!(owner.get(never).await.text.contains("Nobody fits"));
+    let page = owner.get(&format!("/app/users/{id}")).await.text;
+    assert!(page.contains("last synced") && !page.contains("never synced"), "{page}");
+}

@@ -1,7 +1,7 @@
 //! What somebody who browses asks for costs the same among more: a page of any list, in any order, with any filter.
 
 use super::World;
-use crate::{Change, ChangeKind, Effort, Error, LogEntry, LogQuery, Query, Sort, Start};
+use crate::{Change, ChangeKind, Effort, Error, LogEntry, LogQuery, Only, Query, Sort, Start};
 use scim::{AttrPath, Filter, ResourceType};
 
 /// Small, so that a few hundred users are more than a page looks at.
@@ -22,7 +22,7 @@ const FILTERS: [&str; 9] = [
 ];
 const ORDERS: [&str; 3] = ["meta.created", "meta.lastModified", "userName"];
 
-fn page(world: &World, filter: &'static str, path: &'static str, descending: bool) -> i64 {
+fn page(world: &World, filter: &'static str, (path, descending): (&'static str, bool), only: Only) -> i64 {
     world.steps(move |r, tenant| {
         let (filter, path) = (Filter::parse(filter).ok(), AttrPath::parse(path).unwrap());
         let query = Query {
@@ -34,7 +34,7 @@ fn page(world: &World, filter: &'static str, path: &'static str, descending: boo
             want_groups: true,
             base: "http://x/scim/v2",
         };
-        r.walk(tenant, &ResourceType::user(), &query, EFFORT).unwrap();
+        r.walk(tenant, &ResourceType::user(), &query, only, EFFORT).unwrap();
     })
 }
 
@@ -74,9 +74,11 @@ fn a_page_of_a_list_costs_the_same_among_more() {
     for filter in FILTERS {
         for path in ORDERS {
             for descending in [false, true] {
-                compare(format!("“{filter}” by {path}, descending: {descending}"), &|world| {
-                    page(world, filter, path, descending)
-                });
+                for only in [Only::All, Only::NeverHeard] {
+                    compare(format!("“{filter}” by {path}, descending: {descending}, {only:?}"), &|world| {
+                        page(world, filter, (path, descending), only)
+                    });
+                }
             }
         }
     }

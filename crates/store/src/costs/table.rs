@@ -152,7 +152,7 @@ fn parse(of: &ResourceType, body: Value) -> Resource {
 }
 
 fn policy() -> Policy<'static> {
-    Policy { return_same_id: true, manager_match: &ManagerMatch::ALL }
+    Policy { return_same_id: true, manager_match: &ManagerMatch::ALL, heard: false }
 }
 
 fn reading(world: &World, work: impl FnOnce(&crate::Reader, &Inside) + Send + 'static) -> Cost {

@@ -9,7 +9,7 @@ use scim::{AttrPath, Dialect, Filter, Resource, ResourceType, Schema};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::{Definitions, Effort, ExtensionDef, Query, ResourceTypeDef, Sort, Start};
+use store::{Definitions, Effort, ExtensionDef, Only, Query, ResourceTypeDef, Sort, Start};
 
 const CUSTOM: &str = "urn:provost:params:scim:schemas:custom:User";
 const TEXTS: [&str; 24] = [
@@ -484,7 +484,8 @@ fn pages(
             let query = Query { filter, sort, start, count, want_total: false, want_groups: false, base: BASE };
             let (views, next) = match how {
                 How::Walk(candidates_max, looked_at_max) => {
-                    let page = r.walk(tenant, &resource_type, &query, Effort { candidates_max, looked_at_max })?;
+                    let effort = Effort { candidates_max, looked_at_max };
+                    let page = r.walk(tenant, &resource_type, &query, Only::All, effort)?;
                     assert!(page.total.is_none_or(|total| total >= page.views.len() as u64));
                     (page.views, page.next)
                 }

@@ -5,7 +5,10 @@ use scim::schema::{AttrType, Attribute, Returned, Uniqueness};
 use scim::{AttrPath, Filter, Schema};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{Comma, Definitions, Error, ExtensionDef, ManagerMatch, Policy, Query, ResourceTypeDef, Sort, Start};
+use store::{
+    Comma, Definitions, Effort, Error, ExtensionDef, ManagerMatch, Only, Policy, Query, ResourceTypeDef, Sort, Start,
+    Stored,
+};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const CUSTOM: &str = "urn:provost:params:scim:schemas:custom:User";
@@ -318,4 +321,59 @@ fn cursors_stay_in_place_while_others_come_and_go() {
             ids.retain(|other| *other != id);
         }
     }
+}
+
+#[test]
+fn who_was_never_heard_of_is_listed_until_an_identity_provider_speaks_of_them() {
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    for (number, heard) in [(1, true), (2, false), (3, false), (4, true), (5, false)] {
+        let made = resource(&user, json!({"userName": format!("user{number}"), "externalId": format!("e{number}")}));
+        let user = Arc::clone(&user);
+        world.write(move |w| w.insert(tenant, &user, None, &made, number, Policy { heard, ..POLICY })).unwrap();
+    }
+    let listed = |filter: Option<&'static str>, candidates_max: usize| {
+        let user = Arc::clone(&user);
+        world.read(move |r| {
+            let (filter, path) =
+                (filter.map(|text| Filter::parse(text).unwrap()), AttrPath::parse("userName").unwrap());
+            let sort = Some(Sort { path: &path, descending: true });
+            let mut query = Query {
+                filter: filter.as_ref(),
+                sort,
+                start: Start::Index(0),
+                count: 2,
+                want_total: true,
+                want_groups: false,
+                base: BASE,
+            };
+            let effort = Effort { candidates_max, looked_at_max: 100 };
+            let first = r.walk(tenant, &user, &query, Only::NeverHeard, effort)?;
+            query.start = first.next.as_ref().map_or(Start::Index(99), Start::After);
+            let rest = r.walk(tenant, &user, &query, Only::NeverHeard, effort)?;
+            let name = |view: store::View| view.document(BASE, &user).unwrap()["userName"].as_str().unwrap().to_owned();
+            let second = if first.next.is_some() { rest.views } else { Vec::new() };
+            Ok(first.views.into_iter().chain(second).map(name).collect::<Vec<_>>())
+        })
+    };
+    // By an index of them alone, and met on the way.
+    for candidates_max in [10, 1] {
+        assert_eq!(listed(None, candidates_max), ["user5", "user3", "user2"]);
+        assert_eq!(listed(Some("externalId eq \"e3\""), candidates_max), ["user3"]);
+        assert_eq!(listed(Some("externalId eq \"e4\""), candidates_max), [""; 0]);
+        assert_eq!(listed(Some("userName sw \"u\""), candidates_max), ["user5", "user3", "user2"]);
+    }
+    let of = Arc::clone(&user);
+    let (third, fifth) = world
+        .write(move |w| {
+            let third = w.find_unique(tenant, &of, "userName", "user3")?.unwrap();
+            w.heard(tenant, &third, 7)?;
+            let fifth = w.find_unique(tenant, &of, "userName", "user5")?.unwrap();
+            let body = Arc::new(resource(&of, json!({"userName": "user5", "title": "Boss"})));
+            let told = w.update(tenant, &of, &Stored { heard_at: Some(8), ..fifth }, &body, 8, ORDER)?;
+            Ok((w.find(tenant, &of, &third.id)?.unwrap(), w.find(tenant, &of, &told.id)?.unwrap()))
+        })
+        .unwrap();
+    assert_eq!((third.version, third.heard_at, fifth.version, fifth.heard_at), (1, Some(7), 2, Some(8)));
+    assert_eq!(listed(None, 10), ["user2"]);
 }

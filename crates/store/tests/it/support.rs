@@ -15,7 +15,7 @@ use store::{Definitions, Error, LogEntry, ManagerMatch, Options, Policy, Setting
 
 pub const BASE: &str = "https://Scim.example/scim/v2";
 pub const ORDER: &[ManagerMatch] = &ManagerMatch::ALL;
-pub const POLICY: Policy<'_> = Policy { return_same_id: true, manager_match: ORDER };
+pub const POLICY: Policy<'_> = Policy { return_same_id: true, manager_match: ORDER, heard: false };
 
 /// A data folder that goes with the value, and a database of its own where the folder does not hold it.
 pub struct Folder {

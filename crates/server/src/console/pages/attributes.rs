@@ -1,10 +1,11 @@
 //! A4, attributes: the values that an administrator copies into the identity provider, and which of them arrive.
 //!
-//! "Last received" is read from the newest changes in the log (300 at most), not counted at every request: a page that is
-//! looked at now and then must not cost every request something.
+//! "Last received" is what was noted of identity providers' requests; of what came before that was kept, and of what an
+//! operator sent, what the newest changes in the log (300 at most) say.
 
 use super::scim::MANAGER;
 use crate::admin::attributes::{self, Named, list, must_come};
+use crate::admin::received::Came;
 use crate::console::parts::{
     Column, Facet, Row, Table, Tone, badge, card, copy_as, csv_cell, empty, facets, form, link, note, table, when,
 };
@@ -14,7 +15,8 @@ use maud::{Markup, html};
 use scim::{Mutability, Returned, Uniqueness};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use store::{LogQuery, names_in};
 
 /// Changes that are looked at.
@@ -47,7 +49,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
             "ignored" => !named.accepted,
             "enterprise" => named.value.starts_with("urn:") && !named.custom,
             "core" => !named.value.starts_with("urn:"),
-            "never" => received.at(&named.value).is_none(),
+            "never" => received.is_never(named),
             _ => true,
         };
         found && from
@@ -61,14 +63,14 @@ pub(super) async fn show(cx: Desk) -> Shown {
         (facets("/app/scim/attributes", Some(("q", &text)), &[
             Facet { name: "type", label: "Of", value: &kind, choices: types },
             Facet { name: "source", label: "Source", value: &source, choices: choices(&[
-                ("", "All"), ("core", "Core"), ("enterprise", "Enterprise"), ("custom", "Custom fields"), ("never", "Not received lately"), ("ignored", "Ignored"),
+                ("", "All"), ("core", "Core"), ("enterprise", "Enterprise"), ("custom", "Custom fields"), ("never", "Never received"), ("ignored", "Ignored"),
             ]) },
         ]))
         @if shown.is_empty() {
             (empty(Icon::Search, "No attribute fits", html! { "Search looks at names, namespaces and descriptions." }, Some(link("/app/scim/attributes", "Show all", false))))
         } @else {
             (table(&Table { caption: "Attributes", columns: &COLUMNS, rows: shown.iter().map(|named| row(&cx, named, &received)).collect(), body_id: None }))
-            p .hint { "“Last received” looks at the newest " (received.looked_at) " changes in the log. All attributes as a file: " a href="/app/scim/attributes.csv" download { "CSV" } }
+            p .hint { "Examples are masked. “Not lately” is what has values that came before this was noted, or were made here. All attributes as a file: " a href="/app/scim/attributes.csv" download { "CSV" } }
         }
         (unknown(&cx, &received))
     };
@@ -112,38 +114,60 @@ fn is_of_server(named: &Named) -> bool {
     named.attribute.mutability == Mutability::ReadOnly || named.value == "schemas"
 }
 
-/// What came in lately.
+/// What came in.
 #[derive(Default)]
 pub(super) struct Received {
-    /// When, and what, so that it is recognised without being read.
-    at: HashMap<String, (i64, String)>,
+    came: Came,
+    /// By resource type and name: when, and what, so that it is recognised without being read.
+    lately: HashMap<(String, String), (i64, String)>,
+    /// What has ever had a value, by the same.
+    held: HashSet<(String, String)>,
     unknown: Vec<(String, i64)>,
-    looked_at: usize,
+}
+
+fn key(named: &Named) -> (String, String) {
+    (named.resource_type.clone(), named.value.to_lowercase())
 }
 
 impl Received {
-    /// When an attribute last came, by its full name.
-    pub(super) fn at(&self, value: &str) -> Option<i64> {
-        self.newest(value).map(|(at, _)| *at)
+    /// When it last came, and such as what.
+    fn last(&self, named: &Named) -> Option<(i64, &str)> {
+        let noted = self.came.last(named).map(|one| (one.at, one.example.as_str()));
+        noted.or_else(|| self.lately.get(&key(named)).map(|(at, example)| (*at, example.as_str())))
     }
 
-    fn newest(&self, value: &str) -> Option<&(i64, String)> {
-        self.at.get(&value.to_lowercase())
+    fn is_never(&self, named: &Named) -> bool {
+        self.last(named).is_none() && !self.held.contains(&key(named))
     }
 }
 
-/// Looks through the bodies of the newest changes; what was left out of them says which names are unknown.
+/// Reads what was noted, and looks through the bodies of the newest changes; what was left out of them says which names
+/// are unknown.
 pub(super) async fn received(cx: &Desk) -> Result<Received, Fault> {
+    let state = Arc::clone(&cx.tenant);
+    let read = cx.app.store().read(move |r| -> store::Result<_> {
+        let came = Came::read(r, &state)?;
+        let mut held = HashSet::new();
+        for named in list(&state) {
+            if came.last(&named).is_none() && came.has_been(r, &state, &named)? {
+                held.insert(key(&named));
+            }
+        }
+        Ok((came, held))
+    });
+    let (came, held) = read.await?;
     let asked =
         LogQuery { limit: LOOKED_AT, writes: Some(true), failed: Some(false), want_texts: true, ..LogQuery::default() };
     let entries = crate::admin::log::list(&cx.app, cx.tenant.tenant.id, asked).await?;
-    let mut received = Received { looked_at: entries.len(), ..Received::default() };
+    let mut received = Received { came, held, ..Received::default() };
     for entry in &entries {
         let Some(body) = entry.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok()) else {
             continue;
         };
+        let kind = entry.resource_type.as_deref().unwrap_or("User");
         names_in(&body, &mut |name, value| {
-            received.at.entry(name.to_lowercase()).or_insert_with(|| (entry.at, masked(value)));
+            let at = received.lately.entry((kind.to_owned(), name.to_lowercase()));
+            at.or_insert_with(|| (entry.at, masked(value)));
         });
         let steps: Vec<String> =
             entry.steps.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -258,7 +282,6 @@ pub(super) async fn accept(cx: Desk, Form(taken): Form<Taken>) -> Shown {
 }
 
 fn row(cx: &Desk, named: &Named, received: &Received) -> Row {
-    let now = cx.now;
     let attribute = &named.attribute;
     let kind = serde_json::to_value(attribute.attr_type)
         .ok()
@@ -294,16 +317,25 @@ fn row(cx: &Desk, named: &Named, received: &Received) -> Row {
             },
             html! { (kind) @if attribute.multi_valued { ", list" } },
             html! { (rules.join(", ")) },
-            html! { @match received.newest(&named.value) {
-                Some((at, example)) => { (when(*at, now)) @if !example.is_empty() { p .hint { "such as " code { (example) } } } },
-                None => span .quiet { "not lately" }
-            } },
+            last_received(cx, named, received),
             taken(cx, named),
             html! { div .copies {
                 (copy_as("Value", name, &named.value)) (copy_as("Namespace", name, namespace)) (copy_as("Name", name, name))
             } },
         ],
         ..Row::default()
+    }
+}
+
+fn last_received(cx: &Desk, named: &Named, received: &Received) -> Markup {
+    let is_secret = cx.tenant.secrets.names(&named.attribute.name);
+    html! {
+        @match received.last(named) {
+            Some((at, example)) => { (when(at, cx.now))
+                @if !example.is_empty() && !is_secret { p .hint { "such as " code { (example) } } } },
+            None if received.is_never(named) => span .quiet { "never received" },
+            None => span .quiet { "not lately" },
+        }
     }
 }
 

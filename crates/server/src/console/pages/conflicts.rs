@@ -166,7 +166,7 @@ fn asking(cx: &Desk, conflict: &Conflict, subject: &str) -> Markup {
 }
 
 /// Whom a refusal is about: a request that names nobody names them by the id in its address.
-async fn named(cx: &Desk, conflict: &Conflict) -> String {
+pub(super) async fn named(cx: &Desk, conflict: &Conflict) -> String {
     let mut parts = conflict.last.path.split(['/', '?']).filter(|part| !part.is_empty());
     let kind = match parts.next() {
         Some("Users") => "User",

@@ -2,6 +2,8 @@
 //!
 //! Open to everybody: it holds nothing of anybody. Opened from the console it holds the reader's own addresses.
 
+pub(super) mod licences;
+
 use crate::app::App;
 use crate::console::parts::{self, card, definitions, link, status};
 use crate::console::{Desk, Fault, Nav, Page, Shown, Theme, bare, page};
@@ -140,6 +142,7 @@ pub(super) async fn show(State(app): State<App>, Path(slug): Path<String>, parts
     let slug = slug.strip_suffix(".md").unwrap_or(&slug);
     match slug {
         "errors" => Ok(framed(cx.as_ref(), "errors", "Errors", &errors())),
+        "licences" => Ok(framed(cx.as_ref(), "licences", "Licences of others", &licences::list())),
         "api" => Ok(framed(cx.as_ref(), "api", "Admin API", &reference(cx.as_ref()))),
         slug => {
             let guide = find(slug).ok_or_else(|| Fault::missing("the guide has no such page"))?;

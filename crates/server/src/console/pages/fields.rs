@@ -1,6 +1,7 @@
 //! A10, custom fields: made, changed, put away, removed; the value to copy is shown while the name is typed.
 
 pub(super) mod archived;
+mod kinds;
 
 use super::attributes::three;
 use crate::admin::attributes::{self, Named, NewAttribute, Way, custom_urn};
@@ -14,6 +15,7 @@ use maud::{Markup, html};
 use scim::{Attribute, Uniqueness};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::{FieldForm, FieldKind};
 
 /// Values are counted up to here.
 const COUNTED_MAX: u32 = 10_001;
@@ -74,6 +76,11 @@ pub(super) async fn list(cx: Desk) -> Shown {
 /// Buttons that move a field past the ones above and below it, where there are such.
 fn movers(cx: &Desk, named: &Named, (above, below): (bool, bool)) -> Markup {
     let name = &named.attribute.name;
+    // A row is dragged among those of its namespace, which stand together.
+    let place = attributes::list(&cx.tenant)
+        .iter()
+        .filter(|other| other.custom && other.namespace == named.namespace)
+        .position(|other| other.value == named.value);
     let button = |to: &str, icon: Icon| {
         html! { button .small type="submit" name="to" value=(to) aria-label={ "Move " (name) " " (to) } { (icon.svg()) } }
     };
@@ -81,7 +88,7 @@ fn movers(cx: &Desk, named: &Named, (above, below): (bool, bool)) -> Markup {
         @if cx.may_change() && (above || below) {
             (form(cx, "/app/fields/move", html! {
                 input type="hidden" name="value" value=(named.value);
-                div .copies { @if above { (button("up", Icon::Up)) } @if below { (button("down", Icon::Down)) } }
+                div .copies data-place=[place] data-among=(named.namespace) { @if above { (button("up", Icon::Up)) } @if below { (button("down", Icon::Down)) } }
             }))
         }
     }
@@ -102,6 +109,9 @@ fn row(cx: &Desk, named: &Named, values: u64, beside: (bool, bool)) -> Row {
         (Some(min), None) => rules.push(format!("at least {min} characters")),
         (None, None) => {}
     }
+    if named.form.own_page {
+        rules.push("on people's own page".to_owned())
+    }
     if !attribute.canonical_values.is_empty() {
         rules.push(format!("{} options", attribute.canonical_values.len()))
     }
@@ -111,7 +121,7 @@ fn row(cx: &Desk, named: &Named, values: u64, beside: (bool, bool)) -> Row {
             html! { a href=(query::address("/app/fields/edit", &[("value", &named.value)])) { (name) }
             @if named.resource_type != "User" { " " (badge(Tone::Info, &named.resource_type)) }
             @if !attribute.description.is_empty() { p .hint { (attribute.description) } } },
-            html! { (type_word(&named.attribute)) @if attribute.multi_valued { ", list" } },
+            html! { (kinds::of(&type_word(attribute), &named.form).label) @if attribute.multi_valued && named.form.kind != FieldKind::MultiSelect { ", list" } },
             html! { (rules.join(", ")) },
             html! { (number(values)) },
             html! { div .copies { (copy_as("Full value", name, &named.value)) (copy_as("Namespace", name, namespace)) (copy_as("Name", name, name)) } },
@@ -137,6 +147,10 @@ pub(super) struct Draft {
     min: String,
     max: String,
     options: String,
+    depends_on: String,
+    /// What can be chosen, by the value of that field.
+    choices: String,
+    own_page: String,
     /// The full value of the field that is changed; nothing for a new one.
     value: String,
 }
@@ -148,7 +162,7 @@ impl Draft {
         let bound = |bound: Option<u32>| bound.map(|n| n.to_string()).unwrap_or_default();
         Self {
             name: attribute.name.clone(),
-            kind: type_word(&named.attribute),
+            kind: kinds::of(&type_word(attribute), &named.form).word.to_owned(),
             of: named.resource_type.clone(),
             namespace: named.namespace.clone(),
             description: attribute.description.clone(),
@@ -159,12 +173,15 @@ impl Draft {
             min: bound(attribute.length_min),
             max: bound(attribute.length_max),
             options: attribute.canonical_values.join("\n"),
+            depends_on: named.form.depends_on.clone(),
+            choices: kinds::choices_text(&named.form.choices),
+            own_page: flag(named.form.own_page),
             value: named.value.clone(),
         }
     }
 
     fn is_text(&self) -> bool {
-        matches!(self.kind.as_str(), "" | "string" | "reference")
+        matches!(kinds::of_word(&self.kind).scim, "string" | "reference")
     }
 
     fn urn(&self) -> String {
@@ -178,14 +195,31 @@ impl Draft {
         format!("{}:{name}", self.urn())
     }
 
+    /// How it is filled in.
+    fn form(&self, kind: FieldKind) -> Result<FieldForm, (&'static str, String)> {
+        let mut form = FieldForm { kind, own_page: !self.own_page.is_empty(), ..FieldForm::default() };
+        if kind == FieldKind::Dependent {
+            form.depends_on = self.depends_on.clone();
+            form.choices = kinds::choices(&self.choices).map_err(|said| ("choices", said))?;
+        }
+        Ok(form)
+    }
+
     /// As a definition; what does not go with the type is left out of it.
     fn definition(&self) -> Result<Value, (&'static str, String)> {
-        let kind = if self.kind.is_empty() { "string" } else { self.kind.as_str() };
+        let kind = kinds::of_word(&self.kind);
+        let many = match kind.form {
+            FieldKind::MultiSelect => true,
+            FieldKind::Plain => !self.many.is_empty(),
+            _ => false,
+        };
+        let form = self.form(kind.form)?;
         let mut definition = json!({
             "name": self.name.trim(),
-            "type": kind,
+            "type": kind.scim,
+            "form": form,
             "description": self.description.trim(),
-            "multiValued": !self.many.is_empty(),
+            "multiValued": many,
             "required": !self.required.is_empty(),
             "uniqueness": if self.unique.is_empty() { "none" } else { "server" },
         });
@@ -199,7 +233,13 @@ impl Draft {
                     map.insert(key.into(), number.into());
                 }
             }
-            let options: Vec<&str> = self.options.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            let mut options: Vec<&str> = self.options.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            if kind.form == FieldKind::Dependent {
+                // What can be chosen is what goes with any value of the other field.
+                options = form.choices.values().flatten().map(String::as_str).collect();
+                options.sort_unstable();
+                options.dedup();
+            }
             map.insert("canonicalValues".into(), json!(options));
         }
         Ok(definition)
@@ -234,7 +274,7 @@ const TYPES: [(&str, &str); 7] = [
 fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
     let is_new = draft.value.is_empty();
     let of = |name: &str| wrong.filter(|(field, _)| *field == name).map(|(_, said)| said);
-    let known = ["name", "min", "max", "options", "namespace", "unique"];
+    let known = ["name", "min", "max", "options", "namespace", "unique", "choices"];
     let other = wrong.filter(|(field, _)| !known.contains(field)).map(|(_, said)| said);
     let types: Vec<(&str, &str)> = cx.tenant.types.iter().map(|rt| (rt.name.as_str(), rt.name.as_str())).collect();
     let check = |name: &str, on: bool, words: &str| {
@@ -242,7 +282,15 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
             label .check { input type="checkbox" name=(name) value="1" checked[on]; span { (words) } }
         }
     };
-    let kind = if draft.kind.is_empty() { "string" } else { draft.kind.as_str() };
+    let kind = kinds::of_word(&draft.kind);
+    let all = attributes::list(&cx.tenant);
+    let parents = kinds::parents(&all, &draft.value);
+    let mut kinds: Vec<(&str, &str)> = match is_new {
+        true => kinds::ALL.iter().map(|kind| (kind.word, kind.label)).collect(),
+        false => kinds::beside(kind.scim, !draft.many.is_empty()),
+    };
+    // Without a field to hang on there is nothing to depend on.
+    kinds.retain(|(word, _)| *word != "dependent" || !parents.is_empty() || kind.word == "dependent");
     let body = html! {
         @if let Some(said) = other { (note(Tone::Bad, "Not saved", html! { p { (said) } })) }
         @if is_new {
@@ -250,7 +298,7 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
                 (field(&Field { name: "name", label: "Name", value: &draft.name, required: true, mono: true, max: Some(255), autofocus: true, autocomplete: "off",
                     error: of("name"), hint: "Letters, digits, - and _, beginning with a letter; such as costCentre. It cannot be changed later.", ..Field::default() }))
                 div .columns {
-                    (choice(&Field { name: "kind", label: "Type", value: kind, ..Field::default() }, &TYPES))
+                    (choice(&Field { name: "kind", label: "Type", value: kind.word, ..Field::default() }, &kinds))
                     (choice(&Field { name: "of", label: "Of", value: if draft.of.is_empty() { "User" } else { &draft.of }, ..Field::default() }, &types))
                 }
                 details .folded open[!draft.namespace.is_empty()] {
@@ -263,12 +311,13 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
         } @else {
             input type="hidden" name="value" value=(draft.value);
             input type="hidden" name="name" value=(draft.name);
-            input type="hidden" name="kind" value=(draft.kind);
+            @if kinds.len() < 2 { input type="hidden" name="kind" value=(kind.word); }
             input type="hidden" name="of" value=(draft.of);
             input type="hidden" name="namespace" value=(draft.namespace);
             @if !draft.many.is_empty() { input type="hidden" name="many" value="1"; }
             (three("preview", "The value to copy", &draft.value))
             p .hint { "Name and type stay. To change the type, archive the field below and restore it as another one: you see before what becomes of its values." }
+            @if kinds.len() > 1 { (choice(&Field { name: "kind", label: "Filled in as", value: kind.word, ..Field::default() }, &kinds)) }
         }
         (field(&Field { name: "description", label: "What it is", value: &draft.description, max: Some(1000), autocomplete: "off", hint: "For people: shown beside the value and at /Schemas.", ..Field::default() }))
         fieldset .checks-field {
@@ -276,6 +325,7 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
             (check("required", !draft.required.is_empty(), "Required: who sends the namespace has to send this field"))
             (check("unique", !draft.unique.is_empty(), "Unique: a value may be used once"))
             @if let Some(said) = of("unique") { p .error { (said) } }
+            (check("own_page", !draft.own_page.is_empty(), "Shown to people on their own page"))
             @if is_new { (check("many", !draft.many.is_empty(), "A list of values")) }
             @if is_new || draft.is_text() { (check("exact", !draft.exact.is_empty(), "Case matters when values are compared (text only)")) }
         }
@@ -284,7 +334,14 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
                 (field(&Field { name: "min", label: "Fewest characters", kind: "number", value: &draft.min, error: of("min"), hint: "Text only.", ..Field::default() }))
                 (field(&Field { name: "max", label: "Most characters", kind: "number", value: &draft.max, error: of("max"), hint: "Text only.", ..Field::default() }))
             }
-            (text_area(&Field { name: "options", label: "Options", value: &draft.options, error: of("options"), hint: "One a line. They are suggestions: other values are taken too, as the standard says.", ..Field::default() }, 3))
+            (text_area(&Field { name: "options", label: "Options", value: &draft.options, error: of("options"), hint: "For a dropdown, radio or multi-select: one a line. An identity provider may send others; they are taken, as the standard says.", ..Field::default() }, 3))
+            @if !parents.is_empty() {
+                details .folded open[kind.word == "dependent"] {
+                    summary { "For a dependent dropdown" }
+                    (choice(&Field { name: "depends_on", label: "Depends on", value: &draft.depends_on, ..Field::default() }, &parents))
+                    (text_area(&Field { name: "choices", label: "Choices", value: &draft.choices, error: of("choices"), hint: "A line for each value of that field: Europe: Berlin, Paris", ..Field::default() }, 3))
+                }
+            }
         }
         div .actions { button .main type="submit" { @if is_new { "Create field" } @else { "Save field" } } (link("/app/fields", "Back", false)) }
     };
@@ -335,7 +392,7 @@ async fn edit_page(cx: &Desk, named: &Named, draft: &Draft, wrong: Option<(&str,
     let about = Page::new(named.attribute.name.clone(), Nav::Fields)
         .under("Custom fields", "/app/fields")
         .action(html! { @if cx.may_change() { (link(&like, "New field like this", false)) } })
-        .purpose(html! { (type_word(&named.attribute)) " of a " (named.resource_type) " · " (number(values)) @if values == 1 { " value" } @else { " values" } })
+        .purpose(html! { (kinds::of(&type_word(&named.attribute), &named.form).label) " of a " (named.resource_type) " · " (number(values)) @if values == 1 { " value" } @else { " values" } })
         .help("manager-and-custom-fields");
     Ok(page(cx, about, body))
 }
@@ -352,7 +409,9 @@ fn removal(cx: &Desk, named: &Named, values: u64) -> Markup {
 /// The field of the form that a refusal is about.
 fn about_field(said: &str) -> &'static str {
     let word = |word: &str| said.contains(word);
-    if word("canonicalValues") {
+    if word("form: ") {
+        "choices"
+    } else if word("canonicalValues") {
         "options"
     } else if word("lengthMax") {
         "max"
@@ -408,16 +467,21 @@ pub(super) async fn save(cx: Desk, Form(draft): Form<Draft>) -> Shown {
     }
 }
 
-/// A field, and past which neighbour it goes.
+/// A field, and past which neighbour it goes, or to which place among those of its namespace.
 #[derive(Deserialize)]
 pub(super) struct Moved {
     value: String,
-    to: Way,
+    to: String,
 }
 
 /// `POST /app/fields/move`.
 pub(super) async fn shift(cx: Desk, Form(moved): Form<Moved>) -> Shown {
-    attributes::shift(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &moved.value, moved.to).await?;
+    let way = match (moved.to.as_str(), moved.to.parse()) {
+        ("up", _) => Way::Up,
+        (_, Ok(place)) => Way::To(place),
+        _ => Way::Down,
+    };
+    attributes::shift(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &moved.value, way).await?;
     cx.done("/app/fields", Flash::good("Moved"))
 }
 

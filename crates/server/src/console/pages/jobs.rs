@@ -84,23 +84,28 @@ fn left(job: &Job, now: i64) -> Option<u64> {
 
 fn now(cx: &Desk, job: &Job) -> Markup {
     let none = || html! { span .quiet { "—" } };
-    let counted = |name: &str| html! { (count(job.counts.get(name).and_then(Value::as_u64).unwrap_or(0))) };
+    let is_over = !job.state.is_open();
+    let leads = |name: &str, to: &str, is_there: bool| {
+        let number = job.counts.get(name).and_then(Value::as_u64).unwrap_or(0);
+        html! { @if is_there && number > 0 { a href=(to) { (count(number)) } } @else { (count(number)) } }
+    };
+    let failed = html! { @if job.failures.is_empty() { (count(job.failed)) } @else { a href="#failed" { (count(job.failed)) } } };
     let mut told = vec![("State", state(job))];
     if job.kind == KIND {
         let (_, name, plan) = imports::plan_of(job);
         let would = |will: &'static str, did: &'static str| if plan.dry_run { will } else { did };
         told.extend([
             ("File", html! { (visible(&name)) }),
-            (would("Would be created", "Created"), counted("created")),
-            (would("Would be updated", "Updated"), counted("updated")),
-            ("As they are already", counted("unchanged")),
-            (would("Would be refused", "Refused"), html! { (count(job.failed)) }),
+            (would("Would be created", "Created"), leads("created", "/app/users", is_over && !plan.dry_run)),
+            (
+                would("Would be updated", "Updated"),
+                leads("updated", "/app/users?order=changed", is_over && !plan.dry_run),
+            ),
+            ("As they are already", leads("unchanged", "", false)),
+            (would("Would be refused", "Refused"), failed.clone()),
         ]);
     } else {
-        told.extend([
-            ("Went well", html! { (count(job.done.saturating_sub(job.failed))) }),
-            ("Failed", html! { @if job.failures.is_empty() { (count(job.failed)) } @else { a href="#failed" { (count(job.failed)) } } }),
-        ]);
+        told.extend([("Went well", html! { (count(job.done.saturating_sub(job.failed))) }), ("Failed", failed)]);
     }
     told.extend([
         ("Left", left(job, cx.now).map_or_else(none, |seconds| html! { "about " (count(seconds)) " s" })),

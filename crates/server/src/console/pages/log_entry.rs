@@ -154,7 +154,7 @@ fn came_in(cx: &Desk, entry: &LogEntry) -> Markup {
         html! {
             (definitions(&facts))
             @match entry.body.as_deref() {
-                Some(body) if !body.is_empty() => (json("Body, secrets taken out", body)),
+                Some(body) if !body.is_empty() => { (json("Body, secrets taken out", body)) (parts::raw("As it was sent, on one line", body)) },
                 _ if matches!(entry.method.as_str(), "POST" | "PUT" | "PATCH") => p .quiet {
                     "No body was sent, or bodies are not kept. " a href="/app/settings#log" { "What the log keeps" }
                 },
@@ -170,7 +170,7 @@ fn answered(entry: &LogEntry) -> Markup {
         status(entry.status, entry.code.as_deref()),
         html! {
             @match entry.answer.as_deref() {
-                Some(answer) if !answer.is_empty() => (json("Answer", answer)),
+                Some(answer) if !answer.is_empty() => { (json("Answer", answer)) (parts::raw("As it was answered, on one line", answer)) },
                 _ => p .quiet { "An answer without a body: " (entry.status) "." },
             }
         },

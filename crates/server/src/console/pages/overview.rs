@@ -3,8 +3,8 @@
 use super::log::{about, within};
 use super::scim_test::AGENT;
 use super::setup;
-use crate::admin::attributes::{Never, never_received};
 use crate::admin::conflicts;
+use crate::admin::received::{Never, never_received};
 use crate::admin::tokens::{State, used_though_rotated};
 use crate::console::chart::{self, Chart};
 use crate::console::parts::{
@@ -13,7 +13,7 @@ use crate::console::parts::{
 use crate::console::{Desk, Fault, Nav, Page, Shown, fragment, page};
 use maud::{Markup, html};
 use scim::Code;
-use store::{LogCount, LogEntry, LogQuery, SLOT, Token};
+use store::{LogCount, LogEntry, LogQuery, SLOT, SetupLink, Token};
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -65,6 +65,10 @@ struct Now {
     groups: u64,
     tokens: Vec<Token>,
     turned_away: Option<LogEntry>,
+    /// The newest setup link for which somebody asks anew.
+    asked: Option<SetupLink>,
+    /// The last hour, whatever the page shows.
+    hour: LogCount,
     never: Vec<Never>,
 }
 
@@ -83,6 +87,8 @@ async fn look(cx: &Desk, range: &Range) -> Result<Now, Fault> {
             let failed = LogQuery { limit: 50, failed: Some(true), since_at: Some(now - DAY), ..LogQuery::default() };
             Ok(Now {
                 never: never_received(r, &state)?,
+                asked: asked_anew(r.setup_links(tenant)?),
+                hour: whole(&r.log_counts(tenant, now - HOUR, now, SLOT)?),
                 counts: r.log_counts(tenant, now - span, now, step)?,
                 users: r.count(tenant, "User")?,
                 groups: r.count(tenant, "Group")?,
@@ -124,8 +130,7 @@ pub(super) async fn fresh(cx: Desk) -> Shown {
 
 async fn moment(cx: &Desk, range: &Range) -> Result<Markup, Fault> {
     let now = look(cx, range).await?;
-    let mut whole = LogCount::default();
-    now.counts.iter().for_each(|one| whole.add(one));
+    let whole = whole(&now.counts);
     let needs = attention(cx, &now, &whole).await?;
     let csv = format!("/app/counts.csv?range={}", range.key);
     let href = |one: &LogCount| within(one.at, range.step);
@@ -174,6 +179,28 @@ fn tiles(now: &Now, whole: &LogCount, range: &Range) -> Markup {
     }
 }
 
+fn whole(counts: &[LogCount]) -> LogCount {
+    let mut whole = LogCount::default();
+    counts.iter().for_each(|one| whole.add(one));
+    whole
+}
+
+/// The link for which somebody asked anew last, unless one for the same people was made since.
+fn asked_anew(links: Vec<SetupLink>) -> Option<SetupLink> {
+    let is_answered = |link: &SetupLink| {
+        links.iter().any(|other| other.label == link.label && Some(other.created_at) > link.asked_at)
+    };
+    links.iter().filter(|link| link.asked_at.is_some() && !is_answered(link)).max_by_key(|link| link.asked_at).cloned()
+}
+
+/// Refusals of the last hour from which on they are a burst, if they are also one request in five.
+const BURST: u64 = 20;
+
+fn burst(hour: &LogCount) -> bool {
+    let failed = hour.refused + hour.broken;
+    failed >= BURST && failed * 5 >= hour.total()
+}
+
 /// Without a token that is good, or with a good one from elsewhere.
 fn turned_away(entry: &LogEntry) -> bool {
     entry.status == 401 || entry.code.as_deref() == Some(&Code::TOKEN_NETWORK.to_string())
@@ -182,18 +209,25 @@ fn turned_away(entry: &LogEntry) -> bool {
 /// How long a new field may wait for its first value before somebody should look, in microseconds.
 const FIELD_WAITS: i64 = HOUR;
 
-/// Custom fields that no request has ever carried.
+/// Names that are told one by one.
+const NEVER_NAMED: usize = 4;
+
+/// Attributes that no request has ever carried, those that were made here first.
 fn never(cx: &Desk, all: &[Never]) -> Option<Markup> {
-    let mut all = all.iter().filter(|one| one.since.is_none_or(|at| cx.now - at >= FIELD_WAITS));
-    let first = all.next()?;
-    let name = first.value.rsplit(':').next().unwrap_or(&first.value);
-    let others = all.count();
+    let is_late = |one: &&Never| one.since.is_none_or(|at| cx.now - at >= FIELD_WAITS);
+    let (custom, standard): (Vec<&Never>, Vec<&Never>) = all.iter().filter(is_late).partition(|one| one.custom);
+    let late: Vec<&Never> = custom.into_iter().chain(standard).collect();
+    let first = late.first()?;
     let place = crate::query::address("/app/scim/attributes", &[("type", &first.resource_type), ("source", "never")]);
     Some(html! {
-        "No request has ever carried the field " code { (name) }
-        @if let Some(since) = first.since { ", which was made " (when(since, cx.now)) }
-        @if others > 0 { ", nor " (others) @if others == 1 { " other" } @else { " others" } }
-        ". Map it in the identity provider, or look at its namespace there. " a href=(place) { "Attributes" }
+        "No request has ever carried "
+        @for (at, one) in late.iter().take(NEVER_NAMED).enumerate() {
+            @if at > 0 { ", " }
+            code { (one.value.rsplit(':').next().unwrap_or(&one.value)) }
+            @if let Some(since) = one.since.filter(|_| one.custom) { " (made " (when(since, cx.now)) ")" }
+        }
+        @if late.len() > NEVER_NAMED { " and " (late.len() - NEVER_NAMED) " more" }
+        ". Map " @if late.len() == 1 { "it" } @else { "them" } " in the identity provider and look at the namespace there, or press Ignore for what is not to come. " a href=(place) { "Attributes" }
     })
 }
 
@@ -224,6 +258,13 @@ async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fau
     if whole.broken > 0 {
         items.push((Tone::Bad, html! { (count(whole.broken)) " requests failed inside this server. " a href="/app/log?result=broken" { "Look at them" } }));
     }
+    if burst(&now.hour) {
+        let failed = now.hour.refused + now.hour.broken;
+        items.push((Tone::Bad, html! { (count(failed)) " of " (count(now.hour.total())) " requests of the last hour were refused or failed (" (percent(failed, now.hour.total())) "). " a href="/app/log?result=failed&last=1h" { "Look at them" } }));
+    }
+    if let Some(link) = &now.asked {
+        items.push((Tone::Warn, html! { "A setup link for " strong { (link.label) } " has ended, and a new one was asked for " @if let Some(at) = link.asked_at { (when(at, cx.now)) } ". " a href="/app/setup#links" { "Setup links" } }));
+    }
     if let Some(entry) = &now.turned_away {
         items.push((Tone::Warn, html! { @if entry.status == 401 { "A request without a valid token came " } @else { "A token came from where it may not come from " } (when(entry.at, cx.now)) @if let Some(from) = &entry.remote { " from " code { (from) } } ". " a href={ "/app/log/" (entry.seq) } { "Look at it" } }));
     }
@@ -231,9 +272,9 @@ async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fau
         items.push((Tone::Info, never));
     }
     let (waiting, _) = conflicts::list(&cx.app, &cx.tenant).await?;
-    if !waiting.is_empty() {
-        let number = waiting.len();
-        items.push((Tone::Warn, html! { (number) @if number == 1 { " conflict waits" } @else { " conflicts wait" } ", the newest about " strong { (waiting.first().map(|c| c.subject.as_str()).unwrap_or_default()) } ". " a href="/app/conflicts" { "Conflicts" } }));
+    if let Some(newest) = waiting.first() {
+        let (number, about) = (waiting.len(), super::conflicts::named(cx, newest).await);
+        items.push((Tone::Warn, html! { (number) @if number == 1 { " conflict waits" } @else { " conflicts wait" } ", the newest about " strong { (about) } ". " a href="/app/conflicts" { "Conflicts" } }));
     }
     items.sort_by_key(|(tone, _)| *tone != Tone::Bad);
     if items.is_empty() {

@@ -2,8 +2,9 @@
 
 use super::saml::{certificate_list, details, not_saved};
 use super::unprocessable;
+use crate::admin::saml_checks::{Check, Verdict, checks};
 use crate::admin::{saml as admin, saml_keys};
-use crate::console::parts::{Field, Tone, badge, card, choice, definitions, field, form, text_area};
+use crate::console::parts::{Field, Tone, badge, card, card_with, choice, definitions, field, form, text_area};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, sentence};
 use crate::error::Error;
 use crate::saml::DEFAULT;
@@ -122,20 +123,54 @@ fn by_hand(cx: &Desk, typed: &Typed, wrong: Option<&str>) -> Markup {
 
 /// `POST /app/saml/preview`.
 pub(super) async fn preview(cx: Desk, Form(brought): Form<Brought>) -> Shown {
-    match look(&cx, &brought).await {
-        Ok((metadata, xml)) => Ok(page(&cx, about("What the metadata says"), told(&cx, &brought, &metadata, &xml)?)),
+    let bytes = match admin::brought_metadata(&cx.app, &brought.url, &brought.xml).await {
+        Ok(bytes) => bytes,
         Err(error) => {
             let said = Fault::from(error).refused()?;
             let body = by_metadata(&cx, &brought, Some(&said));
+            return Ok(unprocessable(page(&cx, about("Connect an identity provider"), body)));
+        }
+    };
+    let held = match brought.into.as_str() {
+        "" => None,
+        into => Some(admin::find(&cx.app, &cx.tenant.tenant.name, into).await?.settings),
+    };
+    let list = checked(&checks(&bytes, cx.now, held.as_ref()));
+    match admin::read_metadata(&bytes, cx.now) {
+        Ok(metadata) => {
+            let xml = String::from_utf8_lossy(&bytes);
+            let body = html! { (card("What was looked at", list)) (told(&cx, &brought, &metadata, &xml)?) };
+            Ok(page(&cx, about("What the metadata says"), body))
+        }
+        Err(error) => {
+            Fault::from(error).refused()?;
+            let body = html! {
+                (card_with("This cannot be connected", badge(Tone::Bad, "Not saved"), list))
+                (by_metadata(&cx, &brought, None))
+            };
             Ok(unprocessable(page(&cx, about("Connect an identity provider"), body)))
         }
     }
 }
 
-async fn look(cx: &Desk, brought: &Brought) -> Result<(Metadata, String), Error> {
-    let bytes = admin::brought_metadata(&cx.app, &brought.url, &brought.xml).await?;
-    let metadata = admin::read_metadata(&bytes, cx.now)?;
-    Ok((metadata, String::from_utf8_lossy(&bytes).into_owned()))
+/// Each demand, and what became of it.
+fn checked(all: &[Check]) -> Markup {
+    html! {
+        ol .outcomes {
+            @for check in all {
+                li {
+                    @match check.verdict {
+                        Verdict::Passed => (badge(Tone::Good, "Passed")),
+                        Verdict::Warned => (badge(Tone::Warn, "Look")),
+                        Verdict::Failed => (badge(Tone::Bad, "Failed")),
+                        Verdict::NotReached => (badge(Tone::Quiet, "Not reached")),
+                    }
+                    " " (check.name)
+                    @if !check.told.is_empty() { p .hint { (check.told) } }
+                }
+            }
+        }
+    }
 }
 
 fn told(cx: &Desk, brought: &Brought, metadata: &Metadata, xml: &str) -> Result<Markup, Error> {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use store::{Adoption, Crud, LogEntry, LogQuery, Token};
 
 /// The full name of the manager attribute.
-pub(super) const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
+pub(super) use crate::admin::received::MANAGER;
 
 /// Custom fields whose values are on the page itself.
 const FIELDS: usize = 12;

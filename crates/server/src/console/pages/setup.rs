@@ -4,10 +4,11 @@
 use super::attributes::{label, three};
 use super::scim::{MANAGER, address_warning};
 use super::scim_test::AGENT;
-use crate::admin::attributes::Never;
+use crate::admin::received::{Never, never_received};
 use crate::admin::tokens::State;
 use crate::admin::{self, links};
 use crate::app::App;
+use crate::auth::SHOWN;
 use crate::console::parts::{
     Field, Tone, badge, card, card_with, choice, confirm, copy_box, field, form, link, live, note, tabs, time, when,
 };
@@ -42,6 +43,8 @@ pub(super) struct Progress {
     request: Option<LogEntry>,
     /// A newer one that was not.
     wrong_token: Option<LogEntry>,
+    /// How the token ended that it showed.
+    wrong_end: Option<String>,
     users: u64,
     groups: u64,
     /// Attributes with a value somewhere, and those without.
@@ -93,6 +96,14 @@ pub(super) async fn progress(app: &App, state: &Arc<TenantState>) -> Result<Prog
                 .iter()
                 .find(|entry| entry.status == 401 && entry.seq > last && entry.user_agent.as_deref() != Some(AGENT))
                 .cloned();
+            let wrong_end = match &wrong_token {
+                Some(entry) => {
+                    let one =
+                        LogQuery { before: Some(entry.seq + 1), limit: 1, want_texts: true, ..LogQuery::default() };
+                    r.log(tenant, &one)?.first().and_then(shown_end)
+                }
+                None => None,
+            };
             let used =
                 tokens.iter().filter(|token| token.last_used_at.is_some()).max_by_key(|token| token.last_used_at);
             let request = request.or_else(|| {
@@ -105,7 +116,7 @@ pub(super) async fn progress(app: &App, state: &Arc<TenantState>) -> Result<Prog
                     ..LogEntry::default()
                 })
             });
-            let mut progress = Progress { request, wrong_token, ..Progress::default() };
+            let mut progress = Progress { request, wrong_token, wrong_end, ..Progress::default() };
             progress.token = tokens.into_iter().rev().find(|token| State::of(token, now) == State::Active);
             progress.groups = r.count(tenant, "Group")?;
             if let Some(rt) = state.named("User") {
@@ -119,7 +130,7 @@ pub(super) async fn progress(app: &App, state: &Arc<TenantState>) -> Result<Prog
                     if arrived { progress.arrived.push(name) } else { progress.missing.push(name) }
                 }
             }
-            progress.never = admin::attributes::never_received(r, &state)?;
+            progress.never = never_received(r, &state)?.into_iter().filter(|one| one.custom).collect();
             progress.skipped = r.dismissals(tenant)?.contains_key(SKIPPED);
             Ok(progress)
         })
@@ -198,7 +209,7 @@ pub(super) fn list(progress: &Progress, now: i64, make: Markup, base: &str) -> M
                 p { "The values are below. Then press " strong { "Test Connector Configuration" } " (Okta) or " strong { "Test Connection" } " (Entra)." }
             }))
             (step(progress.request.is_some(), "First request seen", html! {
-                @if let Some(entry) = &progress.wrong_token { (wrong_token(entry, now, inside)) }
+                @if let Some(entry) = &progress.wrong_token { (wrong_token(entry, progress.wrong_end.as_deref(), now, inside)) }
                 @match &progress.request {
                     Some(entry) => p { "With the token “" (entry.actor) "”, " (when(entry.at, now))
                         @if let Some(from) = &entry.remote { " from " (from) } @if let Some(agent) = &entry.user_agent { " by " (agent) } },
@@ -231,18 +242,26 @@ pub(super) fn list(progress: &Progress, now: i64, make: Markup, base: &str) -> M
     }
 }
 
-fn wrong_token(entry: &LogEntry, now: i64, inside: bool) -> Markup {
+/// How the token ended that a refused request showed, as its decisions tell.
+fn shown_end(entry: &LogEntry) -> Option<String> {
+    let steps: Vec<String> = serde_json::from_str(entry.steps.as_deref()?).ok()?;
+    steps.iter().find_map(|step| step.strip_prefix(SHOWN).map(str::to_owned))
+}
+
+fn wrong_token(entry: &LogEntry, end: Option<&str>, now: i64, inside: bool) -> Markup {
     let why = match entry.code.as_deref() {
         Some("PRV-2002") => "with a token that was revoked or has expired",
         Some("PRV-2012") => "with a token that is switched off",
         Some("PRV-2003") => "with a token that is cut off or mistyped",
+        _ if end.is_some() => "with a token that is not known here",
         _ => "with a token that is not known here, or none",
     };
     note(
         Tone::Bad,
         "A request was turned away",
         html! {
-            p { "It arrived " (when(entry.at, now)) @if let Some(from) = &entry.remote { " from " code { (from) } } " " (why) ". Paste the token again, whole, or make a new one."
+            p { "It arrived " (when(entry.at, now)) @if let Some(from) = &entry.remote { " from " code { (from) } } " " (why)
+                @if let Some(end) = end { " (it ends in " code { (end) } ")" } ". Paste the token again, whole, or make a new one."
                 @if inside { " " a href={ "/app/log/" (entry.seq) } { "Look at it" } } }
         },
     )
@@ -347,7 +366,14 @@ fn link_row(cx: &Desk, link: &SetupLink) -> Markup {
                 @match link.opened_at { Some(at) => { " · last opened " (when(at, cx.now)) @if let Some(from) = &link.opened_from { " from " (from) } }, None => " · not opened yet" }
                 @if link.token.is_some() { " · token made" }
             }
+            @if let Some(at) = link.asked_at { " " (badge(Tone::Warn, "asked for a new one")) " " span .quiet { (when(at, cx.now)) } }
           }
+            @if link.asked_at.is_some() {
+                (form(cx, "/app/setup/links", html! {
+                    input type="hidden" name="label" value=(link.label); input type="hidden" name="days" value="7";
+                    button .small type="submit" { "Make a new one" span .unseen { " for " (link.label) } }
+                }))
+            }
             @if link.is_open(cx.now) {
                 (confirm(cx, &format!("/app/setup/links/{}/revoke", link.id), "Revoke link", html! { p { "The page behind it closes at once. A token that was made through it stays." } }, None, html! {}))
             }

@@ -4,16 +4,16 @@
 
 use super::scim::MANAGER;
 use super::{attributes, setup};
+use crate::admin::attributes::list;
 use crate::admin::links;
 use crate::app::App;
 use crate::console::parts::{Tone, badge, card, card_with, code, copy_box, note, once, tabs, when};
-use crate::console::{Shown, Theme, bare, fragment};
+use crate::console::{Shown, Theme, bare, fragment, see_other};
 use crate::serve::Peer;
 use crate::tenants::TenantState;
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use maud::{Markup, html};
 use std::sync::Arc;
 use store::SetupLink;
@@ -32,14 +32,52 @@ async fn opened(
     Ok(state.map(|state| (link, state)))
 }
 
-fn closed() -> Response<Body> {
-    let body = html! {
-        h1 { "This link does not open anything" }
-        p { "It has ended, was revoked, or is not complete. Ask whoever sent it for a new one; a link is made in seconds." }
+/// Why nothing opens; who had a link that has ended can ask for a new one.
+async fn closed(app: &App, secret: &str) -> Shown {
+    let (ended, now) = (links::ended(app, secret).await?, app.clock().now());
+    let body = match &ended {
+        None => html! {
+            h1 { "This link does not open anything" }
+            p { "It is not complete, or was never made here. Open it as it was sent, whole, or ask whoever sent it for a new one." }
+        },
+        Some(link) => html! {
+            h1 { "This link has ended" }
+            p { "It was for " strong { (link.label) } " and "
+                @match link.revoked_at { Some(at) => { "was closed " (when(at, now)) }, None => { "ended by itself " (when(link.expires_at, now)) } } "." }
+            @match link.asked_at {
+                Some(at) => (note(Tone::Good, "Somebody has asked for a new one", html! {
+                    p { (when(at, now)) ". Whoever sent it sees that at the console, and sends another." }
+                })),
+                None => form method="post" action={ "/share/" (secret) "/ask" } {
+                    p { "Whoever sent it is told at their console that you need another." }
+                    div .actions { button .main type="submit" { "Ask for a new one" } }
+                },
+            }
+        },
     };
     let mut response = bare(Theme::System, "Link closed", body);
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
+    *response.status_mut() = if ended.is_some() { StatusCode::GONE } else { StatusCode::NOT_FOUND };
+    Ok(response)
+}
+
+/// `POST /share/{secret}/ask`: a new link, please.
+pub(super) async fn ask(State(app): State<App>, Path(secret): Path<String>) -> Shown {
+    if let Some(link) = links::ended(&app, &secret).await? {
+        links::ask(&app, &link).await?;
+    }
+    Ok(see_other(&format!("/share/{secret}")))
+}
+
+/// `POST /share/{secret}/done`: the work is done, the link ends.
+pub(super) async fn done(State(app): State<App>, Path(secret): Path<String>, peer: Option<Extension<Peer>>) -> Shown {
+    if let Some((link, state)) = opened(&app, &secret, peer.map(|Extension(peer)| peer)).await? {
+        links::close(&app, &state.tenant.name, &link).await?;
+    }
+    let body = html! {
+        h1 { "Done" }
+        p { "The link is closed; the token that was made through it stays. You can close this page." }
+    };
+    Ok(bare(Theme::System, "Done", body))
 }
 
 /// `GET /share/{secret}`.
@@ -51,12 +89,13 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Shown {
     let Some((link, state)) = opened(&app, &secret, peer.map(|Extension(peer)| peer)).await? else {
-        return Ok(closed());
+        return closed(&app, &secret).await;
     };
     let idp = raw.as_deref().and_then(|raw| crate::query::value(raw, "idp")).unwrap_or_else(|| "okta".into());
     let endpoint = app.base_url(&state, &headers)?;
     let progress = setup::progress(&app, &state).await?;
     let now = app.clock().now();
+    let custom: Vec<_> = list(&state).into_iter().filter(|named| named.custom && named.accepted).collect();
     let all: Vec<(&str, String, bool)> =
         PROVIDERS.iter().map(|(key, word)| (*word, format!("/share/{secret}?idp={key}"), *key == idp)).collect();
     let body = html! { div .wide-page.stack {
@@ -71,12 +110,22 @@ pub(super) async fn show(
                 }
             } @else { p .quiet { "The token of this link was made. If it is lost, ask for a new link." } }
             (attributes::three("manager", "Manager attribute", MANAGER))
+            @for (at, named) in custom.iter().enumerate() { (attributes::three(&format!("custom-{at}"), &attributes::label(named), &named.value)) }
         }))
         (card("How far it is", html! {
             div hx-get={ "/share/" (secret) "/steps" } hx-trigger="every 5s" hx-swap="innerMorph" { (setup::list(&progress, now, html! {}, "")) }
             p { a .button.small href={ "/share/" (secret) "?idp=" (idp) } { "Look again" } }
         }))
         section .card { header { h2 { "What to do there" } } (tabs("Identity provider", &all)) (setup::guide(&idp, &endpoint)) }
+        (card("Finished?", html! {
+            details .confirm {
+                summary .button { "I am done" }
+                div .confirm-body {
+                    p { "The link ends at once, for everybody who has it. What was set up stays." }
+                    form method="post" action={ "/share/" (secret) "/done" } { button type="submit" { "Close this link" } }
+                }
+            }
+        }))
         (card("Try it from a terminal", code("curl", &format!("curl '{endpoint}/Users?startIndex=1&count=2' -H \"Authorization: Bearer $TOKEN\""))))
     } };
     Ok(bare(Theme::System, "Connect your identity provider", body))
@@ -99,7 +148,7 @@ pub(super) async fn token(
     headers: HeaderMap,
 ) -> Shown {
     let Some((link, state)) = opened(&app, &secret, peer.map(|Extension(peer)| peer)).await? else {
-        return Ok(closed());
+        return closed(&app, &secret).await;
     };
     let back = format!("/share/{secret}");
     let body: Markup = match links::token(&app, &state.tenant.name, &link).await {

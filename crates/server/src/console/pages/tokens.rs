@@ -294,7 +294,9 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
     ];
     let is_now = State::of(&token, cx.now);
     let refused = refused(&cx, std::slice::from_ref(&token)).await?;
+    let waits = is_now == State::Active && token.last_used_at.is_none();
     let body = html! {
+        @if waits { (live("used", &["tokens", "log"], &format!("/app/scim/tokens/{}/used", token.id), used(&token, cx.now))) }
         (card_with("About this token", state_badge(&token, cx.now), html! {
             (definitions(&facts))
             p { a href=(crate::query::address("/app/log", &[("token", &token.label)])) { "What it did, in the log" } }

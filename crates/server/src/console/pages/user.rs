@@ -47,7 +47,8 @@ pub(super) fn framed(cx: &Desk, found: &Found, current: &str, body: Markup) -> R
         (tabs("About this user", &all))
         (body)
     };
-    let purpose = html! { (avatar(&name)) span { (found.text("userName")) } " " (activity(found)) " " (source(found)) };
+    let purpose = html! { (avatar(&name)) span { (found.text("userName")) } " " (activity(found)) " " (source(found))
+    @if let Some(at) = found.heard_at { " " span .quiet { "last synced " (when(at, cx.now)) } } };
     let about = Page::new(name, Nav::Users)
         .under("Users", "/app/users")
         .purpose(purpose)

@@ -32,6 +32,8 @@ pub(super) struct Asked {
     filter: String,
     active: String,
     source: String,
+    /// Only of whom no identity provider has ever said anything.
+    synced: String,
     /// Only who is in a conflict.
     conflict: String,
     kind: String,
@@ -49,6 +51,7 @@ impl Asked {
             filter: get("filter"),
             active: get("active"),
             source: get("source"),
+            synced: get("synced"),
             conflict: get("conflict"),
             kind: get("type"),
             order: get("order"),
@@ -64,6 +67,7 @@ impl Asked {
             ("filter", &self.filter),
             ("active", &self.active),
             ("source", &self.source),
+            ("synced", &self.synced),
             ("conflict", &self.conflict),
             ("type", &self.kind),
             ("order", &self.order),
@@ -84,9 +88,13 @@ impl Asked {
     }
 
     fn is_filtered(&self) -> bool {
-        [&self.text, &self.filter, &self.active, &self.source, &self.conflict, &self.kind]
+        [&self.text, &self.filter, &self.active, &self.source, &self.synced, &self.conflict, &self.kind]
             .iter()
             .any(|part| !part.is_empty())
+    }
+
+    fn never_heard(&self) -> bool {
+        self.synced == "never"
     }
 
     /// As a filter of the protocol, with who is in a conflict if only they are wanted.
@@ -181,6 +189,7 @@ async fn find(cx: &Desk, asked: &Asked) -> Result<directory::Listed, crate::erro
         want_groups: columns::all(cx, asked)
             .iter()
             .any(|choice| choice.shown && matches!(choice.what, columns::What::Groups)),
+        never_heard: asked.never_heard(),
     };
     directory::list(&cx.app, &cx.tenant, &cx.endpoint, "User", listing).await
 }
@@ -209,7 +218,13 @@ fn filters(asked: &Asked) -> Markup {
                 name: "source",
                 label: "Source",
                 value: &asked.source,
-                choices: choices(&[("", "All"), ("managed", "Identity provider"), ("local", "Local, never synced")]),
+                choices: choices(&[("", "All"), ("managed", "Identity provider"), ("local", "Local")]),
+            },
+            Facet {
+                name: "synced",
+                label: "Synced",
+                value: &asked.synced,
+                choices: choices(&[("", "All"), ("never", "Never")]),
             },
             Facet {
                 name: "conflict",
@@ -273,7 +288,11 @@ fn rows(cx: &Desk, asked: &Asked, listed: &directory::Listed, choices: &[Choice]
 }
 
 pub(super) fn source(found: &Found) -> Markup {
-    html! { @if found.is_managed() { (badge(Tone::Info, "Managed")) } @else { (badge(Tone::Quiet, "Local")) } }
+    html! {
+        @if !found.is_managed() { (badge(Tone::Quiet, "Local")) }
+        @else if found.heard_at.is_none() { (badge(Tone::Warn, "Managed, never synced")) }
+        @else { (badge(Tone::Info, "Managed")) }
+    }
 }
 
 pub(super) fn activity(found: &Found) -> Markup {

@@ -58,7 +58,7 @@ async fn found(cx: &Desk, principal: Principal, text: &str) -> Result<Vec<Found>
         Principal::Group => ("Group", format!("displayName sw {quoted}")),
     };
     let filter = if text.is_empty() { None } else { Some(Filter::parse(&filter)?) };
-    let listing = Listing { filter, order: Sorting::parse("name"), after: None, count: SHOWN, want_groups: false };
+    let listing = Listing { filter, order: Sorting::parse("name"), after: None, count: SHOWN, ..Listing::default() };
     Ok(directory::list(&cx.app, &cx.tenant, &cx.endpoint, kind, listing).await?.found)
 }
 

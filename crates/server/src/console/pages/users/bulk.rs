@@ -1,9 +1,10 @@
 //! Work on many users at once: chosen one by one or by a filter, confirmed, then a job.
 
 use super::Asked;
-use crate::admin::jobs::{self, Bulk, Chosen};
+use crate::admin::directory::{self, Listing};
+use crate::admin::jobs::{self, Bulk, Chosen, IDS_MAX};
 use crate::console::parts::{Field, Tone, card, count, field, form, link, note};
-use crate::console::{Desk, Flash, Nav, Page, Shown, page};
+use crate::console::{Desk, Fault, Flash, Nav, Page, Shown, page};
 use crate::{limits, query};
 use axum::body::Bytes;
 use maud::{Markup, html};
@@ -20,6 +21,7 @@ pub(super) fn on_many(asked: &Asked, total: Option<u64>) -> Markup {
         input type="hidden" name="filter" value=(asked.filter);
         input type="hidden" name="active" value=(asked.active);
         input type="hidden" name="source" value=(asked.source);
+        input type="hidden" name="synced" value=(asked.synced);
         input type="hidden" name="conflict" value=(asked.conflict);
         input type="hidden" name="type" value=(asked.kind);
         fieldset .bulk {
@@ -52,6 +54,7 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
         filter: get("filter").into(),
         active: get("active").into(),
         source: get("source").into(),
+        synced: get("synced").into(),
         conflict: get("conflict").into(),
         kind: get("type").into(),
         ..Asked::default()
@@ -64,7 +67,19 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
     if ids.is_empty() && !everybody {
         return cx.done(&asked.address("/app/users", ""), Flash::bad("Nobody is selected: tick the people first"));
     }
-    let chosen = if everybody { Chosen::Filter(asked.whole_filter(&cx).await?) } else { Chosen::Ids(ids.clone()) };
+    let chosen = match everybody {
+        false => Chosen::Ids(ids.clone()),
+        true if asked.never_heard() => match unheard(&cx, &asked).await? {
+            Some(ids) => Chosen::Ids(ids),
+            None => {
+                let said = format!(
+                    "Nothing was done: they are more than {IDS_MAX}, or far apart; narrow the filter, or tick them"
+                );
+                return cx.done(&asked.address("/app/users", ""), Flash::bad(said));
+            }
+        },
+        true => Chosen::Filter(asked.whole_filter(&cx).await?),
+    };
     if get("confirm") == what.as_str() {
         let id = jobs::begin(&cx.app, &cx.actor(), &cx.tenant.tenant.name, what, chosen).await?;
         return cx.done(&format!("/app/jobs/{id}"), Flash::good("The job has begun"));
@@ -75,6 +90,25 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
     let body = confirmation(&cx, &asked, (what, number, so), &ids, everybody, mistyped);
     let about = Page::new(what.title(), Nav::Users).under("Users", "/app/users");
     Ok(page(&cx, about, body))
+}
+
+/// Those of whom no identity provider has ever said anything and whom the filter fits, unless they are too many: no filter
+/// of the protocol says who they are.
+async fn unheard(cx: &Desk, asked: &Asked) -> Result<Option<Vec<String>>, Fault> {
+    let filter = asked.whole_filter(cx).await?;
+    let mut listing = Listing { filter, count: 200, never_heard: true, ..Listing::default() };
+    let mut ids = Vec::new();
+    loop {
+        let page = directory::list(&cx.app, &cx.tenant, &cx.endpoint, "User", listing.clone()).await?;
+        ids.extend(page.found.into_iter().map(|found| found.id));
+        if ids.len() > IDS_MAX || page.stopped_after.is_some() {
+            return Ok(None);
+        }
+        if page.next.is_none() {
+            return Ok(Some(ids));
+        }
+        listing.after = page.next;
+    }
 }
 
 /// Matches are counted up to a bound; who is ticked, and everybody without a filter, always.
@@ -122,7 +156,7 @@ fn confirmation(
     html! {
         (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &concerns(number, everybody), html! { p { (result) } @if let Some(unchanged) = &unchanged { p { (unchanged) } } }))
         (card("Are you sure?", form(cx, "/app/users/bulk", html! {
-            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source), ("conflict", &asked.conflict), ("type", &asked.kind)] {
+            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source), ("synced", &asked.synced), ("conflict", &asked.conflict), ("type", &asked.kind)] {
                 input type="hidden" name=(name) value=(value);
             }
             @for id in ids { input type="hidden" name="id" value=(id); }

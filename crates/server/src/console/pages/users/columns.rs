@@ -28,6 +28,7 @@ pub(super) enum What {
     Groups,
     Created,
     Changed,
+    Synced,
 }
 
 /// A column, and whether it is shown.
@@ -49,6 +50,7 @@ impl What {
             Self::Groups => "groups",
             Self::Created => "created",
             Self::Changed => "changed",
+            Self::Synced => "synced",
         }
     }
 
@@ -62,6 +64,7 @@ impl What {
             Self::Groups => "Groups",
             Self::Created => "Created",
             Self::Changed => "Changed",
+            Self::Synced => "Last synced",
         }
     }
 
@@ -101,6 +104,7 @@ impl What {
             Self::Groups => found.groups.len().to_string(),
             Self::Created => rfc3339(found.created_at),
             Self::Changed => rfc3339(found.modified_at),
+            Self::Synced => found.heard_at.map(rfc3339).unwrap_or_default(),
         }
     }
 
@@ -116,6 +120,9 @@ impl What {
             Self::Groups => html! { (count(found.groups.len() as u64)) },
             Self::Created => when(found.created_at, now),
             Self::Changed => when(found.modified_at, now),
+            Self::Synced => {
+                html! { @match found.heard_at { Some(at) => (when(at, now)), None => span .quiet { "never" } } }
+            }
         }
     }
 }
@@ -140,7 +147,7 @@ pub(super) fn all(cx: &Desk, asked: &Asked) -> Vec<Choice> {
     let mut all = vec![usual(What::State), usual(What::Source), usual(What::Manager), other(What::Email)];
     all.extend(custom.into_iter().enumerate().map(|(at, named)| (What::Attribute(Box::new(named)), at < CUSTOM_MAX)));
     all.extend(plain.map(|named| other(What::Attribute(Box::new(named)))));
-    all.extend([usual(What::Groups), other(What::Created), usual(What::Changed)]);
+    all.extend([usual(What::Groups), other(What::Created), usual(What::Changed), other(What::Synced)]);
     let choose = |(what, usual): (What, bool)| {
         let shown = if asked.columns.is_empty() { usual } else { asked.columns.iter().any(|key| key == what.key()) };
         Choice { what, shown }

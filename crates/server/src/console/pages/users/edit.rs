@@ -5,6 +5,8 @@
 //! What an identity provider has said of somebody can be read here and changed there, unless the tenant allows manual
 //! edits. What it never said, or an operator said last, is anybody's; and the door can always be closed.
 
+mod filled;
+
 use crate::admin::apps::assign::{self, Status};
 use crate::admin::directory::{self, Found};
 use crate::console::pages::user::{LastChanges, is_operator, last_changes};
@@ -19,6 +21,7 @@ use scim::{AttrType, Attribute, Mutability, Resource, Returned};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::{FieldForm, FieldKind};
 
 const MAIL: &str = "emails[type eq \"work\"].value";
 const MAIL_WHOLE: &str = "emails[type eq \"work\"]";
@@ -31,9 +34,9 @@ const KNOWN: [(&str, &str); 5] = [
     ("displayName", "Display name"),
     (MAIL, "E-mail at work"),
 ];
-/// What others decide about.
 /// Requests about somebody that are looked at for who owns what.
 const ENTRIES: u32 = 50;
+/// What others decide about.
 const NOT_HERE: [&str; 5] = ["id", "externalId", "active", "userName", "displayName"];
 
 const STATUSES: [(&str, &str); 4] = [
@@ -49,6 +52,9 @@ struct Line {
     label: String,
     value: String,
     kind: AttrType,
+    /// How it is filled in, and what can be chosen.
+    form: FieldForm,
+    options: Vec<String>,
     required: bool,
     /// The identity provider's, and not to be changed here.
     owned: bool,
@@ -136,25 +142,33 @@ fn lines(cx: &Desk, found: &Found) -> Vec<Line> {
             label: (*label).to_owned(),
             value: if *path == MAIL { mail(found) } else { found.text(path).to_owned() },
             kind: AttrType::String,
+            form: FieldForm::default(),
+            options: Vec::new(),
             required: *path == "userName",
             owned: false,
         })
         .collect();
     let Some(rt) = cx.tenant.named("User") else { return all };
     let resource = Resource { attributes: found.document.clone() };
-    let fits = |attribute: &Attribute| {
-        !attribute.multi_valued
+    let definitions = &cx.tenant.tenant.definitions;
+    let fits = |form: &FieldForm, attribute: &Attribute| {
+        (!attribute.multi_valued || form.kind == FieldKind::MultiSelect)
             && attribute.mutability == Mutability::ReadWrite
             && attribute.returned != Returned::Never
             && !matches!(attribute.attr_type, AttrType::Binary)
             && (attribute.attr_type != AttrType::Complex || attribute.name == "manager")
             && !NOT_HERE.contains(&attribute.name.as_str())
     };
-    for (extension, attribute) in rt.attributes().filter(|(_, attribute)| fits(attribute)) {
+    for (extension, attribute) in rt.attributes() {
+        let form = definitions.form(&full_name(extension, attribute), attribute).cloned().unwrap_or_default();
+        if !fits(&form, attribute) {
+            continue;
+        }
         let is_manager = attribute.attr_type == AttrType::Complex;
         let value = match &found.manager {
             Some(manager) if is_manager => manager.raw.clone(),
             _ if is_manager => String::new(),
+            _ if attribute.multi_valued => filled::lines(resource.value(extension, attribute)),
             _ => text(resource.value(extension, attribute)),
         };
         let label = if is_manager { "Manager" } else { attribute.name.as_str() };
@@ -163,6 +177,8 @@ fn lines(cx: &Desk, found: &Found) -> Vec<Line> {
             label: label.to_owned(),
             value,
             kind: attribute.attr_type,
+            form,
+            options: attribute.canonical_values.clone(),
             required: false,
             owned: false,
         });
@@ -208,15 +224,18 @@ fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, stood: &Markup, sai
             "Manager" => "Their login, id, e-mail or employee number",
             _ => "",
         };
+        let plain = Field { name: line.name(), label: &line.label, value: &line.value, ..Field::default() };
         match line.kind {
-            AttrType::Boolean if !line.owned => choice(
-                &Field { name: line.name(), label: &line.label, value: &line.value, ..Field::default() },
-                &[("", "Not said"), ("true", "Yes"), ("false", "No")],
-            ),
+            _ if line.form.kind != FieldKind::Plain && !line.owned => filled::in_as(&plain, &line.form, &line.options),
+            AttrType::Integer if !line.owned => field(&Field { kind: "number", autocomplete: "off", ..plain }),
+            AttrType::DateTime if !line.owned => {
+                field(&Field { hint: "Such as 2026-11-26T09:00:00Z", mono: true, autocomplete: "off", ..plain })
+            }
+            AttrType::Boolean if !line.owned => choice(&plain, &[("", "Not said"), ("true", "Yes"), ("false", "No")]),
             _ => field(&Field {
                 name: line.name(),
                 label: &line.label,
-                value: &line.value,
+                value: &if line.owned { line.value.replace('\n', ", ") } else { line.value.clone() },
                 hint,
                 read_only: line.owned,
                 required: line.required,
@@ -278,6 +297,9 @@ fn operation(line: &Line, wanted: &str) -> Option<Value> {
             json!({"op": "add", "path": "emails", "value": [{"value": wanted, "type": "work", "primary": true}]})
         }
         (path, true, _) => json!({"op": "remove", "path": path}),
+        (path, false, _) if line.form.kind == FieldKind::MultiSelect => {
+            json!({"op": "replace", "path": path, "value": wanted.lines().collect::<Vec<_>>()})
+        }
         (path, false, _) if line.kind == AttrType::Complex => {
             json!({"op": "replace", "path": path, "value": {"value": wanted}})
         }
@@ -306,7 +328,7 @@ pub(in crate::console::pages) async fn save(
 ) -> Shown {
     let found = find(&cx, &id).await?;
     let (mut all, before) = (whole(&cx, &found).await?, status(&cx, &found).await?);
-    let fields: BTreeMap<String, String> = pairs.into_iter().collect();
+    let fields = filled::gathered(pairs);
     let stands = shown(&all, before);
     let (mut operations, mut clashes) = (Vec::new(), Vec::new());
     for line in &mut all {
