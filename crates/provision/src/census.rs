@@ -63,7 +63,10 @@ impl Census {
     #[must_use]
     pub fn vouch(&mut self, mut link: Link, desired: &Desired, rules: &Rules<'_>, now: i64) -> Link {
         let Desired::Present(want) = desired else { return link };
-        let untouched = link.knowledge == Knowledge::Nothing && link.keys.is_empty() && link.lost_id.is_none();
+        let untouched = link.knowledge == Knowledge::Nothing
+            && link.keys.is_empty()
+            && link.lost_id.is_none()
+            && link.past.is_none();
         if !untouched {
             return link;
         }

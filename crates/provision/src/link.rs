@@ -117,6 +117,9 @@ pub struct Link {
     /// The unique identifier that it had when it was lost: whoever has it now is only ours if the id,
     /// or our id, says so.
     pub former: Option<(String, String)>,
+    /// The id that it had before it was let go: whoever comes back has their account again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub past: Option<String>,
     /// How many fitted.
     pub several: usize,
     /// What the target makes of values.
@@ -236,7 +239,7 @@ impl Link {
         self.keys.clear();
         self.missed.clear();
         self.doubt_until = 0;
-        (self.lost_id, self.former) = (None, None);
+        (self.lost_id, self.former, self.past) = (None, None, None);
         self.refusals = 0;
     }
 
@@ -287,7 +290,17 @@ impl Link {
         if let Some((field, value)) = self.former.as_ref().filter(|former| !keys.contains(former)) {
             lookups.push(Lookup::Filter { field: field.clone(), value: value.clone() });
         }
+        // An app that only puts away what it is told to delete may show it by its id alone.
+        if let (Some(id), Some(_)) = (&self.past, wanted) {
+            lookups.push(Lookup::Id(id.clone()));
+        }
         lookups
+    }
+
+    /// Nothing is there, and nothing should be: the matter is closed. What it was there is not forgotten.
+    pub(crate) fn let_go(&mut self) {
+        let past = self.remote_id.take().or(self.lost_id.take()).or(self.past.take());
+        *self = Self { left_at: self.left_at, past, ..Self::new(self.kind, &self.external_id) };
     }
 
     /// Looks are made one after the other; all of them, recent and after what was in doubt had

@@ -80,6 +80,16 @@ impl Mapping {
 }
 
 impl Mapping {
+    /// The objects that it names and that are neither the person, nor the account, nor the app, nor the organisation.
+    pub fn objects(&self, source: Source) -> BTreeSet<String> {
+        let named = self.dependencies(source).into_iter().filter_map(|one| match one {
+            Dependency::Attribute { object, .. } => Some(object),
+            Dependency::Accounts { source } => Some(source),
+            _ => None,
+        });
+        named.filter(|object| !matches!(object.as_str(), "user" | "appuser" | "app" | "org")).collect()
+    }
+
     /// The attributes that it reads and that there are not: they are always empty. `known` are those that there are.
     pub fn unknown(&self, source: Source, known: &[String]) -> Vec<String> {
         let object = match source {

@@ -401,6 +401,16 @@ fn present(want: &Resource, found: &Found<'_>, rules: &Rules<'_>, now: i64) -> A
     Action::Update(Box::new(Update { id: found.id.clone(), changes, overlay, members, name }))
 }
 
+/// Whether an account that is out of use is, by its names, that of whoever is wanted: what the first and last names say agrees,
+/// and they say something.
+pub fn is_namesake(want: &Resource, account: &Map<String, Value>) -> bool {
+    let names = ["name.givenName", "name.familyName"];
+    let told = want.values.iter().filter(|valued| names.contains(&valued.place.path()));
+    let mut said = told.filter_map(|valued| Some((valued.value.as_ref()?, valued.place.read(account)?))).peekable();
+    let off = account.get(ACTIVE).is_some_and(|active| equal(&Value::Bool(false), active));
+    off && said.peek().is_some() && said.all(|(wanted, shown)| equal(wanted, shown))
+}
+
 /// The name of the pseudo attribute that says whether an account is in use.
 pub const ACTIVE: &str = "active";
 

@@ -15,6 +15,7 @@ mod gate;
 pub(crate) mod import;
 pub(crate) mod inputs;
 pub(crate) mod integration;
+pub(crate) mod others;
 mod push;
 mod reconcile;
 mod scan;

@@ -71,7 +71,7 @@ fn collect(node: &Node, source: Source, projected: bool, found: &mut BTreeSet<De
             };
             found.insert(Dependency::Attribute { object, name });
         }
-        Kind::Call(name, _) => called(name, found),
+        Kind::Call(name, arguments) => called(name, arguments, found),
         Kind::Method(target, name, arguments) => {
             asked(name, arguments, found);
             // `user.getGroups()` is not about the profile.
@@ -123,10 +123,12 @@ fn one_step(target: &Node, name: &str, source: Source, projected: bool, found: &
             }
             Dependency::Attribute { object, name }
         }
-        Kind::Call(function, _) if function.starts_with("getManager") => {
+        Kind::Call(function, arguments) if function.starts_with("getManager") => {
+            found.extend(account(arguments));
             Dependency::Related { relation: "manager".into(), name }
         }
-        Kind::Call(function, _) if function.starts_with("getAssistant") => {
+        Kind::Call(function, arguments) if function.starts_with("getAssistant") => {
+            found.extend(account(arguments));
             Dependency::Related { relation: "assistant".into(), name }
         }
         Kind::Method(_, method, arguments) if method == "getLinkedObject" => {
@@ -143,8 +145,16 @@ fn is_user(node: &Node) -> bool {
     matches!(&node.kind, Kind::Name(name) if name == "user")
 }
 
-fn called(name: &str, found: &mut BTreeSet<Dependency>) {
+/// At which app the account of somebody's manager or assistant is asked for.
+fn account(arguments: &[Node]) -> Option<Dependency> {
+    arguments.get(1).and_then(Node::text).map(|app| Dependency::Accounts { source: app.to_owned() })
+}
+
+fn called(name: &str, arguments: &[Node], found: &mut BTreeSet<Dependency>) {
     let all = || "*".to_owned();
+    if name.ends_with("AppUser") {
+        found.extend(account(arguments));
+    }
     match name {
         "Time.now" | "DateTime.now" | "Entra.Now" => {
             found.insert(Dependency::Clock);

@@ -109,6 +109,20 @@ fn call(at: At, name: &str, arguments: &[Node], note: &mut impl FnMut(At, &str, 
                 "a change of the manager is pushed here; Okta waits for the next change of the person",
             );
         }
+        "hasDirectoryUser" | "findDirectoryUser" => {
+            note(
+                at,
+                "noDirectory",
+                "the account at an app called active_directory is meant; without one, has… is false and find… is null",
+            );
+        }
+        "hasWorkdayUser" | "findWorkdayUser" => {
+            note(
+                at,
+                "noDirectory",
+                "the account at an app called workday is meant; without one, has… is false and find… is null",
+            );
+        }
         "Entra.Switch" => {
             note(at, "switch", "a null source takes the default; Entra may take null when something else changes");
         }

@@ -307,7 +307,35 @@ impl Run<'_> {
         }
     }
 
+    /// Looks for an account by the id that it once had. It is theirs again if it is out of use, or called as it should be.
+    fn recalled(&mut self, id: &str, response: &Response, refusal: Option<&Refusal>) -> Outcome {
+        let lookup = Lookup::Id(id.to_owned());
+        match refusal {
+            Some(Refusal { status: 400 | 403 | 404 | 410, .. }) => self.not_there(lookup),
+            Some(refusal) => self.failed(refusal, response),
+            None => {
+                let shown = response.resource().filter(|map| answer::id(map).is_none_or(|shown| shown == id)).cloned();
+                let Some(document) = shown.filter(|document| self.is_theirs(document)) else {
+                    return self.not_there(lookup);
+                };
+                self.seen(&document, response.version());
+                self.link.remote_id = Some(id.to_owned());
+                self.link.linked();
+                Outcome::Again
+            }
+        }
+    }
+
+    fn is_theirs(&self, document: &Map<String, Value>) -> bool {
+        let Desired::Present(want) = self.desired else { return false };
+        let off = document.get(ACTIVE).is_some_and(|active| equal(&Value::Bool(false), active));
+        off || answer::fits(document, &want.unique.0, &want.unique.1)
+    }
+
     fn read(&mut self, id: &str, response: &Response, refusal: Option<&Refusal>) -> Outcome {
+        if self.link.knowledge != Knowledge::Linked && self.link.past.as_deref() == Some(id) {
+            return self.recalled(id, response, refusal);
+        }
         match refusal {
             Some(Refusal { status: 404 | 410, .. }) => self.vanished(),
             Some(refusal) if refusal.status == 403 => self.hidden(refusal),
@@ -351,7 +379,10 @@ impl Run<'_> {
     }
 
     fn missed(&mut self, field: &str, value: &str) -> Outcome {
-        let lookup = lookup(field, value);
+        self.not_there(lookup(field, value))
+    }
+
+    fn not_there(&mut self, lookup: Lookup) -> Outcome {
         if self.link.candidate.as_ref().is_some_and(|(_, by)| *by == lookup) {
             self.link.candidate = None;
         }
@@ -359,9 +390,7 @@ impl Run<'_> {
         self.link.missed.push((lookup, self.now));
         let gone = self.link.observed(self.desired, self.rules, self.now);
         if self.is_leaving() && matches!(gone, Observed::Missing { .. }) {
-            // Nothing was made, and nothing should be there: the matter is closed.
-            let left_at = self.link.left_at;
-            self.link = Link { left_at, ..Link::new(self.link.kind, &self.link.external_id) };
+            self.link.let_go();
         }
         Outcome::Again
     }
@@ -395,7 +424,8 @@ impl Run<'_> {
             [one] if self.is_former(field, value) && self.link.lost_id != answer::id(one) => self.missed(field, value),
             [one] => {
                 let made = self.link.keys.iter().any(|(known, key)| known == field && key == value);
-                let lost = self.link.lost_id.is_some() && self.link.lost_id == answer::id(one);
+                let known = |known: &Option<String>| known.is_some() && *known == answer::id(one);
+                let lost = known(&self.link.lost_id) || known(&self.link.past);
                 let unclaimed = !one.get("externalId").is_some_and(scim::filter::is_value);
                 self.found(one, lost || (made && unclaimed), field, value)
             }
@@ -592,8 +622,7 @@ impl Run<'_> {
     }
 
     fn deleted(&mut self) -> Outcome {
-        let left_at = self.link.left_at;
-        self.link = Link { left_at, ..Link::new(self.link.kind, &self.link.external_id) };
+        self.link.let_go();
         Outcome::Done
     }
 }

@@ -118,6 +118,9 @@ pub(super) struct Sim {
     pub(super) folds_mail: bool,
     /// Titles are ignored.
     pub(super) ignores_title: bool,
+    /// What is deleted is put out of use, and shown by its id alone.
+    pub(super) puts_away: bool,
+    away: BTreeSet<String>,
     /// Every write answers 204.
     pub(super) silent: bool,
     /// A member that makes every PATCH fail.
@@ -233,6 +236,11 @@ impl Sim {
                 self.store(is_user, Some(id), body.unwrap())
             }
             (Method::Patch, Some(id)) if self.held(is_user).contains_key(id) => self.patch(is_user, id, body.unwrap()),
+            (Method::Delete, Some(id)) if self.puts_away && self.users.contains_key(id) => {
+                self.meddle(is_user, id, &Map::from_iter([("active".to_owned(), false.into())]));
+                self.away.insert(id.to_owned());
+                response(204, Body::Empty)
+            }
             (Method::Delete, Some(id)) => match self.held(is_user).remove(id) {
                 Some(_) => response(204, Body::Empty),
                 None => error(404, "", "no such resource"),
@@ -251,9 +259,11 @@ impl Sim {
             return error(400, "invalidFilter", "externalId cannot be filtered");
         }
         let filter = filter.map(|text| Filter::parse(&text).unwrap());
+        let away = if is_user { self.away.clone() } else { BTreeSet::new() };
         let found: Vec<Value> = self
             .held(is_user)
             .iter()
+            .filter(|(id, _)| !away.contains(*id))
             .map(|(id, held)| show(is_user, id, held, request))
             .filter(|shown| {
                 filter.as_ref().is_none_or(|filter| filter.matches(shown.as_object().unwrap(), kind(is_user)))
@@ -339,6 +349,9 @@ impl Sim {
             str::to_owned,
         );
         let version = self.held(is_user).get(&id).map_or(1, |held| held.version + 1);
+        if is_user && resource.attributes.get("active") == Some(&Value::Bool(true)) {
+            self.away.remove(&id);
+        }
         let held = Held { resource, members, version };
         self.held(is_user).insert(id.clone(), held.clone());
         if self.silent && !made {

@@ -52,6 +52,7 @@ fn act(world: &mut World, line: &str) {
         }
         "reconcile" => reconcile(world),
         "remove" => world.sim.users.clear(),
+        "puts" => world.sim.puts_away = rest == "away",
         "faults" => world.sim.faults = rest.split_whitespace().map(Fault::named).collect(),
         "dies" => {
             let (step, how) = rest.split_once(' ').unwrap();

@@ -31,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::limits;
 use crate::outbound::integration::{Integration, Options};
+use crate::outbound::others;
 use crate::tenants::TenantState;
 use provision::Target;
 use provision::app::SignIn;
@@ -39,7 +40,7 @@ use scim::Code;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{AppRow, LinkKind, NewApp, Reach, Standing, TenantId, Writer};
+use store::{AppRow, LinkKind, NewApp, Reach, Reader, Standing, TenantId, Writer};
 
 /// Longest name of an app; it is a part of addresses.
 const NAME_CHARS_MAX: usize = 63;
@@ -242,19 +243,22 @@ pub(crate) async fn change_when(
     }
     let now = app.clock().now();
     let line = ("app.change", format!("{tenant}/app/{name}"), detail);
-    let stored = audited(app, actor, line, move |w| Ok(update(w, &known, changed, when, now)?)).await?;
+    let stored = audited(app, actor, line, move |w| update(w, &known, changed, when, now)).await?;
     told(app, &state);
     Integration::of(stored)
 }
 
-/// Stores a changed app.
-fn update(
-    w: &mut Writer,
-    known: &Integration,
-    mut changed: Integration,
-    when: When,
-    now: i64,
-) -> store::Result<AppRow> {
+/// Apps that read each other's accounts could change each other without end.
+fn check_circle(r: &Reader, changed: &Integration) -> Result<()> {
+    let Some(other) = others::circle(r, changed.row.tenant, changed)? else { return Ok(()) };
+    let detail =
+        format!("its expressions read {other}, whose expressions read this app's accounts: take one of them away");
+    Err(scim::Error::invalid_value(detail).into())
+}
+
+/// Stores a changed app; whoever reads its settings or its profile is looked at anew.
+fn update(w: &mut Writer, known: &Integration, mut changed: Integration, when: When, now: i64) -> Result<AppRow> {
+    check_circle(w, &changed)?;
     schedule(&mut changed, now);
     let matters = provision::App { label: String::new(), ..known.app.clone() }
         != provision::App { label: String::new(), ..changed.app.clone() };
@@ -265,7 +269,13 @@ fn update(
         When::Now => Reach::Everybody,
         When::Later => Reach::Later,
     };
-    w.app_update(&changed.row, reach, now)
+    let stored = w.app_update(&changed.row, reach, now)?;
+    if matters {
+        for reader in others::readers(w, stored.tenant, stored.id, &stored.name)? {
+            w.app_bump(reader)?;
+        }
+    }
+    Ok(stored)
 }
 
 /// An app as it would be with a change, which is looked at and not stored.

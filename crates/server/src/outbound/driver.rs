@@ -4,6 +4,7 @@ use super::census;
 use super::directory::Profile;
 use super::gate::Gate;
 use super::integration::Integration;
+use super::others;
 use super::push::{Pen, Shared, push, ready};
 use super::send::Secret;
 use crate::app::App;
@@ -50,7 +51,7 @@ impl Driver {
 }
 
 async fn drive(app: App, id: AppId, signal: Arc<Notify>, stop: watch::Receiver<bool>) {
-    let mut drive = Drive { app, id, gate: None, shared: None, tasks: JoinSet::new(), nudged: true };
+    let mut drive = Drive { app, id, gate: None, shared: None, tasks: JoinSet::new(), nudged: true, of_all: 0 };
     while !*stop.borrow() {
         match drive.turn().await {
             Ok(Turn::Ended) => break,
@@ -90,6 +91,8 @@ struct Drive {
     tasks: JoinSet<()>,
     /// Whether the engine has found something due since the last turn.
     nudged: bool,
+    /// The generations of all apps of the tenant together, as they were when `shared` was read: others may read this one.
+    of_all: i64,
 }
 
 impl Drive {
@@ -188,13 +191,13 @@ impl Drive {
     /// The app as it is now; read anew when it, or its tenant, has changed.
     async fn shared(&mut self) -> Result<Option<Arc<Shared>>> {
         let id = self.id;
-        let found: Option<(i64, i64)> = self.app.store().read(move |r| r.app_generation(id)).await?;
-        let Some((generation, revision)) = found else { return Ok(None) };
+        let found: Option<(i64, i64, i64)> = self.app.store().read(move |r| r.app_generation(id)).await?;
+        let Some((generation, revision, of_all)) = found else { return Ok(None) };
         if let Some(known) = &self.shared {
             let row = &known.integration.row;
             let current = self.app.tenants().find(&known.state.tenant.name);
             let same_tenant = current.is_some_and(|state| Arc::ptr_eq(&state, &known.state));
-            if same_tenant && (row.generation, row.revision) == (generation, revision) {
+            if same_tenant && (row.generation, row.revision, self.of_all) == (generation, revision, of_all) {
                 return Ok(self.shared.clone());
             }
         }
@@ -216,7 +219,11 @@ impl Drive {
         let users = state.named("User");
         let profile = users.map_or_else(Profile::default, |users| Profile::of(users, &integration.app));
         let by_time = dependencies(&integration.app).contains(&Dependency::Clock);
-        self.shared = Some(Arc::new(Shared { app, state, integration, secret, gate, census, pen, profile, by_time }));
+        let (tenant, name) = (state.tenant.id, integration.row.name.clone());
+        let readers = self.app.store().read(move |r| others::readers(r, tenant, id, &name)).await?;
+        self.of_all = of_all;
+        let shared = Shared { app, state, integration, secret, gate, census, pen, profile, by_time, readers };
+        self.shared = Some(Arc::new(shared));
         Ok(self.shared.clone())
     }
 }

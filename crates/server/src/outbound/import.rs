@@ -8,6 +8,7 @@ mod people;
 
 use super::directory::Profile;
 use super::integration::Integration;
+use super::others;
 use super::scan::{Scan, is_inactive, remote_id};
 use crate::admin::apps::assign::number;
 use crate::app::App;
@@ -19,9 +20,10 @@ use provision::import::{Index, OnGone, Verdict};
 use provision::link::{Kind, Knowledge, Link};
 use provision::mapping::app_user;
 use provision::plan::Lane;
+use provision::reconcile::refreshed;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{AssignmentRow, Found, LinkKind, LinkRow, Position, Principal, RunItem, Standing, Start};
+use store::{AppId, AssignmentRow, Found, LinkKind, LinkRow, Position, Principal, RunItem, Standing, Start, Writer};
 
 /// Who an import is in the log and in the feed.
 pub(crate) fn label(app: &str) -> String {
@@ -109,12 +111,14 @@ async fn denied(
 }
 
 async fn account(scan: &mut Scan, id: &str, document: &Map<String, Value>) -> Result<()> {
-    let (app, run, remote_id) = (scan.run.app, scan.run.id, id.to_owned());
+    let (app, run, remote_id, now) = (scan.run.app, scan.run.id, id.to_owned(), scan.app.clock().now());
+    let (readers, shown) = (scan.readers.clone(), document.clone());
     let known = scan
         .write(move |w| {
             let row = w.link_by_remote(app, LinkKind::User, &remote_id)?;
             if let Some(row) = &row {
                 w.run_seen(run, row.id)?;
+                learned(w, &readers, row, &shown, now)?;
             }
             Ok(row)
         })
@@ -127,6 +131,24 @@ async fn account(scan: &mut Scan, id: &str, document: &Map<String, Value>) -> Re
         }
         None => stranger(scan, id, document).await,
     }
+}
+
+/// What other apps read of an account is what was last seen of it.
+fn learned(
+    w: &mut Writer,
+    readers: &[AppId],
+    row: &LinkRow,
+    shown: &Map<String, Value>,
+    now: i64,
+) -> store::Result<()> {
+    let state = if readers.is_empty() { None } else { w.link_state(row.id)? };
+    let Some(state) = state else { return Ok(()) };
+    let link: Link = serde_json::from_str(&state)?;
+    if link.document.as_ref() == Some(shown) {
+        return Ok(());
+    }
+    let state = serde_json::to_string(&refreshed(link, shown))?;
+    if w.link_shown(row.id, &state, now)? { others::tell(w, readers, &row.resource, now) } else { Ok(()) }
 }
 
 async fn known_account(scan: &mut Scan, row: &LinkRow, document: &Map<String, Value>) -> Result<()> {

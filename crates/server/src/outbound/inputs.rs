@@ -2,6 +2,7 @@
 
 use super::directory::Profile;
 use super::integration::Integration;
+use super::others::{Accounts, Others};
 use crate::error::Result;
 use crate::tenants::TenantState;
 use provision::app::Policy;
@@ -87,11 +88,21 @@ pub(crate) struct Through {
 pub(crate) struct Around {
     people: HashMap<String, PersonRow>,
     assignments: HashMap<String, AssignmentRow>,
+    others: Others,
+    accounts: Accounts,
 }
 
 impl Around {
-    /// Of these people.
-    pub(crate) fn read(r: &Reader, state: &TenantState, app: AppId, ids: &[&str]) -> Result<Self> {
+    /// Of these people, with their accounts at other apps where expressions read them.
+    pub(crate) fn read(r: &Reader, state: &TenantState, integration: &Integration, ids: &[&str]) -> Result<Self> {
+        let mut around = Self::known(r, state, integration.row.id, ids)?;
+        around.others = Others::read(r, state.tenant.id, integration)?;
+        let people: Vec<&str> = around.people.keys().map(String::as_str).collect();
+        around.accounts = around.others.accounts(r, &people)?;
+        Ok(around)
+    }
+
+    fn known(r: &Reader, state: &TenantState, app: AppId, ids: &[&str]) -> Result<Self> {
         let Some(users) = state.named("User").filter(|_| !ids.is_empty()) else { return Ok(Self::default()) };
         let tenant = state.tenant.id;
         let mut people = r.people(tenant, users, app, ids)?;
@@ -107,7 +118,7 @@ impl Around {
         let others: Vec<&str> = managers.iter().map(String::as_str).filter(|id| !people.contains_key(*id)).collect();
         let others = r.people(tenant, users, app, &others)?;
         people.extend(others);
-        Ok(Self { people, assignments })
+        Ok(Self { people, assignments, ..Self::default() })
     }
 
     /// Through what somebody has the app.
@@ -140,7 +151,7 @@ pub(crate) type Sources<'a> = (&'a TenantState, &'a Integration, &'a Profile);
 /// Reads what a decision about this link takes.
 pub(crate) fn read(r: &Reader, sources: Sources<'_>, row: &LinkRow, link: &Link, now: i64) -> Result<Inputs> {
     let person: Option<&str> = (row.kind == LinkKind::User).then_some(&row.resource);
-    let around = Around::read(r, sources.0, row.app, &person.into_iter().collect::<Vec<_>>())?;
+    let around = Around::read(r, sources.0, sources.1, &person.into_iter().collect::<Vec<_>>())?;
     of(r, &around, sources, row, link, now)
 }
 
@@ -169,7 +180,7 @@ pub(crate) fn person(
     now: i64,
 ) -> Result<Inputs> {
     let whole = state.named("User").map_or_else(Profile::default, |users| Profile::whole(users));
-    let around = Around::read(r, state, integration.row.id, &[id])?;
+    let around = Around::read(r, state, integration, &[id])?;
     of_person(&around, (state, integration, &whole), id, link, now)
 }
 
@@ -201,12 +212,19 @@ fn facts(
     let manager = manager(found).and_then(|id| around.people.get(id));
     let mut user = known(found, users, profile)?;
     user.manager = manager.map(|manager| known(manager, users, profile)).transpose()?.map(Box::new);
+    let lists =
+        |id: &str| around.accounts.get(id).into_iter().flatten().map(|(app, one)| (app.clone(), vec![one.clone()]));
+    user.accounts = lists(id).collect();
+    if let Some(manager) = &mut user.manager {
+        manager.accounts = lists(&manager.id).collect();
+    }
     let shown = link.document.as_ref().map(|document| mapping::app_user(&integration.app, &integration.rows, document));
     let facts = Facts {
         user,
         app_user: shown.unwrap_or_default(),
         app: integration.app.settings.clone(),
         org: Map::from_iter([("name".to_owned(), Value::from(state.tenant.name.as_str()))]),
+        objects: around.others.objects(around.accounts.get(id)),
         ..Facts::default()
     };
     Ok((facts, around.assignments(found)))

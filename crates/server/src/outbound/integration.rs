@@ -1,5 +1,6 @@
 //! An app as the engine works with it: its row, `provision::App` in it, and the options around that.
 
+use super::others;
 use crate::error::{Error, Result};
 use crate::limits;
 use provision::import::{Matching, OnBack, OnGone, SAFEGUARD_PERCENT};
@@ -8,6 +9,7 @@ use provision::reconcile::Reactions;
 use scim::Code;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use store::AppRow;
 
@@ -90,6 +92,8 @@ pub(crate) struct Integration {
     pub(crate) options: Options,
     /// The attributes with their mappings.
     pub(crate) rows: Rows,
+    /// What its expressions read besides its own: other apps, by their names.
+    pub(crate) others: BTreeSet<String>,
 }
 
 impl Integration {
@@ -102,7 +106,7 @@ impl Integration {
         let mut app: provision::App = serde_json::from_value(row.settings.clone()).map_err(read)?;
         let options: Options = serde_json::from_value(row.options.clone()).map_err(read)?;
         (app.id, app.name) = (row.id.0.to_string(), row.name.clone());
-        Ok(Self { rows: Rows::of(&app), row, app, options })
+        Ok(Self { rows: Rows::of(&app), others: others::named(&app), row, app, options })
     }
 
     /// Whether anything can be sent: there is an address.
@@ -134,6 +138,6 @@ impl Integration {
             return Err(scim::Error::invalid_value(detail).into());
         }
         let row = AppRow { settings: json!(app), options: json!(options), ..self.row.clone() };
-        Ok(Self { rows: Rows::of(&app), row, app, options })
+        Ok(Self { rows: Rows::of(&app), others: others::named(&app), row, app, options })
     }
 }

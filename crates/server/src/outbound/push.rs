@@ -20,14 +20,15 @@ use crate::error::Result;
 use crate::limits;
 use pen::Entry;
 pub(crate) use pen::Pen;
+use provision::app::Adoption;
 use provision::brake::{self, Held};
 use provision::link::Link;
 use provision::outcome::{Outcome, Settled as Judged, settle};
-use provision::plan::{Action, next};
+use provision::plan::{Action, Desired, Parking, is_namesake, next};
 use provision::wire;
 use ready::read_inputs;
 use rest::{Rest, Unsaved};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use store::{Cause, Exchange, Intent, LinkKind, LinkRow, Settled, Standing, Writer};
 
@@ -42,6 +43,8 @@ struct Push {
     /// What somebody should know while it waits.
     reason: Option<Cause>,
     was_active: bool,
+    /// The account as it was when others last heard of it; nothing if somebody died over it, and they may not have.
+    shown: Option<Option<Map<String, Value>>>,
     /// Leave to send.
     pass: Option<Pass>,
 }
@@ -93,6 +96,7 @@ impl Push {
         let rules = inputs.rules(&shared.integration, row.kind);
         let link = shared.census.vouch(link, &inputs.desired, &rules, read_at);
         let was_active = row.active;
+        let shown = (link.intent.is_none() && !shared.readers.is_empty()).then(|| link.document.clone());
         Ok(Self {
             shared,
             row,
@@ -102,6 +106,7 @@ impl Push {
             unsaved: Unsaved::default(),
             reason: None,
             was_active,
+            shown,
             pass: None,
         })
     }
@@ -144,16 +149,13 @@ impl Push {
         }
         match action {
             Action::Nothing => Ok(Step::Rest(self.settled())),
-            Action::Adopt { id } => {
-                self.link = self.link.clone().adopt(&id);
-                self.unsaved.matters = true;
-                Ok(Step::On)
-            }
+            Action::Adopt { id } => self.adopt(&id),
             Action::Wait { until } => {
                 let cause = self.reason.take();
                 let standing = if self.is_ended() { Standing::Linked } else { Standing::Waiting };
                 Ok(Step::Rest(Rest { cause, ..Rest::until(standing, until) }))
             }
+            Action::Park(Parking::Conflict { id }) if self.is_heir(&id).await? => self.adopt(&id),
             Action::Park(reason) => Ok(Step::Rest(Rest::parked(causes::parked(&reason)))),
             Action::Hold { action, held } => Ok(self.held(&action, &held)),
             Action::Probe(_) => {
@@ -168,6 +170,30 @@ impl Push {
                 self.begin(action).await
             }
         }
+    }
+
+    fn adopt(&mut self, id: &str) -> Result<Step> {
+        self.link = self.link.clone().adopt(id);
+        self.unsaved.matters = true;
+        Ok(Step::On)
+    }
+
+    /// Whether an account that is claimed was claimed by us, for somebody of this name who is deleted here and out of use there:
+    /// they are back under another id, and nobody else lays claim to it.
+    async fn is_heir(&self, remote_id: &str) -> Result<bool> {
+        let (Desired::Present(want), Some(account)) = (&self.inputs.desired, &self.link.document) else {
+            return Ok(false);
+        };
+        let unclaimed = self.inputs.policy.adoption == Adoption::Unclaimed;
+        if !unclaimed || self.row.kind != LinkKind::User || !is_namesake(want, account) {
+            return Ok(false);
+        }
+        let (app, remote_id) = (self.row.app, remote_id.to_owned());
+        let former: Option<LinkRow> =
+            self.shared.app.store().read(move |r| r.link_by_remote(app, LinkKind::User, &remote_id)).await?;
+        let claim = account.get("externalId").and_then(Value::as_str);
+        Ok(former
+            .is_some_and(|former| former.name.is_none() && !former.active && claim == Some(former.resource.as_str())))
     }
 
     /// Whether what it is decided by may have changed too long ago.
@@ -197,7 +223,7 @@ impl Push {
         let outcome = if bare && brake::weighs(&action).is_none() {
             let Settled { id, fence, state, .. } = settled;
             let what = Intent { id, fence, begun: action.word().to_owned(), state };
-            let entry = Entry { what, link: id, unsaved: std::mem::take(&mut self.unsaved), woken };
+            let entry = Entry { what, link: id, unsaved: std::mem::take(&mut self.unsaved), woken, told: None };
             if pen::begin(&self.shared, entry).await? { Begun::Stored } else { Begun::Lost }
         } else {
             self.begin_alone(&action, settled, woken, now).await?

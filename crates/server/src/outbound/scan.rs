@@ -5,7 +5,7 @@
 
 use super::integration::Integration;
 use super::send::{Secret, Sent, send};
-use super::{import, reconcile};
+use super::{import, others, reconcile};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::limits;
@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{AppRow, LinkKind, Run, RunState, Writer};
+use store::{AppId, AppRow, LinkKind, Run, RunState, Writer};
 use tokio::sync::watch;
 
 /// How far a scan is.
@@ -58,6 +58,8 @@ pub(crate) struct Scan {
     pub(crate) position: Position,
     /// Of an import: people by what the rules compare.
     pub(crate) index: Option<Index>,
+    /// The apps whose expressions read the accounts of this one.
+    pub(crate) readers: Vec<AppId>,
 }
 
 /// Does the scans that wait, a page of each in turn, until none could go on.
@@ -111,7 +113,9 @@ impl Scan {
         let integration = Integration::of(row)?;
         let secret = Secret::of(app, &integration).await?;
         let position = serde_json::from_value(run.position.clone()).unwrap_or_default();
-        let mut scan = Self { app: app.clone(), state, integration, secret, run, position, index };
+        let (tenant, name) = (state.tenant.id, integration.row.name.clone());
+        let readers = app.store().read(move |r| others::readers(r, tenant, id, &name)).await?;
+        let mut scan = Self { app: app.clone(), state, integration, secret, run, position, index, readers };
         if scan.is_import() && scan.index.is_none() {
             scan.index = Some(import::index(&scan).await?);
         }

@@ -145,10 +145,18 @@ impl Reader {
         self.first(&format!("select {COLUMNS} from app where id = ?1 and deleting_at is null"), [id.0], app)
     }
 
-    /// The generation of an app, and the revision: what says whether a copy of it is still good. One lookup.
-    pub fn app_generation(&self, id: AppId) -> Result<Option<(i64, i64)>> {
-        let sql = "select generation, revision from app where id = ?1 and deleting_at is null";
-        self.first(sql, [id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+    /// The generation of an app, the revision, and the generations of all apps of its tenant together: what says whether a copy
+    /// of it, and of what others want of it, is still good.
+    pub fn app_generation(&self, id: AppId) -> Result<Option<(i64, i64, i64)>> {
+        let sql = "select generation, revision, cast((select sum(o.generation) from app o where o.tenant = a.tenant) as bigint)
+                   from app a where id = ?1 and deleting_at is null";
+        self.first(sql, [id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    /// The apps of a tenant by their names alone.
+    pub fn app_names(&self, tenant: TenantId) -> Result<Vec<(AppId, String)>> {
+        let sql = "select id, name from app where tenant = ?1 and deleting_at is null order by name";
+        self.all(sql, [tenant.0], |row| Ok((AppId(row.get(0)?), row.get(1)?)))
     }
 
     /// The sealed credential.

@@ -119,8 +119,8 @@ impl Reader {
                    count(case when l.active = 0 and l.standing in ('new', 'waiting', 'held', 'parked') then 1 end),
                    count(case when r.kind = 'Group' then 1 end) from (
                    select m.member_rid as rid from resource g join member m on m.tenant = g.tenant and m.group_rid = g.rid
-                   where g.tenant = ?1 and g.id = ?2 limit ?4) some
-                   join resource r on r.rid = some.rid
+                   where g.tenant = ?1 and g.id = ?2 limit ?4) seen
+                   join resource r on r.rid = seen.rid
                    left join link l on l.app = ?3 and l.kind = 'user' and l.resource = r.id";
         let size = "select member_count from resource where tenant = ?1 and id = ?2";
         let members: Option<i64> = self.first(size, (tenant.0, group), |row| row.get(0))?;

@@ -214,6 +214,15 @@ impl Reader {
         self.first("select state from link_state where link = ?1", [id], |row| row.get(0))
     }
 
+    /// What is known of these people's accounts at an app, of those that are linked: `provision::Link` as JSON.
+    pub fn link_states(&self, app: AppId, people: &[&str]) -> Result<Vec<(String, String)>> {
+        let sql = "select l.resource, s.state from link l join link_state s on s.link = l.id
+                   where l.app = ?1 and l.kind = 'user' and l.resource = ?2 and l.remote_id is not null";
+        let sets: Vec<[Sent<'_>; 2]> = people.iter().map(|one| [Sent::Int(app.0), Sent::Text(one)]).collect();
+        let found = self.first_of(sql, &sets, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// Everything of one person, over all apps that are not being deleted.
     pub fn links_of_resource(&self, tenant: TenantId, resource: &str) -> Result<Vec<LinkRow>> {
         let sql = format!(

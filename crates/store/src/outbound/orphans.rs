@@ -30,16 +30,19 @@ impl Writer {
         self.link_of(app, kind, &nobody)
     }
 
-    /// Somebody has come to whom the account belongs: the link that nobody goes with is no more, unless the account is being
-    /// put out of use right now. Whether there was one that gave it up to this claim.
+    /// Somebody has come to whom the account belongs: the link that nobody goes with, or whose person is deleted and out of it, is
+    /// no more, unless the account is being put out of use right now. Whether there was one that gave it up to this claim.
     pub(super) fn orphan_yields(&mut self, (id, fence): (i64, i64), remote_id: &str) -> Result<bool> {
         let sql =
-            "select o.tenant, o.app, o.kind, o.standing, o.active, o.id, o.resource from link l join link o on o.app = l.app and o.kind = l.kind and o.remote_id = ?3
+            "select o.tenant, o.app, o.kind, o.standing, o.active, o.id, o.resource, o.kind = 'user' and o.active = 0
+                   and not exists (select 1 from resource r where r.tenant = o.tenant and r.id = o.resource)
+                   from link l join link o on o.app = l.app and o.kind = l.kind and o.remote_id = ?3
                    where l.id = ?1 and l.fence = ?2 and o.id <> ?1 and o.lease_until is null";
-        let other = self
-            .first(sql, (id, fence, remote_id), |row| Ok((stand(row)?, row.get::<i64>(5)?, row.get::<String>(6)?)))?;
-        let other = other.filter(|(.., resource)| resource.starts_with(NOBODY));
-        let Some(((tenant, was), other, _)) = other else { return Ok(false) };
+        let other = self.first(sql, (id, fence, remote_id), |row| {
+            let nobodys = row.get::<String>(6)?.starts_with(NOBODY) || row.get::<bool>(7)?;
+            Ok((stand(row)?, row.get::<i64>(5)?, nobodys))
+        })?;
+        let Some(((tenant, was), other, true)) = other else { return Ok(false) };
         self.links_stand(tenant, was, -1);
         self.execute("delete from link_state where link = ?1", [other])?;
         self.execute("delete from link where id = ?1", [other])?;

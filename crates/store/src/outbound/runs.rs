@@ -303,6 +303,13 @@ impl Writer {
         Ok(true)
     }
 
+    /// What was seen of an account, which makes nothing due; whether it is stored: not while somebody works on it.
+    pub fn link_shown(&mut self, id: i64, state: &str, now: i64) -> Result<bool> {
+        let sql = "update link_state set state = ?2 where link = ?1 and exists
+                   (select 1 from link l where l.id = ?1 and (l.lease_until is null or l.lease_until < ?3))";
+        Ok(self.execute(sql, (id, state, now))? > 0)
+    }
+
     /// Whether a group's members are others than were known; they are what was shown from now on.
     pub fn members_shown(&mut self, tenant: TenantId, link: i64, shown: &[String]) -> Result<bool> {
         let known: BTreeSet<String> = self

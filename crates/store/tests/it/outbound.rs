@@ -5,8 +5,8 @@ use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use serde_json::{Map, json};
 use store::{
-    AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, Found, LinkKind, LinkQuery, NewApp, Principal,
-    PushGroupRow, Reach, Run, RunItem, RunState, Settled, Standing, TaskNote, TenantId, Work,
+    AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, Found, Headcount, LinkKind, LinkQuery, NewApp,
+    Precheck, Principal, PushGroupRow, Reach, Run, RunItem, RunState, Settled, Standing, TaskNote, TenantId, Work,
 };
 
 const NOW: i64 = 1_000_000;
@@ -484,4 +484,89 @@ fn a_plan_moves_from_one_state_to_the_next_and_never_twice() {
     let shown = world.read(move |r| r.plans(tenant, None, 9));
     assert_eq!((&shown[0].steps, shown[0].step_count), (&json!([]), 1), "a list says how many, not which");
     assert_eq!((&shown[0].decided, &shown[0].applied), (&Some((7, "boss".into())), &Some((9, "boss".into()))));
+}
+
+#[test]
+fn a_pushed_group_knows_how_many_are_there_without_counting() {
+    let world = World::new();
+    let app = app(&world);
+    let (id, tenant) = (app.id, world.tenant);
+    let people: Vec<String> = ["a", "b", "c", "d"].iter().map(|name| person(&world, name)).collect();
+    let inner = group(&world, "Inner", &[&people[3]]);
+    let team = group(&world, "Team", &[&people[0], &people[1], &people[2], &inner]);
+    for one in &people[..2] {
+        nudge(&world, &app, one, 1, NOW);
+    }
+    let links = claim(&world, &app, "x", NOW, 1);
+    assert!(settle(&world, settled(&links[0]), NOW));
+    let of = team.clone();
+    let before = world.read(move |r| r.push_precheck(tenant, id, &of, 10));
+    let expected = Precheck { members: 4, looked_at: 4, there: 1, on_the_way: 1, not_assigned: 1, groups: 1 };
+    assert_eq!(before, expected);
+    let of = team.clone();
+    assert_eq!(world.read(move |r| r.push_precheck(tenant, id, &of, 2)).looked_at, 2);
+    let of = team.clone();
+    let wanted = world.read(move |r| r.push_wanted(tenant, id, &of));
+    assert_eq!((wanted.len(), wanted.iter().filter(|one| one.remote_id.is_some()).count()), (4, 1));
+
+    let new = PushGroupRow { resource: team, mode: "link".into(), active: true, ..PushGroupRow::default() };
+    world.write(move |w| w.push_group_insert(tenant, id, &new, NOW)).unwrap();
+    let shown = || world.read(move |r| r.push_groups(id))[0].headcount;
+    let headcount = |there, people, left_out| Headcount { there, people, left_out };
+    assert_eq!(shown(), headcount(0, 4, 0), "the group's size, until it is decided about");
+    world.write(|w| w.links_release("x")).unwrap();
+    let claimed = claim(&world, &app, "x", NOW, 10);
+    let link = claimed.iter().find(|one| one.row.kind == LinkKind::Group).unwrap();
+    let counted = Settled { headcount: Some(headcount(1, 4, 3)), keep_until: Some(NOW + 9), ..settled(link) };
+    assert!(settle(&world, counted, NOW));
+    assert!(settle(&world, settled(link), NOW));
+    assert_eq!(shown(), headcount(1, 4, 3));
+}
+
+#[test]
+fn who_was_put_out_by_an_import_is_noted_until_somebody_else_decides() {
+    let world = World::new();
+    let app = app(&world);
+    let (id, tenant) = (app.id, world.tenant);
+    let adam = person(&world, "adam");
+    nudge(&world, &app, &adam, 1, NOW);
+    let (who, ended) = (adam.clone(), || {
+        let who = adam.clone();
+        world.read(move |r| r.link_of(id, LinkKind::User, &who)).unwrap().ended_by_import
+    });
+    world.write(move |w| w.link_ended(id, &who, Some("suspended"))).unwrap();
+    assert_eq!(ended().as_deref(), Some("suspended"));
+    let elsewhere = |by| {
+        let who = adam.clone();
+        world.write(move |w| w.links_ended_elsewhere(tenant, &who, by)).unwrap();
+    };
+    elsewhere(Some(id));
+    assert_eq!(ended().as_deref(), Some("suspended"), "its own change is no other's");
+    elsewhere(None);
+    assert_eq!(ended(), None);
+
+    // What is seen of an account is stored unless somebody works on it; whoever is deleted and out of it yields it.
+    let claimed = claim(&world, &app, "x", NOW, 1).pop().unwrap();
+    let link = claimed.row.id;
+    let seen = |state: &'static str, at| world.write(move |w| w.link_shown(link, state, at)).unwrap();
+    assert!(settle(&world, Settled { active: false, remote_id: Some("r".into()), ..settled(&claimed) }, NOW));
+    assert!(seen("{\"seen\":1}", NOW + 1));
+    let who = adam.clone();
+    let states = world.read(move |r| r.link_states(id, &[&who, "nobody"]));
+    assert_eq!(states, [(adam.clone(), "{\"seen\":1}".to_owned())]);
+    nudge(&world, &app, &adam, 1, NOW + 1);
+    assert_eq!(claim(&world, &app, "x", NOW + 1, 1).len(), 1);
+    assert!(!seen("{\"seen\":2}", NOW + 2));
+    world.write(|w| w.links_release("x")).unwrap();
+    let again = person(&world, "again");
+    nudge(&world, &app, &again, 0, NOW + 3);
+    let newcomer = claim(&world, &app, "y", NOW + 3, 1).pop().unwrap();
+    let taking = || Settled { remote_id: Some("r".into()), ..settled(&newcomer) };
+    assert!(!settle(&world, taking(), NOW + 3), "the person is there yet");
+    world.delete(&world.user, &adam);
+    assert!(settle(&world, taking(), NOW + 3));
+    let names = world.read(move |r| r.app_names(tenant));
+    assert_eq!(names, [(id, "desk".to_owned())]);
+    assert_eq!(world.read(move |r| r.app_generation(id)), Some((1, 1, 1)));
+    assert!(world.read(move |r| r.last_sent(&[link])).is_empty());
 }

@@ -175,11 +175,11 @@ pub(crate) async fn through(
     integration: &Integration,
     people: Vec<String>,
 ) -> Result<Vec<Through>> {
-    let (state, id) = (Arc::clone(state), integration.row.id);
+    let (state, integration) = (Arc::clone(state), integration.clone());
     app.store()
         .read(move |r| -> Result<Vec<Through>> {
             let ids: Vec<&str> = people.iter().map(String::as_str).collect();
-            let around = Around::read(r, &state, id, &ids)?;
+            let around = Around::read(r, &state, &integration, &ids)?;
             Ok(people.iter().map(|person| around.through(person)).collect())
         })
         .await

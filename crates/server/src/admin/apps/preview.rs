@@ -6,7 +6,7 @@ use crate::admin::missing;
 use crate::app::App;
 use crate::error::Result;
 use crate::outbound::integration::Integration;
-use crate::outbound::{brakes, inputs};
+use crate::outbound::{brakes, inputs, others};
 use crate::tenants::TenantState;
 use provision::Facts;
 use provision::assignment::Reason;
@@ -105,6 +105,13 @@ pub(crate) fn directory_names(app: &App, tenant: &str) -> Result<Vec<String>> {
     let state = crate::admin::tenant_of(app, tenant)?;
     let users = state.named("User").ok_or_else(|| missing("there is no resource type User"))?;
     Ok(crate::outbound::directory::names(users))
+}
+
+/// The other apps, and their settings, that expressions of an app can name.
+pub(crate) async fn other_names(app: &App, integration: &Integration) -> Result<Vec<String>> {
+    let (tenant, id) = (integration.row.tenant, integration.row.id);
+    let read = app.store().read(move |r| others::objects(r, tenant, id)).await;
+    read.map_err(|error: store::Error| error.into())
 }
 
 /// A value of a preview as one line.

@@ -46,7 +46,10 @@ static GUIDE: &[(&str, &[Guide])] = &[
         ],
     ),
     ("Use", &guide!["manager-and-custom-fields", "tokens", "operation-switches", "provisioning-log", "cli"]),
-    ("Run", &guide!["operate", "backup", "import-export", "scale-out", "move-to-postgresql", "outbound"]),
+    (
+        "Run",
+        &guide!["operate", "backup", "import-export", "scale-out", "move-to-postgresql", "outbound", "expressions"],
+    ),
     ("Look up", &guide!["performance", "limits", "licences"]),
 ];
 

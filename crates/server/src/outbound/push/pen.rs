@@ -5,6 +5,7 @@
 use super::Shared;
 use super::rest::Unsaved;
 use crate::limits;
+use crate::outbound::others;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::{Intent, Settled, Writer};
@@ -25,6 +26,8 @@ pub(super) struct Entry<T> {
     pub(super) unsaved: Unsaved,
     /// Whose account came or went: those are due who wait for it.
     pub(super) woken: Option<String>,
+    /// Whose account has other values: those are due who read it at other apps.
+    pub(super) told: Option<String>,
 }
 
 /// What waits for its turn, and whether somebody writes.
@@ -160,6 +163,9 @@ async fn write<T: Written>(
         Unsaved::write(w, &shared.integration, &unsaved, now)?;
         let woken: Vec<&str> = done().filter_map(|entry| entry.woken.as_deref()).collect();
         wake(w, &shared, &woken, now)?;
+        done()
+            .filter_map(|entry| entry.told.as_deref())
+            .try_for_each(|who| others::tell(w, &shared.readers, who, now))?;
         Ok(stored)
     };
     if T::ON_DISK { store.write_in(tenant, work).await } else { store.write_late_in(tenant, work).await }

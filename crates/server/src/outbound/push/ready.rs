@@ -12,7 +12,7 @@ use crate::outbound::send::Secret;
 use crate::tenants::TenantState;
 use provision::link::Link;
 use std::sync::Arc;
-use store::{Claimed, LinkKind, LinkRow};
+use store::{AppId, Claimed, LinkKind, LinkRow};
 
 /// What the work on all links of an app shares.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(in crate::outbound) profile: Profile,
     /// Whether what an account should be depends on the time.
     pub(in crate::outbound) by_time: bool,
+    /// The apps whose expressions read the accounts of this one.
+    pub(in crate::outbound) readers: Vec<AppId>,
 }
 
 impl Shared {
@@ -51,7 +53,7 @@ pub(in crate::outbound) async fn ready(shared: &Arc<Shared>, claimed: Vec<Claime
     let read = shared.app.store().read(move |r| -> Result<Vec<Result<(Link, Inputs)>>> {
         let people = claimed.iter().filter(|one| one.row.kind == LinkKind::User);
         let people: Vec<&str> = people.map(|one| one.row.resource.as_str()).collect();
-        let around = Around::read(r, &work.state, work.integration.row.id, &people)?;
+        let around = Around::read(r, &work.state, &work.integration, &people)?;
         let one = |one: &Claimed| {
             let link = known(&work, one)?;
             let inputs = inputs::of(r, &around, work.sources(), &one.row, &link, now)?;

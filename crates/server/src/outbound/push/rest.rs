@@ -136,9 +136,9 @@ impl Push {
     }
 
     async fn store(&mut self, settled: Settled) -> Result<bool> {
-        let (unsaved, woken) = (std::mem::take(&mut self.unsaved), self.woken(&settled));
-        let somebody = woken.is_some();
-        let entry = Entry { what: settled, link: self.row.id, unsaved, woken };
+        let (unsaved, woken, told) = (std::mem::take(&mut self.unsaved), self.woken(&settled), self.told());
+        let somebody = woken.is_some() || told.is_some();
+        let entry = Entry { what: settled, link: self.row.id, unsaved, woken, told };
         let stored = pen::settle(&self.shared, entry).await?;
         if stored {
             self.noted(somebody);
@@ -151,6 +151,15 @@ impl Push {
     pub(super) fn woken(&self, settled: &Settled) -> Option<String> {
         let news = settled.active != self.was_active || settled.remote_id != self.row.remote_id;
         (self.row.kind == LinkKind::User && news).then(|| self.row.resource.clone())
+    }
+
+    /// Of whose account other apps have to hear, because they read its values and these are others than before.
+    fn told(&mut self) -> Option<String> {
+        if self.shared.readers.is_empty() || self.row.kind != LinkKind::User {
+            return None;
+        }
+        let shown = self.shown.replace(self.link.document.clone());
+        (shown != self.shown).then(|| self.row.resource.clone())
     }
 
     /// What is known of the account is stored, and whoever waits for it is due.

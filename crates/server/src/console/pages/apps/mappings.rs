@@ -199,7 +199,7 @@ async fn editor(
         (to_app.as_str(), address("to-app"), way == Way::ToApp),
     ];
     let (mapped, open) = names(cx, integration, way, rows)?;
-    let readable = readable(cx, integration, way)?;
+    let readable = readable(cx, integration, way).await?;
     let missing: Vec<&str> = match way {
         Way::ToApp => required(integration, rows),
         Way::ToDirectory => Vec::new(),
@@ -256,14 +256,37 @@ fn required<'i>(integration: &'i Integration, rows: &[Mapping]) -> Vec<&'i str> 
     all.map(|attribute| attribute.variable_name.as_str()).filter(|name| !has(name)).collect()
 }
 
-/// The attributes that a mapping can read.
-fn readable(cx: &Desk, integration: &Integration, way: Way) -> Result<Vec<String>, Fault> {
+/// What a mapping can read.
+struct Readable {
+    attributes: Vec<String>,
+    /// Other apps, and their settings.
+    objects: Vec<String>,
+}
+
+async fn readable(cx: &Desk, integration: &Integration, way: Way) -> Result<Readable, Fault> {
     Ok(match way {
-        Way::ToApp => preview::directory_names(&cx.app, tenant(cx))?,
+        Way::ToApp => Readable {
+            attributes: preview::directory_names(&cx.app, tenant(cx))?,
+            objects: preview::other_names(&cx.app, integration).await?,
+        },
         Way::ToDirectory => {
-            integration.app.profile.attributes.iter().map(|attribute| attribute.variable_name.clone()).collect()
+            let names = integration.app.profile.attributes.iter().map(|attribute| attribute.variable_name.clone());
+            Readable { attributes: names.collect(), objects: Vec::new() }
         }
     })
+}
+
+impl Readable {
+    /// What a mapping reads and that there is not: it is always empty.
+    fn unknown(&self, row: &Mapping, way: Way) -> Vec<(&'static str, String)> {
+        let attributes = row.unknown(way.source(), &self.attributes).into_iter();
+        let is_known = |object: &String| {
+            self.objects.contains(object) || self.attributes.iter().any(|name| name.eq_ignore_ascii_case(object))
+        };
+        let objects = row.objects(way.source()).into_iter().filter(|object| !is_known(object));
+        let named = attributes.map(|name| ("attribute", format!("{}.{name}", way.object())));
+        named.chain(objects.map(|object| ("app", object))).collect()
+    }
 }
 
 fn line(
@@ -272,7 +295,7 @@ fn line(
     name: &str,
     rows: &[Mapping],
     wrong: &BTreeMap<String, String>,
-    readable: &[String],
+    readable: &Readable,
 ) -> Markup {
     let row = rows.iter().find(|row| row.attribute == name);
     let apply =
@@ -290,8 +313,8 @@ fn line(
                 label for={ "from." (name) } { code { (target) } " ←" }
                 input .mono id={ "from." (name) } name={ "from." (name) } type="text" value=(text) list="names" autocomplete="off" spellcheck="false" aria-invalid=[error.map(|_| "true")];
                 @if let Some(error) = error { p .error { (sentence(error)) } }
-                @for unknown in row.map(|row| row.unknown(way.source(), readable)).unwrap_or_default() {
-                    p .hint .danger-text { "There is no attribute " code { (way.object()) "." (unknown) } ": it is always empty." }
+                @for (what, unknown) in row.map(|row| readable.unknown(row, way)).unwrap_or_default() {
+                    p .hint .danger-text { "There is no " (what) " " code { (unknown) } ": it is always empty." }
                 }
                 @if let Some(Rule::Expression(expression)) = row.map(|row| &row.from) {
                     @for lint in expression.lints() { p .hint { "Character " (lint.at) ": " (lint.message) } }
