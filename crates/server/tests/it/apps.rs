@@ -260,6 +260,13 @@ async fn the_guide_from_the_wizard_to_the_account() {
         )
         .await;
     assert!(preview.text.contains("ADAM@EXAMPLE.COM") && preview.text.contains("title"), "{}", preview.text);
+    let wrong = [("way", "to-app"), ("from.title", "String.("), ("apply.title", "create"), ("do", "save")];
+    let refused = owner.post(&format!("{APP}/mappings"), &wrong).await;
+    assert_eq!(refused.status, 422);
+    let kept = refused.between("id=\"from.title\"", "</select>");
+    for told in ["value=\"String.(\"", "aria-invalid=\"true\"", "class=\"error\"", "value=\"create\" selected"] {
+        assert!(kept.contains(told), "{told}: {kept}");
+    }
 
     let id = desk.local("GET", "/scim/v2/Users?filter=userName%20sw%20%22adam%22", Value::Null).await.body["Resources"]
         [0]["id"]

@@ -75,6 +75,10 @@ async fn a_credential_shows_how_it_ends_and_since_when() {
     }
     ok(&desk, "PUT", &format!("{DESK}/credential"), json!({"secret": ""})).await;
     assert_eq!(ok(&desk, "GET", DESK, Value::Null).await["credential"], Value::Null);
+    let form = [("url", "http://127.0.0.1:9/scim/v2"), ("unique", "userName"), ("mode", "bearer"), ("timeout", "soon")];
+    let refused = owner.post("/app/apps/desk/provisioning/integration", &form).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains("a whole number of seconds"), "{}", refused.text);
 }
 
 async fn adams(desk: &Desk) -> Value {
@@ -105,6 +109,12 @@ async fn somebody_in_an_assigned_group_has_values_of_their_own() {
     let page = owner.get(&place).await;
     assert!(page.text.contains("Now Seller, from the assigned group Sales"), "{}", page.text);
     assert!(page.text.contains("Now adam, from the mapping of userName"), "{}", page.text);
+    let wrong = [("to", "groups"), ("resource", &group), ("priority", "first"), ("value.title", "Typed")];
+    let refused = owner.post("/app/apps/desk/assign", &wrong).await;
+    assert_eq!(refused.status, 422);
+    for told in ["priority is a whole number", "value=\"first\"", "value=\"Typed\""] {
+        assert!(refused.text.contains(told), "{told}: {}", refused.text);
+    }
     let fields = [("to", "people"), ("resource", adam.as_str()), ("only_values", "1"), ("value.title", "Boss")];
     assert_eq!(owner.post("/app/apps/desk/assign", &fields).await.location(), "/app/apps/desk/assignments");
     let held = ok(&desk, "GET", &at("/assignments"), Value::Null).await;

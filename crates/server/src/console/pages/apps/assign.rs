@@ -140,12 +140,18 @@ fn now(preview: &Preview, variable: &str) -> Option<String> {
 /// Characters of a value that are shown beside its field.
 const NOW_CHARS_MAX: usize = 100;
 
+/// What was typed, by field, and why it was not taken.
+struct Refused<'f> {
+    fields: &'f BTreeMap<String, String>,
+    why: String,
+}
+
 async fn editor(
     cx: &Desk,
     integration: &Integration,
     whom: &Whom,
     known: Option<&AssignmentRow>,
-    wrong: Option<&str>,
+    refused: Option<Refused<'_>>,
 ) -> Result<Markup, Fault> {
     let (principal, resource) = (whom.principal, whom.resource.as_str());
     let state = std::sync::Arc::clone(&cx.tenant);
@@ -161,8 +167,12 @@ async fn editor(
     };
     let found = found.map(|group| group.name());
     let name = name.or(found.as_deref()).or(known.and_then(|known| known.display.as_deref())).unwrap_or(resource);
-    let value = |variable: &str| preview::line(known.and_then(|known| known.profile.get(variable)));
-    let priority = known.map_or(0, |known| known.priority).to_string();
+    let typed = |name: &str| refused.as_ref().and_then(|refused| refused.fields.get(name).cloned());
+    let value = |variable: &str| {
+        let known = || preview::line(known.and_then(|known| known.profile.get(variable)));
+        typed(&format!("value.{variable}")).unwrap_or_else(known)
+    };
+    let priority = typed("priority").unwrap_or_else(|| known.map_or(0, |known| known.priority).to_string());
     let attribute = |attribute: &Attribute| {
         let variable = attribute.variable_name.as_str();
         let label = if attribute.display_name.is_empty() { variable } else { &attribute.display_name };
@@ -177,7 +187,7 @@ async fn editor(
         })
     };
     let body = html! {
-        @if let Some(said) = wrong { (note(Tone::Bad, "Not assigned", html! { p { (said) } })) }
+        @if let Some(refused) = &refused { (note(Tone::Bad, "Not assigned", html! { p { (refused.why) } })) }
         input type="hidden" name="to" value=(word(principal));
         input type="hidden" name="resource" value=(resource);
         @if whom.only_values {
@@ -188,7 +198,7 @@ async fn editor(
             (field(&Field { name: "priority", label: "Priority", kind: "number", value: &priority, required: true,
                 hint: "Of several groups that give a value, the lowest number wins.", ..Field::default() }))
         }
-        details .folded open[whom.only_values] {
+        details .folded open[whom.only_values || refused.is_some()] {
             summary { @if whom.only_values { "Values of their own" } @else { "Values of this assignment" } }
             div .stack {
                 p .hint { "They go before the mappings. Empty is what the mappings say." }
@@ -237,9 +247,18 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(pairs): Form<V
     if only_values && profile.is_empty() {
         return no_values(&cx, &integration, &whom).await;
     }
-    let priority = get("priority").parse().unwrap_or(0);
-    let wanted = NewAssignment { principal, resource, priority, profile, only_values };
-    match assign::assign(&cx.app, &cx.actor(), tenant(&cx), &name, wanted).await {
+    let priority = match get("priority") {
+        "" => Some(0),
+        text => text.parse().ok(),
+    };
+    let made = match priority {
+        Some(priority) => {
+            let wanted = NewAssignment { principal, resource, priority, profile, only_values };
+            assign::assign(&cx.app, &cx.actor(), tenant(&cx), &name, wanted).await
+        }
+        None => Err(scim::Error::invalid_value("the priority is a whole number, 0 or more").into()),
+    };
+    match made {
         Ok(made) => {
             let kind = if principal == Principal::User { "User" } else { "Group" };
             let who = directory::find(&cx.app, &cx.tenant, &cx.endpoint, kind, &made.resource).await?.name();
@@ -247,8 +266,9 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(pairs): Form<V
             cx.done(&behind(&integration, &whom), Flash::good(said))
         }
         Err(error) => {
-            let said = Fault::from(error).refused()?;
-            let body = editor(&cx, &integration, &whom, None, Some(&said)).await?;
+            let refused = Refused { fields: &fields, why: Fault::from(error).refused()? };
+            let known = assign::held(&cx.app, &integration, principal, vec![whom.resource.clone()]).await?;
+            let body = editor(&cx, &integration, &whom, known.first(), Some(refused)).await?;
             Ok(super::super::unprocessable(framed(&cx, &integration, principal, body)))
         }
     }

@@ -132,7 +132,8 @@ impl Draft {
                 "importGroups": self.on("import_groups"),
             }}),
         );
-        let timeout = self.timeout.trim().parse::<u64>().unwrap_or(integration.options.timeout_seconds);
+        // What is no number is refused with the whole document, as any other option.
+        let timeout = self.timeout.trim().parse::<u64>().map_or_else(|_| value!(self.timeout), Value::from);
         change.insert("options".into(), value!({"authentication": self.mode, "timeoutSeconds": timeout}));
         change
     }
@@ -199,7 +200,10 @@ pub(super) fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcom
         (_, true) => "A token is stored. Leave this empty to keep it; it is not shown.",
         _ => "The token, with or without the word Bearer before it. It is sealed and never shown again.",
     };
-    let about_url = outcome.wrong.as_deref();
+    let (about_timeout, about_url) = match outcome.wrong.as_deref() {
+        Some(_) if draft.timeout.trim().parse::<u64>().is_err() => (Some("a whole number of seconds"), None),
+        wrong => (None, wrong),
+    };
     html! {
         (card("SCIM connection", form(cx, &place, html! {
             (field(&Field { name: "url", label: "SCIM connector base URL", kind: "url", value: &draft.url, required: true, mono: true, error: about_url, autocomplete: "off",
@@ -213,7 +217,7 @@ pub(super) fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcom
             }
             (choice(&Field { name: "mode", label: "Authentication Mode", value: &draft.mode, ..Field::default() }, &MODES))
             (field(&Field { name: "secret", label: "Authorization", kind: "password", mono: true, hint, autocomplete: "off", ..Field::default() }))
-            (field(&Field { name: "timeout", label: "Seconds to wait for an answer", kind: "number", value: &draft.timeout, ..Field::default() }))
+            (field(&Field { name: "timeout", label: "Seconds to wait for an answer", kind: "number", value: &draft.timeout, error: about_timeout, ..Field::default() }))
             @if let Some(tested) = &outcome.tested { input type="hidden" name="tested" value=(tested); }
             div .actions {
                 @if outcome.tested.is_some() { button .main type="submit" name="do" value="save" { "Save" } }

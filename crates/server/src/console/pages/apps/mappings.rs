@@ -3,7 +3,7 @@
 
 use super::{at, find, mapped, provisioning, tenant};
 use crate::admin::apps::effect::{self, Effect};
-use crate::admin::apps::{self, When, preview};
+use crate::admin::apps::{self, When, assign, preview};
 use crate::console::parts::{Tone, badge, card, card_with, count, form, note, tabs};
 use crate::console::{Desk, Fault, Flash, Form, Shown, fragment, sentence};
 use crate::outbound::integration::Integration;
@@ -16,6 +16,7 @@ use provision::profile::Apply;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use store::Principal;
 
 /// What stands for the manager's account.
 const MANAGER_ACCOUNT: &str = "managerAccount";
@@ -100,6 +101,15 @@ pub(super) fn expression(text: &str) -> Result<Expression, String> {
     Expression::parse(text, language).map_err(|error| error.to_string())
 }
 
+/// What was written and cannot be read, and why.
+struct Wrong {
+    text: String,
+    why: String,
+}
+
+/// By attribute.
+type Wrongs = BTreeMap<String, Wrong>;
+
 /// What was sent: the fields of all rows, and what to do with them.
 struct Sent {
     way: Way,
@@ -119,10 +129,10 @@ impl Sent {
         self.fields.get(&format!("{kind}.{attribute}")).map(String::as_str)
     }
 
-    /// The mappings that were written; what is wrong, by attribute. A default of a row is kept: it is not in the form.
-    fn mappings(&self, integration: &Integration) -> (Vec<Mapping>, BTreeMap<String, String>) {
+    /// The mappings that were written, empty where one cannot be read. A default of a row is kept: it is not in the form.
+    fn mappings(&self, integration: &Integration) -> (Vec<Mapping>, Wrongs) {
         let before = self.way.rows(integration);
-        let (mut rows, mut wrong) = (Vec::new(), BTreeMap::new());
+        let (mut rows, mut wrong) = (Vec::new(), Wrongs::new());
         let mut names: Vec<String> =
             self.fields.keys().filter_map(|name| name.strip_prefix("from.")).map(str::to_owned).collect();
         let place = |name: &String| before.iter().position(|row| row.attribute == *name).unwrap_or(usize::MAX);
@@ -143,17 +153,16 @@ impl Sent {
                 Some(kept) => Ok(kept.from.clone()),
                 None => read(text, self.way.object()),
             };
-            match from {
-                Ok(from) => rows.push(Mapping {
-                    apply: self.apply(&name, known),
-                    empty: self.empty(&name, known),
-                    attribute: name,
-                    from,
-                }),
-                Err(why) => {
-                    wrong.insert(name, why);
-                }
-            }
+            let from = from.unwrap_or_else(|why| {
+                wrong.insert(name.clone(), Wrong { text: text.to_owned(), why });
+                Rule::None
+            });
+            rows.push(Mapping {
+                apply: self.apply(&name, known),
+                empty: self.empty(&name, known),
+                attribute: name,
+                from,
+            });
         }
         (rows, wrong)
     }
@@ -178,7 +187,7 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     let integration = find(&cx, &name).await?;
     let way = Way::of(&cx.asked("way").unwrap_or_default());
     let person = cx.asked("person").unwrap_or_default();
-    let body = editor(&cx, &integration, way, way.rows(&integration), &BTreeMap::new(), &person).await?;
+    let body = editor(&cx, &integration, way, way.rows(&integration), &Wrongs::new(), &person).await?;
     Ok(provisioning(&cx, &integration, "/mappings", body))
 }
 
@@ -187,7 +196,7 @@ async fn editor(
     integration: &Integration,
     way: Way,
     rows: &[Mapping],
-    wrong: &BTreeMap<String, String>,
+    wrong: &Wrongs,
     person: &str,
 ) -> Result<Markup, Fault> {
     let label = &integration.app.label;
@@ -206,6 +215,7 @@ async fn editor(
     };
     let shown = mapped::shown(cx, integration, way, rows, person).await;
     let place = at(integration, "/mappings");
+    let people = assign::candidates(&cx.app, tenant(cx), Principal::User, "").await?;
     Ok(html! {
         (tabs("Direction", &ways))
         @if !missing.is_empty() {
@@ -225,6 +235,7 @@ async fn editor(
                 }
             }
             (known(cx, way)?)
+            datalist #people { @for (_, name) in &people { option value=(name) {} } }
             div #preview .stack { (shown) }
             div .actions {
                 @if cx.may_change() { button .main type="submit" name="do" value="save" { "Save Mappings" } }
@@ -294,25 +305,28 @@ fn line(
     way: Way,
     name: &str,
     rows: &[Mapping],
-    wrong: &BTreeMap<String, String>,
+    wrong: &Wrongs,
     readable: &Readable,
 ) -> Markup {
     let row = rows.iter().find(|row| row.attribute == name);
     let apply =
         row.map(|row| json!(row.apply)).as_ref().and_then(Value::as_str).unwrap_or("createAndUpdate").to_owned();
     let clears = row.is_some_and(|row| row.empty == Empty::Clear);
-    let text = row.map(|row| written(&row.from, way.object())).unwrap_or_default();
     let target = match way {
         Way::ToApp => format!("{}.{name}", integration.row.name),
         Way::ToDirectory => format!("user.{name}"),
     };
-    let error = wrong.get(name);
+    let wrong = wrong.get(name);
+    let text = match wrong {
+        Some(wrong) => wrong.text.clone(),
+        None => row.map(|row| written(&row.from, way.object())).unwrap_or_default(),
+    };
     html! {
         div .columns.mapping {
             div .field {
                 label for={ "from." (name) } { code { (target) } " ←" }
-                input .mono id={ "from." (name) } name={ "from." (name) } type="text" value=(text) list="names" autocomplete="off" spellcheck="false" aria-invalid=[error.map(|_| "true")];
-                @if let Some(error) = error { p .error { (sentence(error)) } }
+                input .mono id={ "from." (name) } name={ "from." (name) } type="text" value=(text) list="names" autocomplete="off" spellcheck="false" aria-invalid=[wrong.map(|_| "true")];
+                @if let Some(wrong) = wrong { p .error { (sentence(&wrong.why)) } }
                 @for (what, unknown) in row.map(|row| readable.unknown(row, way)).unwrap_or_default() {
                     p .hint .danger-text { "There is no " (what) " " code { (unknown) } ": it is always empty." }
                 }
@@ -370,7 +384,7 @@ pub(super) async fn fresh(cx: Desk, Path(name): Path<String>, Form(pairs): Form<
     let (rows, wrong) = sent.mappings(&integration);
     let shown = mapped::shown(&cx, &integration, sent.way, &rows, &sent.person).await;
     Ok(fragment(html! {
-        @for (name, why) in &wrong { (note(Tone::Bad, "", html! { p { code { (name) } ": " (why) } })) }
+        @for (name, wrong) in &wrong { (note(Tone::Bad, "", html! { p { code { (name) } ": " (wrong.why) } })) }
         (shown)
     }))
 }
