@@ -219,9 +219,16 @@ fn steer(cx: &Desk, place: &str, run: &Run) -> Markup {
     html! {
         div .actions {
             @if matches!(run.state, RunState::Waiting | RunState::Running) { (button("cancel", "Cancel")) }
-            @if run.state == RunState::Stopped { (button("resume", "Go on all the same")) (button("cancel", "Cancel")) }
+            @if run.state == RunState::Stopped { (resume(cx, place)) (button("cancel", "Cancel")) }
         }
     }
+}
+
+/// The safeguard stood in the way of something that many will notice.
+fn resume(cx: &Desk, place: &str) -> Markup {
+    let what = html! { p { "Everybody who is missing at the app becomes here what the app's settings say: deactivated, suspended, or nothing." } };
+    let hidden = html! { input type="hidden" name="item" value="0"; input type="hidden" name="do" value="resume"; };
+    confirm(cx, place, "Go on all the same", what, None, hidden)
 }
 
 /// What a finding says of itself: by what it was matched, in what it differs, who else it could be.
