@@ -23,6 +23,8 @@ use store::{Role, Scope, TenantId, Token};
 pub(crate) const OVERLAP_SECONDS: u64 = 86_400;
 /// Longest label.
 pub(crate) const LABEL_CHARS_MAX: usize = 100;
+/// Of the token with which the console tries the endpoint out.
+pub(crate) const TEST_LABEL: &str = "test from the console";
 
 /// What a new token is made of.
 #[derive(Debug, Deserialize)]

@@ -358,15 +358,15 @@ async fn whom_an_identity_provider_manages_and_never_spoke_of_is_found() {
     let local = desk.user("local").await;
     desk.with(&okta, "POST", "/scim/v2/Users", json!({"userName": "pushed", "externalId": "00u2"})).await;
     let mut owner = Browser::owner(&desk).await;
-    let never = "/app/users?source=managed&synced=never";
+    let never = "/app/users?source=unsynced";
     assert_eq!(rows(&owner.get(never).await.text, "users"), [id.as_str()]);
-    assert_eq!(rows(&owner.get("/app/users?synced=never").await.text, "users"), [local.as_str(), &id]);
+    assert_eq!(rows(&owner.get("/app/users?source=never").await.text, "users"), [local.as_str(), &id]);
     let page = owner.get(&format!("/app/users/{id}")).await.text;
     assert!(page.contains("Managed, never synced"), "{page}");
-    let file = owner.get("/app/users/export.csv?synced=never&col=synced").await.text;
+    let file = owner.get("/app/users/export.csv?source=never&col=synced").await.text;
     assert!(file.contains("brought") && file.contains("Last synced") && !file.contains("pushed"), "{file}");
     // On all of them: these two, not everybody.
-    let all = [("synced", "never"), ("everybody", "1"), ("do", "deactivate")];
+    let all = [("source", "never"), ("everybody", "1"), ("do", "deactivate")];
     let asked = owner.post("/app/users/bulk", &all).await.text;
     assert!(asked.contains("This concerns 2 users"), "{asked}");
 

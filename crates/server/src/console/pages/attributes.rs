@@ -186,9 +186,27 @@ fn to_copy(cx: &Desk, custom: &[&Named]) -> Markup {
         section .card {
             header { h2 { "To copy" } a .quiet href="/docs/manager-and-custom-fields" { "How it is done" } }
             (three("manager", "Manager", MANAGER))
-            @for (at, named) in custom.iter().enumerate() { (three(&format!("custom-{at}"), &label(named), &named.value)) }
+            (of_fields(custom))
             @if custom.is_empty() {
                 p .quiet { "No custom fields yet. " @if cx.may_change() { a href="/app/fields/new" { "Make one that your identity provider can fill" } "." } }
+            }
+        }
+    }
+}
+
+/// Custom fields whose values are in sight at once.
+const IN_SIGHT: usize = 3;
+
+/// The values of custom fields, the first of them in sight.
+pub(super) fn of_fields(custom: &[&Named]) -> Markup {
+    let one = |(at, named): (usize, &&Named)| three(&format!("custom-{at}"), &label(named), &named.value);
+    let rest = custom.len().saturating_sub(IN_SIGHT);
+    html! {
+        @for field in custom.iter().enumerate().take(IN_SIGHT) { (one(field)) }
+        @if rest > 0 {
+            details .folded {
+                summary { (rest) " more custom " (if rest == 1 { "field" } else { "fields" }) }
+                div .stack { @for field in custom.iter().enumerate().skip(IN_SIGHT) { (one(field)) } }
             }
         }
     }

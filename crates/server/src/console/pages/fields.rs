@@ -303,8 +303,8 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
                 }
                 details .folded open[!draft.namespace.is_empty()] {
                     summary { "A namespace of your own" }
-                    (field(&Field { name: "namespace", label: "Namespace (URN)", value: &draft.namespace, mono: true, max: Some(255), error: of("namespace"),
-                        hint: "Without one the field goes into the tenant's own. Choose one without dots: identity providers split names at dots.", ..Field::default() }))
+                    div { (field(&Field { name: "namespace", label: "Namespace (URN)", value: &draft.namespace, mono: true, max: Some(255), error: of("namespace"),
+                        hint: "Without one the field goes into the tenant's own. Choose one without dots: identity providers split names at dots.", ..Field::default() })) }
                 }
             }
             div #urn { (preview(draft)) }
@@ -334,12 +334,12 @@ fn editor(cx: &Desk, draft: &Draft, wrong: Option<(&str, &str)>) -> Markup {
                 (field(&Field { name: "min", label: "Fewest characters", kind: "number", value: &draft.min, error: of("min"), hint: "Text only.", ..Field::default() }))
                 (field(&Field { name: "max", label: "Most characters", kind: "number", value: &draft.max, error: of("max"), hint: "Text only.", ..Field::default() }))
             }
-            (text_area(&Field { name: "options", label: "Options", value: &draft.options, error: of("options"), hint: "For a dropdown, radio or multi-select: one a line. An identity provider may send others; they are taken, as the standard says.", ..Field::default() }, 3))
+            @if is_new || kind.form != FieldKind::Dependent { (text_area(&Field { name: "options", label: "Options", value: &draft.options, error: of("options"), hint: "For a dropdown, radio or multi-select: one a line. An identity provider may send others; they are taken, as the standard says.", ..Field::default() }, 3)) }
             @if !parents.is_empty() {
                 details .folded open[kind.word == "dependent"] {
                     summary { "For a dependent dropdown" }
-                    (choice(&Field { name: "depends_on", label: "Depends on", value: &draft.depends_on, ..Field::default() }, &parents))
-                    (text_area(&Field { name: "choices", label: "Choices", value: &draft.choices, error: of("choices"), hint: "A line for each value of that field: Europe: Berlin, Paris", ..Field::default() }, 3))
+                    div .stack { (choice(&Field { name: "depends_on", label: "Depends on", value: &draft.depends_on, ..Field::default() }, &parents))
+                    (text_area(&Field { name: "choices", label: "Choices", value: &draft.choices, error: of("choices"), hint: "A line for each value of that field: Europe: Berlin, Paris", ..Field::default() }, 3)) }
                 }
             }
         }

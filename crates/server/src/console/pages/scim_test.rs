@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 /// The label of the token that is made for it; such requests are not those of an identity provider.
-pub(super) const LABEL: &str = "test from the console";
+pub(super) use crate::admin::tokens::TEST_LABEL as LABEL;
 
 /// How its requests call themselves.
 pub(super) const AGENT: &str = "Provost test from the console";

@@ -1,7 +1,7 @@
 //! A0, the setup assistant: what is to be done on both sides, with the reader's own values, ticking itself off; and the
 //! links for somebody who has no account here.
 
-use super::attributes::{label, three};
+use super::attributes::{of_fields, three};
 use super::scim::{MANAGER, address_warning};
 use super::scim_test::AGENT;
 use crate::admin::received::{Never, never_received};
@@ -315,7 +315,7 @@ fn values(cx: &Desk) -> Markup {
             (copy_box("endpoint", "SCIM Endpoint", &cx.endpoint))
             (address_warning(&cx.endpoint))
             (three("manager", "Manager attribute", MANAGER))
-            @for (at, named) in custom.iter().enumerate() { (three(&format!("custom-{at}"), &label(named), &named.value)) }
+            (of_fields(&custom.iter().collect::<Vec<_>>()))
         }
     }
 }

@@ -110,7 +110,7 @@ pub(super) async fn show(
                 }
             } @else { p .quiet { "The token of this link was made. If it is lost, ask for a new link." } }
             (attributes::three("manager", "Manager attribute", MANAGER))
-            @for (at, named) in custom.iter().enumerate() { (attributes::three(&format!("custom-{at}"), &attributes::label(named), &named.value)) }
+            (attributes::of_fields(&custom.iter().collect::<Vec<_>>()))
         }))
         (card("How far it is", html! {
             div hx-get={ "/share/" (secret) "/steps" } hx-trigger="every 5s" hx-swap="innerMorph" { (setup::list(&progress, now, html! {}, "")) }

@@ -32,8 +32,6 @@ pub(super) struct Asked {
     filter: String,
     active: String,
     source: String,
-    /// Only of whom no identity provider has ever said anything.
-    synced: String,
     /// Only who is in a conflict.
     conflict: String,
     kind: String,
@@ -51,7 +49,6 @@ impl Asked {
             filter: get("filter"),
             active: get("active"),
             source: get("source"),
-            synced: get("synced"),
             conflict: get("conflict"),
             kind: get("type"),
             order: get("order"),
@@ -67,7 +64,6 @@ impl Asked {
             ("filter", &self.filter),
             ("active", &self.active),
             ("source", &self.source),
-            ("synced", &self.synced),
             ("conflict", &self.conflict),
             ("type", &self.kind),
             ("order", &self.order),
@@ -88,13 +84,14 @@ impl Asked {
     }
 
     fn is_filtered(&self) -> bool {
-        [&self.text, &self.filter, &self.active, &self.source, &self.synced, &self.conflict, &self.kind]
+        [&self.text, &self.filter, &self.active, &self.source, &self.conflict, &self.kind]
             .iter()
             .any(|part| !part.is_empty())
     }
 
+    /// Only those of whom no identity provider has ever said anything; with `unsynced`, of those whom one manages.
     fn never_heard(&self) -> bool {
-        self.synced == "never"
+        matches!(self.source.as_str(), "never" | "unsynced")
     }
 
     /// As a filter of the protocol, with who is in a conflict if only they are wanted.
@@ -125,7 +122,7 @@ impl Asked {
             _ => {}
         }
         match self.source.as_str() {
-            "managed" => parts.push("externalId pr".into()),
+            "managed" | "unsynced" => parts.push("externalId pr".into()),
             "local" => parts.push("not (externalId pr)".into()),
             _ => {}
         }
@@ -218,13 +215,13 @@ fn filters(asked: &Asked) -> Markup {
                 name: "source",
                 label: "Source",
                 value: &asked.source,
-                choices: choices(&[("", "All"), ("managed", "Identity provider"), ("local", "Local")]),
-            },
-            Facet {
-                name: "synced",
-                label: "Synced",
-                value: &asked.synced,
-                choices: choices(&[("", "All"), ("never", "Never")]),
+                choices: choices(&[
+                    ("", "All"),
+                    ("managed", "Identity provider"),
+                    ("local", "Local"),
+                    ("never", "Never synced"),
+                    ("unsynced", "Managed, never synced"),
+                ]),
             },
             Facet {
                 name: "conflict",

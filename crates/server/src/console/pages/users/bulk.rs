@@ -21,7 +21,6 @@ pub(super) fn on_many(asked: &Asked, total: Option<u64>) -> Markup {
         input type="hidden" name="filter" value=(asked.filter);
         input type="hidden" name="active" value=(asked.active);
         input type="hidden" name="source" value=(asked.source);
-        input type="hidden" name="synced" value=(asked.synced);
         input type="hidden" name="conflict" value=(asked.conflict);
         input type="hidden" name="type" value=(asked.kind);
         fieldset .bulk {
@@ -54,7 +53,6 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
         filter: get("filter").into(),
         active: get("active").into(),
         source: get("source").into(),
-        synced: get("synced").into(),
         conflict: get("conflict").into(),
         kind: get("type").into(),
         ..Asked::default()
@@ -156,7 +154,7 @@ fn confirmation(
     html! {
         (note(if what == Bulk::Delete { Tone::Bad } else { Tone::Warn }, &concerns(number, everybody), html! { p { (result) } @if let Some(unchanged) = &unchanged { p { (unchanged) } } }))
         (card("Are you sure?", form(cx, "/app/users/bulk", html! {
-            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source), ("synced", &asked.synced), ("conflict", &asked.conflict), ("type", &asked.kind)] {
+            @for (name, value) in [("q", &asked.text), ("filter", &asked.filter), ("active", &asked.active), ("source", &asked.source), ("conflict", &asked.conflict), ("type", &asked.kind)] {
                 input type="hidden" name=(name) value=(value);
             }
             @for id in ids { input type="hidden" name="id" value=(id); }

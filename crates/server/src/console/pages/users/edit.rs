@@ -245,6 +245,9 @@ fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, stood: &Markup, sai
         }
     };
     let (standard, custom): (Vec<&Line>, Vec<&Line>) = all.iter().partition(|line| !line.path.starts_with("urn:"));
+    // What takes several lines stands below the others: beside them it would draw them out.
+    let (high, low): (Vec<&Line>, Vec<&Line>) =
+        custom.iter().partition(|line| filled::is_high(&line.form) && !line.owned);
     let (known, rest) = standard.split_at(KNOWN.len().min(standard.len()));
     let body = html! {
         @if found.is_managed() {
@@ -262,10 +265,13 @@ fn framed(cx: &Desk, found: &Found, all: &[Line], now: &str, stood: &Markup, sai
             (stood)
             div .stack.wide {
             (card("Who it is", html! { div .columns { @for line in known { (one(line)) } } }))
-            (card("Work and custom fields", html! { div .columns { @for line in &custom { (one(line)) } @for line in rest { (one(line)) } } }))
+            (card("Work and custom fields", html! {
+                div .columns { @for line in low.iter().chain(rest) { (one(line)) } }
+                @if !high.is_empty() { div .columns.high { @for line in &high { (one(line)) } } }
+            }))
             (card("Status", choice(&Field { name: "status", label: "Status", value: now, ..Field::default() }, &STATUSES)))
-            }
             div .actions { button .main type="submit" { "Save" } (link(&here, "Cancel", false)) }
+            }
         }))
     };
     let about = Page::new("Edit", Nav::Users)

@@ -12,6 +12,11 @@ pub(super) fn lines(value: Option<&Value>) -> String {
     all.collect::<Vec<_>>().join("\n")
 }
 
+/// Whether it takes more than one line.
+pub(super) fn is_high(form: &FieldForm) -> bool {
+    matches!(form.kind, FieldKind::TextArea | FieldKind::Radio | FieldKind::MultiSelect)
+}
+
 /// The fields of the form; what comes several times is one text with a line for each.
 pub(super) fn gathered(pairs: Vec<(String, String)>) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
