@@ -68,10 +68,11 @@ pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
             let path = at(cx, &name, &format!("/push-groups/{}", encoded(&group)));
             let found = cx.client.get(&path).await?;
             let said = format!(
-                "{} members are not assigned to {name}, and would be left out; {} have an account there, {} will have one.",
+                "Not assigned to {name}, and left out: {}. With an account there: {}; that will have one: {}; whose is out of use: {}.",
                 text(&found, "notAssigned"),
                 text(&found, "there"),
-                text(&found, "onTheWay")
+                text(&found, "onTheWay"),
+                text(&found, "outOfUse")
             );
             cx.out.one("app.push", &found, &said)
         }
@@ -274,11 +275,12 @@ async fn push_rule(cx: &Cx, rule: PushRule) -> Result<()> {
     let body = json!({"name": [compare, with]});
     if !dry_run {
         let made = cx.client.call(Method::POST, &at(cx, &name, "/push-rules"), Some(&body)).await?;
-        let said = format!("Rule {} is made; it chose {} groups.", text(&made, "id"), text(&made, "chosen"));
+        let said = format!("Rule {} is made; groups that it chose: {}.", text(&made, "id"), text(&made, "chosen"));
         return cx.out.done("app.pushRule", &made, &said);
     }
     let found = cx.client.call(Method::POST, &at(cx, &name, "/push-rules/preview"), Some(&body)).await?;
-    let mut said = format!("It fits {} groups; {} are not pushed yet.", text(&found, "fitting"), text(&found, "new"));
+    let mut said =
+        format!("Groups that it fits: {}; not pushed yet: {}.", text(&found, "fitting"), text(&found, "new"));
     for group in found.get("groups").and_then(Value::as_array).into_iter().flatten() {
         said.push_str(&format!("\n  {}", text(group, "display")));
     }

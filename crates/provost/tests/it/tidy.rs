@@ -116,6 +116,7 @@ fn crates_depend_in_one_direction() {
             &[
                 "aws-lc-rs",
                 "bytes",
+                "foldhash",
                 "futures-util",
                 "lz4_flex",
                 "rusqlite",

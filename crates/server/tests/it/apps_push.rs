@@ -29,7 +29,7 @@ async fn what_pushing_would_find_is_said_before_it_is_done() {
     let mut before = ok("GET", &format!("{APPS}/desk/push-groups/Sales"), Value::Null).await;
     before.as_object_mut().unwrap().remove("group");
     let expected = json!({"display": "Sales", "pushed": false, "members": 3, "lookedAt": 3, "there": 0, "onTheWay": 1,
-        "notAssigned": 1, "groups": 1});
+        "notAssigned": 1, "outOfUse": 0, "groups": 1});
     assert_eq!(before, expected);
 
     let mut owner = Browser::owner(&desk).await;

@@ -58,6 +58,8 @@ pub struct Precheck {
     pub on_the_way: i64,
     /// People who are not assigned.
     pub not_assigned: i64,
+    /// People who are assigned, and whose account is out of use.
+    pub out_of_use: i64,
     /// Groups among them, whose people come as well and are not counted here.
     pub groups: i64,
 }
@@ -117,7 +119,12 @@ impl Reader {
     pub fn push_precheck(&self, tenant: TenantId, app: AppId, group: &str, limit: u32) -> Result<Precheck> {
         let sql = "select count(*), count(case when l.active = 1 then 1 end),
                    count(case when l.active = 0 and l.standing in ('new', 'waiting', 'held', 'parked') then 1 end),
-                   count(case when r.kind = 'Group' then 1 end) from (
+                   count(case when r.kind = 'Group' then 1 end),
+                   count(case when l.active = 0 and l.standing not in ('new', 'waiting', 'held', 'parked') and (exists (
+                   select 1 from assignment a where a.app = ?3 and a.principal = 'user' and a.resource = r.id
+                   and a.only_values = 0) or exists (select 1 from member m join resource g on g.rid = m.group_rid
+                   join assignment a on a.app = ?3 and a.principal = 'group' and a.resource = g.id
+                   where m.tenant = ?1 and m.member_rid = r.rid)) then 1 end) from (
                    select m.member_rid as rid from resource g join member m on m.tenant = g.tenant and m.group_rid = g.rid
                    where g.tenant = ?1 and g.id = ?2 limit ?4) seen
                    join resource r on r.rid = seen.rid
@@ -125,10 +132,11 @@ impl Reader {
         let size = "select member_count from resource where tenant = ?1 and id = ?2";
         let members: Option<i64> = self.first(size, (tenant.0, group), |row| row.get(0))?;
         let found = self.first(sql, (tenant.0, group, app.0, limit), |row| {
-            let (looked_at, there, on_the_way, groups): (i64, i64, i64, i64) =
-                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            let not_assigned = looked_at - there - on_the_way - groups;
-            Ok(Precheck { members: members.unwrap_or(0), looked_at, there, on_the_way, not_assigned, groups })
+            let (looked_at, there, on_the_way, groups, out_of_use): (i64, i64, i64, i64, i64) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            let not_assigned = looked_at - there - on_the_way - groups - out_of_use;
+            let members = members.unwrap_or(0);
+            Ok(Precheck { members, looked_at, there, on_the_way, not_assigned, out_of_use, groups })
         })?;
         Ok(found.unwrap_or_default())
     }

@@ -501,8 +501,18 @@ fn a_pushed_group_knows_how_many_are_there_without_counting() {
     assert!(settle(&world, settled(&links[0]), NOW));
     let of = team.clone();
     let before = world.read(move |r| r.push_precheck(tenant, id, &of, 10));
-    let expected = Precheck { members: 4, looked_at: 4, there: 1, on_the_way: 1, not_assigned: 1, groups: 1 };
+    let expected =
+        Precheck { members: 4, looked_at: 4, there: 1, on_the_way: 1, not_assigned: 1, out_of_use: 0, groups: 1 };
     assert_eq!(before, expected);
+    // Somebody who is assigned and deactivated: assigning them again would change nothing.
+    let row = AssignmentRow { principal: Principal::User, resource: people[2].clone(), ..AssignmentRow::default() };
+    world.write(move |w| w.assign(tenant, id, &row)).unwrap();
+    nudge(&world, &app, &people[2], 0, NOW);
+    let out = claim(&world, &app, "y", NOW, 1).pop().unwrap();
+    assert!(settle(&world, Settled { active: false, ..settled(&out) }, NOW));
+    let of = team.clone();
+    let before = world.read(move |r| r.push_precheck(tenant, id, &of, 10));
+    assert_eq!(before, Precheck { not_assigned: 0, out_of_use: 1, ..expected });
     let of = team.clone();
     assert_eq!(world.read(move |r| r.push_precheck(tenant, id, &of, 2)).looked_at, 2);
     let of = team.clone();

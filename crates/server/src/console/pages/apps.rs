@@ -23,7 +23,8 @@ mod to_app;
 mod to_directory;
 mod wizard;
 
-use crate::admin::apps::{self, Numbers, logo};
+use crate::admin::apps::health::{self, Health};
+use crate::admin::apps::{self, logo};
 use crate::app::App;
 use crate::console::parts::{
     self, Column, Row, Table, Tone, at_least, badge, count, empty, form, link, note, table, when,
@@ -90,6 +91,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/apps/{name}/assign", get(assign::choose).post(assign::save))
         .route("/app/apps/{name}/assign/one", get(assign::one))
         .route("/app/apps/{name}/push-groups", get(push_groups::show).post(push_groups::act))
+        .route("/app/apps/{name}/push-groups/rows", get(push_groups::fresh))
         .route("/app/apps/{name}/push-groups/look", post(push_groups::look))
         .route("/app/apps/{name}/import", get(import::show).post(import::begin))
         .route("/app/apps/{name}/import/{run}", get(import::run).post(import::decide))
@@ -243,21 +245,20 @@ pub(super) fn standing(standing: Standing, active: bool) -> Markup {
     badge(tone, word)
 }
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 7] = [
     Column::new("Application"),
+    Column::new("Sign-in").minor(),
     Column::new("Provisioning"),
     Column::new("People").number(),
     Column::new("Groups").number().minor(),
+    Column::new("Health"),
     Column::new("Tasks"),
 ];
 
 /// `GET /app/apps`.
 async fn list(cx: Desk) -> Shown {
-    let all = apps::list(&cx.app, tenant(&cx)).await?;
-    let mut rows = Vec::new();
-    for integration in &all {
-        rows.push(row(integration, &apps::numbers(&cx.app, integration).await?));
-    }
+    let all = health::of_all(&cx.app, tenant(&cx), health::FEW).await?;
+    let mut rows: Vec<Row> = all.iter().map(|one| row(&cx, one)).collect();
     let deleted = apps::deleted(&cx.app, tenant(&cx)).await?;
     rows.extend(deleted.iter().map(|(name, since, left)| deleted_row(name, *since, *left)));
     let new = html! { a .button.main href="/app/create-app" { (Icon::Plus.svg()) "Create App Integration" } };
@@ -275,7 +276,28 @@ async fn list(cx: Desk) -> Shown {
     Ok(page(&cx, about, body))
 }
 
-fn row(integration: &Integration, numbers: &Numbers) -> Row {
+/// How people sign in to it, and whether they can.
+fn sign_in(integration: &Integration) -> &'static str {
+    let saml = integration.app.settings.get("saml");
+    let has = |name: &str| saml.and_then(|saml| saml.get(name)?.as_str()).is_some_and(|text| !text.is_empty());
+    if has("ssoUrl") && has("audience") { "SAML 2.0" } else { "Not set up" }
+}
+
+/// Whether it takes what it is sent.
+fn healthy(cx: &Desk, one: &Health) -> Markup {
+    let failed = (one.sent > 0).then(|| one.failed * 100 / one.sent);
+    html! {
+        @match failed {
+            None => (badge(Tone::Quiet, "Nothing sent today")),
+            Some(0) => (badge(Tone::Good, "Takes everything")),
+            Some(share) => (badge(if share > 20 { Tone::Bad } else { Tone::Warn }, &format!("{share} % refused"))),
+        }
+        @if let Some(at) = one.last_good_at { p .hint { "last success " (when(at, cx.now)) } }
+    }
+}
+
+fn row(cx: &Desk, one: &Health) -> Row {
+    let Health { integration, numbers, .. } = one;
     let there = |of: &[(Standing, bool, u64)]| {
         let linked = of.iter().filter(|(standing, active, _)| *standing == Standing::Linked && *active);
         linked.map(|(.., count)| *count).sum::<u64>()
@@ -287,9 +309,11 @@ fn row(integration: &Integration, numbers: &Numbers) -> Row {
     Row {
         cells: vec![
             html! { (picture(integration)) a href=(at(integration, "")) { (integration.app.label) } p .hint { (integration.row.name) } },
+            html! { (sign_in(integration)) },
             state(integration),
             html! { (count(there(&numbers.people))) },
             html! { (count(there(&numbers.groups))) },
+            healthy(cx, one),
             tasks,
         ],
         ..Row::default()

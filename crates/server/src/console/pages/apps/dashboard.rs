@@ -34,7 +34,7 @@ pub(super) async fn fresh(cx: Desk) -> Shown {
 }
 
 async fn moment(cx: &Desk) -> Result<Markup, Fault> {
-    let all = health::of_all(&cx.app, tenant(cx)).await?;
+    let all = health::of_all(&cx.app, tenant(cx), health::LATELY).await?;
     if all.is_empty() {
         let new = html! { a .button.main href="/app/create-app" { (Icon::Plus.svg()) "Create App Integration" } };
         let text = html! { "An app integration brings the people and groups of this directory to an application, and keeps them right there." };

@@ -15,6 +15,7 @@ use axum::extract::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{Markup, html};
+use provision::target::Update;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json as value};
 
@@ -172,12 +173,22 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
             ),
             ("Unique identifier field for users", html! { code { (draft.unique) } }),
             ("Supported provisioning actions", actions),
+            ("Update method", html! { (method(integration.app.target.user_update)) }),
             ("Authentication Mode", html! { (mode) }),
             ("Authorization", secret),
             ("Patience", html! { (draft.timeout) " s" }),
         ]),
     );
     html! { (start) (connection) }
+}
+
+/// How an account is changed; it comes with what the app speaks SCIM like.
+fn method(update: Update) -> &'static str {
+    match update {
+        Update::MergedPut => "PUT, laid over what the app shows",
+        Update::PathPatch => "PATCH, with a path for each value",
+        Update::PathlessPatch => "PATCH, with all values in one object",
+    }
 }
 
 /// Whether there is a credential, since when, and how it ends: enough to tell one from another.

@@ -338,10 +338,14 @@ fn line(
                 select id={ "apply." (name) } name={ "apply." (name) } {
                     @for (value, words) in APPLIES { option value=(value) selected[value == apply] { (words) } }
                 } }
-            div .field { label for={ "empty." (name) } { "Without a value" }
-                select id={ "empty." (name) } name={ "empty." (name) } {
-                    @for (value, words) in EMPTIES { option value=(value) selected[(value == "clear") == clears] { (words) } }
-                } }
+            @if let Some(Empty::Default(value)) = row.map(|row| &row.empty) {
+                div .field { p { "Without a value" } p .hint { "Takes " code { (preview::line(Some(value))) } " instead" } }
+            } @else {
+                div .field { label for={ "empty." (name) } { "Without a value" }
+                    select id={ "empty." (name) } name={ "empty." (name) } {
+                        @for (value, words) in EMPTIES { option value=(value) selected[(value == "clear") == clears] { (words) } }
+                    } }
+            }
         }
     }
 }

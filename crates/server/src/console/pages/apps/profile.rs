@@ -82,11 +82,24 @@ fn row(integration: &Integration, attribute: &Attribute) -> Row {
             html! { a href=(edit) { (name) } @if attribute.required { " " (badge(Tone::Info, "required")) } },
             html! { code { (variable) } },
             html! { @match &place { Ok(place) => code .wrap { (place.path()) }, Err(why) => span .danger-text { (why) } } },
-            html! { (word(attribute.data_type)) },
+            html! { (word(attribute.data_type)) @if let Some(bounds) = bounds(attribute) { p .hint { (bounds) } } },
             html! { @if mapped(integration, variable) { (badge(Tone::Good, "Mapped")) } @else { (badge(Tone::Quiet, "Not mapped")) } },
         ],
         ..Row::default()
     }
+}
+
+/// What bounds its values, in words.
+fn bounds(attribute: &Attribute) -> Option<String> {
+    let length = match (attribute.length_min, attribute.length_max) {
+        (Some(least), Some(most)) => Some(format!("{least} to {most} characters")),
+        (Some(least), None) => Some(format!("at least {least} characters")),
+        (None, Some(most)) => Some(format!("at most {most} characters")),
+        (None, None) => None,
+    };
+    let values = (!attribute.values.is_empty()).then(|| format!("one of {} values", attribute.values.len()));
+    let all: Vec<String> = length.into_iter().chain(values).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn pasted_form(cx: &Desk, integration: &Integration) -> Markup {

@@ -4,7 +4,8 @@ use super::{Tab, at, find, framed, standing, tenant};
 use crate::admin::apps::push_groups::Before;
 use crate::admin::apps::{assign, links, push_groups};
 use crate::console::parts::{
-    Column, Field, Row, Table, Tone, badge, card, choice, confirm, count, empty, field, form, note, pager, table, when,
+    Column, Field, Row, Table, Tone, badge, card, choice, confirm, count, empty, field, form, live, note, pager, table,
+    when,
 };
 use crate::console::{Desk, Fault, Flash, Form, Icon, Shown, fragment, sentence};
 use crate::outbound::integration::Integration;
@@ -39,30 +40,47 @@ pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
 
 /// The page, with what was typed and what it would do.
 async fn page(cx: &Desk, integration: &Integration, asked: &Asked) -> Shown {
-    let (groups, rules) = push_groups::list(&cx.app, tenant(cx), &integration.row.name).await?;
-    let from = cx.asked("from").and_then(|text| text.parse().ok()).unwrap_or(0).min(groups.len());
-    let until = groups.len().min(from + ROWS);
-    let shown = groups.get(from..until).unwrap_or_default();
-    let ids = shown.iter().map(|group| group.resource.clone()).collect();
-    let known = links::of_groups(&cx.app, integration, ids).await?;
-    let pushed = links::last_sent(&cx.app, &known).await?;
-    let rows: Vec<Row> = shown.iter().map(|group| row(cx, integration, group, &known, &pushed)).collect();
-    let first = (from > 0).then(|| at(integration, "/push-groups"));
-    let next = (until < groups.len()).then(|| at(integration, &format!("/push-groups?from={until}")));
+    let from = cx.asked("from").unwrap_or_default();
+    let fresh = query::address(&at(integration, "/push-groups/rows"), &[("from", &from)]);
+    let (shown, rules) = pushed(cx, integration).await?;
     let off = !integration.app.policy.actions.push_groups;
     let body = html! {
         @if off {
             (note(Tone::Warn, "Push Groups is off", html! { p { "Nothing is sent until it is among the supported provisioning actions: "
                 a href=(at(integration, if cx.may_change() { "/provisioning/integration?edit=1" } else { "/provisioning/integration" })) { "Integration" } "." } }))
         }
+        (live("pushed", &["apps"], &fresh, shown))
+        @if cx.may_change() { div .two { (by_name(cx, integration, asked).await?) (by_rule(cx, integration, &rules, asked).await?) } }
+    };
+    Ok(framed(cx, integration, Tab::PushGroups, body))
+}
+
+/// `GET /app/apps/{name}/push-groups/rows`.
+pub(super) async fn fresh(cx: Desk, Path(name): Path<String>) -> Shown {
+    let integration = find(&cx, &name).await?;
+    Ok(fragment(pushed(&cx, &integration).await?.0))
+}
+
+/// The groups that are pushed, and the rules.
+async fn pushed(cx: &Desk, integration: &Integration) -> Result<(Markup, Vec<PushRuleRow>), Fault> {
+    let (groups, rules) = push_groups::list(&cx.app, tenant(cx), &integration.row.name).await?;
+    let from = cx.asked("from").and_then(|text| text.parse().ok()).unwrap_or(0).min(groups.len());
+    let until = groups.len().min(from + ROWS);
+    let shown = groups.get(from..until).unwrap_or_default();
+    let ids = shown.iter().map(|group| group.resource.clone()).collect();
+    let known = links::of_groups(&cx.app, integration, ids).await?;
+    let sent = links::last_sent(&cx.app, &known).await?;
+    let rows: Vec<Row> = shown.iter().map(|group| row(cx, integration, group, &known, &sent)).collect();
+    let first = (from > 0).then(|| at(integration, "/push-groups"));
+    let next = (until < groups.len()).then(|| at(integration, &format!("/push-groups?from={until}")));
+    let table = html! {
         @if rows.is_empty() { (empty(Icon::Groups, "No group is pushed", html! { "A pushed group is at the app with those of its members who have an account there." }, None)) }
         @else {
             (table(&Table { caption: "Pushed groups", columns: &COLUMNS, rows, body_id: None }))
             (pager(first.as_deref(), next.as_deref(), shown.len(), Some(groups.len() as u64), None))
         }
-        @if cx.may_change() { div .two { (by_name(cx, integration, asked).await?) (by_rule(cx, integration, &rules, asked).await?) } }
     };
-    Ok(framed(cx, integration, Tab::PushGroups, body))
+    Ok((table, rules))
 }
 
 fn assign_link(cx: &Desk, integration: &Integration, group: &str, words: &str) -> Markup {
@@ -188,6 +206,7 @@ async fn told_of_group(cx: &Desk, integration: &Integration, group: &str) -> Res
         p .hint {
             (number(members.there)) @if members.there == 1 { " member has" } @else { " members have" } " an account there"
             @if members.on_the_way > 0 { ", " (number(members.on_the_way)) " will have one" }
+            @if members.out_of_use > 0 { ", of " (number(members.out_of_use)) " it is out of use" }
             @if members.groups > 0 { "; the people of " (number(members.groups)) " groups within it come as well" } "."
         }
     })
