@@ -23,6 +23,9 @@ use std::sync::Arc;
 use store::{Definitions, Scope, Settings, Store, Token};
 use tokio::sync::Mutex as AsyncMutex;
 
+/// Who made the token that the first start makes.
+pub(crate) const FIRST_START: &str = "first start";
+
 /// The running application; cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
@@ -226,6 +229,7 @@ impl App {
             scope: Scope::ALL,
             hash: new.hash,
             created_at: now,
+            created_by: Some(FIRST_START.into()),
             expires_at: Life::Usual.end(now)?,
             ..Token::default()
         };

@@ -44,6 +44,9 @@ impl Operation {
     }
 }
 
+/// What whoever can open the data folder is called.
+pub(crate) const LOCAL: &str = "local";
+
 /// Whoever this request is.
 #[derive(Clone, Debug)]
 pub(crate) struct Actor {
@@ -58,7 +61,7 @@ pub(crate) struct Actor {
 impl Actor {
     /// Someone who can open the data folder: they could change the database itself.
     pub(crate) fn local() -> Self {
-        Self { label: "local".into(), scope: Scope::ADMIN, address: "local".into() }
+        Self { label: LOCAL.into(), scope: Scope::ADMIN, address: LOCAL.into() }
     }
 
     /// Somebody who showed no token: may read what is public, and nothing else.

@@ -42,6 +42,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0031_saved_views.sql"),
     include_str!("../migrations/0032_groups_and_returns.sql"),
     include_str!("../migrations/0033_heard.sql"),
+    include_str!("../migrations/0034_token_makers.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

@@ -21,6 +21,8 @@ pub struct Token {
     pub hash: [u8; 32],
     /// When it was made.
     pub created_at: i64,
+    /// By whom, as the audit trail names them; nothing where that is not known any more.
+    pub created_by: Option<String>,
     /// When it ends by itself.
     pub expires_at: Option<i64>,
     /// When it was ended.
@@ -100,7 +102,7 @@ pub struct TokenUse {
 }
 
 const COLUMNS: &str = "id, tenant, label, hint, scope, hash, created_at, expires_at, revoked_at, rotated_to, \
-                       last_used_at, last_used_from, last_used_agent, disabled_at, networks";
+                       last_used_at, last_used_from, last_used_agent, disabled_at, networks, created_by";
 
 fn token(row: &Row<'_>) -> Result<Token> {
     let scope: String = row.get(4)?;
@@ -121,6 +123,7 @@ fn token(row: &Row<'_>) -> Result<Token> {
         last_used_agent: row.get(12)?,
         disabled_at: row.get(13)?,
         networks: row.get::<Option<String>>(14)?.map(|text| listed(&text)).unwrap_or_default(),
+        created_by: row.get(15)?,
     })
 }
 
@@ -155,7 +158,8 @@ impl Writer {
     pub fn token_insert(&mut self, token: &Token) -> Result<()> {
         self.tell_nodes();
         let sql = format!(
-            "insert into token ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+            "insert into token ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                     ?16)
              on conflict do nothing"
         );
         let count = self.execute(
@@ -176,6 +180,7 @@ impl Writer {
                 token.last_used_agent,
                 token.disabled_at,
                 written(&token.networks),
+                token.created_by,
             ],
         )?;
         if count == 0 { Err(Error::Conflict { attribute: "token".into() }) } else { Ok(()) }

@@ -87,11 +87,13 @@ fn tokens_path(cx: &Cx, admin: bool) -> String {
 
 async fn list(cx: &Cx, admin: bool) -> Result<()> {
     let (tokens, next) = rows(&cx.client.get(&tokens_path(cx, admin)).await?);
-    let columns: [Column<'_>; 9] = [
+    let columns: [Column<'_>; 11] = [
         ("ID", &|row| text(row, "id")),
         ("LABEL", &|row| text(row, "label")),
         ("TOKEN", &|row| text(row, "hint")),
         ("SCOPE", &|row| text(row, "scope")),
+        ("MADE", &|row| instant(row, "createdAt")),
+        ("BY", &|row| text(row, "createdBy")),
         ("EXPIRES", &|row| instant(row, "expiresAt")),
         ("LAST USED", &|row| instant(row, "lastUsedAt")),
         ("FROM", &|row| text(row, "lastUsedFrom")),

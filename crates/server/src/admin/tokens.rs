@@ -149,7 +149,7 @@ async fn make(
         return Err(scim::Error::invalid_value(detail).into());
     }
     let now = app.clock().now();
-    let (new, row) = new_token(tenant, label, scope, prefix, now)?;
+    let (new, row) = new_token(actor, tenant, label, scope, (prefix, now))?;
     let row = Token { expires_at: wanted.expires_in.end(now)?, networks: networks(&wanted.networks)?, ..row };
     let kept = row.clone();
     let detail = json!({
@@ -179,11 +179,11 @@ fn changed(app: &App, tenant: Option<TenantId>) {
 }
 
 fn new_token(
+    actor: &Actor,
     tenant: Option<TenantId>,
     label: String,
     scope: Scope,
-    prefix: &str,
-    now: i64,
+    (prefix, now): (&str, i64),
 ) -> Result<(token::NewToken, Token)> {
     let new =
         token::make(prefix).ok_or_else(|| Error::new(Code::INTERNAL, "the operating system gives no randomness"))?;
@@ -195,6 +195,7 @@ fn new_token(
         scope,
         hash: new.hash,
         created_at: now,
+        created_by: Some(actor.label.clone()),
         ..Token::default()
     };
     Ok((new, row))
@@ -218,7 +219,7 @@ pub(crate) async fn rotate(app: &App, actor: &Actor, tenant: &str, id: &str, ove
     }
     let end = terms::after(now, overlap.unwrap_or(OVERLAP_SECONDS))?;
     let end = old.expires_at.map_or(end, |at| at.min(end));
-    let (new, row) = new_token(old.tenant, old.label.clone(), old.scope, token::PREFIX, now)?;
+    let (new, row) = new_token(actor, old.tenant, old.label.clone(), old.scope, (token::PREFIX, now))?;
     let row = Token { expires_at: Life::of(&old).end(now)?, networks: old.networks.clone(), ..row };
     let kept = row.clone();
     let line = ("token.rotate", object(Some(tenant), id), json!({"to": row.id, "endsAt": rfc3339(end)}));

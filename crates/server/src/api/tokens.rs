@@ -144,6 +144,7 @@ fn show(token: &Token, now: i64) -> Value {
         "role": token.scope.role().map(store::Role::as_str),
         "state": TokenState::of(token, now).as_str(),
         "createdAt": rfc3339(token.created_at),
+        "createdBy": token.created_by,
         "expiresAt": token.expires_at.map(rfc3339),
         "revokedAt": token.revoked_at.map(rfc3339),
         "disabledAt": token.disabled_at.map(rfc3339),

@@ -92,6 +92,28 @@ async fn a_token_opens_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_token_says_who_made_it() {
+    let desk = Desk::new();
+    let mut owner = Browser::owner(&desk).await;
+    let (_, local) = desk.token("default", json!({"label": "Entra"})).await;
+    let new = [("label", "Okta"), ("days", "365"), ("users", "write"), ("groups", "write")];
+    assert_eq!(owner.post("/app/scim/tokens", &new).await.status, 200);
+    let list = async || desk.local("GET", "/api/v1/tenants/default/tokens", Value::Null).await.body["data"].clone();
+    let by = |tokens: &Value, label: &str| -> Vec<String> {
+        let tokens = tokens.as_array().unwrap().iter().filter(|token| token["label"] == label);
+        tokens.map(|token| token["createdBy"].as_str().unwrap().to_owned()).collect()
+    };
+    let tokens = list().await;
+    assert_eq!((by(&tokens, "Okta"), by(&tokens, "Entra")), (vec![EMAIL.into()], vec!["local".into()]), "{tokens}");
+    // A successor is of whoever rotated.
+    let rotated = owner.post(&format!("/app/scim/tokens/{local}/rotate"), &[("hours", "1")]).await;
+    assert_eq!(rotated.status, 200, "{}", rotated.text);
+    assert_eq!(by(&list().await, "Entra"), ["local", EMAIL]);
+    let page = owner.get("/app/scim/tokens").await;
+    assert!(page.text.contains(&format!("by {EMAIL}")) && page.text.contains("by the command line"), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_token_lives_a_year_unless_somebody_says_otherwise() {
     let desk = Desk::new();
     let end = async |body: Value| {

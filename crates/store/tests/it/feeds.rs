@@ -55,6 +55,7 @@ fn token(id: &str, tenant: Option<TenantId>, hash: u8) -> Token {
         scope: Scope { users: Access { read: true, write: false }, ..Scope::default() },
         hash: [hash; 32],
         created_at: 1,
+        created_by: Some("ana@example.com".into()),
         expires_at: None,
         revoked_at: None,
         disabled_at: None,

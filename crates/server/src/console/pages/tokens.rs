@@ -6,6 +6,8 @@ pub(super) use bounds::restrict;
 
 use super::scim::plural;
 use crate::admin::tokens::{self, Life, Made, NewToken, OVERLAP_SECONDS, State, scope_text};
+use crate::app::FIRST_START;
+use crate::auth::LOCAL;
 use crate::console::parts::{
     Column, Field, Row, Table, Tone, badge, card, card_with, choice, confirm, definitions, empty, field, form, live,
     note, once, table, time, when,
@@ -22,8 +24,14 @@ const SOON_DAYS: i64 = 30;
 /// More open tokens than that are worth a question.
 const OPEN_MAX: usize = 2;
 
-const COLUMNS: [Column; 5] =
-    [Column::new("Token"), Column::new("May"), Column::new("Last used"), Column::new("Expires"), Column::new("State")];
+const COLUMNS: [Column; 6] = [
+    Column::new("Token"),
+    Column::new("May"),
+    Column::new("Made").minor(),
+    Column::new("Last used"),
+    Column::new("Expires"),
+    Column::new("State"),
+];
 
 /// `GET /app/scim/tokens`.
 pub(super) async fn list(cx: Desk) -> Shown {
@@ -103,6 +111,7 @@ fn row(token: &Token, all: &[Token], refused: Option<&(i64, i64)>, now: i64) -> 
         cells: vec![
             html! { a href={ "/app/scim/tokens/" (token.id) } { (token.label) } " " code .quiet { (token.hint) } (bounds::short(token)) },
             html! { (may(token)) },
+            html! { (when(token.created_at, now)) @if let Some(by) = made_by(token) { " " span .quiet { "by " (by) } } },
             html! { @match token.last_used_at {
                 Some(at) => { (when(at, now)) @if let Some(from) = &token.last_used_from { span .quiet { " from " (from) } } },
                 None => span .quiet { "never" },
@@ -117,6 +126,15 @@ fn row(token: &Token, all: &[Token], refused: Option<&(i64, i64)>, now: i64) -> 
 
 fn first_refused(refused: Option<&(i64, i64)>, now: i64) -> Markup {
     html! { @if let Some((seq, at)) = refused { p .hint { a href={ "/app/log/" (seq) } { "First refused request" } " " (when(*at, now)) } } }
+}
+
+/// Who made it, in words.
+fn made_by(token: &Token) -> Option<&str> {
+    token.created_by.as_deref().map(|by| match by {
+        LOCAL => "the command line",
+        FIRST_START => "the first start",
+        other => other,
+    })
 }
 
 fn may(token: &Token) -> String {
@@ -268,7 +286,7 @@ pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
     let facts = [
         ("Begins with", html! { code { (token.hint) } }),
         ("May", html! { (may(&token)) " " span .quiet { "(" (scope_text(&token.scope)) ")" } }),
-        ("Made", html! { (time(token.created_at)) }),
+        ("Made", html! { (time(token.created_at)) @if let Some(by) = made_by(&token) { " by " (by) } }),
         (
             "Ends",
             token
