@@ -38,8 +38,8 @@ macro_rules! catalogue {
 catalogue! {
     INVALID_SYNTAX = 1001, 400, Some(ScimType::InvalidSyntax), "The body is not the message that this endpoint takes",
         "Send a JSON object in the form of RFC 7644 with the Content-Type application/scim+json.";
-    INVALID_VALUE = 1002, 400, Some(ScimType::InvalidValue), "A value is missing or does not fit its attribute",
-        "The detail names the attribute; compare the value with the attribute's definition at /Schemas.";
+    INVALID_VALUE = 1002, 400, Some(ScimType::InvalidValue), "A value is missing or does not fit",
+        "The detail says which value and why: change it and send it again. What a resource's attributes take is defined at /Schemas.";
     INVALID_FILTER = 1003, 400, Some(ScimType::InvalidFilter), "The filter cannot be understood",
         "The detail names the character position; the grammar is that of RFC 7644 section 3.4.2.2.";
     INVALID_PATH = 1004, 400, Some(ScimType::InvalidPath), "The PATCH path cannot be understood or names no attribute",
@@ -51,7 +51,7 @@ catalogue! {
     UNIQUENESS = 1007, 409, Some(ScimType::Uniqueness), "A value that has to be unique is taken",
         "Look the existing resource up with a filter and update it, or use another value. Whether a create may adopt an existing account is a setting of the tenant.";
     NOT_FOUND = 1008, 404, None, "There is no such resource or endpoint",
-        "Check the id and the address; a deleted resource answers 404 for every method.";
+        "Check the id or name and the address, or look for it in its list; what was deleted answers 404 for every method.";
     PRECONDITION = 1009, 412, None, "The resource has changed since it was read",
         "Read it again, apply the change to what is there now, and send its new ETag in If-Match.";
     METHOD = 1010, 405, None, "The method is not served here",

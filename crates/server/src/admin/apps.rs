@@ -146,6 +146,12 @@ pub(crate) async fn create(app: &App, actor: &Actor, tenant: &str, wanted: NewIn
     Integration::of(made)
 }
 
+/// An app as it would be, of which nothing is stored.
+pub(crate) fn not_yet(app: &App, tenant: &str, wanted: NewIntegration) -> Result<Integration> {
+    let NewApp { tenant, name, settings, options } = drawn(tenant_of(app, tenant)?.tenant.id, wanted)?;
+    Integration::of(AppRow { tenant, name, settings, options, ..AppRow::default() })
+}
+
 /// Stores a new app.
 fn insert(w: &mut Writer, new: &NewApp, now: i64) -> Result<AppRow> {
     if w.apps(new.tenant)?.len() >= limits::APPS_MAX {

@@ -1,7 +1,7 @@
 //! The issuing side of SAML: what an app is told, before it is told; and its settings.
 
+use super::apps;
 use super::apps::assign::resolved;
-use super::apps::{self, with_tenant};
 use super::saml::{binding, preferred};
 use crate::app::App;
 use crate::auth::Actor;
@@ -109,8 +109,20 @@ pub(crate) async fn preview(
     person: &str,
     endpoint: &str,
 ) -> Result<Preview> {
-    let (state, integration) = with_tenant(app, tenant, name).await?;
+    let integration = apps::find(app, tenant, name).await?;
     let settings = draft.map_or_else(|| SamlApp::of(&integration).map_err(wrong), Ok)?;
+    preview_of(app, tenant, (integration, settings), person, endpoint).await
+}
+
+/// The same for an app that may not be there yet.
+pub(crate) async fn preview_of(
+    app: &App,
+    tenant: &str,
+    (integration, settings): (Integration, SamlApp),
+    person: &str,
+    endpoint: &str,
+) -> Result<Preview> {
+    let (state, name) = (super::tenant_of(app, tenant)?, integration.row.name.as_str());
     let (at, now, person) = (Addresses::behind(endpoint, name), app.clock().now(), person.to_owned());
     let (of, asked) = (Arc::new(integration), settings.clone());
     let read = app.store().read(move |r| -> Result<Said> {

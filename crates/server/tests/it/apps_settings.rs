@@ -215,3 +215,42 @@ async fn a_change_waits_until_it_is_applied() {
     ok(&desk, "POST", &format!("{DESK}/runs"), json!({"kind": "reconcile"})).await;
     assert_eq!(ok(&desk, "GET", DESK, Value::Null).await["pendingSince"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_default_is_written_in_the_type_of_its_attribute() {
+    const PAGE: &str = "/app/apps/desk/mappings";
+    let desk = Desk::new();
+    let attribute =
+        |name: &str, data_type: &str| json!({"variableName": name, "externalName": name, "dataType": data_type});
+    let profile = json!({"attributes": [attribute("userName", "string"), attribute("level", "integer"), attribute("tags", "stringArray")]});
+    let from = json!({"direct": "title"});
+    let rows = json!([{"attribute": "userName", "from": {"direct": "userName"}},
+        {"attribute": "level", "from": from, "empty": {"default": 3}}, {"attribute": "tags", "from": from}]);
+    made(&desk, json!({"provisioning": true, "profile": profile, "toApp": rows, "toDirectory": []})).await;
+    let mut owner = Browser::owner(&desk).await;
+    let page = owner.get(&format!("{PAGE}?way=to-app")).await;
+    assert!(page.text.contains("Use a default") && page.between("id=\"default.level\"", ">").contains("value=\"3\""));
+    let mut fields =
+        vec![("way", "to-app"), ("do", "save"), ("from.userName", "user.userName"), ("from.level", "user.title")];
+    fields.extend([
+        ("empty.level", "default"),
+        ("from.tags", "user.title"),
+        ("empty.tags", "default"),
+        ("default.tags", "a, b"),
+    ]);
+    for (typed, told) in [("many", "a whole number is due"), (" ", "write the default")] {
+        let wrong: Vec<_> = fields.iter().copied().chain([("default.level", typed)]).collect();
+        let refused = owner.post(PAGE, &wrong).await;
+        let kept = refused.between("id=\"empty.level\"", "</p>").to_lowercase();
+        assert_eq!(refused.status, 422);
+        for told in ["\"default\" selected", &format!("value=\"{typed}\""), "aria-invalid=\"true\"", told] {
+            assert!(kept.contains(told), "{told}: {kept}");
+        }
+        assert!(refused.between("id=\"default.tags\"", ">").contains("value=\"a, b\""));
+    }
+    fields.push(("default.level", "5"));
+    let sheet = owner.post(PAGE, &fields).await;
+    let rows = sheet.between("name=\"rows\" value=\"", "\"").replace("&quot;", "\"");
+    let rows: Value = serde_json::from_str(&rows).unwrap_or_else(|_| panic!("{}", sheet.text));
+    assert_eq!((&rows[1]["empty"], &rows[2]["empty"]), (&json!({"default": 5}), &json!({"default": ["a", "b"]})));
+}

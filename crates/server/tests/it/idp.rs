@@ -323,11 +323,21 @@ async fn settings(desk: &Desk) -> String {
 async fn the_wizard_makes_an_app_that_people_can_sign_in_to() {
     let desk = desk();
     let mut owner = Browser::owner(&desk).await;
+    desk.user("adam").await;
     let draft = [("label", "Desk"), ("sso", ACS), ("audience", SP), ("name_id", "emailAddress")];
     let wrong = [draft.as_slice(), &[("attributes", "first user.firstName")]].concat();
     assert_eq!(owner.post("/app/create-app", &wrong).await.status, 422);
     let wrong = owner.get("/app/create-app/feedback?label=Desk&sso=http%3A%2F%2Fapp.example%2Facs&audience=x").await;
     assert!(wrong.status == 422 && wrong.text.contains("That cannot be"), "{}", wrong.text);
+    // What somebody would be told of, before anything is stored.
+    let typed = "/app/create-app/saml?label=Desk&sso=https%3A%2F%2Fapp.example%2Facs&audience=x&attributes=login%3Duser.userName";
+    for (person, told) in [("adam", "Assertion, before it is signed"), ("nobody-here", "No preview")] {
+        let page = owner.get(&format!("{typed}&person={person}")).await;
+        let kept = format!("value=\"{person}\"");
+        assert!(page.status == 200 && page.text.contains(told) && page.text.contains(&kept), "{}", page.text);
+        assert!(!page.text.contains("may not sign in"));
+    }
+    assert_eq!(owner.get("/app/create-app/saml?label=Desk&sso=x&audience=x&person=adam").await.status, 422);
     // What the application says of itself fills the step in, its certificates as well.
     let key = crate::signer::signing_key("sp");
     let metadata = saml::metadata::OurServiceProvider {

@@ -221,7 +221,7 @@ fn behind(integration: &Integration, whom: &Whom) -> String {
 }
 
 /// A text as a value of the attribute; it is checked when somebody is pushed.
-fn typed(attribute: &Attribute, text: &str) -> Value {
+pub(super) fn typed(attribute: &Attribute, text: &str) -> Value {
     if attribute.data_type.is_list() {
         return text.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect();
     }

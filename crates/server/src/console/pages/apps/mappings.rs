@@ -1,6 +1,8 @@
 //! B13, mappings in both directions, with a preview for a person. *Save Mappings* shows what it would do to everybody;
 //! *Apply Updates* does it.
 
+mod sent;
+
 use super::{at, find, mapped, provisioning, tenant};
 use crate::admin::apps::effect::{self, Effect};
 use crate::admin::apps::{self, When, assign, preview};
@@ -13,16 +15,17 @@ use maud::{Markup, html};
 use provision::expression::{Expression, Language, Source};
 use provision::mapping::{Empty, Mapping, Rule};
 use provision::profile::Apply;
+use sent::{DEFAULT, FROM, Sent, Wrongs};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use store::Principal;
 
 /// What stands for the manager's account.
 const MANAGER_ACCOUNT: &str = "managerAccount";
 
 const APPLIES: [(&str, &str); 3] = [("createAndUpdate", "Create and update"), ("create", "Create"), ("never", "Never")];
-const EMPTIES: [(&str, &str); 2] = [("omit", "Leave what is there"), ("clear", "Take it away")];
+const EMPTIES: [(&str, &str); 3] =
+    [("omit", "Leave what is there"), ("clear", "Take it away"), ("default", "Use a default")];
 
 /// When a mapping is applied, in words.
 pub(super) fn applied(apply: Apply) -> &'static str {
@@ -101,87 +104,6 @@ pub(super) fn expression(text: &str) -> Result<Expression, String> {
     Expression::parse(text, language).map_err(|error| error.to_string())
 }
 
-/// What was written and cannot be read, and why.
-struct Wrong {
-    text: String,
-    why: String,
-}
-
-/// By attribute.
-type Wrongs = BTreeMap<String, Wrong>;
-
-/// What was sent: the fields of all rows, and what to do with them.
-struct Sent {
-    way: Way,
-    person: String,
-    act: String,
-    fields: BTreeMap<String, String>,
-}
-
-impl Sent {
-    fn of(pairs: Vec<(String, String)>) -> Self {
-        let fields: BTreeMap<String, String> = pairs.into_iter().collect();
-        let get = |name: &str| fields.get(name).cloned().unwrap_or_default();
-        Self { way: Way::of(&get("way")), person: get("person"), act: get("do"), fields }
-    }
-
-    fn field(&self, kind: &str, attribute: &str) -> Option<&str> {
-        self.fields.get(&format!("{kind}.{attribute}")).map(String::as_str)
-    }
-
-    /// The mappings that were written, empty where one cannot be read. A default of a row is kept: it is not in the form.
-    fn mappings(&self, integration: &Integration) -> (Vec<Mapping>, Wrongs) {
-        let before = self.way.rows(integration);
-        let (mut rows, mut wrong) = (Vec::new(), Wrongs::new());
-        let mut names: Vec<String> =
-            self.fields.keys().filter_map(|name| name.strip_prefix("from.")).map(str::to_owned).collect();
-        let place = |name: &String| before.iter().position(|row| row.attribute == *name).unwrap_or(usize::MAX);
-        names.sort_by_key(place);
-        let added = self.fields.get("add").map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-        for (name, text) in names
-            .iter()
-            .map(|name| (name.clone(), self.field("from", name).unwrap_or_default()))
-            .chain(added.map(|name| (name, self.fields.get("added").map_or("", String::as_str))))
-        {
-            let known = before.iter().find(|row| row.attribute == name);
-            let kept = known.filter(|known| written(&known.from, self.way.object()) == text.trim());
-            if text.trim().is_empty() {
-                rows.extend(kept.cloned());
-                continue;
-            }
-            let from = match kept {
-                Some(kept) => Ok(kept.from.clone()),
-                None => read(text, self.way.object()),
-            };
-            let from = from.unwrap_or_else(|why| {
-                wrong.insert(name.clone(), Wrong { text: text.to_owned(), why });
-                Rule::None
-            });
-            rows.push(Mapping {
-                apply: self.apply(&name, known),
-                empty: self.empty(&name, known),
-                attribute: name,
-                from,
-            });
-        }
-        (rows, wrong)
-    }
-
-    fn apply(&self, name: &str, known: Option<&Mapping>) -> Apply {
-        let chosen = self.field("apply", name).and_then(|word| serde_json::from_value(json!(word)).ok());
-        chosen.or(known.map(|known| known.apply)).unwrap_or_default()
-    }
-
-    fn empty(&self, name: &str, known: Option<&Mapping>) -> Empty {
-        match (self.field("empty", name), known.map(|known| &known.empty)) {
-            (_, Some(Empty::Default(value))) => Empty::Default(value.clone()),
-            (Some("clear"), _) => Empty::Clear,
-            (Some(_), _) => Empty::Omit,
-            (None, known) => known.cloned().unwrap_or_default(),
-        }
-    }
-}
-
 /// `GET /app/apps/{name}/mappings?way=…&person=…`.
 pub(super) async fn show(cx: Desk, Path(name): Path<String>) -> Shown {
     let integration = find(&cx, &name).await?;
@@ -222,7 +144,7 @@ async fn editor(
             (note(Tone::Warn, "Required and not mapped", html! { p { (missing.join(", ")) ": without a value nobody is pushed." } }))
         }
         @if !wrong.is_empty() {
-            (note(Tone::Bad, "Not saved", html! { p { "An expression cannot be read; it is marked below." } }))
+            (note(Tone::Bad, "Not saved", html! { p { "Something cannot be read; it is marked below." } }))
         }
         (card("Mappings", form(cx, &place, html! {
             input type="hidden" name="way" value=(way.word());
@@ -311,13 +233,12 @@ fn line(
     let row = rows.iter().find(|row| row.attribute == name);
     let apply =
         row.map(|row| json!(row.apply)).as_ref().and_then(Value::as_str).unwrap_or("createAndUpdate").to_owned();
-    let clears = row.is_some_and(|row| row.empty == Empty::Clear);
     let target = match way {
         Way::ToApp => format!("{}.{name}", integration.row.name),
         Way::ToDirectory => format!("user.{name}"),
     };
-    let wrong = wrong.get(name);
-    let text = match wrong {
+    let unread = wrong.get(&(FROM, name.to_owned()));
+    let text = match unread {
         Some(wrong) => wrong.text.clone(),
         None => row.map(|row| written(&row.from, way.object())).unwrap_or_default(),
     };
@@ -325,8 +246,8 @@ fn line(
         div .columns.mapping {
             div .field {
                 label for={ "from." (name) } { code { (target) } " ←" }
-                input .mono id={ "from." (name) } name={ "from." (name) } type="text" value=(text) list="names" autocomplete="off" spellcheck="false" aria-invalid=[wrong.map(|_| "true")];
-                @if let Some(wrong) = wrong { p .error { (sentence(&wrong.why)) } }
+                input .mono id={ "from." (name) } name={ "from." (name) } type="text" value=(text) list="names" autocomplete="off" spellcheck="false" aria-invalid=[unread.map(|_| "true")];
+                @if let Some(wrong) = unread { p .error { (sentence(&wrong.why)) } }
                 @for (what, unknown) in row.map(|row| readable.unknown(row, way)).unwrap_or_default() {
                     p .hint .danger-text { "There is no " (what) " " code { (unknown) } ": it is always empty." }
                 }
@@ -338,14 +259,29 @@ fn line(
                 select id={ "apply." (name) } name={ "apply." (name) } {
                     @for (value, words) in APPLIES { option value=(value) selected[value == apply] { (words) } }
                 } }
-            @if let Some(Empty::Default(value)) = row.map(|row| &row.empty) {
-                div .field { p { "Without a value" } p .hint { "Takes " code { (preview::line(Some(value))) } " instead" } }
-            } @else {
-                div .field { label for={ "empty." (name) } { "Without a value" }
-                    select id={ "empty." (name) } name={ "empty." (name) } {
-                        @for (value, words) in EMPTIES { option value=(value) selected[(value == "clear") == clears] { (words) } }
-                    } }
-            }
+            (without(name, row.map(|row| &row.empty), wrong))
+        }
+    }
+}
+
+/// What is done without a value. The default has a field of its own, in sight while it is chosen.
+fn without(name: &str, empty: Option<&Empty>, wrong: &Wrongs) -> Markup {
+    let unread = wrong.get(&(DEFAULT, name.to_owned()));
+    let (chosen, text) = match (unread, empty) {
+        (Some(wrong), _) => ("default", wrong.text.clone()),
+        (None, Some(Empty::Default(value))) => ("default", sent::shown(value)),
+        (None, Some(Empty::Clear)) => ("clear", String::new()),
+        (None, _) => ("omit", String::new()),
+    };
+    html! {
+        div .field { label for={ "empty." (name) } { "Without a value" }
+            select id={ "empty." (name) } name={ "empty." (name) } {
+                @for (value, words) in EMPTIES { option value=(value) selected[value == chosen] { (words) } }
+            } }
+        div .field.default {
+            label for={ "default." (name) } { "Default" }
+            input id={ "default." (name) } name={ "default." (name) } type="text" value=(text) autocomplete="off" spellcheck="false" aria-invalid=[unread.map(|_| "true")];
+            @if let Some(wrong) = unread { p .error { (sentence(&wrong.why)) } }
         }
     }
 }
@@ -385,10 +321,10 @@ pub(super) fn change(way: Way, rows: &[Mapping]) -> Map<String, Value> {
 pub(super) async fn fresh(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Vec<(String, String)>>) -> Shown {
     let integration = find(&cx, &name).await?;
     let sent = Sent::of(pairs);
-    let (rows, wrong) = sent.mappings(&integration);
+    let (rows, wrong) = sent.mappings(&cx, &integration)?;
     let shown = mapped::shown(&cx, &integration, sent.way, &rows, &sent.person).await;
     Ok(fragment(html! {
-        @for (name, wrong) in &wrong { (note(Tone::Bad, "", html! { p { code { (name) } ": " (wrong.why) } })) }
+        @for ((_, name), wrong) in &wrong { (note(Tone::Bad, "", html! { p { code { (name) } ": " (wrong.why) } })) }
         (shown)
     }))
 }
@@ -397,7 +333,7 @@ pub(super) async fn fresh(cx: Desk, Path(name): Path<String>, Form(pairs): Form<
 pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Vec<(String, String)>>) -> Shown {
     let integration = find(&cx, &name).await?;
     let sent = Sent::of(pairs);
-    let (rows, wrong) = sent.mappings(&integration);
+    let (rows, wrong) = sent.mappings(&cx, &integration)?;
     if sent.act != "save" || !wrong.is_empty() {
         let body = editor(&cx, &integration, sent.way, &rows, &wrong, &sent.person).await?;
         let page = provisioning(&cx, &integration, "/mappings", body);

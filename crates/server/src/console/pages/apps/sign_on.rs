@@ -17,6 +17,7 @@ use crate::console::{Desk, Fault, Flash, Form, Shown};
 use crate::idp::{Addresses, SamlApp};
 use crate::outbound::integration::Integration;
 use ::saml::Certificate;
+pub(super) use assertion::of_draft;
 use axum::extract::Path;
 use axum::http::{HeaderValue, Response, header};
 use draft::{Draft, Wrong};

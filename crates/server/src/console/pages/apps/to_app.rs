@@ -55,6 +55,10 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
             (*words, told)
         })
         .collect();
+    pairs.push((
+        "Sync Password",
+        html! { (state(false)) p .hint { "Not here: what is kept of a password cannot be turned back into one. People come to the app by single sign-on." } },
+    ));
     pairs.push(("Exclude Username Updates", state(integration.app.policy.exclude_username_updates)));
     card_with("Provisioning to App", edit, definitions(&pairs))
 }

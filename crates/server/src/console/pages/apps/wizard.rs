@@ -2,9 +2,9 @@
 //! that Back keeps it and nothing is stored before Finish.
 
 use super::mappings::expression;
-use super::sign_on::{BINDINGS, FORMATS, GROUPS_BY, binding, groups_filter};
+use super::sign_on::{BINDINGS, FORMATS, GROUPS_BY, binding, groups_filter, of_draft};
 use super::tenant;
-use crate::admin::apps::{self, NewIntegration};
+use crate::admin::apps::{self, NewIntegration, assign};
 use crate::admin::{idp, saml};
 use crate::console::parts::{Field, Tone, card, choice, copy_box, field, form, link, note, tabs, text_area};
 use crate::console::{Desk, Fault, Flash, Form, Nav, Page, Shown, page, sentence};
@@ -16,6 +16,7 @@ use maud::{Markup, html};
 use provision::app::SignIn;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use store::Principal;
 
 /// What was said so far. The names are those of the fields.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -116,7 +117,7 @@ impl Draft {
     }
 
     /// The SAML settings, or what keeps them from being kept.
-    fn saml(&self) -> Result<Map<String, Value>, String> {
+    fn saml(&self) -> Result<(Map<String, Value>, SamlApp), String> {
         let mut statements = Vec::new();
         for line in lines(&self.attributes) {
             let (name, value) = line.split_once('=').ok_or_else(|| format!("{line}: write name = expression"))?;
@@ -140,8 +141,20 @@ impl Draft {
             ("encryptionCertificate", optional(&self.encryption_certificate)),
         ];
         let settings: Map<String, Value> = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        idp::laid_over(&SamlApp::default(), settings.clone()).map_err(|error| error.to_scim("").detail)?;
-        Ok(settings)
+        let read = idp::laid_over(&SamlApp::default(), settings.clone());
+        let read = read.map_err(|error| error.to_scim("").detail)?;
+        Ok((settings, read))
+    }
+
+    /// The app that is to be made of it.
+    fn wanted(&self, name: String) -> NewIntegration {
+        let target = if self.target.is_empty() { "okta-aiw" } else { self.target.as_str() };
+        NewIntegration {
+            name,
+            label: Some(self.label.trim().to_owned()),
+            sign_in: SignIn::Saml,
+            target: Some(target.to_owned()),
+        }
     }
 }
 
@@ -244,9 +257,31 @@ pub(super) fn logo_field(value: &str) -> Markup {
     }
 }
 
-/// `GET /app/create-app/saml`.
+/// `GET /app/create-app/saml`: with a person, what the application would be told of them.
 pub(super) async fn saml(cx: Desk) -> Shown {
-    Ok(configure(&cx, &Draft::of(&cx), &Brought::default(), None))
+    let (draft, person) = (Draft::of(&cx), cx.asked("person").unwrap_or_default());
+    let person = person.trim();
+    if person.is_empty() {
+        return configure(&cx, &draft, &Brought::default(), Told::Nothing).await;
+    }
+    match draft.saml() {
+        Ok((_, settings)) => {
+            let told = of_draft(&cx, draft.wanted(slug(&draft.label)), settings, person).await;
+            configure(&cx, &draft, &Brought::default(), Told::Preview(person, told)).await
+        }
+        Err(said) => {
+            let page = configure(&cx, &draft, &Brought::default(), Told::Wrong(&said)).await?;
+            Ok(super::super::unprocessable(page))
+        }
+    }
+}
+
+/// What the step says besides its fields.
+enum Told<'t> {
+    Nothing,
+    Wrong(&'t str),
+    /// Of whom, and what.
+    Preview(&'t str, Markup),
 }
 
 /// The application's metadata, however it comes, beside what was said so far.
@@ -282,19 +317,22 @@ pub(super) async fn read(cx: Desk, Form(brought): Form<Brought>) -> Shown {
                 encryption_certificate: text("encryptionCertificate"),
                 ..brought.draft
             };
-            Ok(configure(&cx, &draft, &Brought::default(), None))
+            configure(&cx, &draft, &Brought::default(), Told::Nothing).await
         }
         Err(error) => {
             let said = Fault::from(error).refused()?;
-            Ok(super::super::unprocessable(configure(&cx, &brought.draft, &brought, Some(&said))))
+            Ok(super::super::unprocessable(configure(&cx, &brought.draft, &brought, Told::Wrong(&said)).await?))
         }
     }
 }
 
-fn configure(cx: &Desk, draft: &Draft, brought: &Brought, wrong: Option<&str>) -> Response<Body> {
+async fn configure(cx: &Desk, draft: &Draft, brought: &Brought, told: Told<'_>) -> Shown {
+    let people = assign::candidates(&cx.app, tenant(cx), Principal::User, "").await?;
+    let person =
+        if let Told::Preview(person, _) = told { person.to_owned() } else { cx.asked("person").unwrap_or_default() };
     let name_id = if draft.name_id.is_empty() { "unspecified" } else { draft.name_id.as_str() };
     let body = html! {
-        @if let Some(said) = wrong { (note(Tone::Bad, "That cannot be", html! { p { (sentence(said)) } })) }
+        @if let Told::Wrong(said) = told { (note(Tone::Bad, "That cannot be", html! { p { (sentence(said)) } })) }
         (card("Configure SAML", html! {
             form method="get" action="/app/create-app/feedback" {
                 (draft.hidden(&SAML_FIELDS))
@@ -307,13 +345,24 @@ fn configure(cx: &Desk, draft: &Draft, brought: &Brought, wrong: Option<&str>) -
                     hint: "One a line, name = expression, such as firstName = user.firstName.", ..Field::default() }, 3))
                 (groups(draft))
                 (advanced(draft))
-                p .hint { "Everything else of it, and a preview of the assertion for a person, is under Sign On once the app is there. Provisioning needs none of this." }
-                div .actions { button .main type="submit" { "Next" } (link(&draft.address("/app/create-app/general"), "Back", false)) }
+                div .field {
+                    label for="person" { "Preview for" span .optional { "optional" } }
+                    p .hint { "userName or id of a person" }
+                    input #person name="person" type="text" value=(person) autocomplete="off" list="people";
+                    datalist #people { @for (_, name) in &people { option value=(name) {} } }
+                }
+                p .hint { "Everything else of it is under Sign On once the app is there. Provisioning needs none of this." }
+                div .actions {
+                    button .main type="submit" { "Next" }
+                    button type="submit" formaction="/app/create-app/saml#preview" { "Preview" }
+                    (link(&draft.address("/app/create-app/general"), "Back", false))
+                }
             }
         }))
+        @if let Told::Preview(_, told) = &told { div #preview { (card("Preview the SAML assertion", html! { p .hint { "Nothing is stored yet." } (told) })) } }
         (fill(cx, draft, brought))
     };
-    step(cx, 2, draft, body)
+    Ok(step(cx, 2, draft, body))
 }
 
 fn groups(draft: &Draft) -> Markup {
@@ -403,22 +452,23 @@ pub(super) async fn feedback(cx: Desk) -> Shown {
     let draft = Draft::of(&cx);
     match draft.saml() {
         Ok(_) => Ok(last(&cx, &draft, None)),
-        Err(said) => Ok(super::super::unprocessable(configure(&cx, &draft, &Brought::default(), Some(&said)))),
+        Err(said) => {
+            Ok(super::super::unprocessable(configure(&cx, &draft, &Brought::default(), Told::Wrong(&said)).await?))
+        }
     }
 }
 
 /// `POST /app/create-app`.
 pub(super) async fn create(cx: Desk, Form(draft): Form<Draft>) -> Shown {
     let settings = match draft.saml() {
-        Ok(settings) => settings,
-        Err(said) => return Ok(super::super::unprocessable(configure(&cx, &draft, &Brought::default(), Some(&said)))),
+        Ok((settings, _)) => settings,
+        Err(said) => {
+            return Ok(super::super::unprocessable(
+                configure(&cx, &draft, &Brought::default(), Told::Wrong(&said)).await?,
+            ));
+        }
     };
-    let wanted = NewIntegration {
-        name: free_name(&cx, &draft.label).await?,
-        label: Some(draft.label.trim().to_owned()),
-        sign_in: SignIn::Saml,
-        target: Some(if draft.target.is_empty() { "okta-aiw".to_owned() } else { draft.target.clone() }),
-    };
+    let wanted = draft.wanted(free_name(&cx, &draft.label).await?);
     let (actor, name) = (cx.actor(), wanted.name.clone());
     let made = apps::create(&cx.app, &actor, tenant(&cx), wanted).await;
     if let Err(error) = made {

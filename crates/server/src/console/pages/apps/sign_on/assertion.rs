@@ -1,10 +1,11 @@
 //! What an app would be told of a person, before anybody is told.
 
 use super::super::{at, tenant};
-use crate::admin::apps::assign;
+use crate::admin::apps::{self, NewIntegration, assign};
 use crate::admin::idp::{self, Preview};
 use crate::console::parts::{self, Column, Row, Table, Tone, definitions, note, table};
 use crate::console::{Desk, Fault, Icon, sentence};
+use crate::error::Error;
 use crate::idp::SamlApp;
 use crate::outbound::integration::Integration;
 use maud::{Markup, html};
@@ -49,14 +50,30 @@ pub(super) async fn of(
     }
     let name = integration.row.name.as_str();
     Ok(match idp::preview(&cx.app, (tenant(cx), name), draft, person, &cx.endpoint).await {
-        Ok(preview) => shown(&preview),
-        Err(error) => note(Tone::Warn, "No preview", html! { p { (sentence(&error.to_scim("").detail)) } }),
+        Ok(preview) => html! { (verdict(&preview)) (shown(&preview)) },
+        Err(error) => none(&error),
     })
 }
 
-fn shown(preview: &Preview) -> Markup {
-    let said = &preview.said;
-    let verdict = match said.may {
+/// What an app that is not there yet would be told. Nobody is assigned to it, so whether they may is not said.
+pub(in super::super) async fn of_draft(cx: &Desk, wanted: NewIntegration, settings: SamlApp, person: &str) -> Markup {
+    let drawn = apps::not_yet(&cx.app, tenant(cx), wanted);
+    let told = match drawn {
+        Ok(app) => idp::preview_of(&cx.app, tenant(cx), (app, settings), person, &cx.endpoint).await,
+        Err(error) => Err(error),
+    };
+    match told {
+        Ok(preview) => shown(&preview),
+        Err(error) => none(&error),
+    }
+}
+
+fn none(error: &Error) -> Markup {
+    note(Tone::Warn, "No preview", html! { p { (sentence(&error.to_scim("").detail)) } })
+}
+
+fn verdict(preview: &Preview) -> Markup {
+    match preview.said.may {
         Ok(()) => {
             note(Tone::Good, "They may sign in", html! { p { "This is what the application is told when they do." } })
         }
@@ -65,10 +82,13 @@ fn shown(preview: &Preview) -> Markup {
             "They may not sign in",
             html! { p { (sentence(why)) " The application would be told this:" } },
         ),
-    };
+    }
+}
+
+fn shown(preview: &Preview) -> Markup {
+    let said = &preview.said;
     let format = said.name_id.format.as_deref().unwrap_or_default();
     html! {
-        (verdict)
         @for problem in &said.problems { (note(Tone::Warn, "", html! { p { (sentence(problem)) } })) }
         (definitions(&[
             ("NameID", html! { @if said.name_id.value.is_empty() { span .quiet { "none: nobody can sign in without one" } } @else { code .wrap { (said.name_id.value) } } }),
