@@ -90,7 +90,12 @@ fn furnished(server: &Server) -> Vec<(&'static str, String)> {
     let group = id(&directory.group("Sales", &[&people[0], &people[2]])).to_owned();
     app(server, &application);
     post(server, "/tenants/default/apps", &json!({"name": "wiki", "label": "Wiki", "target": "generic"}));
-    server.admin("PATCH", "/tenants/default/apps/wiki", Some(&json!({"provisioning": true}))).expect(200);
+    let direct = |name: &str| json!({"attribute": name, "from": {"direct": name}});
+    let mut given = direct("givenName");
+    given["empty"] = json!({"default": "Unknown"});
+    let wiki =
+        json!({"provisioning": true, "toApp": [direct("userName"), given, direct("familyName"), direct("email")]});
+    server.admin("PATCH", "/tenants/default/apps/wiki", Some(&wiki)).expect(200);
     // Somebody at the application whom nobody here knows, and somebody whose login fits.
     application.user("zoe@example.com", json!({"displayName": "Zoe Stranger"}));
     application.user("dora@example.com", json!({"displayName": "Dora Kay"}));
@@ -127,6 +132,7 @@ fn furnished(server: &Server) -> Vec<(&'static str, String)> {
         ("app-new", "/app/create-app".into()),
         ("app-new-general", "/app/create-app/general".into()),
         ("app-new-saml", "/app/create-app/saml?label=Wiki".into()),
+        ("app-new-saml-preview", format!("/app/create-app/saml?{WIKI}&person=bea@example.com")),
         ("app-new-feedback", "/app/create-app/feedback?label=Wiki".into()),
         ("app-general", at("")),
         ("app-general-edit", at("?edit=1")),
@@ -141,6 +147,7 @@ fn furnished(server: &Server) -> Vec<(&'static str, String)> {
         ("app-attribute-new", at("/profile/new")),
         ("app-attribute", at("/profile/edit?variable=manager")),
         ("app-mappings", at("/mappings?way=to-app&person=bea@example.com")),
+        ("app-mappings-default", "/app/apps/wiki/mappings?way=to-app".into()),
         ("app-mappings-back", at("/mappings?way=to-directory&person=bea@example.com")),
         ("app-assignments", at("/assignments")),
         ("app-assignments-groups", at("/assignments?of=groups")),
@@ -162,6 +169,9 @@ fn furnished(server: &Server) -> Vec<(&'static str, String)> {
         ("user-edit", format!("/app/users/{}/edit", people[0])),
     ]
 }
+
+/// What the wizard was told.
+const WIKI: &str = "label=Wiki&sso=https%3A%2F%2Fwiki.example%2Facs&audience=https%3A%2F%2Fwiki.example&attributes=first%3Duser.firstName";
 
 /// What forms are answered with.
 fn answers(visit: &Visit<'_>) -> Vec<String> {
