@@ -1,6 +1,12 @@
 //! Charts as SVG, drawn here: bars of requests, lines of times. Words stand outside of the drawing, so they keep their size
 //! however wide it is; a table below says the same.
 
+mod lines;
+mod week;
+
+pub(crate) use lines::{failures, latency};
+pub(crate) use week::{HOUR, Week, week};
+
 use super::parts::{count, ms};
 use maud::{Markup, html};
 use store::LogCount;
@@ -22,6 +28,16 @@ pub(crate) struct Chart<'a> {
     /// The address for the entries of a stretch.
     pub(crate) href: &'a dyn Fn(&LogCount) -> String,
 }
+
+impl Chart<'_> {
+    /// Of the drawing's own box.
+    fn width(&self) -> usize {
+        self.counts.len() * 10
+    }
+}
+
+/// What a column of the table behind a chart says of a stretch.
+type Cell<'a> = &'a dyn Fn(&LogCount) -> String;
 
 /// The start of a stretch as it is written below the chart: `14:05`, or `11-25` where one is longer than two hours.
 fn label(at: i64, step: i64) -> String {
@@ -45,30 +61,26 @@ fn round_up(number: f64) -> f64 {
 pub(crate) fn requests(chart: &Chart<'_>) -> Markup {
     let top = round_up(chart.counts.iter().map(LogCount::total).max().unwrap_or(0) as f64);
     let height = |number: u64| number as f64 / top * HEIGHT;
-    let width = chart.counts.len() as f64 * 10.0;
-    let drawing = html! {
-        svg .plot viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="group" aria-label=(chart.title) {
-            defs {
-                pattern id="refused" width="2" height="4" patternUnits="userSpaceOnUse" {
-                    rect .fill-refused width="2" height="4" {}
-                    rect .fill-line y="0" width="2" height="1" {}
-                }
+    let inner = html! {
+        defs {
+            pattern id="refused" width="2" height="4" patternUnits="userSpaceOnUse" {
+                rect .fill-refused width="2" height="4" {}
+                rect .fill-line y="0" width="2" height="1" {}
             }
-            (grid(width))
-            @for (at, one) in chart.counts.iter().enumerate() {
-                @let x = at as f64 * 10.0;
-                @let (good, refused, broken) = (height(one.good), height(one.refused), height(one.broken));
-                @if one.total() > 0 {
-                    a href=((chart.href)(one)) {
-                        title { (said(one, chart.step)) }
-                        rect .fill-none x=(x) y="0" width="10" height="100" {}
-                        rect .fill-good x=(x + 1.5) y=(tenth(HEIGHT - good)) width="7" height=(tenth(good)) {}
-                        @if refused > 0.0 {
-                            rect .fill-refused x=(x + 1.5) y=(tenth(HEIGHT - good - refused)) width="7" height=(tenth(refused)) fill="url(#refused)" {}
-                        }
-                        @if broken > 0.0 {
-                            rect .fill-broken x=(x + 1.5) y=(tenth(HEIGHT - good - refused - broken)) width="7" height=(tenth(broken)) {}
-                        }
+        }
+        @for (at, one) in chart.counts.iter().enumerate() {
+            @let x = at as f64 * 10.0;
+            @let (good, refused, broken) = (height(one.good), height(one.refused), height(one.broken));
+            @if one.total() > 0 {
+                a href=((chart.href)(one)) {
+                    title { (said(one, chart.step)) }
+                    rect .fill-none x=(x) y="0" width="10" height="100" {}
+                    rect .fill-good x=(x + 1.5) y=(tenth(HEIGHT - good)) width="7" height=(tenth(good)) {}
+                    @if refused > 0.0 {
+                        rect .fill-refused x=(x + 1.5) y=(tenth(HEIGHT - good - refused)) width="7" height=(tenth(refused)) fill="url(#refused)" {}
+                    }
+                    @if broken > 0.0 {
+                        rect .fill-broken x=(x + 1.5) y=(tenth(HEIGHT - good - refused - broken)) width="7" height=(tenth(broken)) {}
                     }
                 }
             }
@@ -81,63 +93,31 @@ pub(crate) fn requests(chart: &Chart<'_>) -> Markup {
             li { span .key.fill-broken {} "failed (5xx)" }
         }
     };
-    figure(chart, legend, &count(top as u64), &count((top / 2.0) as u64), drawing)
-}
-
-/// How long answers took: the middle one, and the slowest of twenty.
-pub(crate) fn latency(chart: &Chart<'_>) -> Markup {
-    let line = |part: f64| -> Vec<Option<f64>> {
-        chart.counts.iter().map(|one| one.quantile(part).map(|micros| micros as f64)).collect()
-    };
-    let (middle, slow) = (line(0.5), line(0.95));
-    let top = round_up(slow.iter().flatten().copied().fold(1_000.0, f64::max));
-    let width = chart.counts.len() as f64 * 10.0;
-    let drawing = html! {
-        svg .plot viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="img" aria-label=(chart.title) {
-            (grid(width))
-            @for (class, values) in [("line-slow", &slow), ("line-middle", &middle)] {
-                @for (lone, points) in segments(values, top) {
-                    polyline class={ (class) @if lone { " lone" } } points=(points) vector-effect="non-scaling-stroke" {}
-                }
-            }
-        }
-    };
-    let legend = html! {
-        ul .legend { li { span .key.line-middle {} "half are faster" } li { span .key.line-slow {} "95 % are faster" } }
-    };
-    figure(chart, legend, &ms(top as i64), &ms((top / 2.0) as i64), drawing)
-}
-
-/// The unbroken runs of a line, each with whether it is one value alone.
-fn segments(values: &[Option<f64>], top: f64) -> Vec<(bool, String)> {
-    let mut all = Vec::new();
-    let mut run: Vec<(f64, f64)> = Vec::new();
-    for (at, value) in values.iter().chain(&[None]).enumerate() {
-        match value {
-            Some(value) => run.push((at as f64 * 10.0 + 5.0, tenth(HEIGHT - value / top * HEIGHT))),
-            None if run.is_empty() => {}
-            None => {
-                // One point alone becomes a dot.
-                let lone = run.len() == 1;
-                if let [(x, y)] = run[..] {
-                    run = vec![(x - 0.1, y), (x + 0.1, y)];
-                }
-                let points = run.drain(..).map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" ");
-                all.push((lone, points));
-            }
-        }
-    }
-    all
+    let columns: [(&str, Cell<'_>); 3] = [
+        ("Answered", &|one| count(one.good)),
+        ("Refused", &|one| count(one.refused)),
+        ("Failed", &|one| count(one.broken)),
+    ];
+    let axis = [top, top / 2.0, 0.0].map(|number| count(number as u64));
+    let what = "How many requests were answered, refused and failed.";
+    figure(chart, legend, &axis, &columns, drawing(chart, what, inner))
 }
 
 fn tenth(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-fn grid(width: f64) -> Markup {
+/// A drawing with its lines behind what is drawn. It is a group and no picture: the links in it are to be found.
+fn drawing(chart: &Chart<'_>, what: &str, inner: Markup) -> Markup {
+    let width = chart.width();
     html! {
-        @for y in ["0.3", "50", "99.7"] {
-            line .grid x1="0" x2=(width) y1=(y) y2=(y) vector-effect="non-scaling-stroke" {}
+        svg .plot viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="group" {
+            title { (chart.title) }
+            desc { (what) }
+            @for y in ["0.3", "50", "99.7"] {
+                line .grid x1="0" x2=(width) y1=(y) y2=(y) vector-effect="non-scaling-stroke" {}
+            }
+            (inner)
         }
     }
 }
@@ -152,43 +132,59 @@ fn said(one: &LogCount, step: i64) -> String {
     text
 }
 
-fn figure(chart: &Chart<'_>, legend: Markup, top: &str, middle: &str, drawing: Markup) -> Markup {
+/// The time within which this part of the answers came.
+fn time_within(one: &LogCount, part: f64) -> String {
+    one.quantile(part).map_or("—".into(), |us| ms(us.cast_signed()))
+}
+
+fn figure(
+    chart: &Chart<'_>,
+    legend: Markup,
+    axis: &[String; 3],
+    columns: &[(&str, Cell<'_>)],
+    drawing: Markup,
+) -> Markup {
     let at = |part: usize| chart.counts.get(part).map(|one| label(one.at, chart.step)).unwrap_or_default();
     let last = chart.counts.len().saturating_sub(1);
+    let class = if chart.short { "chart short" } else { "chart" };
+    let beside = html! { @for words in axis { span { (words) } } };
+    let below = html! { @for part in [0, last / 2, last] { span { (at(part)) } } };
+    figure_of((class, chart.csv), legend, (beside, below), drawing, as_table(chart, columns))
+}
+
+/// What stands around every drawing: words above, beside and below it, and the ways to its numbers.
+fn figure_of(
+    (class, csv): (&str, &str),
+    legend: Markup,
+    (beside, below): (Markup, Markup),
+    drawing: Markup,
+    table: Markup,
+) -> Markup {
     html! {
-        figure class=(if chart.short { "chart short" } else { "chart" }) {
+        figure class=(class) {
             figcaption { (legend) }
             div .plot-row {
-                div .y-axis aria-hidden="true" { span { (top) } span { (middle) } span { "0" } }
+                div .y-axis aria-hidden="true" { (beside) }
                 (drawing)
             }
-            div .x-axis aria-hidden="true" { span { (at(0)) } span { (at(last / 2)) } span { (at(last)) } }
-            div .chart-foot { (as_table(chart)) a href=(chart.csv) download { "Download CSV" } }
+            div .x-axis aria-hidden="true" { (below) }
+            div .chart-foot { (table) a href=(csv) download { "Download CSV" } }
         }
     }
 }
 
-fn as_table(chart: &Chart<'_>) -> Markup {
-    let time = |one: &LogCount, part: f64| one.quantile(part).map_or("—".into(), |us| ms(us.cast_signed()));
+fn as_table(chart: &Chart<'_>, columns: &[(&str, Cell<'_>)]) -> Markup {
     html! {
         details .as-table {
             summary { "Show as table" }
             div .scroll tabindex="0" role="region" aria-label={ (chart.title) " as a table" } {
                 table {
-                    thead { tr {
-                        @for title in ["From (UTC)", "Answered", "Refused", "Failed", "Half within", "95 % within"] {
-                            th scope="col" { (title) }
-                        }
-                    } }
+                    thead { tr { th scope="col" { "From (UTC)" } @for (title, _) in columns { th scope="col" .number { (title) } } } }
                     tbody {
                         @for one in chart.counts.iter().filter(|one| one.total() > 0) {
                             tr {
                                 th scope="row" { a href=((chart.href)(one)) { (label(one.at, chart.step)) } }
-                                td .number { (count(one.good)) }
-                                td .number { (count(one.refused)) }
-                                td .number { (count(one.broken)) }
-                                td .number { (time(one, 0.5)) }
-                                td .number { (time(one, 0.95)) }
+                                @for (_, cell) in columns { td .number { (cell(one)) } }
                             }
                         }
                     }
@@ -207,11 +203,5 @@ mod tests {
         for (number, round) in [(0.0, 1.0), (3.0, 5.0), (21.0, 25.0), (130.0, 200.0), (5_000.0, 5_000.0)] {
             assert!((round_up(number) - round).abs() < f64::EPSILON, "{number}");
         }
-    }
-
-    #[test]
-    fn a_line_breaks_where_nothing_was() {
-        let runs = segments(&[Some(0.0), Some(50.0), None, Some(100.0)], 100.0);
-        assert_eq!(runs, [(false, "5,100 15,50".to_owned()), (true, "34.9,0 35.1,0".to_owned())]);
     }
 }

@@ -304,3 +304,32 @@ fn fits(document: &Value, schema: &Value, value: &Value, at: &str) {
         }
     }
 }
+
+#[tokio::test]
+async fn charts_lead_to_what_they_were_drawn_from() {
+    let desk = Desk::new();
+    let (token, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let mut owner = Browser::owner(&desk).await;
+    assert!(!owner.get("/app").await.text.contains("<svg class=\"plot\""), "nothing is drawn of nothing");
+    for (path, status) in [("/scim/v2/Users", 200), ("/scim/v2/Users/none", 404)] {
+        assert_eq!(desk.with(&token, "GET", path, json!(null)).await.status, status);
+    }
+    desk.local("GET", "/api/v1/tenants/default/log?limit=1", json!(null)).await;
+    let page = owner.get("/app?range=1h&scale=log").await;
+    assert_eq!(page.text.matches("<svg class=\"plot\"").count(), 4, "{}", page.text);
+    for said in ["mark-low", "mark-high", "line-slowest", "heat-4", "/app/now?range=1h&amp;scale=log", "Download CSV"] {
+        assert!(page.text.contains(said), "{said}: {}", page.text);
+    }
+    assert!(!page.text.contains("style="), "{}", page.text);
+    // The hour of both requests, in the map and in its table.
+    let map = page.text.split("Requests by day and hour").nth(1).unwrap();
+    let place = map.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+    let log = owner.get(&place).await;
+    assert!(place.starts_with("/app/log?since=") && log.text.contains("/Users/none"), "{place}: {}", log.text);
+    for range in ["1h", "week"] {
+        let csv = owner.get(&format!("/app/counts.csv?range={range}")).await.text;
+        assert!(csv.starts_with("from,answered,refused,failed,halfWithinUs,mostWithinUs,p99Us\r\n"), "{csv}");
+        assert_eq!(csv.lines().filter(|line| line.contains(",1,1,0,")).count(), 1, "{csv}");
+    }
+    assert!(!owner.get("/app").await.text.contains("scale=log\" aria-current"), "linear unless somebody says so");
+}

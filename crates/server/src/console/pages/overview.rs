@@ -6,7 +6,7 @@ use super::setup;
 use crate::admin::conflicts;
 use crate::admin::received::{Never, never_received};
 use crate::admin::tokens::{State, used_though_rotated};
-use crate::console::chart::{self, Chart};
+use crate::console::chart::{self, Chart, HOUR, Week};
 use crate::console::parts::{
     self, Column, Row, Table, Tone, card, card_with, count, link, live, ms, percent, status, tile, when,
 };
@@ -16,7 +16,6 @@ use scim::Code;
 use store::{LogCount, LogEntry, LogQuery, SLOT, SetupLink, Token};
 
 const MINUTE: i64 = 60_000_000;
-const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 /// Deactivated users are counted up to here.
 const COUNTED_MAX: u32 = 10_000;
@@ -36,6 +35,14 @@ const RANGES: [Range; 4] = [
     Range { key: "30d", words: "30 days", span: 30 * DAY, step: 12 * HOUR },
 ];
 
+/// The hours of the last seven days, today's among them.
+const WEEK: &str = "week";
+
+/// The first midnight of those seven days.
+fn week_begin(now: i64) -> i64 {
+    (now.div_euclid(DAY) - 6) * DAY
+}
+
 fn range(cx: &Desk) -> &'static Range {
     let asked = cx.asked("range").unwrap_or_default();
     let [_, usual, ..] = &RANGES;
@@ -44,15 +51,16 @@ fn range(cx: &Desk) -> &'static Range {
 
 /// `GET /app/counts.csv?range=24h`: the numbers behind the charts.
 pub(super) async fn csv(cx: Desk) -> Shown {
-    let range = range(&cx);
-    let (tenant, now, span, step) = (cx.tenant.tenant.id, cx.now, range.span, range.step);
-    let counts: Vec<LogCount> = cx.app.store().read(move |r| r.log_counts(tenant, now - span, now, step)).await?;
-    let mut text = String::from("from,answered,refused,failed,halfWithinUs,mostWithinUs\r\n");
+    let (tenant, now, range) = (cx.tenant.tenant.id, cx.now, range(&cx));
+    let is_week = cx.asked("range").as_deref() == Some(WEEK);
+    let (since, step) = if is_week { (week_begin(now), HOUR) } else { (now - range.span, range.step) };
+    let counts: Vec<LogCount> = cx.app.store().read(move |r| r.log_counts(tenant, since, now, step)).await?;
+    let mut text = String::from("from,answered,refused,failed,halfWithinUs,mostWithinUs,p99Us\r\n");
     for one in &counts {
         let time = |part| one.quantile(part).map(|us| us.to_string()).unwrap_or_default();
         let cells =
             [scim::meta::rfc3339(one.at), one.good.to_string(), one.refused.to_string(), one.broken.to_string()];
-        text.push_str(&format!("{},{},{}\r\n", cells.join(","), time(0.5), time(0.95)));
+        text.push_str(&format!("{},{},{},{}\r\n", cells.join(","), time(0.5), time(0.95), time(0.99)));
     }
     Ok(super::download(super::CSV, "requests.csv", text))
 }
@@ -108,18 +116,60 @@ async fn look(cx: &Desk, range: &Range) -> Result<Now, Fault> {
 pub(super) async fn show(cx: Desk) -> Shown {
     let range = range(&cx);
     let progress = setup::progress(&cx.app, &cx.tenant).await?;
+    let scale = Scale::of(&cx);
     let all: Vec<(&str, String, bool)> =
-        RANGES.iter().map(|one| (one.words, format!("/app?range={}", one.key), one.key == range.key)).collect();
+        RANGES.iter().map(|one| (one.words, scale.address("/app", one), one.key == range.key)).collect();
     let body = html! {
         @if let Some(setup) = setup::short(&progress) { (setup) }
-        (live("now", &["tiles"], &format!("/app/now?range={}", range.key), moment(&cx, range).await?))
+        (live("now", &["tiles"], &scale.address("/app/now", range), moment(&cx, range).await?))
         (live("latest", &["log"], "/app/latest", latest(&cx).await?))
+        (week(&cx).await?)
     };
     let about = Page::new("Overview", Nav::Overview)
         .purpose("What arrives, and what became of it.")
         .action(parts::tabs("Range", &all))
         .help("provisioning-log");
     Ok(page(&cx, about, body))
+}
+
+/// How the times of answers are drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scale {
+    Even,
+    Log,
+}
+
+impl Scale {
+    fn of(cx: &Desk) -> Self {
+        if cx.asked("scale").as_deref() == Some("log") { Self::Log } else { Self::Even }
+    }
+
+    fn address(self, path: &str, range: &Range) -> String {
+        let scale = if self == Self::Log { "log" } else { "" };
+        crate::query::address(path, &[("range", range.key), ("scale", scale)])
+    }
+
+    /// The way to the other one.
+    fn switch(self, range: &Range) -> Markup {
+        let one = |words, scale: Self| (words, scale.address("/app", range), scale == self);
+        parts::tabs("Scale", &[one("Linear", Self::Even), one("Logarithmic", Self::Log)])
+    }
+}
+
+/// When requests come, by day and hour. Drawn with the page and not anew with each request: an hour changes slowly, and
+/// seven days of counts are the dearest of what the page reads.
+async fn week(cx: &Desk) -> Result<Markup, Fault> {
+    let (tenant, now) = (cx.tenant.tenant.id, cx.now);
+    let counts = cx.app.store().read(move |r| r.log_counts(tenant, week_begin(now), now, HOUR)).await?;
+    let week = Week {
+        title: "Requests by day and hour",
+        counts: &counts,
+        csv: "/app/counts.csv?range=week",
+        href: &|one| within(one.at, HOUR),
+    };
+    Ok(html! {
+        @if counts.iter().any(|one| one.total() > 0) { (card("When requests come, last 7 days (UTC)", chart::week(&week))) }
+    })
 }
 
 /// `GET /app/now`.
@@ -130,7 +180,7 @@ pub(super) async fn fresh(cx: Desk) -> Shown {
 
 async fn moment(cx: &Desk, range: &Range) -> Result<Markup, Fault> {
     let now = look(cx, range).await?;
-    let whole = whole(&now.counts);
+    let (whole, scale) = (whole(&now.counts), Scale::of(cx));
     let needs = attention(cx, &now, &whole).await?;
     let csv = format!("/app/counts.csv?range={}", range.key);
     let href = |one: &LogCount| within(one.at, range.step);
@@ -141,8 +191,9 @@ async fn moment(cx: &Desk, range: &Range) -> Result<Markup, Fault> {
         @if whole.total() > 0 {
             div .two {
                 (card("Requests", chart::requests(&chart("Requests over time"))))
-                (card("How long answers took", chart::latency(&chart("Time to answer"))))
+                (card("Refused or failed", chart::failures(&chart("Rate of requests refused or failed"))))
             }
+            (card_with("How long answers took", scale.switch(range), chart::latency(&chart("Time to answer"), scale == Scale::Log)))
         }
     })
 }
