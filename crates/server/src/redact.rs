@@ -4,8 +4,11 @@
 //! it might hold one; one that might and cannot be parsed is not kept at all.
 
 use memchr::memmem;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// What stands in the log in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -32,13 +35,41 @@ impl Secrets {
         if !self.may_hold(body) {
             return cut_bytes(body, bytes_max);
         }
-        match serde_json::from_slice::<Value>(body) {
-            Ok(mut value) => {
-                self.clean(&mut value);
-                cut(&value.to_string(), bytes_max).into_owned()
-            }
+        match self.without(body) {
+            Ok(text) => cut(&text, bytes_max).into_owned(),
             Err(_) => format!("[{} bytes that are not JSON and may hold a secret: not kept]", body.len()),
         }
+    }
+
+    /// A body without its secrets. Parts of it that cannot hold one are copied as they are: a password at the top, which
+    /// identity providers send with everybody, costs no look into the rest.
+    fn without(&self, body: &[u8]) -> serde_json::Result<String> {
+        let whole = || serde_json::from_slice::<Value>(body).map(|value| self.cleaned(value).to_string());
+        let Ok(Parts(parts)) = serde_json::from_slice(body) else { return whole() };
+        // What such a one says is about the parts beside it.
+        if parts.iter().any(|(name, _)| ["path", "filter"].iter().any(|other| name.eq_ignore_ascii_case(other))) {
+            return whole();
+        }
+        let mut text = String::with_capacity(body.len());
+        for (name, raw) in &parts {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            text.push_str(&serde_json::to_string(name)?);
+            text.push(':');
+            if self.names(name) && raw.get() != "null" {
+                text.push_str(&serde_json::to_string(REDACTED)?);
+            } else if self.may_hold(raw.get().as_bytes()) {
+                text.push_str(&self.cleaned(serde_json::from_str(raw.get())?).to_string());
+            } else {
+                text.push_str(raw.get());
+            }
+        }
+        text.push_str(if parts.is_empty() { "{}" } else { "}" });
+        Ok(text)
+    }
+
+    fn cleaned(&self, mut value: Value) -> Value {
+        self.clean(&mut value);
+        value
     }
 
     /// A query string as it may be kept: a filter on a secret is one.
@@ -87,6 +118,35 @@ impl Secrets {
         memmem::find(&folded, b"\\u").is_some() || self.0.iter().any(|(_, finder)| finder.find(&folded).is_some())
     }
 }
+
+/// The parts of an object as they were written.
+struct Parts<'b>(Vec<(Cow<'b, str>, &'b RawValue)>);
+
+impl<'de: 'b, 'b> Deserialize<'de> for Parts<'b> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut parts = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    parts.push((name, map.next_value()?));
+                }
+                Ok(parts)
+            }
+        }
+        from.deserialize_map(Object).map(Parts)
+    }
+}
+
+/// A name, borrowed where nothing in it is escaped.
+#[derive(serde::Deserialize)]
+struct Name<'b>(#[serde(borrow)] Cow<'b, str>);
 
 /// A value as an example: whoever knows it recognises it, nobody else can read it.
 pub(crate) fn masked(value: &Value) -> String {
@@ -228,9 +288,29 @@ mod tests {
             r#"{"password":"hunter2""#,
             r#"{"Filter":"userName eq \"a\" and password eq \"hunter2\""}"#,
             r#"{"Operations":[{"op":"remove","path":"apiKey[value eq \"hunter2\"]"}]}"#,
+            r#"{"path":"password","value":"hunter2"}"#,
+            r#"{"value":"hunter2","p\u0061th":"apiKey"}"#,
+            r#"{"password":"x","password":"hunter2","a":{"b":[{"apikey":{"c":"hunter2"}}]}}"#,
+            r#"[{"password":"hunter2"}]"#,
+            r#"{"password":{"value":"hunter2"} }"#,
         ] {
             let kept = secrets().body(body.as_bytes(), 10_000);
             assert!(!kept.contains("hunter2"), "{kept}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays_as_it_was_written() {
+        for (body, kept) in [
+            (r#"{"a" : 1.50, "password":"x","b":[ "\\" ]}"#, r#"{"a":1.50,"password":"[redacted]","b":[ "\\" ]}"#),
+            (r#"{"password":null,"a":"ä\""}"#, r#"{"password":null,"a":"ä\""}"#),
+            (
+                r#"{"token":{"deep":1},"n":{"apikey":7,"m":2}}"#,
+                r#"{"token":"[redacted]","n":{"apikey":"[redacted]","m":2}}"#,
+            ),
+            (r#"{"pass\u0077ord":"x"}"#, r#"{"password":"[redacted]"}"#),
+        ] {
+            assert_eq!(secrets().body(body.as_bytes(), 10_000), kept);
         }
     }
 
