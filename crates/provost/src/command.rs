@@ -29,7 +29,6 @@ use crate::output::{Output, write_out};
 use crate::{Environment, demo, serve};
 use clap::CommandFactory;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What every command works with.
@@ -115,24 +114,21 @@ fn completions(shell: clap_complete::Shell) -> Result<()> {
 
 /// What the binary carries: of one library, or of all.
 fn licences(library: Option<&str>, out: Output) -> Result<()> {
-    use server::licences::{libraries, notices, text_of};
+    use server::licences::{libraries, notices, texts_of};
     let mut all = libraries();
     all.retain(|one| library.is_none_or(|name| one.name == name));
     if all.is_empty() {
         let fix = "provost licences lists all of them";
         return Err(Failure::new(Exit::NotFound, "no library of this name is linked in".to_owned(), fix));
     }
-    let row = |one: &server::licences::Library| {
-        let texts: Vec<&str> = one.texts.iter().filter_map(|text| text_of(*text)).collect();
-        json!({"name": one.name, "version": one.version, "licence": one.licence, "texts": texts})
-    };
+    let row = |one: &server::licences::Library| json!({"name": one.name, "version": one.version, "licence": one.licence, "texts": texts_of(&one.texts)});
     let rows = if out.json { all.iter().map(row).collect() } else { Vec::new() };
     let text = match library {
         None => notices(),
         Some(_) => {
-            let texts: BTreeSet<usize> = all.iter().flat_map(|one| one.texts.iter().copied()).collect();
+            let texts: Vec<usize> = all.iter().flat_map(|one| one.texts.iter().copied()).collect();
             let heads = all.iter().map(|one| format!("{} {}: {}\n", one.name, one.version, one.licence));
-            heads.chain(texts.into_iter().filter_map(text_of).map(|text| format!("\n{text}\n"))).collect()
+            heads.chain(texts_of(&texts).into_iter().map(|text| format!("\n{text}\n"))).collect()
         }
     };
     out.one("licences", &Value::from(rows), &text)

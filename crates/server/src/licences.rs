@@ -45,11 +45,17 @@ fn library(line: &'static str) -> Option<Library> {
     Some(Library { name, version, licence, texts: texts.split(' ').filter_map(|text| text.parse().ok()).collect() })
 }
 
-/// The text of that number.
-pub fn text_of(number: usize) -> Option<&'static str> {
-    let head = format!("\n%text {number}\n");
-    let (_, behind) = text().split_once(&head)?;
-    Some(behind.split("\n%text ").next().unwrap_or(behind).trim_end())
+/// Each text, with its number.
+fn texts() -> impl Iterator<Item = (usize, &'static str)> {
+    text().split("\n%text ").skip(1).filter_map(|one| {
+        let (number, text) = one.split_once('\n')?;
+        Some((number.parse().ok()?, text.trim_end()))
+    })
+}
+
+/// The texts of these numbers.
+pub fn texts_of(numbers: &[usize]) -> Vec<&'static str> {
+    texts().filter(|(number, _)| numbers.contains(number)).map(|(_, text)| text).collect()
 }
 
 /// All of it for a terminal or a file: what is linked, then each text below the names of those whose it is.
@@ -59,8 +65,7 @@ pub fn notices() -> String {
     for one in &all {
         out.push_str(&format!("{} {}: {}\n", one.name, one.version, one.licence));
     }
-    for number in 1.. {
-        let Some(text) = text_of(number) else { break };
+    for (number, text) in texts() {
         let names = all.iter().filter(|one| one.texts.contains(&number));
         let names: Vec<String> = names.map(|one| format!("{} {}", one.name, one.version)).collect();
         out.push_str(&format!("\n{}\n{}\n\n{text}\n", "-".repeat(80), names.join(", ")));
@@ -78,7 +83,8 @@ mod tests {
         assert!(all.len() > 100);
         for one in &all {
             assert!(!one.texts.is_empty(), "{}", one.name);
-            assert!(one.texts.iter().all(|text| text_of(*text).is_some_and(|text| text.len() > 100)), "{}", one.name);
+            let texts = texts_of(&one.texts);
+            assert!(texts.len() == one.texts.len() && texts.iter().all(|text| text.len() > 100), "{}", one.name);
         }
         assert!(notices().contains("WITHOUT WARRANTY"));
     }

@@ -64,8 +64,8 @@ pub const HANDSHAKES_MAX: usize = 1_024;
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(5);
 /// Microseconds before its end from which a certificate is warned about.
 pub const CERTIFICATE_SOON: i64 = 14 * 86_400 * 1_000_000;
-/// How long before an app's certificate ends, in microseconds, a test of its connection warns.
-pub const TARGET_CERTIFICATE_SOON: i64 = 30 * 86_400 * 1_000_000;
+/// How long before a certificate ends, in microseconds, that of an app or one of a sign-in, somebody is told.
+pub const PEER_CERTIFICATE_SOON: i64 = 30 * 86_400 * 1_000_000;
 /// Longest time that requests in flight get to finish when the server stops.
 pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
 /// Most group members that one page of several groups carries; one group alone may have any number.

@@ -10,6 +10,7 @@
 mod acs;
 mod address;
 mod arrive;
+mod check;
 mod denied;
 mod keys;
 mod logout;
@@ -20,6 +21,7 @@ mod test;
 
 pub(crate) use acs::read as read_form;
 pub(crate) use address::{Addresses, is_connection_id};
+pub(crate) use check::{Check, Verdict};
 pub(crate) use keys::{Ours, make as make_key, ours};
 pub(crate) use logout::{
     REQUEST_REMEMBERED as LOGOUT_REMEMBERED, heard as logout_heard, leave, posted as posted_logout, send as send_logout,

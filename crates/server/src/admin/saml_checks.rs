@@ -1,28 +1,11 @@
 //! Metadata of an identity provider, held against what a connection needs of it: each demand by its name, and what became
 //! of it. "Invalid metadata" helps nobody.
 
+use crate::limits::PEER_CERTIFICATE_SOON;
+use crate::saml::{Check, Verdict};
 use ::saml::{Certificate, Metadata, Refused};
 use scim::meta::rfc3339;
 use store::SamlSettings;
-
-/// What became of a demand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Passed,
-    /// It can be used, and somebody should look.
-    Warned,
-    Failed,
-    /// Something before it failed.
-    NotReached,
-}
-
-/// A demand, and what was found or what to do.
-#[derive(Clone, Debug)]
-pub(crate) struct Check {
-    pub(crate) name: &'static str,
-    pub(crate) verdict: Verdict,
-    pub(crate) told: String,
-}
 
 /// The demands that refuse a document, in the order in which they are looked at.
 const DEMANDS: [&str; 7] = [
@@ -54,18 +37,14 @@ pub(crate) fn checks(bytes: &[u8], now: i64, held: Option<&SamlSettings>) -> Vec
         metadata.identity_provider()?.role.keys()?;
         Ok(metadata)
     });
-    let failed = read.as_ref().err().map(|refused| (stage(*refused), *refused));
-    let mut all: Vec<Check> = DEMANDS
-        .iter()
-        .enumerate()
-        .map(|(at, name)| match failed {
-            Some((stage, refused)) if at == stage => {
-                Check { name, verdict: Verdict::Failed, told: refused.fix().to_owned() }
-            }
-            Some((stage, _)) if at > stage => Check { name, verdict: Verdict::NotReached, told: String::new() },
-            _ => Check { name, verdict: Verdict::Passed, told: String::new() },
-        })
-        .collect();
+    let refused = read.as_ref().err();
+    let failed = refused.map(|refused| stage(*refused));
+    let told = |verdict| refused.filter(|_| verdict == Verdict::Failed).map(|refused| refused.fix().to_owned());
+    let one = |(at, name): (usize, &&'static str)| {
+        let verdict = Verdict::at(at, failed);
+        Check { name, verdict, told: told(verdict).unwrap_or_default() }
+    };
+    let mut all: Vec<Check> = DEMANDS.iter().enumerate().map(one).collect();
     let Ok(metadata) = read else { return all };
     if let Ok(role) = metadata.identity_provider() {
         all.push(dates(&role.role.signing, now));
@@ -77,7 +56,6 @@ pub(crate) fn checks(bytes: &[u8], now: i64, held: Option<&SamlSettings>) -> Vec
 }
 
 fn dates(certificates: &[Certificate], now: i64) -> Check {
-    const SOON: i64 = 30 * 86_400 * 1_000_000;
     let last = certificates.iter().map(Certificate::not_after_at).max().unwrap_or_default();
     let on = rfc3339(last);
     let on = on.get(..10).unwrap_or(&on);
@@ -88,7 +66,7 @@ fn dates(certificates: &[Certificate], now: i64) -> Check {
                 "The last one expired on {on}. Its key is taken all the same, since it is pinned; have the identity provider make a new one."
             ),
         ),
-        last if last - now < SOON => {
+        last if last - now < PEER_CERTIFICATE_SOON => {
             (Verdict::Warned, format!("The last one ends on {on}: look for its successor there."))
         }
         _ => (Verdict::Passed, format!("Until {on}.")),

@@ -2,6 +2,7 @@
 //!
 //! What came is personal data, so it is kept in memory alone, a few at a time, until it is looked at or pushed out.
 
+use super::check::{Check, Verdict};
 use super::denied::Denied;
 use crate::limits;
 use ::saml::{Refused, VerifiedAssertion};
@@ -10,15 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use store::{SamlConnection, TenantId};
-
-/// A check, and what came of it: nothing where an earlier one refused already.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Check {
-    pub(crate) name: &'static str,
-    pub(crate) passed: Option<bool>,
-    /// What was found, or what is wrong and what to do.
-    pub(crate) told: String,
-}
 
 /// What came of a test.
 #[derive(Clone, Debug)]
@@ -71,23 +63,23 @@ pub(crate) fn checks(
     judged: Result<(VerifiedAssertion, Result<String, Denied>), Denied>,
     now: i64,
 ) -> Outcome {
-    let (at, why) = match &judged {
-        Err(Denied::Message(reason)) => (stage(*reason), Some(Denied::Message(*reason))),
-        Err(other) => (STAGES.len(), Some(other.clone())),
-        Ok((_, Err(other))) => (STAGES.len() + 1, Some(other.clone())),
-        Ok((_, Ok(_))) => (usize::MAX, None),
+    let (failed, why) = match &judged {
+        Err(Denied::Message(reason)) => (Some(stage(*reason)), Some(Denied::Message(*reason))),
+        Err(other) => (Some(STAGES.len()), Some(other.clone())),
+        Ok((_, Err(other))) => (Some(STAGES.len() + 1), Some(other.clone())),
+        Ok((_, Ok(_))) => (None, None),
     };
     let welcome = judged.as_ref().ok().and_then(|(_, welcome)| welcome.clone().ok()).unwrap_or_default();
     let names = STAGES.iter().map(|(name, _)| *name).chain(["The RelayState came back", "The person may come in"]);
     let checks = names.enumerate().map(|(index, name)| {
-        let passed = (index <= at).then_some(index < at);
-        let told = match (passed, &why) {
-            (Some(false), Some(why)) => format!("{}: {}", why.name(), why.fix()),
-            (Some(true), _) if index == STAGES.len() + 1 => welcome.clone(),
-            (Some(true), _) if index == 1 => judged.as_ref().map(|(a, _)| signed(a)).unwrap_or_default(),
+        let verdict = Verdict::at(index, failed);
+        let told = match (verdict, &why) {
+            (Verdict::Failed, Some(why)) => format!("{}: {}", why.name(), why.fix()),
+            (Verdict::Passed, _) if index == STAGES.len() + 1 => welcome.clone(),
+            (Verdict::Passed, _) if index == 1 => judged.as_ref().map(|(a, _)| signed(a)).unwrap_or_default(),
             _ => String::new(),
         };
-        Check { name, passed, told }
+        Check { name, verdict, told }
     });
     let checks = checks.collect();
     let refused = why.map(|why| why.name());

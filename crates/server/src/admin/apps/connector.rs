@@ -229,7 +229,7 @@ fn certificate(ends_at: i64, now: i64) -> (Verdict, String) {
         1 => format!("it is good for one day, until {until}"),
         _ => format!("it is good for {days} days, until {until}"),
     };
-    match ends_at - now < limits::TARGET_CERTIFICATE_SOON {
+    match ends_at - now < limits::PEER_CERTIFICATE_SOON {
         true => (Verdict::Advice, format!("{said}; when it ends nothing can be sent: have it renewed")),
         false => (Verdict::Fine, said),
     }

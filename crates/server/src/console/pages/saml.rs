@@ -6,7 +6,8 @@ use crate::console::parts::{
     time,
 };
 use crate::console::{Desk, Flash, Icon, Nav, Page, Shown, page};
-use crate::saml::{Addresses, DEFAULT, certificates};
+use crate::limits::PEER_CERTIFICATE_SOON;
+use crate::saml::{Addresses, Check, DEFAULT, Verdict, certificates};
 use ::saml::Certificate;
 use axum::extract::Path;
 use maud::{Markup, html};
@@ -15,12 +16,29 @@ use store::{KeyState, SamlConnection, SamlKey, SamlPurpose};
 /// Whose keys these pages show.
 pub(super) const SP: SamlPurpose = SamlPurpose::ServiceProvider;
 
-/// A certificate that ends within this is worth a word, in microseconds.
-const SOON: i64 = 30 * 86_400 * 1_000_000;
-
 /// Our side of a connection, as this browser reaches it.
 pub(super) fn addresses(cx: &Desk, connection: &str) -> Addresses {
     Addresses::below(cx.endpoint.strip_suffix("/scim/v2").unwrap_or(&cx.endpoint), connection)
+}
+
+/// Each demand, and what became of it.
+pub(super) fn outcomes(all: &[Check]) -> Markup {
+    html! {
+        ol .outcomes {
+            @for check in all {
+                li {
+                    @match check.verdict {
+                        Verdict::Passed => (badge(Tone::Good, "Passed")),
+                        Verdict::Warned => (badge(Tone::Warn, "Look")),
+                        Verdict::Failed => (badge(Tone::Bad, "Failed")),
+                        Verdict::NotReached => (badge(Tone::Quiet, "Not reached")),
+                    }
+                    " " (check.name)
+                    @if !check.told.is_empty() { p .hint { (check.told) } }
+                }
+            }
+        }
+    }
 }
 
 /// `GET /app/saml`.
@@ -122,7 +140,7 @@ fn connected(cx: &Desk, connections: &[SamlConnection]) -> Markup {
 pub(super) fn good_until(until: i64, now: i64) -> Markup {
     let (tone, word) = match until {
         until if until <= now => (Tone::Bad, "expired"),
-        until if until - now < SOON => (Tone::Warn, "ends soon"),
+        until if until - now < PEER_CERTIFICATE_SOON => (Tone::Warn, "ends soon"),
         _ => (Tone::Good, "valid"),
     };
     html! { (badge(tone, word)) " " span .quiet { "until " (time(until)) } }

@@ -1,8 +1,8 @@
 //! Connecting an identity provider: its metadata by file, address or paste, or typed by hand; shown before it is saved.
 
-use super::saml::{certificate_list, details, not_saved};
+use super::saml::{certificate_list, details, not_saved, outcomes};
 use super::unprocessable;
-use crate::admin::saml_checks::{Check, Verdict, checks};
+use crate::admin::saml_checks::checks;
 use crate::admin::{saml as admin, saml_keys};
 use crate::console::parts::{Field, Tone, badge, card, card_with, choice, definitions, field, form, text_area};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, sentence};
@@ -135,7 +135,7 @@ pub(super) async fn preview(cx: Desk, Form(brought): Form<Brought>) -> Shown {
         "" => None,
         into => Some(admin::find(&cx.app, &cx.tenant.tenant.name, into).await?.settings),
     };
-    let list = checked(&checks(&bytes, cx.now, held.as_ref()));
+    let list = outcomes(&checks(&bytes, cx.now, held.as_ref()));
     match admin::read_metadata(&bytes, cx.now) {
         Ok(metadata) => {
             let xml = String::from_utf8_lossy(&bytes);
@@ -149,26 +149,6 @@ pub(super) async fn preview(cx: Desk, Form(brought): Form<Brought>) -> Shown {
                 (by_metadata(&cx, &brought, None))
             };
             Ok(unprocessable(page(&cx, about("Connect an identity provider"), body)))
-        }
-    }
-}
-
-/// Each demand, and what became of it.
-fn checked(all: &[Check]) -> Markup {
-    html! {
-        ol .outcomes {
-            @for check in all {
-                li {
-                    @match check.verdict {
-                        Verdict::Passed => (badge(Tone::Good, "Passed")),
-                        Verdict::Warned => (badge(Tone::Warn, "Look")),
-                        Verdict::Failed => (badge(Tone::Bad, "Failed")),
-                        Verdict::NotReached => (badge(Tone::Quiet, "Not reached")),
-                    }
-                    " " (check.name)
-                    @if !check.told.is_empty() { p .hint { (check.told) } }
-                }
-            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One connection: what it knows of the identity provider, its switches, a test sign-in, and the way out.
 
-use super::saml::{certificate_list, details, not_saved};
+use super::saml::{certificate_list, details, not_saved, outcomes};
 use super::unprocessable;
 use crate::admin::{saml as admin, saml_keys};
 use crate::console::parts::{
@@ -263,7 +263,7 @@ pub(super) async fn tested(cx: Desk, Path((id, test)): Path<(String, String)>) -
         Some(outcome) => html! {
             @if outcome.passed() { (note(Tone::Good, "This sign-in would succeed", html! { p { "Nobody was signed in: it was a test." } })) }
             @else { (note(Tone::Bad, "This sign-in would be refused", html! { p { code { (outcome.refused.unwrap_or_default()) } } })) }
-            (checks(&outcome))
+            (card("Checks", outcomes(&outcome.checks)))
             (said(&outcome))
             (card(if outcome.name_id.is_some() { "The assertion" } else { "What came" }, html! {
                 @if outcome.name_id.is_none() { p .hint { "It was not verified: nothing of it can be believed." } }
@@ -278,27 +278,6 @@ pub(super) async fn tested(cx: Desk, Path((id, test)): Path<(String, String)>) -
         .secret()
         .help("sign-in-with-saml");
     Ok(page(&cx, page_about, body))
-}
-
-fn checks(outcome: &Outcome) -> Markup {
-    card(
-        "Checks",
-        html! {
-            ol .outcomes {
-                @for check in &outcome.checks {
-                    li {
-                        @match check.passed {
-                            Some(true) => (badge(Tone::Good, "Passed")),
-                            Some(false) => (badge(Tone::Bad, "Failed")),
-                            None => (badge(Tone::Quiet, "Not reached")),
-                        }
-                        " " (check.name)
-                        @if !check.told.is_empty() { p .hint { (check.told) } }
-                    }
-                }
-            }
-        },
-    )
 }
 
 /// Who it is about, and the attributes with a look at what they can be mapped from.

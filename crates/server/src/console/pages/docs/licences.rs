@@ -4,7 +4,7 @@ use super::{framed, reader};
 use crate::app::App;
 use crate::console::parts::{Column, Row, Table, code, count, table};
 use crate::console::{Fault, Shown};
-use crate::licences::{Library, libraries, text_of};
+use crate::licences::{Library, libraries, texts_of};
 use axum::extract::{Path, State};
 use axum::http::request;
 use maud::{Markup, html};
@@ -40,12 +40,10 @@ pub(in crate::console::pages) async fn show(
     if found.is_empty() {
         return Err(Fault::missing("no library of this name is linked in"));
     }
-    let mut texts: Vec<usize> = found.iter().flat_map(|one| one.texts.iter().copied()).collect();
-    texts.sort_unstable();
-    texts.dedup();
+    let texts: Vec<usize> = found.iter().flat_map(|one| one.texts.iter().copied()).collect();
     let body = html! {
         @for one in &found { p { strong { (one.name) " " (one.version) } " · " (one.licence) } }
-        @for text in texts.iter().filter_map(|text| text_of(*text)) {
+        @for text in texts_of(&texts) {
             (code(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("Licence"), text))
         }
         p { a href="/docs/licences" { "All libraries" } }
