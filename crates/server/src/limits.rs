@@ -81,7 +81,7 @@ pub const BASE_URL_BYTES_MAX: usize = 1_024;
 /// Log entries of reads that wait to be written; more are counted and dropped.
 pub const LOG_QUEUE_MAX: usize = 65_536;
 /// Log entries written in one turn.
-pub const LOG_BATCH: usize = 2_000;
+pub const LOG_BATCH: usize = 8_000;
 /// How long a read's log entry waits at the most.
 pub const LOG_DELAY: Duration = Duration::from_millis(500);
 /// How long a listing of the log waits for entries that are being written.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// What stands in the log in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -178,7 +179,8 @@ fn masked_text(text: &str) -> String {
 pub(crate) fn without_tokens(text: Cow<'_, str>) -> Cow<'_, str> {
     /// Shorter than any token, longer than any word.
     const CHARS_MIN: usize = 20;
-    if memmem::find(text.as_bytes(), b"pv").is_none() {
+    static BEGINNING: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("pv"));
+    if BEGINNING.find(text.as_bytes()).is_none() {
         return text;
     }
     let mut out = String::with_capacity(text.len());

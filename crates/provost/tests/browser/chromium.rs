@@ -132,10 +132,15 @@ impl Chromium {
     /// One command and its result.
     #[track_caller]
     fn call(&self, session: &str, method: &str, params: Value) -> Value {
+        self.ask(session, method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The answer, or the error that Chromium gave instead.
+    #[track_caller]
+    fn ask(&self, session: &str, method: &str, params: Value) -> Result<Value, Value> {
         let id = self.send(session, method, params);
         let mut answer = self.wait(&format!("an answer to {method}"), |heard| heard.answers.remove(&id));
-        assert!(answer.get("error").is_none(), "{method}: {}", answer["error"]);
-        answer["result"].take()
+        if answer.get("error").is_some() { Err(answer["error"].take()) } else { Ok(answer["result"].take()) }
     }
 
     #[track_caller]
@@ -245,10 +250,22 @@ impl Tab {
     /// The value of an expression; a promise is waited for.
     #[track_caller]
     pub(crate) fn eval(&self, expression: &str) -> Value {
+        self.eval_here(expression).unwrap_or_else(|| panic!("the page went away while it was asked: {expression}"))
+    }
+
+    /// The same; nothing if another page came while it was worked out.
+    #[track_caller]
+    pub(crate) fn eval_here(&self, expression: &str) -> Option<Value> {
+        /// What Chromium calls every failure of its own, such as a page that is not there any more.
+        const GONE: i64 = -32_000;
         let question = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let mut answer = self.call("Runtime.evaluate", question);
+        let mut answer = match self.browser.ask(&self.session, "Runtime.evaluate", question) {
+            Ok(answer) => answer,
+            Err(error) if error["code"] == GONE => return None,
+            Err(error) => panic!("{expression}: {error}"),
+        };
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {}", answer["exceptionDetails"]);
-        answer["result"]["value"].take()
+        Some(answer["result"]["value"].take())
     }
 
     #[track_caller]

@@ -142,7 +142,7 @@ impl<'s> Visit<'s> {
     #[track_caller]
     pub(crate) fn until(&self, expression: &str, what: &str) {
         let started = Instant::now();
-        while self.tab.eval(&format!("Boolean({expression})")) != true {
+        while self.tab.eval_here(&format!("Boolean({expression})")) != Some(Value::Bool(true)) {
             let waited = started.elapsed();
             assert!(waited < APPEARS_MAX, "{what} did not come at {}:\n{}", self.path(), self.words());
             std::thread::sleep(Duration::from_millis(50));
