@@ -11,6 +11,7 @@
 mod address;
 mod assertion;
 mod farewell;
+mod launch;
 mod page;
 mod published;
 mod settings;
@@ -20,6 +21,7 @@ mod sso;
 pub(crate) use address::Addresses;
 pub(crate) use assertion::{Said, said};
 pub(crate) use farewell::{leave, pass_on};
+pub(crate) use launch::startable;
 pub(crate) use settings::{LIST_MAX, NameIdFormat, SamlApp};
 
 use crate::admin::saml_keys;

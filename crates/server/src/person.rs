@@ -7,6 +7,7 @@
 //! Invariant: a person who is not there or not active is nobody. Deactivating or deleting them takes their sessions
 //! along, in the same transaction; `find` looks at the person besides.
 
+mod apps;
 mod entry;
 mod page;
 mod passkeys;

@@ -59,7 +59,9 @@ pub(crate) fn said(
         attributes.push(Attribute { name: name.clone(), name_format: None, friendly_name: None, values });
     }
     let groups: Vec<String> = facts.user.groups.iter().map(|group| group.id.clone()).collect();
-    let is_assigned = !r.assignments_about(integration.row.id, person, &groups)?.is_empty();
+    // Values of their own are no reason to have the app.
+    let about = r.assignments_about(integration.row.id, person, &groups)?;
+    let is_assigned = about.iter().any(|assignment| !assignment.only_values);
     let may = match (facts.user.status, is_assigned) {
         (Status::Active, true) => Ok(()),
         (Status::Active, false) => Err("the person is not assigned to the app"),

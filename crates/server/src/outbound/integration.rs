@@ -36,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) authentication: Authentication,
     /// Nothing is sent while this is on.
     pub(crate) paused: bool,
+    /// Not among the applications on people's own page; they still sign in from the app itself.
+    pub(crate) hidden: bool,
     /// How long an answer may take.
     pub(crate) timeout_seconds: u64,
     /// How often the app is scanned; nothing is only on demand.
@@ -61,6 +63,7 @@ impl Default for Options {
         Self {
             authentication: Authentication::default(),
             paused: false,
+            hidden: false,
             timeout_seconds: limits::OUTBOUND_TIME.as_secs(),
             reconcile_every_hours: None,
             reactions: Reactions::default(),

@@ -1,6 +1,7 @@
-//! A person's own page: who the application takes them for. It goes the moment that their session does.
+//! A person's own page: the applications that they have, and who they are taken for. It goes the moment that their session
+//! does.
 
-use super::{Person, Visit, end_cookie, entry, find, passkeys, sign_in_address};
+use super::{Person, Visit, apps, end_cookie, entry, find, passkeys, sign_in_address};
 use crate::admin::directory::{self, Found};
 use crate::answer::Answer;
 use crate::app::App;
@@ -37,6 +38,7 @@ pub(crate) fn router() -> Router<App> {
         router = router
             .route(&at("/me"), get(me))
             .route(&at("/me/events"), get(events))
+            .route(&at("/me/apps/{app}/logo"), get(apps::picture))
             .route(&at("/me/sign-out"), post(sign_out))
             .route(&at("/me/passkeys/begin"), post(passkeys::begin))
             .route(&at("/me/passkeys/finish"), post(passkeys::finish))
@@ -54,8 +56,8 @@ async fn me(visit: Visit) -> Shown {
     let Some(person) = visit.person().await? else { return nobody(&visit).await };
     let base = visit.app.base_url(&visit.tenant, &visit.headers)?;
     let found = directory::find(&visit.app, &visit.tenant, &base, "User", &person.user.id).await?;
-    let passkeys = passkeys::part(&visit, &person).await?;
-    Ok(bare(visit.theme, &found.name(), profile(&visit, &person, &found, &passkeys)))
+    let parts = Parts { apps: apps::part(&visit, &person).await?, passkeys: passkeys::part(&visit, &person).await? };
+    Ok(bare(visit.theme, &found.name(), profile(&visit, &person, &found, &parts)))
 }
 
 async fn nobody(visit: &Visit) -> Shown {
@@ -77,17 +79,24 @@ async fn nobody(visit: &Visit) -> Shown {
     Ok(page)
 }
 
-fn profile(visit: &Visit, person: &Person, found: &Found, passkeys: &Markup) -> Markup {
+/// What other files make of the page.
+struct Parts {
+    apps: Markup,
+    passkeys: Markup,
+}
+
+fn profile(visit: &Visit, person: &Person, found: &Found, parts: &Parts) -> Markup {
     let root = visit.tenant.root();
     html! {
         div .me-head {
             span .avatar.large aria-hidden="true" { (initials(&found.name())) }
             div { h1 { (found.name()) } p .lead { (found.text("userName")) } }
         }
+        (parts.apps)
         (details(person, found, &visit.tenant, visit.now))
         h2 { "Groups" }
         (groups(&found.groups))
-        (passkeys)
+        (parts.passkeys)
         form method="post" action={ (root) "/me/sign-out" } {
             input type="hidden" name="csrf" value=(person.form_token(&visit.app));
             button .main.wide type="submit" { (Icon::Out.svg()) "Sign out" }

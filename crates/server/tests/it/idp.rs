@@ -459,3 +459,60 @@ async fn a_person_keeps_passkeys_only_as_long_as_the_password() {
     assert!(left.is_empty());
     assert_eq!(browser.get("/me").await.status, 401);
 }
+
+/// Values of their own are for who has the app through a group, and end with it.
+#[tokio::test]
+async fn values_alone_let_nobody_in() {
+    let desk = desk();
+    let id = ready(&desk, false).await;
+    let only = json!({"resource": id, "onlyValues": true, "profile": {"title": "Chief"}});
+    let made = desk.local("POST", "/api/v1/tenants/default/apps/wiki/assignments", only).await;
+    assert_eq!((made.status, &made.body["onlyValues"]), (201, &json!(true)), "{}", made.text);
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    assert!(!browser.get("/me").await.text.contains("Your applications"));
+    let page = browser.get("/idp/wiki/sso").await;
+    assert_eq!(page.status, 403, "{}", page.text);
+}
+
+#[tokio::test]
+async fn people_start_their_apps_from_their_own_page() {
+    const TILE: &str = "href=\"/idp/wiki/sso\"";
+    let desk = desk();
+    let id = ready(&desk, false).await;
+    let mut browser = Browser::new(&desk);
+    choose_password(&mut browser, &id).await;
+    let tile = async |browser: &mut Browser<'_>| browser.get("/me").await.text.contains(TILE);
+    assert!(!tile(&mut browser).await, "who is not assigned has no tile");
+    let sales = json!({"displayName": "Sales", "members": [{"value": id}]});
+    let sales = desk.local("POST", "/scim/v2/Groups", sales).await.body["id"].clone();
+    let all = json!({"displayName": "All", "members": [{"value": sales}]});
+    let all = desk.local("POST", "/scim/v2/Groups", all).await.body["id"].clone();
+    let app = "/api/v1/tenants/default/apps/wiki";
+    let change = async |body: Value| {
+        let changed = desk.local("PATCH", app, body).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+    };
+    let through = json!({"principal": "group", "resource": all});
+    assert_eq!(desk.local("POST", &format!("{app}/assignments"), through).await.status, 201);
+    assert!(tile(&mut browser).await, "a group in a group is enough");
+    assert_eq!(browser.get("/idp/wiki/sso").await.status, 200);
+    // A picture is for who has the tile.
+    assert_eq!(browser.get("/me/apps/wiki/logo").await.status, 404);
+    change(json!({"settings": {"logo": STANDARD.encode(b"\x89PNG\r\n\x1a\nrest")}})).await;
+    let logo = browser.get("/me/apps/wiki/logo").await;
+    assert_eq!((logo.status, logo.header("content-type")), (200, "image/png"));
+    assert!(browser.get("/me").await.text.contains("src=\"/me/apps/wiki/logo\""));
+    assert_eq!(Browser::new(&desk).get("/me/apps/wiki/logo").await.status, 404);
+    // Hidden, it is still signed in to.
+    change(json!({"options": {"hidden": true}})).await;
+    assert!(!tile(&mut browser).await);
+    assert_eq!(browser.get("/me/apps/wiki/logo").await.status, 404);
+    assert_eq!(browser.get("/idp/wiki/sso").await.status, 200);
+    change(json!({"options": {"hidden": false}})).await;
+    assert!(tile(&mut browser).await);
+    // Without an address nothing can be started.
+    let unset = desk.local("PATCH", &format!("{app}/saml"), json!({"ssoUrl": ""})).await;
+    assert_eq!(unset.status, 200, "{}", unset.text);
+    assert!(!tile(&mut browser).await);
+}

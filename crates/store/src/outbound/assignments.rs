@@ -112,9 +112,10 @@ impl Reader {
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
-    /// The apps that a person, or group, is assigned to.
+    /// The apps that a person, or group, is assigned to; values alone are no assignment.
     pub fn assigned_apps(&self, tenant: TenantId, principal: Principal, resource: &str) -> Result<Vec<AppId>> {
-        let sql = "select app from assignment where tenant = ?1 and resource = ?2 and principal = ?3 order by app";
+        let sql = "select app from assignment where tenant = ?1 and resource = ?2 and principal = ?3
+                   and only_values = 0 order by app";
         self.all(sql, (tenant.0, resource, principal.as_str()), |row| Ok(AppId(row.get(0)?)))
     }
 }

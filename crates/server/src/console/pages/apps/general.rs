@@ -42,6 +42,10 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
             ("Name in addresses and expressions", html! { code { (integration.row.name) } }),
             ("Speaks SCIM like", html! { (app.target.label) }),
             ("SCIM provisioning", on),
+            (
+                "On people's own page",
+                html! { @if integration.options.hidden { "Hidden" } @else { "Shown to whoever is assigned and can sign in with SAML" } },
+            ),
             ("Sending", html! { @if integration.options.paused { "Paused" } @else { "Going on" } }),
         ]),
     )
@@ -61,6 +65,7 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
                 (logo_field(""))
                 @if logo::has(integration) { label .check { input type="checkbox" name="no_logo" value="1"; span { "Take the logo away" } } }
                 (choice(&Field { name: "target", label: "Speaks SCIM like", value: &app.target.name, hint: &app.target.source, ..Field::default() }, &choices))
+                (visibility(integration.options.hidden))
                 fieldset .checks-field {
                     legend { "Provisioning" }
                     label .check { input type="checkbox" name="scim" value="1" checked[app.provisioning]; span { "Enable SCIM provisioning" } }
@@ -70,6 +75,17 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
             },
         ),
     )
+}
+
+/// Whether people see it where they start their applications.
+pub(super) fn visibility(is_hidden: bool) -> Markup {
+    html! {
+        fieldset .checks-field {
+            legend { "Visibility" }
+            label .check { input type="checkbox" name="hidden" value="1" checked[is_hidden];
+                span { "Hide the app from people" span .hint { " – no tile on their own page; signing in from the app goes on" } } }
+        }
+    }
 }
 
 fn saml(integration: &Integration) -> Markup {
@@ -101,6 +117,7 @@ pub(super) struct Edited {
     label: String,
     target: String,
     scim: String,
+    hidden: String,
     paused: String,
     logo: String,
     no_logo: String,
@@ -112,7 +129,7 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<
     let mut change = Map::new();
     change.insert("label".into(), edited.label.trim().into());
     change.insert("provisioning".into(), (!edited.scim.is_empty()).into());
-    change.insert("options".into(), json!({"paused": !edited.paused.is_empty()}));
+    change.insert("options".into(), json!({"paused": !edited.paused.is_empty(), "hidden": !edited.hidden.is_empty()}));
     if !edited.logo.is_empty() || !edited.no_logo.is_empty() {
         change.insert("settings".into(), json!({logo::KEY: edited.logo}));
     }

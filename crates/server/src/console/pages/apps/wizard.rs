@@ -1,6 +1,7 @@
 //! B3, the wizard: method, general settings, SAML, feedback. Each step carries what was said before in its address, so
 //! that Back keeps it and nothing is stored before Finish.
 
+use super::general::visibility;
 use super::mappings::expression;
 use super::sign_on::{BINDINGS, FORMATS, GROUPS_BY, binding, groups_filter, of_draft};
 use super::tenant;
@@ -26,6 +27,8 @@ pub(super) struct Draft {
     target: String,
     /// A PNG in base64.
     logo: String,
+    /// `1` where people have no tile of it.
+    hidden: String,
     sso: String,
     audience: String,
     name_id: String,
@@ -76,11 +79,12 @@ impl Draft {
     }
 
     /// All that was said, by the names of its fields.
-    fn fields_mut(&mut self) -> [(&'static str, &mut String); 17] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut String); 18] {
         [
             ("label", &mut self.label),
             ("target", &mut self.target),
             ("logo", &mut self.logo),
+            ("hidden", &mut self.hidden),
             ("sso", &mut self.sso),
             ("audience", &mut self.audience),
             ("name_id", &mut self.name_id),
@@ -232,12 +236,13 @@ pub(super) async fn general(cx: Desk) -> Shown {
         "General settings",
         html! {
             form method="get" action="/app/create-app/saml" {
-                (draft.hidden(&["label", "target", "logo"]))
+                (draft.hidden(&["label", "target", "logo", "hidden"]))
                 (field(&Field { name: "label", label: "App name", value: &draft.label, required: true, max: Some(100), autofocus: true, autocomplete: "off",
                     hint: "As people know it, such as ServiceOps SCIM.", ..Field::default() }))
                 (logo_field(&draft.logo))
                 (choice(&Field { name: "target", label: "Speaks SCIM like", value: target,
                     hint: "What the other side is known to want otherwise: PUT or PATCH, how groups change.", ..Field::default() }, &choices))
+                (visibility(!draft.hidden.is_empty()))
                 div .actions { button .main type="submit" { "Next" } (link(&draft.address("/app/create-app"), "Back", false)) }
             }
         },
@@ -476,9 +481,15 @@ pub(super) async fn create(cx: Desk, Form(draft): Form<Draft>) -> Shown {
         return Ok(super::super::unprocessable(last(&cx, &draft, Some(&said))));
     }
     idp::change(&cx.app, &actor, tenant(&cx), &name, settings).await?;
+    let mut looks = Map::new();
     if !draft.logo.is_empty() {
-        let logo = Map::from_iter([("settings".to_owned(), json!({"logo": draft.logo}))]);
-        apps::change(&cx.app, &actor, tenant(&cx), &name, logo).await?;
+        looks.insert("settings".to_owned(), json!({"logo": draft.logo}));
+    }
+    if !draft.hidden.is_empty() {
+        looks.insert("options".to_owned(), json!({"hidden": true}));
+    }
+    if !looks.is_empty() {
+        apps::change(&cx.app, &actor, tenant(&cx), &name, looks).await?;
     }
     let said = "App integration created. Switch SCIM provisioning on under General, Edit";
     cx.done(&format!("/app/apps/{name}"), Flash::good(said))
