@@ -83,7 +83,7 @@ fn attention(all: &[Health], runs: &[Run]) -> Markup {
             items.push((Tone::Warn, html! { (label) " is not connected. " a href=(at(integration, "/provisioning/integration")) { "Connect it" } }));
         }
         if one.numbers.tasks > 0 {
-            items.push((Tone::Bad, html! { (label) ": " (at_least(one.numbers.tasks)) " people or groups wait for somebody. " a href=(at(integration, "/tasks")) { "Tasks" } }));
+            items.push((Tone::Bad, html! { (label) ": " (at_least(one.numbers.tasks)) @if one.numbers.tasks == 1 { " person or group waits for somebody. " } @else { " people or groups wait for somebody. " } a href=(at(integration, "/tasks")) { "Tasks" } }));
         }
         for run in runs.iter().filter(|run| run.app == integration.row.id && run.state == RunState::Stopped) {
             items.push((Tone::Bad, html! { (label) ": an import was stopped by its safeguard. " a href=(at(integration, &format!("/import/{}", run.id))) { "Decide" } }));
@@ -120,7 +120,7 @@ fn apps(cx: &Desk, all: &[Health]) -> Markup {
         Row {
             cells: vec![
                 html! { a href=(at(integration, "")) { (integration.app.label) } },
-                html! { (state(integration)) @if one.numbers.tasks > 0 { " " a href=(at(integration, "/tasks")) { (badge(Tone::Bad, &format!("{} tasks", at_least(one.numbers.tasks)))) } } },
+                html! { (state(integration)) @if one.numbers.tasks > 0 { " " a href=(at(integration, "/tasks")) { (badge(Tone::Bad, &format!("{} task{}", at_least(one.numbers.tasks), if one.numbers.tasks == 1 { "" } else { "s" }))) } } },
                 html! { a href=(at(integration, "/assignments")) { (count(one.accounts())) } },
                 html! { (at_least(one.queue())) @if one.numbers.stale > 0 { p .hint { (at_least(one.numbers.stale)) " to look at anew" } } },
                 html! { @match one.last_good_at { Some(good) => (when(good, cx.now)), None => span .quiet { "never" } } },
