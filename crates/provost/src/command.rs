@@ -60,7 +60,9 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
     let global = &cli.global;
     match &cli.command {
         Command::Serve(arguments) => return serve::serve(arguments, global, environment, out).await,
-        Command::Demo(arguments) => return demo::demo(arguments, global, environment, out).await,
+        Command::Demo(arguments) if arguments.action.is_none() => {
+            return demo::demo(arguments, global, environment, out).await;
+        }
         Command::Restore(arguments) => return backup::restore(arguments, global, environment, out).await,
         Command::Database(command) => return database::run(command, global, environment, out).await,
         Command::Completions { shell } => return completions(*shell),
@@ -96,8 +98,8 @@ pub async fn run(cli: Cli, environment: &Environment, out: Output) -> Result<()>
         Command::Import(arguments) => import::run(&cx, &arguments).await,
         Command::Backup(arguments) => backup::backup(&cx, &arguments).await,
         Command::Status => status::run(&cx).await,
+        Command::Demo(_) => demo::reset(&cx).await,
         Command::Serve(_)
-        | Command::Demo(_)
         | Command::Restore(_)
         | Command::Database(_)
         | Command::Completions { .. }

@@ -1,18 +1,21 @@
 //! `provost demo`: a directory and an application in one process, connected over HTTP on this machine by nothing but
-//! what everybody can use; Adam arrives, changes, leaves, and an error is explained.
+//! what everybody can use; Adam arrives, changes, leaves, and an error is explained. `reset` has a demo that runs begin
+//! anew.
 
 use crate::Environment;
 use crate::cli::{Demo, Global};
 use crate::client::Client;
+use crate::command::Cx;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::Output;
+use crate::secret::confirm;
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::egress::Targets;
-use server::{Clock, Config};
+use server::{Clock, Config, Furnish};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// The tenant that is the application's; the directory is the tenant `default`.
 const APPLICATION: &str = "serviceops";
@@ -20,19 +23,12 @@ const APPLICATION: &str = "serviceops";
 const APP: &str = "/api/v1/tenants/default/apps/serviceops-scim";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const CUSTOM: &str = "urn:provost:params:scim:schemas:custom:User";
+/// The sample people who have the application from the beginning.
+const ASSIGNED: [&str; 2] = ["bea@example.com", "adam@example.com"];
 /// Microseconds that anything may take to arrive.
 const PATIENCE: i64 = 60_000_000;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
-
-/// The sample people: login, given name, family name, cost centre. Carl's cost centre is longer than the application takes.
-const PEOPLE: [(&str, &str, &str, &str); 5] = [
-    ("bea@example.com", "Bea", "Cruz", "4711"),
-    ("adam@example.com", "Adam", "Kay", "4711"),
-    ("carl@example.com", "Carl", "Moss", "4711-does-not-fit"),
-    ("dora@example.com", "Dora", "Lind", "0815"),
-    ("emil@example.com", "Emil", "Voss", "0815"),
-];
 
 /// Where the two sides are.
 struct Links {
@@ -44,12 +40,15 @@ struct Links {
 pub async fn demo(arguments: &Demo, global: &Global, environment: &Environment, out: Output) -> Result<()> {
     let made = global.data.is_none();
     let folder = global.data.clone().unwrap_or_else(|| fresh_folder(&environment.temporary));
+    let (furnisher, mut resets) = mpsc::channel(1);
     let config = Config {
         targets: Targets { private: true, ..Targets::default() },
+        demo: Some(furnisher),
         ..Config::new(folder.clone(), arguments.listen)
     };
     let (tell, told) = oneshot::channel();
     let (end, ended) = oneshot::channel::<()>();
+    let (over, mut is_over) = oneshot::channel::<()>();
     let started = |started: &server::Started| {
         let base = started.console.trim_end_matches('/').to_owned();
         // Whoever waits for it is the story below; if it is gone there is nobody to tell.
@@ -63,20 +62,26 @@ pub async fn demo(arguments: &Demo, global: &Global, environment: &Environment, 
     };
     let mut end = Some(end);
     let story = async {
-        let told = told.await.map_err(|_| Failure::new(Exit::Failed, "the server did not start", ""));
-        let outcome = match told {
-            Ok(links) => story(arguments, &folder, global, environment, out, &links).await,
-            Err(failure) => Err(failure),
-        };
-        if arguments.once || outcome.is_err() {
-            // Dropped, it ends the server.
-            end.take();
-        } else {
-            out.note("\nBoth sides go on; change something and look. Ctrl-C ends it.");
+        let outcome = async {
+            let links = told.await.map_err(|_| Failure::new(Exit::Failed, "the server did not start", ""))?;
+            let here = Global { data: Some(folder.clone()), server: None, token_file: None, ..global.clone() };
+            let client = Client::open(&here, environment, out).await?;
+            let pause = Duration::from_secs(arguments.pause);
+            let world = World { client, out, clock: Clock::system(), pause };
+            world.go_on(&links, arguments.once, &mut resets, &mut is_over).await
         }
+        .await;
+        // Dropped, it ends the server.
+        end.take();
         outcome
     };
-    let (ran, outcome) = tokio::join!(server::run(config, started, stop), story);
+    let server = async {
+        let ran = server::run(config, started, stop).await;
+        // What is told or waited for ends with it.
+        drop(over);
+        ran
+    };
+    let (ran, outcome) = tokio::join!(server, story);
     if made {
         // A leftover in the folder for temporary files harms nobody.
         let _ = std::fs::remove_dir_all(&folder);
@@ -85,26 +90,19 @@ pub async fn demo(arguments: &Demo, global: &Global, environment: &Environment, 
     outcome
 }
 
+/// `provost demo reset`
+pub async fn reset(cx: &Cx) -> Result<()> {
+    confirm("put the sample data back; everything that was added to the demo is gone", cx.yes)?;
+    let done = cx.client.call(Method::POST, "/api/v1/demo/reset", None).await?;
+    cx.out.done("demo.reset", &done, "The sample data is back, and both sides are connected.")
+}
+
 fn fresh_folder(temporary: &Path) -> PathBuf {
     temporary.join(format!("provost-demo-{}", std::process::id()))
 }
 
-async fn story(
-    arguments: &Demo,
-    folder: &Path,
-    global: &Global,
-    environment: &Environment,
-    out: Output,
-    links: &Links,
-) -> Result<()> {
-    let here = Global { data: Some(folder.to_owned()), server: None, token_file: None, ..global.clone() };
-    let world = World {
-        client: Client::open(&here, environment, out).await?,
-        out,
-        clock: Clock::system(),
-        pause: Duration::from_secs(arguments.pause),
-    };
-    world.prepare(links).await?;
+/// Where to look.
+fn show(links: &Links, out: Output) {
     let look = |tenant: &str, page: &str| format!("{}/console/look?tenant={tenant}&next={page}", links.base);
     out.note("");
     // Whoever has no account yet begins here, so it comes first, as when `serve` starts.
@@ -115,7 +113,6 @@ async fn story(
     }
     out.note(&format!("directory      {}", look("default", "/app/dashboard")));
     out.note(&format!("application    {}\n", look(APPLICATION, "/app/users")));
-    world.tell().await
 }
 
 struct World {
@@ -134,6 +131,43 @@ impl World {
         self.call(Method::POST, path, body).await
     }
 
+    /// Tells the story, and again from its beginning each time that the sample data is to be put back.
+    async fn go_on(
+        &self,
+        links: &Links,
+        once: bool,
+        resets: &mut mpsc::Receiver<Furnish>,
+        is_over: &mut oneshot::Receiver<()>,
+    ) -> Result<()> {
+        self.prepare(links).await?;
+        show(links, self.out);
+        loop {
+            tokio::select! {
+                told = self.tell() => {
+                    told?;
+                    if once {
+                        return Ok(());
+                    }
+                    self.out.note("\nBoth sides go on; change something and look. Ctrl-C ends it.");
+                    tokio::select! {
+                        Some(reset) = resets.recv() => self.furnish(links, reset).await,
+                        _ = &mut *is_over => return Ok(()),
+                    }
+                }
+                Some(reset) = resets.recv() => self.furnish(links, reset).await,
+                _ = &mut *is_over => return Ok(()),
+            }
+        }
+    }
+
+    /// Everything is gone: makes it again, and says so to whoever asked.
+    async fn furnish(&self, links: &Links, reset: Furnish) {
+        self.out.note("\nThe sample data is put back.\n");
+        let done = self.prepare(links).await.map_err(|failure| failure.message);
+        // Who asked may have gone.
+        let _ = reset.send(done);
+    }
+
     /// Both sides, and the connection between them, as an administrator makes it.
     async fn prepare(&self, links: &Links) -> Result<()> {
         self.post("/api/v1/tenants", json!({"name": APPLICATION})).await?;
@@ -143,12 +177,7 @@ impl World {
         }
         let token =
             self.post(&format!("/api/v1/tenants/{APPLICATION}/tokens"), json!({"label": "the directory"})).await?;
-        let mut members = Vec::new();
-        for (login, given, family, centre) in PEOPLE {
-            let made = self.post("/scim/v2/Users", person(login, given, family, centre)).await?;
-            members.push(json!({"value": made.get("id")}));
-        }
-        self.post("/scim/v2/Groups", json!({"displayName": "Sales", "members": members})).await?;
+        self.client.call(Method::POST, "/api/v1/tenants/default/samples", None).await?;
         self.post(
             "/api/v1/tenants/default/apps",
             json!({"name": "serviceops-scim", "label": "ServiceOps SCIM", "target": "okta-aiw"}),
@@ -163,7 +192,7 @@ impl World {
 
     async fn tell(&self) -> Result<()> {
         let began = self.clock.now();
-        for who in ["bea@example.com", "adam@example.com"] {
+        for who in ASSIGNED {
             self.post(&format!("{APP}/assignments"), json!({"resource": who})).await?;
         }
         let adam = self.until(|adam| adam.pointer(&manager_name()).is_some()).await?;
@@ -246,20 +275,6 @@ fn late() -> Failure {
 
 fn manager_name() -> String {
     format!("/{ENTERPRISE}/manager/displayName")
-}
-
-fn person(login: &str, given: &str, family: &str, centre: &str) -> Value {
-    let mut person = json!({
-        "userName": login,
-        "displayName": format!("{given} {family}"),
-        "name": {"givenName": given, "familyName": family},
-        "emails": [{"value": login, "type": "work", "primary": true}],
-        CUSTOM: {"costCentre": centre},
-    });
-    if let Some(map) = person.as_object_mut().filter(|_| given != "Bea") {
-        map.insert(ENTERPRISE.into(), json!({"manager": {"value": "bea@example.com"}}));
-    }
-    person
 }
 
 /// The connection, the two attributes of the guide with their mappings, and what is switched on.

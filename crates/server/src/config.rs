@@ -1,5 +1,6 @@
 //! What the server is told at its start. The only place that reads the environment.
 
+use crate::admin::demo::Furnisher;
 use crate::checkpoint::Place;
 use crate::clock::Clock;
 use crate::egress::{Network, Targets};
@@ -28,6 +29,8 @@ pub struct Config {
     pub targets: Targets,
     /// Where the time comes from.
     pub clock: Clock,
+    /// Who furnishes it, if it is a demo whose sample data can be put back.
+    pub demo: Option<Furnisher>,
 }
 
 impl Config {
@@ -43,6 +46,7 @@ impl Config {
             checkpoints: Vec::new(),
             targets: Targets::default(),
             clock: Clock::system(),
+            demo: None,
         }
     }
 }

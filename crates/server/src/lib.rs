@@ -43,6 +43,7 @@ mod token;
 mod totp;
 mod worker;
 
+pub use admin::demo::{Furnish, Furnisher};
 pub use app::App;
 pub use clock::{Clock, Stopwatch};
 pub use config::{Config, Database, variable};

@@ -307,12 +307,20 @@ pub struct AppSet {
 
 /// `provost demo`
 #[derive(Args, Debug)]
-#[command(after_help = "\
-Example:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
   provost demo
+  provost demo --data ./sample
+  provost demo reset --data ./sample
 
-The data lies in a new folder that is taken away at the end, or in the empty folder of --data, where it stays.")]
+The data lies in a new folder that is taken away at the end, or in the empty folder of --data, where it stays."
+)]
 pub struct Demo {
+    /// What to do to one that runs; without it one is started
+    #[command(subcommand)]
+    pub action: Option<DemoAction>,
     /// The address and port to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -322,4 +330,11 @@ pub struct Demo {
     /// End when the story is told
     #[arg(long)]
     pub once: bool,
+}
+
+/// What is done to a demo that runs.
+#[derive(Subcommand, Debug)]
+pub enum DemoAction {
+    /// Put the sample data back: everything that was added is gone, and both sides are connected again
+    Reset,
 }

@@ -18,6 +18,8 @@ Examples:
         /// The id, or the userName
         user: String,
     },
+    /// Make five sample people and a group, in a directory with nobody in it
+    Samples,
     /// Shut the door: active becomes false
     Deactivate {
         /// The id, or the userName
@@ -27,6 +29,14 @@ Examples:
     Activate {
         /// The id, or the userName
         user: String,
+    },
+    /// Say where a person stands beside `active`: not yet at work, held back for a while, or at work
+    Status {
+        /// The id, or the userName
+        user: String,
+        /// What holds from now on
+        #[arg(value_parser = ["active", "staged", "suspended"])]
+        status: String,
     },
     /// Make a person a requester or a technician: their userType says so
     Convert {

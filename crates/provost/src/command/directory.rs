@@ -28,6 +28,11 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
             let found = find(cx, "Users", "userName", &user, "").await?;
             cx.out.one("user.show", &found, &pretty(&found))
         }
+        User::Samples => {
+            let made = cx.client.call(Method::POST, &cx.path("/samples"), None).await?;
+            let sentence = format!("{} sample people and a group are there.", text(&made, "people"));
+            cx.out.done("user.samples", &made, &sentence)
+        }
         User::Deactivate { user } => {
             let found = find(cx, "Users", "userName", &user, "").await?;
             confirm(&format!("deactivate {}", text(&found, "userName")), cx.yes)?;
@@ -36,6 +41,11 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
         User::Activate { user } => {
             let found = find(cx, "Users", "userName", &user, "").await?;
             set_active(cx, &found, true, "user.activate").await
+        }
+        User::Status { user, status } => {
+            let path = cx.path(&format!("/users/{}/status", encoded(&user_id(cx, &user).await?)));
+            let done = cx.client.call(Method::PUT, &path, Some(&json!({"status": status}))).await?;
+            cx.out.done("user.status", &done, &format!("{user} is {status}."))
         }
         User::Convert { user, to } => {
             let found = find(cx, "Users", "userName", &user, "").await?;

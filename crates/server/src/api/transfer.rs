@@ -3,7 +3,7 @@
 use super::{ApiError, ApiResult, body_of_parts, shown};
 use crate::admin::tenant_of;
 use crate::app::App;
-use crate::auth::{Actor, Operation};
+use crate::auth::{Actor, Operation, Origin};
 use crate::error::Error;
 use crate::scim::export::Export;
 use crate::scim::import::{self, Batch};
@@ -37,6 +37,23 @@ pub(super) async fn backup(State(app): State<App>, Extension(actor): Extension<A
     let mut response = streamed(body, "application/octet-stream")?;
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     Ok(response)
+}
+
+/// Puts a demo's sample data back; a server that is none has no such thing.
+pub(super) async fn reset_demo(State(app): State<App>, Extension(actor): Extension<Arc<Actor>>) -> ApiResult {
+    admin::demo::reset(&app, &actor).await?;
+    shown(200, &json!({"reset": true}))
+}
+
+/// Sample people for a directory with nobody in it.
+pub(super) async fn samples(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult {
+    let origin = Origin { address: actor.address.clone(), agent: String::new() };
+    let people = admin::samples::create(&app, &actor, &tenant, &origin).await?;
+    shown(201, &json!({"people": people, "groups": 1}))
 }
 
 /// `?type&attributes&excludedAttributes`; type is `users`, `groups`, `all` or the name of a resource type.

@@ -46,11 +46,20 @@ impl Desk {
         Self::made(None, Clock::manual(START), Targets { private: true, ..Targets::default() })
     }
 
+    /// A demo, with whoever furnishes it.
+    pub fn demo(furnisher: server::Furnisher) -> Self {
+        Self::opened(None, Clock::manual(START), Targets::default(), Some(furnisher))
+    }
+
     fn with_url(public_url: Option<String>) -> Self {
         Self::made(public_url, Clock::manual(START), Targets::default())
     }
 
     fn made(public_url: Option<String>, clock: Clock, targets: Targets) -> Self {
+        Self::opened(public_url, clock, targets, None)
+    }
+
+    fn opened(public_url: Option<String>, clock: Clock, targets: Targets, demo: Option<server::Furnisher>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("provost-server-{}-{number}", std::process::id()));
@@ -59,6 +68,7 @@ impl Desk {
             clock: clock.clone(),
             public_url,
             targets,
+            demo,
             ..Config::new(folder.clone(), ([127, 0, 0, 1], 8080).into())
         };
         Self { app: App::open(config).unwrap(), clock, folder }

@@ -18,6 +18,7 @@ mod clock;
 mod console_assets;
 mod console_gates;
 mod console_sign_in;
+mod demo;
 mod desk;
 mod egress;
 mod idp;

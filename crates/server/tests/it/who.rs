@@ -10,6 +10,7 @@ use server::Peer;
 const API: &[(&str, &str)] = &[
     ("GET", "/status"),
     ("GET", "/check"),
+    ("POST", "/demo/reset"),
     ("POST", "/backup"),
     ("GET", "/tokens"),
     ("POST", "/tokens/admin"),
@@ -64,6 +65,7 @@ const API: &[(&str, &str)] = &[
     ("GET", "/tenants/default/changes"),
     ("GET", "/tenants/default/export"),
     ("POST", "/tenants/default/import"),
+    ("POST", "/tenants/default/samples"),
     ("GET", "/tenants/default/imports"),
     ("POST", "/tenants/default/imports"),
     ("GET", "/tenants/default/imports/x"),

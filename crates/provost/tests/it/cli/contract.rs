@@ -3,8 +3,8 @@
 use super::{Way, text};
 use crate::harness::{Folder, Server, binary, run};
 use serde_json::{Value, json};
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, Write};
+use std::process::{Child, Command, Stdio};
 
 #[test]
 fn wrong_usage_says_what_was_meant() {
@@ -57,6 +57,41 @@ fn the_demo_tells_its_story_and_leaves_nothing() {
     ] {
         assert!(told.contains(chapter), "{chapter}: {told}");
     }
+}
+
+/// What its story ends with.
+const TOLD: &str = "Both sides go on";
+
+/// A process that ends with its test.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_demo_that_runs_is_put_back() {
+    let folder = Folder::new();
+    let data = folder.path().join("demo");
+    let mut command = Command::new(binary());
+    command.args(["demo", "--pause", "0", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    let mut demo = Ends(command.stderr(Stdio::piped()).spawn().unwrap());
+    let mut lines = std::io::BufReader::new(demo.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains(TOLD)));
+    let way = Way::folder(&data);
+    way.json(&["tenant", "create", "mine"]);
+    way.json(&["user", "delete", "adam@example.com", "--yes"]);
+    way.json(&["user", "status", "bea@example.com", "suspended"]);
+    let refused = way.fails(2, &["demo", "reset"]);
+    assert!(refused["fix"].as_str().unwrap().contains("--yes"), "{refused}");
+    assert_eq!(way.json(&["demo", "reset", "--yes"])["reset"], true);
+    // The story begins again, and can only end with Adam.
+    assert!(lines.any(|line| line.contains(TOLD)));
+    assert_eq!(way.json(&["tenant", "list"]).as_array().map(Vec::len), Some(2));
+    assert_eq!(way.json(&["user", "show", "adam@example.com"])["title"], "Head of Sales");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use crate::admin;
 use crate::api::METRICS;
-use crate::console::parts::{Field, Tone, bytes, card, choice, field, form, note};
-use crate::console::{Desk, Flash, Nav, Page, Shown, page};
+use crate::console::parts::{Field, Tone, bytes, card, choice, confirm, field, form, note};
+use crate::console::{Desk, Flash, Form, Nav, Page, Shown, page};
 use crate::query;
 use axum::body::Bytes;
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use store::ManagerMatch;
@@ -45,9 +46,25 @@ fn whole(cx: &Desk, used: u64, wrong: Option<Wrong<'_>>) -> Markup {
         (edits(cx))
         (dialect(cx))
         (passwords(cx))
+        (elsewhere())
         (metrics(cx))
         (this_server(cx))
+        @if admin::demo::is_one(&cx.app) && cx.may_change() { (demo(cx)) }
     }
+}
+
+/// What is set where it is used.
+fn elsewhere() -> Markup {
+    card(
+        "Set elsewhere",
+        html! {
+            dl .definitions {
+                div { dt { "Requests a second" } dd { a href="/app/scim" { "SCIM configuration" } ": matching, deletion and rate" } }
+                div { dt { "Signing keys" } dd { a href="/app/saml" { "SAML sign-in" } " for people who come here; " a href="/app/apps" { "Sign On" } " of any application for people who go there; " a href="/app/oidc" { "OpenID Connect" } } }
+                div { dt { "Administrators" } dd { a href="/app/settings/operators" { "Operators" } } }
+            }
+        },
+    )
 }
 
 /// Where the numbers are, and what Prometheus has to be told.
@@ -84,6 +101,33 @@ fn this_server(cx: &Desk) -> Markup {
             }
         },
     )
+}
+
+/// What is typed to have the sample data back.
+const DEMO_WORD: &str = "reset";
+
+/// Back to how the demo began.
+fn demo(cx: &Desk) -> Markup {
+    let what = html! {
+        p { "The sample people, the application and the connection between them are made anew, and the story of the demo begins again." }
+        p .danger-text { "Everything else goes: people, groups, apps, tokens, settings and logs of all tenants. Operators and the audit trail stay." }
+    };
+    card("Demo", confirm(cx, "/app/settings/demo", "Put the sample data back", what, Some(DEMO_WORD), html! {}))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Confirmed {
+    confirm: String,
+}
+
+/// `POST /app/settings/demo`.
+pub(super) async fn reset_demo(cx: Desk, Form(confirmed): Form<Confirmed>) -> Shown {
+    if confirmed.confirm.trim() != DEMO_WORD {
+        return cx.done("/app/settings", Flash::bad(format!("Nothing was changed: type {DEMO_WORD} to confirm")));
+    }
+    admin::demo::reset(&cx.app, &cx.actor()).await?;
+    cx.done("/app/dashboard", Flash::good("The sample data is back, and both sides are connected"))
 }
 
 fn section(cx: &Desk, id: &str, title: &str, wrong: Option<Wrong<'_>>, body: Markup) -> Markup {

@@ -8,8 +8,8 @@ use super::users::{activity, avatar, source};
 use crate::admin::directory::{self, Found};
 use crate::admin::roles;
 use crate::console::parts::{
-    self, Tone, badge, card, card_with, confirm, copy_button, empty, form, json, link, status, tabs, time, visible,
-    when,
+    self, Tone, badge, card, card_with, confirm, copy_button, empty, form, json, link, note, status, tabs, time,
+    visible, when,
 };
 use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, page};
 use axum::body::Body;
@@ -83,13 +83,29 @@ pub(super) async fn profile(cx: Desk, Path(id): Path<String>) -> Shown {
     let changed = last_changes(&entries);
     let archived = super::fields::archived::of_person(&cx, &found.id).await?;
     let unlinked = kind::unlinked(&cx, &found).await?;
+    let held_back = held_back(&cx, &found).await?;
     let body = html! {
+        (held_back)
         (unlinked)
         (fields(&cx, &found, &changed))
         (archived)
         @if cx.may_change() { (kind::change(&cx, &found, &changed)) (deletion(&cx, &found)) }
     };
     Ok(framed(&cx, &found, "", body))
+}
+
+/// Says so where somebody is not yet, or for a while not, at work; `active` does not tell.
+async fn held_back(cx: &Desk, found: &Found) -> Result<Markup, crate::console::Fault> {
+    let (title, what) = match super::users::edit::status(cx, found).await? {
+        "staged" => ("Staged", "They have not started: no app gives them an account yet, and they cannot sign in."),
+        "suspended" => (
+            "Suspended",
+            "They are held back for a while: they cannot sign in, and apps do as each one's settings say.",
+        ),
+        _ => return Ok(html! {}),
+    };
+    let change = html! { @if cx.may_change() { p { a href={ "/app/users/" (found.id) "/edit" } { "Change it" } } } };
+    Ok(note(Tone::Warn, title, html! { p { (what) } (change) }))
 }
 
 /// Who last changed each attribute, when, and with which request.

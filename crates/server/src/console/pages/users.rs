@@ -353,8 +353,14 @@ fn nobody(cx: &Desk, asked: &Asked, listed: &directory::Listed) -> Markup {
         let text = html! { "A search looks for the beginnings of logins, names, e-mail addresses and external ids." };
         return empty(Icon::Search, "Nobody fits", text, Some(link("/app/users", "Show everybody", false)));
     }
-    let text = html! { "Assign somebody to the application in your identity provider, and they appear here." };
-    let action = html! { (link("/app/setup", "Set provisioning up", true)) @if cx.may_change() { (link("/app/users/new", "New local user", false)) } };
+    let text = html! { "Assign somebody to the application in your identity provider, and they appear here. To look around, sample people will do." };
+    let action = html! {
+        (link("/app/setup", "Set provisioning up", true))
+        @if cx.may_change() {
+            (link("/app/users/imports", "Import CSV", false))
+            (form(cx, "/app/users/samples", html! { button type="submit" { "Create sample people" } }))
+        }
+    };
     empty(Icon::Users, "No people yet", text, Some(action))
 }
 

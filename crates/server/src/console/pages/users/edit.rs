@@ -186,7 +186,8 @@ fn lines(cx: &Desk, found: &Found) -> Vec<Line> {
     all
 }
 
-async fn status(cx: &Desk, found: &Found) -> Result<&'static str, Fault> {
+/// Where somebody stands: one of `STATUSES`.
+pub(in crate::console::pages) async fn status(cx: &Desk, found: &Found) -> Result<&'static str, Fault> {
     if !found.is_active() {
         return Ok("deactivated");
     }

@@ -1,8 +1,8 @@
 //! A user who is in no identity provider, made by hand.
 
-use crate::admin::directory;
+use crate::admin::{directory, samples};
 use crate::console::parts::{Field, Tone, card, field, form, link, note};
-use crate::console::{Desk, Flash, Form, Nav, Page, Shown, page};
+use crate::console::{Desk, Fault, Flash, Form, Nav, Page, Shown, page};
 use axum::http::Method;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -81,4 +81,14 @@ pub(in crate::console::pages) async fn create(cx: Desk, Form(new): Form<New>) ->
     let made: Value = serde_json::from_slice(&acted.answer.body).unwrap_or_default();
     let id = made.get("id").and_then(Value::as_str).unwrap_or_default();
     cx.done(&format!("/app/users/{id}"), Flash::good("User created"))
+}
+
+/// `POST /app/users/samples`.
+pub(in crate::console::pages) async fn samples(cx: Desk) -> Shown {
+    let made = samples::create(&cx.app, &Arc::new(cx.actor()), &cx.tenant.tenant.name, &cx.origin).await;
+    let said = match made {
+        Ok(people) => Flash::good(format!("{people} sample people and a group are there")),
+        Err(error) => Flash::bad(Fault::from(error).refused()?),
+    };
+    cx.done("/app/users", said)
 }
