@@ -61,7 +61,12 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.render().to_string();
         let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        let what = what.strip_prefix("error: ").unwrap_or(what).to_owned();
+        let what = what.strip_prefix("error: ").unwrap_or(what);
+        // What is missing stands in lines of its own, up to an empty one.
+        let (named, rest) =
+            if what.ends_with(':') { rest.split_once("\n\n").unwrap_or((rest, "")) } else { ("", rest) };
+        let named = named.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+        let what = format!("{what} {named}").trim_end().to_owned();
         let rest = rest.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
         Output { json: true, color: false }.failure(&Failure::usage(what, rest));
         return ExitCode::from(Exit::Usage as u8);

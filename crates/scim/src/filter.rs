@@ -127,20 +127,27 @@ impl Filter {
         self.holds(Scope::Element(attribute, element))
     }
 
-    /// Refuses what cannot be asked of an attribute's type: an order of booleans or binaries
-    /// (RFC 7644 Table 3).
+    /// Refuses what cannot be asked of an attribute's type: an order of booleans or binaries (RFC 7644 Table 3), or one of
+    /// instants or numbers against what is none. Whoever asks for all changes since a day that is no instant would
+    /// otherwise be told that there are none.
     pub fn check(&self, resource_type: &ResourceType) -> Result<()> {
         self.each_term(None, &mut |holder, term| {
-            let Self::Compare(path, op, _) = term else { return Ok(()) };
+            let Self::Compare(path, op, literal) = term else { return Ok(()) };
             let leaf = match holder {
                 None => resource_type.resolve(path).and_then(|target| target.leaf()),
                 Some(element) => leaf_in_element(resource_type, element, path),
             };
-            let unordered = leaf.is_some_and(|leaf| matches!(leaf.attr_type, AttrType::Boolean | AttrType::Binary));
-            if op.is_order() && unordered {
-                return Err(Error::invalid_filter(format!("{path} has no order; use eq or ne instead of {op}")));
-            }
-            Ok(())
+            let Some(leaf) = leaf.filter(|_| op.is_order()) else { return Ok(()) };
+            let takes = match leaf.attr_type {
+                AttrType::Boolean | AttrType::Binary => {
+                    return Err(Error::invalid_filter(format!("{path} has no order; use eq or ne instead of {op}")));
+                }
+                _ if leaf.key(literal).is_some() || literal.is_null() => return Ok(()),
+                AttrType::DateTime => "a date and time such as \"2026-11-24T09:30:00Z\"",
+                AttrType::Integer | AttrType::Decimal => "a number",
+                _ => return Ok(()),
+            };
+            Err(Error::invalid_filter(format!("{path} {op} takes {takes}")))
         })
     }
 

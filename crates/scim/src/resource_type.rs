@@ -271,6 +271,8 @@ fn runs_into(schema: &Schema, other: &Schema) -> bool {
 fn part<'a>(extension: Option<&'a Schema>, attribute: &'a Attribute, path: &AttrPath) -> Option<Target<'a>> {
     let sub = match &path.sub {
         None => None,
+        // The elements of a list of plain values are called `value`, as inside of brackets.
+        Some(name) if attribute.multi_valued && !attribute.is_complex() && name.eq_ignore_ascii_case("value") => None,
         Some(name) => Some(attribute.sub(name)?),
     };
     Some(Target::Attribute { extension, attribute, sub })

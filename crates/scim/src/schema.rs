@@ -6,7 +6,7 @@
 pub mod definition;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 use std::sync::LazyLock;
 
 /// URN of the core user schema.
@@ -201,9 +201,11 @@ impl Attribute {
             (AttrType::Boolean, Value::Bool(flag)) => Some(flag.to_string()),
             (AttrType::Boolean, Value::String(text)) => parse_boolean(text).map(|flag| flag.to_string()),
             (AttrType::Boolean, Value::Number(_)) => None,
-            (AttrType::Integer | AttrType::Decimal, Value::Number(number)) => number.as_f64().map(number_key),
+            (AttrType::Integer | AttrType::Decimal, Value::Number(number)) => json_number_key(number),
             (AttrType::Integer | AttrType::Decimal, Value::String(text)) => {
-                text.trim().parse().ok().filter(|n: &f64| n.is_finite()).map(number_key)
+                let text = text.trim();
+                let whole = text.parse().ok().map(whole_key);
+                whole.or_else(|| text.parse().ok().filter(|n: &f64| n.is_finite()).map(float_key))
             }
             (AttrType::Integer | AttrType::Decimal, Value::Bool(_)) => None,
             (AttrType::DateTime, Value::String(text)) => instant(text).map(instant_key),
@@ -260,6 +262,28 @@ pub fn instant(text: &str) -> Option<i64> {
 /// An instant as a text that sorts as instants do.
 pub fn instant_key(micros: i64) -> String {
     format!("{:016x}", micros.cast_unsigned() ^ (1 << 63))
+}
+
+fn json_number_key(number: &Number) -> Option<String> {
+    number.as_i64().map(whole_key).or_else(|| number.as_f64().map(float_key))
+}
+
+/// `1e18` is an integer too.
+fn float_key(number: f64) -> String {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within 64 bits, checked in the same line")]
+    if number.fract() == 0.0 && number.abs() < BEYOND { whole_key(number as i64) } else { number_key(number) }
+}
+
+/// As `number_key`. Neighbours beyond 2^53 are the same floating-point number: there the integer itself stands behind it.
+fn whole_key(number: i64) -> String {
+    const EXACT_MAX: u64 = 1 << 53;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the nearest one keeps the order, and what is lost stands behind it"
+    )]
+    let nearest = number_key(number as f64);
+    if number.unsigned_abs() <= EXACT_MAX { nearest } else { nearest + &instant_key(number) }
 }
 
 /// A number as a text that sorts as numbers do.

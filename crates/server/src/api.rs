@@ -267,13 +267,8 @@ async fn received(request: Request, bytes_max: usize) -> Result<Bytes, ApiError>
     Ok(if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes })
 }
 
-/// Errors of data name fields and types, but some quote what they found: only the place is told.
 fn unfit(error: serde_json::Error) -> ApiError {
-    let what = if error.is_data() {
-        "a field is missing, unknown, twice there, nested too deeply or of the wrong type"
-    } else {
-        "it is not JSON"
-    };
+    let what = if error.is_data() { crate::json::wanted(&error.to_string()) } else { "it is not JSON".to_owned() };
     let detail = format!("the body does not fit: {what}, at line {} column {}", error.line(), error.column());
     scim::Error::invalid_syntax(detail).into()
 }

@@ -376,6 +376,11 @@ fn credential(headers: &HeaderMap, bare: bool) -> Result<&str> {
             "the Authorization header is missing; send: Authorization: Bearer and the token",
         ));
     };
+    // Whoever stands in front may have looked at the other one.
+    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+        let detail = "the request has more than one Authorization header; send one";
+        return Err(Error::new(Code::UNAUTHORIZED, detail));
+    }
     let token = match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         None if bare && token::is_ours(value) => value,

@@ -24,6 +24,8 @@ pub(crate) enum Error {
         /// For `Allow`.
         allow: &'static str,
     },
+    /// The body is compressed.
+    Packed,
 }
 
 /// What a fallible function of this crate returns.
@@ -58,8 +60,12 @@ impl Error {
             Self::Scim(error) => error.clone(),
             Self::Later { code, detail, .. } => scim::Error::new(*code, detail.clone()),
             Self::Method { allow } => {
-                scim::Error::new(Code::METHOD, format!("this method is not served here; {allow} are"))
+                scim::Error::new(Code::METHOD, format!("this method is not served here; use {allow}"))
             }
+            Self::Packed => scim::Error::new(
+                Code::MEDIA_TYPE,
+                "the body is compressed (Content-Encoding); send it as it is, without that header",
+            ),
             Self::Store(store::Error::Conflict { attribute }) => scim::Error::uniqueness(attribute),
             Self::Store(store::Error::Stale) => scim::Error::new(
                 Code::PRECONDITION,
@@ -97,6 +103,7 @@ impl Error {
                 answer.set("retry-after", crate::limits::RETRY_AFTER_SECONDS.to_string());
             }
             Self::Method { allow } => answer.set("allow", (*allow).to_owned()),
+            Self::Packed => answer.set("accept-encoding", "identity".to_owned()),
             _ => {}
         }
         if error.status == 401 {

@@ -14,11 +14,46 @@ pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Value> {
     Ok(value)
 }
 
-/// What is wrong with a body, without a value of it.
-pub(crate) fn wrong(error: &serde_json::Error) -> String {
+/// What is wrong with a body, without a value of it: the parser quotes nothing that it has found where it cannot read on.
+pub(crate) fn wrong(body: &[u8], error: &serde_json::Error) -> String {
     let told = error.to_string();
-    let what = if error.is_data() { told.split(" at line").next().unwrap_or_default() } else { "it is not JSON" };
-    what.to_owned()
+    let what = told.split(" at line").next().unwrap_or_default();
+    if error.is_data() {
+        return what.to_owned();
+    }
+    if body.starts_with(b"\xef\xbb\xbf") {
+        return "a byte order mark stands in front of it; leave these three bytes out".to_owned();
+    }
+    match std::str::from_utf8(body) {
+        Err(from) => format!("it is not UTF-8 behind byte {}", from.valid_up_to()),
+        Ok(_) => format!("it is not JSON, {what}"),
+    }
+}
+
+/// What was wanted instead. Errors of data name fields and types, but some quote what they found: that is left out.
+pub(crate) fn wanted(told: &str) -> String {
+    let told = told.rsplit_once(" at line").map_or(told, |(told, _)| told);
+    let is_about_fields = ["missing field `", "duplicate field `", "more than ", "a name comes twice"]
+        .iter()
+        .any(|start| told.starts_with(start));
+    if is_about_fields {
+        return told.to_owned();
+    }
+    let expected = told.rsplit_once(", expected ").map(|(_, expected)| match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        other => other,
+    });
+    match (told.split('`').next(), expected) {
+        (Some("unknown field "), Some(expected)) => format!("there is no such field, expected {expected}"),
+        (Some("unknown variant "), Some(expected)) => {
+            format!("a value is none of those that there are, expected {expected}")
+        }
+        (_, Some(expected)) if told.starts_with("invalid ") => {
+            format!("a value is of the wrong type, expected {expected}")
+        }
+        _ => "a field is missing, unknown, twice there, or of the wrong type".to_owned(),
+    }
 }
 
 /// Reads a value that may have so many levels below it.
@@ -99,7 +134,7 @@ impl<'de> Visitor<'de> for Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, wrong};
+    use super::{parse, wanted, wrong};
     use crate::limits;
     use serde_json::Value;
 
@@ -138,8 +173,57 @@ mod tests {
             assert!(parse(text.as_bytes()).is_ok(), "{text}");
         }
         for text in nested(limits::JSON_DEPTH_MAX + 1) {
-            assert_eq!(wrong(&parse(text.as_bytes()).unwrap_err()), "more than 32 levels are nested");
+            assert_eq!(said(text.as_bytes()), "more than 32 levels are nested");
         }
-        assert_eq!(wrong(&parse(b"[").unwrap_err()), "it is not JSON");
+    }
+
+    fn said(body: &[u8]) -> String {
+        wrong(body, &parse(body).unwrap_err())
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_a_value() {
+        for (body, what) in [
+            (&b"["[..], "it is not JSON, EOF while parsing a list"),
+            (b"{\"userName\":\"secret\",}", "it is not JSON, trailing comma"),
+            (b"{'userName':'secret'}", "it is not JSON, key must be a string"),
+            (b"{\"a\":secret}", "it is not JSON, expected value"),
+            (b"{\"a\":\"secret\\q\"}", "it is not JSON, invalid escape"),
+            (b"{\"a\":1e999}", "it is not JSON, number out of range"),
+            (b"{\"a\":\"b\"}secret", "it is not JSON, trailing characters"),
+            (b"\xef\xbb\xbf{}", "a byte order mark stands in front of it; leave these three bytes out"),
+            (b"{\"a\":\"\xe4\"}", "it is not UTF-8 behind byte 6"),
+            (b"\xff\xfe{\0", "it is not UTF-8 behind byte 0"),
+        ] {
+            assert_eq!(said(body), what);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_without_a_value() {
+        for (told, said) in [
+            ("missing field `label` at line 1 column 2", "missing field `label`"),
+            ("duplicate field `label` at line 1 column 9", "duplicate field `label`"),
+            ("a name comes twice in one object at line 1 column 9", "a name comes twice in one object"),
+            (
+                "unknown field `secret`, expected one of `label`, `scope` at line 1 column 9",
+                "there is no such field, expected one of `label`, `scope`",
+            ),
+            (
+                "invalid type: string \"secret, expected x\", expected a boolean at line 1 column 9",
+                "a value is of the wrong type, expected a boolean",
+            ),
+            (
+                "unknown variant `secret`, expected `a` or `b` at line 1 column 9",
+                "a value is none of those that there are, expected `a` or `b`",
+            ),
+            (
+                "invalid value: integer `-7`, expected u32 at line 1 column 9",
+                "a value is of the wrong type, expected a whole number that is not negative",
+            ),
+            ("secret at line 1 column 9", "a field is missing, unknown, twice there, or of the wrong type"),
+        ] {
+            assert_eq!(wanted(told), said);
+        }
     }
 }

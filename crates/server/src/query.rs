@@ -8,6 +8,12 @@ pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ 
     })
 }
 
+/// The values of all parameters of that name, one after the other with commas between them.
+pub(crate) fn joined(query: &str, name: &str) -> Option<String> {
+    let all: Vec<String> = pairs(query).filter(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, v)| v).collect();
+    (!all.is_empty()).then(|| all.join(","))
+}
+
 /// The value of the first parameter of that name.
 pub(crate) fn value(query: &str, name: &str) -> Option<String> {
     pairs(query).find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -42,7 +48,16 @@ pub(crate) fn decode_segment(text: &str) -> String {
     decode_bytes(text, false)
 }
 
+/// Whether what is percent-encoded in it is UTF-8.
+pub(crate) fn is_text(text: &str) -> bool {
+    std::str::from_utf8(&bytes_of(text, false)).is_ok()
+}
+
 fn decode_bytes(text: &str, plus_is_space: bool) -> String {
+    String::from_utf8_lossy(&bytes_of(text, plus_is_space)).into_owned()
+}
+
+fn bytes_of(text: &str, plus_is_space: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -59,7 +74,7 @@ fn decode_bytes(text: &str, plus_is_space: bool) -> String {
             _ => out.push(byte),
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
 fn hex(byte: u8) -> Option<u8> {
@@ -75,6 +90,9 @@ mod tests {
         let all: Vec<_> = pairs("filter=userName+eq+%22a%2Bb%40c%22&&count=2&").collect();
         assert_eq!(all, [("filter".into(), "userName eq \"a+b@c\"".into()), ("count".into(), "2".into())]);
         assert_eq!(value("StartIndex=3", "startIndex").as_deref(), Some("3"));
+        assert_eq!(joined("a=1&b=2&A=3", "a").as_deref(), Some("1,3"));
+        assert_eq!(joined("b=2", "a"), None);
+        assert!(is_text("a%C3%A4%zz%") && !is_text("%C3") && !is_text("a%ffb"));
         assert_eq!(decode("100%&%zz"), "100%&%zz");
         assert_eq!(decode_segment("a+b%2Fc"), "a+b/c");
     }

@@ -1,7 +1,7 @@
 //! Every route of the product on one page.
 
 use crate::app::App;
-use crate::{api, console, limits, scim, session};
+use crate::{api, console, limits, query, scim, session};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -114,13 +114,19 @@ async fn nothing(headers: HeaderMap) -> Response<Body> {
     error.answer(&id).into_response(&id, false)
 }
 
-/// Doubled slashes and a slash at the end, as identity providers make them of a base URL, are taken away.
+/// Doubled slashes and a slash at the end, as identity providers make them of a base URL, are taken away. Of escapes that
+/// are no UTF-8 only what is readable is kept: such an address means nothing, and is answered like any that does.
 pub fn normalise(request: Request<Body>) -> Request<Body> {
     let path = request.uri().path();
-    if !path.contains("//") && (path.len() <= 1 || !path.ends_with('/')) {
+    let is_text = !path.contains('%') || query::is_text(path);
+    if is_text && !path.contains("//") && (path.len() <= 1 || !path.ends_with('/')) {
         return request;
     }
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let readable = |segment: &str| match is_text {
+        true => segment.to_owned(),
+        false => query::encode(&query::decode_segment(segment)),
+    };
+    let segments: Vec<String> = path.split('/').filter(|segment| !segment.is_empty()).map(readable).collect();
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let text = format!("/{}{query}", segments.join("/"));
     let (mut parts, body) = request.into_parts();
@@ -141,6 +147,9 @@ mod tests {
             ("/scim/v2/Users/", "/scim/v2/Users"),
             ("/scim/v2/Users", "/scim/v2/Users"),
             ("/", "/"),
+            ("/scim/v2/Users/a%2Fb", "/scim/v2/Users/a%2Fb"),
+            ("/scim/v2/Users/a%ffb", "/scim/v2/Users/a%EF%BF%BDb"),
+            ("/t/%ff/scim/v2/Users?a=%ff", "/t/%EF%BF%BD/scim/v2/Users?a=%ff"),
         ] {
             let request = Request::builder().uri(sent).body(Body::empty()).unwrap();
             assert_eq!(normalise(request).uri().to_string(), meant);

@@ -41,6 +41,7 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, header};
 use bytes::Bytes;
+use scim::meta::EntityTags;
 use scim::{Code, Dialect, Projection, ResourceType};
 use serde_json::Value;
 use std::sync::Arc;
@@ -123,13 +124,16 @@ impl Cx {
     }
 
     pub(crate) fn projection(&self) -> Result<Projection> {
-        let attributes = query::value(&self.asked.query, "attributes");
-        let excluded = query::value(&self.asked.query, "excludedAttributes");
+        let attributes = query::joined(&self.asked.query, "attributes");
+        let excluded = query::joined(&self.asked.query, "excludedAttributes");
         Ok(Projection::parse(attributes.as_deref(), excluded.as_deref())?)
     }
 
-    pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.asked.headers.get(name)?.to_str().ok()
+    /// The entity tags of a header, which may stand in several lines (RFC 9110 §5.3).
+    pub(crate) fn entity_tags(&self, name: header::HeaderName) -> Option<EntityTags> {
+        let lines = self.asked.headers.get_all(name);
+        let lines: Vec<&str> = lines.iter().map(|line| line.to_str().unwrap_or_default()).collect();
+        (!lines.is_empty()).then(|| EntityTags::parse(&lines.join(",")))
     }
 
     /// Notes which attributes a body names, where an identity provider sent it, and not the console's own test.
@@ -343,7 +347,7 @@ pub(crate) fn json(body: &[u8]) -> Result<Value> {
         return Err(scim::Error::invalid_syntax("the body is empty; send a JSON object").into());
     }
     crate::json::parse(body).map_err(|error| {
-        let what = crate::json::wrong(&error);
+        let what = crate::json::wrong(body, &error);
         let detail = format!("the body cannot be read: {what}: line {}, column {}", error.line(), error.column());
         scim::Error::invalid_syntax(detail).into()
     })

@@ -22,7 +22,8 @@ impl FromStr for Span {
             _ => return Err(wrong()),
         };
         let number: u64 = number.parse().map_err(|_| wrong())?;
-        number.checked_mul(seconds).filter(|total| *total <= 100 * 366 * 86_400).map(Self).ok_or_else(wrong)
+        let within = number.checked_mul(seconds).filter(|total| *total <= 100 * 366 * 86_400);
+        within.map(Self).ok_or_else(|| "a time is a hundred years at the most".to_owned())
     }
 }
 

@@ -193,7 +193,8 @@ impl<'t> Parser<'t> {
         if text.is_empty() {
             return Err(self.expected("an attribute name"));
         }
-        AttrPath::parse(text).ok_or_else(|| self.error_at(start, "expected an attribute name"))
+        let expected = "expected the name of an attribute, maybe with one sub-attribute behind a dot,";
+        AttrPath::parse(text).ok_or_else(|| self.error_at(start, expected))
     }
 
     /// An attribute, and the filter in brackets behind it.
@@ -241,6 +242,9 @@ impl<'t> Parser<'t> {
             return Ok(Filter::Present(path));
         }
         let Some(op) = CompareOp::ALL.into_iter().find(|op| word.eq_ignore_ascii_case(op.as_str())) else {
+            if path.urn.is_none() && path.name.eq_ignore_ascii_case("not") {
+                return Err(self.error_at(start, "expected ( behind not: not (title pr)"));
+            }
             return Err(self.error_at(start, "expected one of eq, ne, co, sw, ew, gt, ge, lt, le, pr"));
         };
         if !self.skip_space() {

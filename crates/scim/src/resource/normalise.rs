@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 
 /// Most elements of a multi-valued attribute of a document; a group's members are not kept in one.
 pub const ELEMENTS_MAX: usize = 1_000;
+/// Up to here every whole number is one of its own as a floating-point number.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+/// What an integer has to be that is none of ours.
+const WITHIN_64_BITS: &str = "a whole number of at most 64 bits, from -9223372036854775808 to 9223372036854775807";
 
 /// The value as the attribute keeps it; nothing if it takes the attribute away.
 pub fn normalise(
@@ -210,6 +214,7 @@ fn scalar(attribute: &Attribute, value: Value, dialect: &Dialect) -> Result<Valu
             parse_boolean(text.trim()).map_or_else(|| wrong("true or false"), |flag| Ok(Value::Bool(flag)))
         }
         (AttrType::Boolean, _) => wrong("true or false"),
+        (AttrType::Integer, Value::Number(number)) if number.is_u64() && !number.is_i64() => wrong(WITHIN_64_BITS),
         (AttrType::Integer, value) => {
             integer(&value, dialect).map_or_else(|| wrong("a whole number"), |n| Ok(n.into()))
         }
@@ -219,11 +224,17 @@ fn scalar(attribute: &Attribute, value: Value, dialect: &Dialect) -> Result<Valu
             number.map_or_else(|| wrong("a number"), |number| Ok(Value::Number(number)))
         }
         (AttrType::Decimal, _) => wrong("a number"),
-        (AttrType::DateTime, Value::String(text)) if instant(&text).is_some() => Ok(Value::String(text)),
+        (AttrType::DateTime, Value::String(text)) if is_date_time(&text) && instant(&text).is_some() => {
+            Ok(Value::String(text))
+        }
         (AttrType::DateTime, _) => wrong("a date and time such as 2026-11-24T09:30:00Z"),
         (AttrType::Binary, Value::String(text)) if text.chars().all(is_base64) => Ok(Value::String(text)),
         (AttrType::Binary, _) => wrong("base64"),
         (_, Value::String(text)) => bounded(attribute, text),
+        // Two long ids would become one and the same number, and two people one.
+        (_, Value::Number(number)) if dialect.numbers_for_strings && is_rounded(&number) => {
+            wrong("a string: so long a number is not kept digit by digit, put it in quotation marks")
+        }
         (_, number @ (Value::Number(_) | Value::Bool(_))) if dialect.numbers_for_strings => {
             bounded(attribute, number.to_string())
         }
@@ -236,6 +247,31 @@ fn is_base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=') || c.is_ascii_whitespace()
 }
 
+/// The form of `xsd:dateTime` (RFC 7643 §2.3.5). `instant` also reads others, such as a space for the `T`, which whoever gets
+/// the value back would not.
+fn is_date_time(text: &str) -> bool {
+    let (date, time) = text.split_once('T').unwrap_or_default();
+    let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = |text: &str, mark: char, lengths: &[usize]| {
+        let parts: Vec<&str> = text.split(mark).collect();
+        parts.len() == lengths.len() && parts.iter().zip(lengths).all(|(part, length)| digits(part, *length))
+    };
+    let clock = |time: &str| {
+        let (seconds, fraction) = time.split_once('.').unwrap_or((time, "0"));
+        parts(seconds, ':', &[2, 2, 2]) && digits(fraction, fraction.len().max(1)) && !seconds.ends_with("60")
+    };
+    let (time, offset) = match time.strip_suffix('Z') {
+        Some(time) => (time, "00:00"),
+        None => time.split_once(['+', '-']).unwrap_or((time, "00:00")),
+    };
+    parts(date, '-', &[4, 2, 2]) && clock(time) && parts(offset, ':', &[2, 2]) && offset <= "14:00"
+}
+
+/// Whether a number has lost digits on its way through JSON: from there on two integers may be one.
+fn is_rounded(number: &serde_json::Number) -> bool {
+    number.is_f64() && number.as_f64().is_some_and(|number| number.abs() > EXACT_MAX)
+}
+
 fn integer(value: &Value, dialect: &Dialect) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
@@ -246,7 +282,6 @@ fn integer(value: &Value, dialect: &Dialect) -> Option<i64> {
 
 /// `3.0` is an integer too; JSON does not tell the two apart.
 fn whole(number: f64) -> Option<i64> {
-    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, checked in the same line")]
     (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then_some(number as i64)
 }

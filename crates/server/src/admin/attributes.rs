@@ -311,6 +311,17 @@ pub(crate) async fn change(
             "name and type of a field stay as they are; archive it and restore it as another type, or make another";
         return Err(scim::Error::invalid_value(detail).into());
     }
+    // A definition that is sent back whole names them as they are; nobody is to believe that they have changed.
+    let named = |field: &str| definition.get(field).is_some();
+    let other_parts = new.to_json().get("subAttributes") != held.to_json().get("subAttributes");
+    if (named("mutability") && new.mutability != held.mutability)
+        || (named("returned") && new.returned != held.returned)
+        || (named("subAttributes") && other_parts)
+    {
+        let detail =
+            "mutability, returned and the parts of a field stay as they are; leave them out, or make another field";
+        return Err(scim::Error::invalid_value(detail).into());
+    }
     let new = Attribute {
         sub_attributes: held.sub_attributes.clone(),
         reference_types: held.reference_types.clone(),

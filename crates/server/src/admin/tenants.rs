@@ -113,13 +113,35 @@ pub(super) async fn save(app: &App, actor: &Actor, line: (&str, String, Value), 
 
 /// The settings with a change laid over them; a name that there is not is an error, not a surprise.
 pub(super) fn merged(settings: &Settings, change: Map<String, Value>) -> Result<Settings> {
+    let change = Value::Object(change);
     let mut whole = json!(settings);
-    lay_over(&mut whole, Value::Object(change), "")?;
-    let settings: Settings = serde_json::from_value(whole).map_err(|_| {
-        scim::Error::invalid_value("a setting has a value of the wrong type; compare with: provost tenant show")
-    })?;
+    lay_over(&mut whole, change.clone(), "")?;
+    let settings: Settings = serde_json::from_value(whole).map_err(|error| wrong_type(settings, &change, &error))?;
     check(&settings)?;
     Ok(settings)
+}
+
+/// Which setting it is that does not fit: the first that does not even alone.
+fn wrong_type(settings: &Settings, change: &Value, error: &serde_json::Error) -> scim::Error {
+    let fails = |alone: &Value| {
+        let mut whole = json!(settings);
+        lay_over(&mut whole, alone.clone(), "").is_ok() && serde_json::from_value::<Settings>(whole).is_err()
+    };
+    let path = each_alone(change).into_iter().find(|(_, alone)| fails(alone)).map(|(path, _)| path);
+    let path = path.unwrap_or_else(|| "a setting".to_owned());
+    let what = crate::json::wanted(&error.to_string());
+    scim::Error::invalid_value(format!("{path}: {what}; compare with: provost tenant show"))
+}
+
+/// Every value of a change by its path, with a change that holds it alone.
+fn each_alone(change: &Value) -> Vec<(String, Value)> {
+    let Value::Object(map) = change else { return vec![(String::new(), change.clone())] };
+    let within = |(name, inner): (&String, &Value)| {
+        let path = |path: String| if path.is_empty() { name.clone() } else { format!("{name}.{path}") };
+        let alone = |inner: Value| Value::Object(Map::from_iter([(name.clone(), inner)]));
+        each_alone(inner).into_iter().map(|(rest, inner)| (path(rest), alone(inner))).collect::<Vec<_>>()
+    };
+    map.iter().flat_map(within).collect()
 }
 
 fn lay_over(whole: &mut Value, change: Value, path: &str) -> Result<()> {

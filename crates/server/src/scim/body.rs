@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use axum::body::{Body, HttpBody};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use bytes::Bytes;
 use scim::Code;
 use std::future::poll_fn;
@@ -37,6 +37,9 @@ pub(super) async fn read(parts: &Parts, body: Body, path: &str) -> Result<Bytes>
         bytes.extend_from_slice(&piece);
     }
     let bytes = Bytes::from(bytes);
+    if !bytes.is_empty() && is_packed(&parts.headers) && takes_body(&parts.method) {
+        return Err(Error::Packed);
+    }
     if !bytes.is_empty() && !is_json(&parts.headers) && takes_body(&parts.method) {
         return Err(Error::new(
             Code::MEDIA_TYPE,
@@ -80,6 +83,13 @@ pub(super) async fn drain(parts: &Parts, mut body: Body) {
 
 fn takes_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Whether the body is compressed. Bombs are made so, and no identity provider does it.
+fn is_packed(headers: &HeaderMap) -> bool {
+    let is_plain =
+        |value: &HeaderValue| value.to_str().is_ok_and(|value| value.trim().eq_ignore_ascii_case("identity"));
+    !headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

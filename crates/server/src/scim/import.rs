@@ -205,8 +205,9 @@ type LeftOut = BTreeMap<(String, &'static str), u64>;
 
 async fn draft(cx: &Cx, entry: Entry, keep_ids: bool, ignored: &mut LeftOut) -> Result<Ready> {
     let line = entry.line;
-    let mut resource = crate::json::parse(entry.resource.get().as_bytes()).map_err(|error| {
-        let what = crate::json::wrong(&error);
+    let body = entry.resource.get().as_bytes();
+    let mut resource = crate::json::parse(body).map_err(|error| {
+        let what = crate::json::wrong(body, &error);
         scim::Error::invalid_syntax(format!("the record cannot be read: {what}: column {}", error.column()))
     })?;
     let rt = type_of(cx, &resource)?;

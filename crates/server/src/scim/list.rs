@@ -154,7 +154,8 @@ pub(super) async fn root_search(cx: &Cx, trace: &mut Trace) -> Result<Answer> {
 
 /// A search over every resource type that the token may read: the types one behind the other.
 async fn run_root(cx: &Cx, search: SearchRequest, trace: &mut Trace) -> Result<Answer> {
-    if search.sort_by.is_some() || search.cursor.as_deref().is_some_and(|cursor| !cursor.is_empty()) {
+    // An empty cursor as well: without one for the next page, the first page would look like the last one.
+    if search.sort_by.is_some() || search.cursor.is_some() {
         let detail =
             "a search over all resource types takes neither sortBy nor a cursor; ask one endpoint, such as /Users";
         return Err(Error::new(Code::INVALID_VALUE, detail));

@@ -1,13 +1,13 @@
 //! `GET /{endpoint}/{id}` (RFC 7644 §3.4.1), and the answer to a write of a group that is too large for memory.
 
+use super::save::Condition;
 use super::stream::{self, Rows, Sink, Written};
 use super::{Cx, no_such, render};
 use crate::answer::Answer;
 use crate::auth::Operation;
 use crate::error::{Error, Result};
 use crate::record::Trace;
-use axum::http::header;
-use scim::meta::{EntityTags, etag};
+use scim::meta::etag;
 use scim::{Projection, ResourceType};
 use std::sync::Arc;
 use store::Reader;
@@ -16,11 +16,11 @@ pub(super) async fn read(cx: &Cx, endpoint: &str, id: &str, trace: &mut Trace) -
     let rt = cx.resource_type(endpoint)?;
     cx.may(&rt, Operation::Read)?;
     let projection = cx.projection()?;
-    let known = cx.header(header::IF_NONE_MATCH).map(EntityTags::parse);
+    let condition = Condition::of(cx);
     trace.resource(&rt, id);
     let (id, within) = (id.to_owned(), cx.clone());
     let rows = if render::Wanted::new(&rt, &projection).members { Rows::Many } else { Rows::Few };
-    stream::answer(cx, trace, rows, move |r, out| show(r, &within, &rt, &id, &projection, known.as_ref(), out)).await
+    stream::answer(cx, trace, rows, move |r, out| show(r, &within, &rt, &id, &projection, &condition, out)).await
 }
 
 fn show(
@@ -29,14 +29,15 @@ fn show(
     rt: &ResourceType,
     id: &str,
     projection: &Projection,
-    known: Option<&EntityTags>,
+    condition: &Condition,
     out: &mut Sink,
 ) -> Result<Written> {
     let wanted = render::Wanted::new(rt, projection);
     let tenant = cx.tenant.tenant.id;
     let view = r.view(tenant, rt, id, wanted.groups)?.ok_or_else(|| no_such(rt))?;
     let tag = etag(view.version);
-    if known.is_some_and(|known| known.matches(view.version)) {
+    condition.check_wanted(view.version)?;
+    if condition.unwanted.as_ref().is_some_and(|known| known.matches(view.version)) {
         out.head(Answer::empty(304).with("etag", tag));
         return Ok(Written::Whole(None));
     }
@@ -59,9 +60,9 @@ pub(super) async fn behind(
 ) -> Result<Answer> {
     let id = trace.resource.as_ref().map(|(_, id)| id.clone());
     let (true, false, Some(id)) = (written.large, cx.rehearsal, id) else { return Ok(written) };
-    let (within, rt) = (cx.clone(), Arc::clone(rt));
+    let (within, rt, any) = (cx.clone(), Arc::clone(rt), Condition::default());
     let shown =
-        stream::answer(cx, trace, Rows::Many, move |r, out| show(r, &within, &rt, &id, &projection, None, out)).await;
+        stream::answer(cx, trace, Rows::Many, move |r, out| show(r, &within, &rt, &id, &projection, &any, out)).await;
     Ok(match shown {
         Ok(mut shown) => {
             shown.status = written.status;

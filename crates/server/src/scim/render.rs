@@ -69,8 +69,9 @@ fn projected_members(
     comma: &[u8],
     out: &mut Sink,
 ) -> store::Result<()> {
-    let mut is_first = true;
+    let (mut is_first, mut is_empty) = (true, true);
     r.members(tenant, view.rid, |member| {
+        is_empty = false;
         let alone = Map::from_iter([("members".to_owned(), Value::Array(vec![member.to_json(base)]))]);
         let Some(Value::Array(shown)) = projection.apply(alone, rt).remove("members") else { return Ok(()) };
         for member in &shown {
@@ -90,8 +91,9 @@ fn projected_members(
         out.bytes().push(b']');
         return Ok(());
     }
+    // Members of whom nothing is shown are none that are not there.
     let none = Map::from_iter([("members".to_owned(), Value::Array(Vec::new()))]);
-    if projection.apply(none, rt).contains_key("members") {
+    if is_empty && projection.apply(none, rt).contains_key("members") {
         out.bytes().extend_from_slice(comma);
         out.bytes().extend_from_slice(b"\"members\":[]");
     }

@@ -33,16 +33,24 @@ pub(super) struct Condition {
 
 impl Condition {
     pub(super) fn of(cx: &Cx) -> Self {
-        Self {
-            wanted: cx.header(header::IF_MATCH).map(EntityTags::parse),
-            unwanted: cx.header(header::IF_NONE_MATCH).map(EntityTags::parse),
-        }
+        Self { wanted: cx.entity_tags(header::IF_MATCH), unwanted: cx.entity_tags(header::IF_NONE_MATCH) }
     }
 
     pub(super) fn check(&self, stored: &Stored) -> Result<()> {
-        let missed = self.wanted.as_ref().is_some_and(|tags| !tags.matches(stored.version));
-        let hit = self.unwanted.as_ref().is_some_and(|tags| tags.matches(stored.version));
-        if missed || hit { Err(store::Error::Stale.into()) } else { Ok(()) }
+        self.check_wanted(stored.version)?;
+        match &self.unwanted {
+            Some(tags) if tags.matches(stored.version) => {
+                let detail = "If-None-Match forbids it: the resource is there, in a version that the header names";
+                Err(Error::new(Code::PRECONDITION, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `If-Match`, which holds for reads as well (RFC 9110 §13.2.2).
+    pub(super) fn check_wanted(&self, version: i64) -> Result<()> {
+        let missed = self.wanted.as_ref().is_some_and(|tags| !tags.matches(version));
+        if missed { Err(store::Error::Stale.into()) } else { Ok(()) }
     }
 }
 

@@ -259,3 +259,55 @@ fn one_tenants_attributes_are_its_own() {
     let user = with(&b, json!({ "mine": "x" })).expect(201).json();
     assert!(user.get(CUSTOM).is_none(), "dropped as unknown: {user}");
 }
+
+/// Neighbours that one floating-point number stands for are two values all the same.
+#[test]
+fn long_integers_are_told_apart() {
+    let tenant = Server::shared().tenant();
+    define(&tenant, json!({ "name": "badge", "type": "integer", "uniqueness": "server" }));
+    define(&tenant, json!({ "name": "weight", "type": "decimal" }));
+    let (low, high) = (9_007_199_254_740_993_i64, 9_007_199_254_740_994_i64);
+    for number in [low, high] {
+        with(&tenant, json!({ "badge": number })).expect(201);
+        with(&tenant, json!({ "badge": number })).expect_error(409);
+    }
+    with(&tenant, json!({ "badge": -low, "weight": 1e18 })).expect(201);
+    for (filter, count) in [
+        (format!("badge eq {low}"), 1),
+        (format!("badge eq \"{high}\""), 1),
+        (format!("badge gt {low}"), 1),
+        (format!("badge ge {low}"), 2),
+        (format!("badge lt -{}", low - 1), 1),
+        (format!("badge gt {}", low - 2), 2),
+        ("weight eq 1000000000000000000".to_owned(), 1),
+        ("weight eq 1e18".to_owned(), 1),
+        ("weight gt 999999999999999999".to_owned(), 1),
+    ] {
+        assert_eq!(tenant.find("/Users", &filter).len(), count, "{filter}");
+    }
+}
+
+/// So long an id would lose its last digits on the way, and two people be taken for one.
+#[test]
+fn a_number_that_loses_digits_is_no_id() {
+    let tenant = Server::shared().tenant();
+    let body = br#"{"userName":"long@x.test","externalId":103547991597142817347}"#;
+    let request = tenant.request("POST", "/Users").header("Content-Type", "application/json").body(body.to_vec());
+    let error = tenant.send(&request).expect_error(400);
+    assert!(error["detail"].as_str().unwrap().contains("quotation marks"), "{error}");
+}
+
+#[test]
+fn what_stays_of_a_field_is_not_said_to_have_changed() {
+    let tenant = Server::shared().tenant();
+    define(&tenant, json!({ "name": "once", "mutability": "immutable" }));
+    let change = |definition: Value| tenant.admin("PATCH", &format!("/attributes/{CUSTOM}:once"), definition);
+    for wish in [json!({ "mutability": "readWrite" }), json!({ "returned": "never" })] {
+        let mut definition = json!({ "name": "once" });
+        lay_over(&mut definition, wish);
+        change(definition).expect(400);
+    }
+    change(json!({ "name": "once", "mutability": "immutable", "description": "As it was" })).expect(200);
+    let shown = change(json!({ "name": "once", "description": "Left out" })).expect(200).json();
+    assert_eq!((&shown["mutability"], &shown["description"]), (&json!("immutable"), &json!("Left out")), "{shown}");
+}

@@ -145,3 +145,36 @@ fn a_connection_goes_on_behind_what_was_refused_in_its_words() {
         assert_eq!(connection.send(&request).unwrap().status, status, "{body}");
     }
 }
+
+#[test]
+fn an_address_that_is_no_text_is_one_that_means_nothing() {
+    let tenant = Server::shared().tenant();
+    for path in ["/Users/%ff", "/Users/a%C3", "/%ff/x", "/Schemas/%C3%28"] {
+        tenant.get(path).expect_error(404);
+    }
+    let request = crate::client::Request::new("GET", "/t/%ff/scim/v2/Users").bearer(&tenant.token);
+    tenant.send(&request).expect_error(404);
+    tenant.get("/Users/%C3%A4").expect_error(404);
+}
+
+#[test]
+fn a_compressed_body_is_told_as_such() {
+    let tenant = Server::shared().tenant();
+    let request = tenant.request("POST", "/Users").header("Content-Type", "application/json");
+    let request = request.header("Content-Encoding", "gzip").body([0x1f, 0x8b, 8, 0]);
+    let answer = tenant.send(&request);
+    assert_eq!(answer.header("accept-encoding"), Some("identity"));
+    assert!(answer.expect_error(415)["detail"].as_str().unwrap().contains("compressed"));
+    let plain = tenant.request("POST", "/Users").header("Content-Encoding", "identity");
+    tenant.send(&plain.json(&serde_json::json!({ "userName": "plain@x.test" }))).expect(201);
+}
+
+/// Where a header that decides comes twice, what stands in front may have looked at the other one.
+#[test]
+fn one_host_and_one_token() {
+    let tenant = Server::shared().tenant();
+    let hosts = tenant.request("GET", "/Users").header("Host", "a.test").header("Host", "b.test");
+    tenant.send(&hosts).expect_error(400);
+    let tokens = tenant.request("GET", "/Users").bearer("pv_other");
+    assert!(tenant.send(&tokens).expect_error(401)["detail"].as_str().unwrap().contains("more than one"));
+}

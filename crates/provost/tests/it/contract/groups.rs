@@ -128,3 +128,13 @@ fn many_members_at_once() {
     left.sort();
     assert_eq!(tenant.members(id(&group)).iter().collect::<Vec<_>>(), left);
 }
+
+#[test]
+fn members_of_whom_nothing_is_shown_are_no_empty_list() {
+    let tenant = Server::shared().tenant();
+    let nameless = tenant.user("nameless@x.test", json!({}));
+    let (full, empty) = (tenant.group("Full", &[id(&nameless)]), tenant.group("Empty", &[]));
+    let read = |group: &Value| tenant.read(&format!("/Groups/{}?attributes=members.display", id(group)));
+    assert!(read(&full).get("members").is_none(), "{}", read(&full));
+    assert_eq!(read(&empty)["members"], json!([]));
+}

@@ -345,3 +345,23 @@ fn pages_by_index_of_a_filter_are_those_of_the_directory_as_it_is() {
         tenant.delete(&format!("/Users/{new}")).expect(204);
     }
 }
+
+/// Nothing is lost by whoever goes from cursor to cursor until there is none: the search over all types has none at all.
+#[test]
+fn a_search_over_all_types_refuses_a_first_cursor_as_well() {
+    let tenant = people(3);
+    for path in ["?cursor=&count=1", "?cursor=x&count=1"] {
+        tenant.get(path).expect_error(400);
+    }
+    tenant.post("/.search", &json!({ "schemas": [SEARCH], "cursor": "", "count": 1 })).expect_error(400);
+    assert_eq!(tenant.read("?count=1")["totalResults"], 3);
+}
+
+#[test]
+fn a_parameter_that_comes_twice_names_more_attributes() {
+    let tenant = people(1);
+    let user = tenant.read("/Users?attributes=active&attributes=userName")["Resources"][0].clone();
+    assert!(user["active"].is_boolean() && user["userName"].is_string() && user.get("name").is_none(), "{user}");
+    let alone = tenant.read(&format!("/Users/{}?attributes=active&attributes=userName", id(&user)));
+    assert_eq!(alone, user);
+}

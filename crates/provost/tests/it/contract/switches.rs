@@ -90,3 +90,19 @@ fn a_query_over_all_types_shows_only_what_may_be_read() {
         tenant.post("/.search", &json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"] }));
     assert!(!answer.text().contains("hidden@x.test"), "{}", answer.text());
 }
+
+#[test]
+fn a_setting_that_does_not_fit_is_named() {
+    let tenant = Server::shared().tenant();
+    for (settings, name, what) in [
+        (json!({ "pageMax": "many" }), "pageMax", "a whole number"),
+        (json!({ "pageDefault": 5, "pageMax": -1 }), "pageMax", "a whole number"),
+        (json!({ "dialect": { "op_any_case": true, "bare_token": "perhaps" } }), "dialect.bare_token", "a boolean"),
+        (json!({ "managerMatch": ["nobody"] }), "managerMatch", "`userName`"),
+    ] {
+        let answer = tenant.admin("PATCH", "", json!({ "settings": settings })).expect(400).json();
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("{name}: ")) && message.contains(what), "{settings}: {message}");
+        assert!(!message.contains("perhaps") && !message.contains("nobody"), "{message}");
+    }
+}

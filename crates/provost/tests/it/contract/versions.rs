@@ -54,3 +54,40 @@ fn members_change_a_groups_tag() {
     assert_ne!(tenant.get(&path).header("etag"), Some(tag.as_str()));
     tenant.send(&tenant.request("PATCH", &path).header("If-Match", tag).json(&add)).expect_error(412);
 }
+
+#[test]
+fn tags_in_several_lines_are_one_list() {
+    let tenant = Server::shared().tenant();
+    let user = tenant.user("lines@x.test", json!({}));
+    let path = format!("/Users/{}", id(&user));
+    let tag = user["meta"]["version"].as_str().unwrap();
+    let none = json!({ "Operations": [] });
+    let patch = tenant.request("PATCH", &path).header("If-Match", "W/\"99\"").header("If-Match", tag);
+    tenant.send(&patch.json(&none)).expect(200);
+    let get = tenant.request("GET", &path).header("If-None-Match", "W/\"99\"").header("If-None-Match", tag);
+    tenant.send(&get).expect(304);
+}
+
+#[test]
+fn a_read_may_ask_for_one_version() {
+    let tenant = Server::shared().tenant();
+    let user = tenant.user("asked@x.test", json!({}));
+    let path = format!("/Users/{}", id(&user));
+    let tag = user["meta"]["version"].as_str().unwrap();
+    tenant.send(&tenant.request("GET", &path).header("If-Match", tag)).expect(200);
+    tenant.send(&tenant.request("GET", &path).header("If-Match", "W/\"99\"")).expect_error(412);
+}
+
+#[test]
+fn a_refusal_names_the_condition_that_it_is_about() {
+    let tenant = Server::shared().tenant();
+    let user = tenant.user("why@x.test", json!({}));
+    let path = format!("/Users/{}", id(&user));
+    let body = json!({ "schemas": [USER], "userName": "why@x.test" });
+    for (header, other) in [("If-Match", "If-None-Match"), ("If-None-Match", "If-Match")] {
+        let value = if header == "If-Match" { "W/\"99\"" } else { "*" };
+        let error = tenant.send(&tenant.request("PUT", &path).header(header, value).json(&body)).expect_error(412);
+        let detail = error["detail"].as_str().unwrap();
+        assert!(detail.contains(header) && !detail.contains(other), "{header}: {detail}");
+    }
+}
