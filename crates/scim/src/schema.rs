@@ -275,7 +275,7 @@ fn float_key(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() < BEYOND { whole_key(number as i64) } else { number_key(number) }
 }
 
-/// As `number_key`. Neighbours beyond 2^53 are the same floating-point number: there the integer itself stands behind it.
+/// As `number_key`. Neighbours from 2^53 on are the same floating-point number: there the integer itself stands behind it.
 fn whole_key(number: i64) -> String {
     const EXACT_MAX: u64 = 1 << 53;
     #[expect(
@@ -283,7 +283,7 @@ fn whole_key(number: i64) -> String {
         reason = "the nearest one keeps the order, and what is lost stands behind it"
     )]
     let nearest = number_key(number as f64);
-    if number.unsigned_abs() <= EXACT_MAX { nearest } else { nearest + &instant_key(number) }
+    if number.unsigned_abs() < EXACT_MAX { nearest } else { nearest + &instant_key(number) }
 }
 
 /// A number as a text that sorts as numbers do.
