@@ -6,7 +6,7 @@
 mod answer;
 mod settle;
 
-pub use answer::{Answer, Body, Lost, Page, Refusal, Response, http_date, page, retry_after};
+pub use answer::{Answer, Body, Lost, NoToken, Page, Refusal, Response, http_date, page, retry_after};
 pub use settle::{Outcome, Settled, Trouble, settle};
 
 /// First pause after a failure.

@@ -13,6 +13,7 @@ use crate::log_queue::LogQueue;
 use crate::metrics::Metrics;
 use crate::operators::Desks;
 use crate::outbound::Signal;
+use crate::outbound::token::Holders;
 use crate::received::Arrivals;
 use crate::scim::Walks;
 use crate::tenants::{DEFAULT, TenantState, Tenants};
@@ -55,6 +56,7 @@ struct Inner {
     walks: Walks,
     egress: Egress,
     outbound: Signal,
+    access_tokens: Holders,
     log: LogQueue,
     metrics: Metrics,
 }
@@ -75,6 +77,7 @@ impl App {
             node: node(&config.data),
             egress: Egress::new(config.targets.clone()),
             outbound: Signal::default(),
+            access_tokens: Holders::default(),
             config,
             tenants: Tenants::default(),
             reloading: AsyncMutex::new(()),
@@ -178,6 +181,11 @@ impl App {
     /// What wakes the outbound engine.
     pub(crate) fn outbound(&self) -> &Signal {
         &self.0.outbound
+    }
+
+    /// The access tokens that apps are shown.
+    pub(crate) fn access_tokens(&self) -> &Holders {
+        &self.0.access_tokens
     }
 
     /// Lets the outbound engine look for work now, as a test with a clock of its own has to.

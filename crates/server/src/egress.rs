@@ -56,6 +56,8 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// How long it may take in all, if not as long as everything else.
     pub time: Option<Duration>,
+    /// How large its answer may be, if not as large as any other.
+    pub bytes_max: Option<usize>,
 }
 
 impl fmt::Debug for Request {
@@ -232,6 +234,7 @@ impl Egress {
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
         let Target { url, plain } = Target::parse(&request.url, &self.0.targets)?;
         let headers = headers(&request.headers)?;
+        let bytes_max = request.bytes_max.unwrap_or(limits::OUTBOUND_BYTES_MAX);
         let client = if plain { &self.0.plain } else { &self.0.tls };
         let client = client.as_ref().map_err(|why| {
             let fix = "install the system's root certificates, or name a file of them with --target-ca-file";
@@ -243,7 +246,7 @@ impl Egress {
             outgoing = outgoing.body(body);
         }
         let answer = outgoing.send().await.map_err(|error| failure(&error))?;
-        whole(answer).await
+        whole(answer, bytes_max).await
     }
 }
 
@@ -282,13 +285,12 @@ fn headers(given: &[(String, String)]) -> Result<HeaderMap, Refused> {
     Ok(headers)
 }
 
-async fn whole(mut answer: reqwest::Response) -> Result<Response, Failure> {
+async fn whole(mut answer: reqwest::Response, most: usize) -> Result<Response, Failure> {
     let status = answer.status().as_u16();
     let too_large = || {
-        let why = format!("the answer (status {status}) is larger than {} bytes", limits::OUTBOUND_BYTES_MAX);
+        let why = format!("the answer (status {status}) is larger than {most} bytes");
         Failure::new(Lost::TooLarge, why)
     };
-    let most = limits::OUTBOUND_BYTES_MAX;
     if answer.content_length().is_some_and(|length| length > most as u64) {
         return Err(too_large());
     }

@@ -234,6 +234,20 @@ pub const APPS_MAX: usize = 1_000;
 pub const APP_LOGO_BYTES_MAX: usize = 16 << 10;
 /// Longest credential that is shown to an app.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;
+/// Longest address, or other setting, of how an app's access tokens are come by.
+pub const OAUTH_SETTING_BYTES_MAX: usize = 2 << 10;
+/// Longest access token of an app.
+pub const ACCESS_TOKEN_BYTES_MAX: usize = 16 << 10;
+/// Largest answer of a token endpoint.
+pub const ACCESS_TOKEN_ANSWER_BYTES_MAX: usize = 64 << 10;
+/// Longest time for a request for an access token.
+pub const ACCESS_TOKEN_TIME: Duration = Duration::from_secs(15);
+/// Microseconds before its end at which an access token is renewed; of a short one, a quarter of its life.
+pub const ACCESS_TOKEN_MARGIN: i64 = 60 * 1_000_000;
+/// Longest life of an access token that is believed, in seconds.
+pub const ACCESS_TOKEN_SECONDS_MAX: i64 = 365 * 24 * 3_600;
+/// Microseconds until the next try, when an access token that is still good could not be renewed.
+pub const ACCESS_TOKEN_REST: i64 = 10 * 1_000_000;
 /// People assigned by themselves to one app that a declarative document holds; of more, it holds none.
 pub const CONFIG_PEOPLE_MAX: u32 = 10_000;
 /// Members of a group that are looked at before it is pushed, to say who of them would be left out.

@@ -22,6 +22,7 @@ mod scan;
 pub(crate) mod send;
 #[cfg(test)]
 mod story;
+pub(crate) mod token;
 
 pub(crate) use engine::run;
 

@@ -13,6 +13,25 @@ pub enum Answer {
     Got(Response),
     /// None.
     Lost(Lost),
+    /// Nothing was sent: there is no access token to show.
+    Unsent(NoToken),
+}
+
+/// Why there is no access token (RFC 6749).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NoToken {
+    /// The authorization server refuses.
+    Refused,
+    /// It is not reached, or does not work.
+    Unreachable,
+    /// It wants fewer requests.
+    Busy {
+        /// `Retry-After`.
+        retry_after: Option<String>,
+    },
+    /// The app refused the last one, and the next one came too late for what was decided.
+    Late,
 }
 
 /// A response.

@@ -1,6 +1,6 @@
 //! What an answer means for the link that it is about.
 
-use super::answer::{self, Answer, Body, Lost, Refusal, Response};
+use super::answer::{self, Answer, Body, Lost, NoToken, Refusal, Response};
 use super::{BREAKER_MS, FAILURES_MAX, REFUSALS_MAX, THROTTLED_MS, WRITES_MAX, WRITES_MS, backoff};
 use crate::link::{Assumed, Kind, Knowledge, LESSONS_MAX, Lesson, Link, Parked, agrees, equal};
 use crate::place::{Pasted, Place, Way};
@@ -67,6 +67,10 @@ pub enum Trouble {
     Redirected,
     /// It is not reached.
     Unreachable(Lost),
+    /// Its authorization server refuses to give an access token.
+    NoToken,
+    /// Its authorization server is not reached, or does not work.
+    NoTokenNow,
 }
 
 /// The next state of a link, and what follows.
@@ -101,6 +105,7 @@ pub fn settle(
     let outcome = match answer {
         Answer::Lost(lost) => run.lost(action, *lost),
         Answer::Got(response) => run.got(action, response),
+        Answer::Unsent(why) => run.unsent(action, why),
     };
     let Run { mut link, members, blocked, .. } = run;
     if is_in_doubt(answer) {
@@ -133,6 +138,7 @@ fn is_in_doubt(answer: &Answer) -> bool {
     match answer {
         Answer::Lost(lost) => lost.may_have_arrived(),
         Answer::Got(response) => response.refusal().is_some_and(|refusal| refusal.may_be_done()),
+        Answer::Unsent(_) => false,
     }
 }
 
@@ -149,8 +155,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn lost(&mut self, action: &Action, lost: Lost) -> Outcome {
         if !lost.may_have_arrived() {
-            // `begin` assumed the worst; it did not come to that.
-            (self.link.doubt_until, self.link.verify) = (0, false);
+            self.not_sent(action);
             return self.breaker(Trouble::Unreachable(lost));
         }
         self.link.attempts += 1;
@@ -162,6 +167,29 @@ impl Run<'_> {
             }
             _ => Outcome::Later { at, reason: None },
         }
+    }
+
+    /// The app has not heard of it: `begin` assumed the worst, and it did not come to that. About a look nothing was assumed;
+    /// what an earlier request may have done is as open as before.
+    fn not_sent(&mut self, action: &Action) {
+        if !matches!(action, Action::Probe(_)) {
+            (self.link.doubt_until, self.link.verify) = (0, false);
+        }
+    }
+
+    fn unsent(&mut self, action: &Action, why: &NoToken) -> Outcome {
+        self.not_sent(action);
+        match why {
+            NoToken::Refused => self.breaker(Trouble::NoToken),
+            NoToken::Unreachable => self.breaker(Trouble::NoTokenNow),
+            NoToken::Busy { retry_after } => self.throttled(retry_after.as_deref()),
+            NoToken::Late => Outcome::Again,
+        }
+    }
+
+    fn throttled(&self, retry_after: Option<&str>) -> Outcome {
+        let asked = retry_after.and_then(|header| answer::retry_after(header, self.now));
+        Outcome::Throttled { until: asked.unwrap_or(self.now.saturating_add(THROTTLED_MS * 1_000)) }
     }
 
     /// What was just sent can take effect until the target has settled.
@@ -194,12 +222,7 @@ impl Run<'_> {
         match refusal.as_ref().map(|refusal| refusal.status) {
             Some(401) => return self.breaker(Trouble::Unauthorized),
             Some(300..=399) => return self.breaker(Trouble::Redirected),
-            Some(429) => {
-                let header = response.retry_after.as_deref();
-                let asked = header.and_then(|header| answer::retry_after(header, self.now));
-                let until = asked.unwrap_or(self.now.saturating_add(THROTTLED_MS * 1_000));
-                return Outcome::Throttled { until };
-            }
+            Some(429) => return self.throttled(response.retry_after.as_deref()),
             _ => {}
         }
         match (action, refusal) {

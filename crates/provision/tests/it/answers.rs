@@ -50,6 +50,39 @@ fn what_is_said_of_all_and_what_of_one() {
     assert!(matches!(outcomes(503, None, 1)[0], Outcome::Later { .. }));
 }
 
+/// A look that never left says nothing about what may have been done before it.
+#[test]
+fn a_look_that_was_not_sent_ends_no_doubt() {
+    use provision::outcome::{Answer, Lost, NoToken, Outcome, Trouble, settle};
+    let mut world = World::new("generic");
+    world.assign();
+    let desired = world.desired();
+    let rules = Rules { kind: Kind::User, policy: &world.app.policy, target: &world.app.target };
+    let look = Action::Probe(Lookup::Filter { field: "userName".into(), value: "adam@example.com".into() });
+    world.link.doubt_until = START + 60_000_000;
+    world.link.verify = true;
+    let busy = NoToken::Busy { retry_after: Some("7".into()) };
+    let breaker = |trouble| Outcome::Breaker { trouble, until: START + 60_000_000 };
+    for (answer, outcome) in [
+        (Answer::Lost(Lost::Connect), breaker(Trouble::Unreachable(Lost::Connect))),
+        (Answer::Unsent(NoToken::Refused), breaker(Trouble::NoToken)),
+        (Answer::Unsent(NoToken::Unreachable), breaker(Trouble::NoTokenNow)),
+        (Answer::Unsent(busy), Outcome::Throttled { until: START + 7_000_000 }),
+        (Answer::Unsent(NoToken::Busy { retry_after: None }), Outcome::Throttled { until: START + 60_000_000 }),
+        (Answer::Unsent(NoToken::Late), Outcome::Again),
+    ] {
+        let settled = settle(world.link.clone(), &look, &answer, &desired, &rules, START, 1);
+        assert_eq!(settled.outcome, outcome, "{answer:?}");
+        assert!(settled.link.doubt_until > START && settled.link.verify, "{answer:?}");
+        // A write that was not sent leaves no doubt of its own.
+        let write = Action::Delete { id: "1".into() };
+        let link = provision::link::Link { doubt_until: 0, verify: false, ..world.link.clone() };
+        let begun = link.begin(&write, &desired, &rules, START);
+        let settled = settle(begun, &write, &answer, &desired, &rules, START, 1);
+        assert!(!settled.link.verify && settled.link.attempts == 0, "{answer:?}");
+    }
+}
+
 /// *Deactivate Users* is off: that is a task while somebody keeps access, and none when they have lost it.
 #[test]
 fn who_is_out_already_needs_no_switch() {

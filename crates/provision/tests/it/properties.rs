@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use provision::app::{Adoption, Leave, OnMissing, Policy};
 use provision::expression::{Expression, Facts, Language};
 use provision::link::{Knowledge, Link};
-use provision::outcome::{Answer, Body, Lost, Response, settle};
+use provision::outcome::{Answer, Body, Lost, NoToken, Response, settle};
 use provision::place::Pasted;
 use provision::plan::{Action, Desired, Lookup, Rules, next};
 use provision::{Kind, Target};
@@ -169,6 +169,8 @@ fn link() -> impl Strategy<Value = Link> {
 fn answer() -> impl Strategy<Value = Answer> {
     let lost =
         prop_oneof![Just(Lost::Dns), Just(Lost::Connect), Just(Lost::Tls), Just(Lost::Timeout), Just(Lost::Reset)];
+    let busy = NoToken::Busy { retry_after: None };
+    let unsent = prop_oneof![Just(NoToken::Refused), Just(NoToken::Unreachable), Just(NoToken::Late), Just(busy)];
     let list = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
     let user = json!({"id": "1", "userName": "adam@example.com", "active": true});
     let body = prop_oneof![
@@ -190,6 +192,7 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]);
     prop_oneof![
         1 => lost.prop_map(Answer::Lost),
+        1 => unsent.prop_map(Answer::Unsent),
         6 => (status, body, proptest::option::of("[0-9a-z]{0,3}")).prop_map(|(status, body, retry_after)| {
             Answer::Got(Response { status, retry_after, etag: None, location: Some("/Users/1".into()), body })
         }),

@@ -286,6 +286,7 @@ impl World {
 fn said(answer: &Answer) -> String {
     match answer {
         Answer::Lost(lost) => format!("{lost:?}"),
+        Answer::Unsent(why) => format!("unsent: {why:?}"),
         Answer::Got(response) => {
             let id = response.id().map_or_else(String::new, |id| format!(" id {id}"));
             let found = provision::outcome::page(response)

@@ -49,6 +49,7 @@ Examples:
 Examples:
   provost app set serviceops provisioning=true
   provost app set serviceops policy.actions.deactivate=true options.paused=false
+  provost app set serviceops options.authentication=oauth2 options.oauth.tokenUrl=https://login.example.com/token options.oauth.clientId=provost
   provost app set serviceops --file mappings.json
   provost app set serviceops --file mappings.json --dry-run
   provost app set serviceops --file mappings.json --later && provost app retry serviceops")]
@@ -57,7 +58,7 @@ Examples:
     Credential {
         /// The app
         name: String,
-        /// File that holds the token, or name:password, and nothing else; `-` reads standard input
+        /// File that holds the token, name:password, or with OAuth 2 the client's secret, and nothing else; `-` reads standard input
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },

@@ -346,7 +346,16 @@ fn check(app: &App, integration: &Integration) -> Result<()> {
     if url.is_empty() {
         return Ok(());
     }
-    app.egress().check(url).map_err(|refused| scim::Error::invalid_value(refused.to_string()).into())
+    let refused = |what: String| -> Error { scim::Error::invalid_value(what).into() };
+    app.egress().check(url).map_err(|why| refused(why.to_string()))?;
+    let options = &integration.options;
+    if let Some(problem) = options.problem() {
+        return Err(refused(problem));
+    }
+    match options.oauth.token_url.as_str() {
+        "" => Ok(()),
+        url => app.egress().check(url).map_err(|why| refused(format!("options.oauth.tokenUrl: {why}"))),
+    }
 }
 
 /// Objects are merged and a name that there is not is an error; the app's own settings have free names.
@@ -428,6 +437,7 @@ pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str, name: &str) -
     let line = ("app.delete", format!("{tenant}/app/{name}"), json!({}));
     let now = app.clock().now();
     audited(app, actor, line, move |w| Ok(w.app_delete(id, now)?)).await?;
+    app.access_tokens().forget(id);
     told(app, &state);
     Ok(())
 }

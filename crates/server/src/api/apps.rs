@@ -7,6 +7,7 @@ use crate::admin::apps::{self, NewIntegration, When, assign, effect, links, prev
 use crate::admin::log;
 use crate::app::App;
 use crate::auth::Actor;
+use crate::outbound::causes;
 use crate::outbound::integration::Integration;
 use crate::{admin, pieces, query};
 use axum::Extension;
@@ -44,6 +45,17 @@ pub(super) fn number(text: &str) -> Result<i64, ApiError> {
     Ok(text.parse().map_err(|_| admin::missing("this app has nothing of this number"))?)
 }
 
+/// What is wrong with the app as a whole, with words.
+fn trouble(pace: &Value) -> Value {
+    let (what, fix) = causes::trouble(pace);
+    let mut told = pace.clone();
+    if let Some(map) = told.as_object_mut() {
+        map.insert("title".into(), what.into());
+        map.insert("fix".into(), fix.into());
+    }
+    told
+}
+
 /// Everything about an app but its secret.
 pub(super) fn show_app(integration: &Integration) -> Value {
     let mut shown = Map::new();
@@ -55,7 +67,7 @@ pub(super) fn show_app(integration: &Integration) -> Value {
     shown.insert("credential".into(), if row.has_credential { credential } else { Value::Null });
     shown.insert("pendingSince".into(), row.pending_at.map(rfc3339).into());
     shown.insert("revision".into(), row.revision.into());
-    shown.insert("trouble".into(), row.pace.clone().unwrap_or_default());
+    shown.insert("trouble".into(), row.pace.as_ref().map_or(Value::Null, trouble));
     shown.insert("createdAt".into(), rfc3339(row.created_at).into());
     shown.insert("modifiedAt".into(), rfc3339(row.modified_at).into());
     Value::Object(shown)

@@ -1,7 +1,9 @@
 //! Why somebody should look, in words: what groups links into one task, what is wrong, what to do.
 
 use provision::brake::Held;
+use provision::outcome::Trouble;
 use provision::plan::Parking;
+use scim::Code;
 use serde_json::{Value, json};
 use store::Cause;
 
@@ -103,6 +105,29 @@ pub(crate) fn shared() -> Cause {
     let title = "the account at the app belongs to another person already";
     let fix = "Two people would share it. Rename one of them, or unassign one.";
     Cause { key: "shared".into(), detail: json!({"title": title, "fix": fix}) }
+}
+
+/// What is wrong with an app as a whole, from its pace as it is stored: what, and what to do.
+pub(crate) fn trouble(pace: &Value) -> (String, &'static str) {
+    let trouble = pace.get("trouble").and_then(|trouble| serde_json::from_value::<Trouble>(trouble.clone()).ok());
+    let code = |what: &str| format!("{what} ({})", Code::NO_ACCESS_TOKEN);
+    match trouble {
+        Some(Trouble::Unauthorized) => (
+            "the app does not accept the credentials".into(),
+            "Store others under Provisioning › Integration; then it is tried at once.",
+        ),
+        Some(Trouble::NoToken) => (
+            code("the authorization server gives no access token"),
+            "Test the connection under Provisioning › Integration: the step Token says why.",
+        ),
+        Some(Trouble::NoTokenNow) => (
+            code("the authorization server is not reached, or does not work"),
+            "It is tried again by itself; the step Token of the connector's test says more.",
+        ),
+        Some(Trouble::Forbidden | Trouble::WrongAddress | Trouble::Redirected | Trouble::Unreachable(_)) | None => {
+            ("the app does not answer as it should".into(), "It is tried again by itself; the app's log says more.")
+        }
+    }
 }
 
 /// What a task says: title and what to do.

@@ -24,8 +24,58 @@ pub(crate) enum Authentication {
     Basic,
     /// The whole value of `Authorization`, as it is.
     Header,
+    /// An access token that an authorization server gives to the client whose secret it is ([`OAuth`]).
+    #[serde(rename = "oauth2")]
+    OAuth2,
     /// Nothing.
     None,
+}
+
+/// How the client shows its authorization server who it is (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ClientAuthentication {
+    /// With `Authorization: Basic` (`client_secret_basic`).
+    #[default]
+    Basic,
+    /// In the body (`client_secret_post`).
+    Post,
+}
+
+/// Where access tokens come from (RFC 6749 §4.4). The client's secret is apart, sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct OAuth {
+    /// The token endpoint.
+    pub(crate) token_url: String,
+    /// What the client is called there.
+    pub(crate) client_id: String,
+    /// How it shows who it is.
+    pub(crate) client_authentication: ClientAuthentication,
+    /// Which scopes are asked for, with spaces between them.
+    pub(crate) scope: String,
+    /// For whom the token is, where a server has to be told that.
+    pub(crate) audience: String,
+}
+
+impl OAuth {
+    /// What cannot be asked for like this, if anything.
+    fn problem(&self) -> Option<String> {
+        let texts = [
+            ("tokenUrl", &self.token_url),
+            ("clientId", &self.client_id),
+            ("scope", &self.scope),
+            ("audience", &self.audience),
+        ];
+        let odd = |text: &str| text.len() > limits::OAUTH_SETTING_BYTES_MAX || text.chars().any(char::is_control);
+        if let Some((name, _)) = texts.iter().find(|(_, text)| odd(text)) {
+            let most = limits::OAUTH_SETTING_BYTES_MAX;
+            return Some(format!("options.oauth.{name} is at most {most} bytes on one line"));
+        }
+        // RFC 6749 §3.3.
+        let fits = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        (!self.scope.chars().all(fits)).then(|| "options.oauth.scope is names with spaces between them".to_owned())
+    }
 }
 
 /// What the engine adds to `provision::App`.
@@ -34,6 +84,8 @@ pub(crate) enum Authentication {
 pub(crate) struct Options {
     /// How the engine shows who it is.
     pub(crate) authentication: Authentication,
+    /// With `oauth2`: where access tokens come from.
+    pub(crate) oauth: OAuth,
     /// Nothing is sent while this is on.
     pub(crate) paused: bool,
     /// Not among the applications on people's own page; they still sign in from the app itself.
@@ -62,6 +114,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             authentication: Authentication::default(),
+            oauth: OAuth::default(),
             paused: false,
             hidden: false,
             timeout_seconds: limits::OUTBOUND_TIME.as_secs(),
@@ -78,6 +131,17 @@ impl Default for Options {
 }
 
 impl Options {
+    /// What keeps these from being used, if anything.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let missing = |name: &str| Some(format!("give options.oauth.{name}: without it there is no access token"));
+        let asks = self.authentication == Authentication::OAuth2;
+        match &self.oauth {
+            oauth if asks && oauth.token_url.is_empty() => missing("tokenUrl"),
+            oauth if asks && oauth.client_id.is_empty() => missing("clientId"),
+            oauth => oauth.problem(),
+        }
+    }
+
     /// How long an answer may take.
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.clamp(1, limits::OUTBOUND_PATIENCE_MAX.as_secs()))

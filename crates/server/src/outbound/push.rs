@@ -14,7 +14,7 @@ pub(super) use ready::{Ready, ready};
 
 use super::gate::{Pass, Stage};
 use super::inputs::Inputs;
-use super::send::{Sent, send};
+use super::send::{Sent, send_shown};
 use super::{brakes, causes};
 use crate::error::Result;
 use crate::limits;
@@ -275,7 +275,12 @@ impl Push {
     async fn send(&mut self, action: Action, before: Option<Link>) -> Result<Step> {
         let shared = Arc::clone(&self.shared);
         let turn = shared.gate.pass(Stage::Sending, self.row.lane, shared.app.clock()).await;
-        if turn.is_none() || self.is_old(shared.app.clock().now()) {
+        // A token may be long in coming; whoever waited that long decides anew. Who gets none has nothing to decide.
+        let shown = match &turn {
+            Some(_) => shared.secret.shown(&shared.app).await,
+            None => Ok(None),
+        };
+        if turn.is_none() || shown.is_ok() && self.is_old(shared.app.clock().now()) {
             if let Some(before) = before {
                 self.link = before;
             }
@@ -285,8 +290,9 @@ impl Push {
         let Some(request) = wire::request(&action, &self.link, &rules, nonce()) else {
             return Ok(Step::Rest(self.settled()));
         };
+        let (secret, word) = ((&shared.secret, shown), action.word());
         let Sent { answer, exchange, .. } =
-            send(&shared.app, &shared.state, &shared.integration, &shared.secret, action.word(), &request).await;
+            send_shown(&shared.app, &shared.state, &shared.integration, secret, word, &request).await;
         let now = shared.app.clock().now();
         let link = std::mem::take(&mut self.link);
         let judged = settle(link, &action, &answer, &self.inputs.desired, &rules, now, nonce());

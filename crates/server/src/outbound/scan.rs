@@ -12,7 +12,7 @@ use crate::limits;
 use crate::tenants::TenantState;
 use provision::import::{Index, Safeguard, safeguard};
 use provision::link::Kind;
-use provision::outcome::{Answer, Page, page, retry_after};
+use provision::outcome::{Answer, NoToken, Page, page, retry_after};
 use provision::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -147,19 +147,21 @@ impl Scan {
         let Sent { answer, exchange, .. } =
             send(&self.app, &self.state, &self.integration, &self.secret, "scan", &request).await;
         let now = self.app.clock().now();
+        let was_asked = !matches!(answer, Answer::Unsent(_));
         let (found, asked) = match &answer {
             Answer::Got(response) if response.refusal().is_none() => (page(response), None),
             Answer::Got(response) => {
                 (None, response.retry_after.as_deref().and_then(|header| retry_after(header, now)))
             }
-            Answer::Lost(_) => (None, None),
+            Answer::Unsent(NoToken::Busy { retry_after: Some(header) }) => (None, retry_after(header, now)),
+            Answer::Lost(_) | Answer::Unsent(_) => (None, None),
         };
         match found {
             Some(page) => {
                 self.position.failures = 0;
                 self.take(page).await
             }
-            None if self.position.since.is_some() && exchange.status.is_some_and(cannot_filter) => {
+            None if self.position.since.is_some() && was_asked && exchange.status.is_some_and(cannot_filter) => {
                 self.position = Position { groups: self.position.groups, ..Position::default() };
                 self.keep().await
             }

@@ -11,6 +11,7 @@
 
 mod arrives;
 mod many;
+mod oauth;
 mod others;
 mod scans;
 mod sources;

@@ -285,7 +285,7 @@ async fn pages(owner: &mut Browser<'_>) {
         ("/app/apps", "ServiceOps SCIM"),
         (APP, "SCIM enabled"),
         ("/app/apps/serviceops-scim?edit=1", "Enable SCIM provisioning"),
-        ("/app/apps/serviceops-scim/provisioning/integration?edit=1", "A token is stored"),
+        ("/app/apps/serviceops-scim/provisioning/integration?edit=1", "It is stored, and not shown"),
         ("/app/apps/serviceops-scim/provisioning/to-app?edit=1", "Exclude Username Updates"),
         ("/app/apps/serviceops-scim/provisioning/to-directory", "Import safeguard"),
         ("/app/apps/serviceops-scim/provisioning/to-directory?edit=1", "Auto-confirm exact matches"),

@@ -334,6 +334,7 @@ async fn a_request_arrives_as_it_was_given() {
         headers: vec![("Authorization".into(), "Bearer x".into()), ("X-One".into(), "1".into())],
         body: Some("{\"a\":1}".into()),
         time: None,
+        bytes_max: None,
     };
     let answer = private().send(request).await.unwrap();
     let seen = String::from_utf8(answer.body.to_vec()).unwrap();

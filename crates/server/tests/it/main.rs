@@ -10,9 +10,12 @@
 )]
 
 mod apps;
+mod apps_oauth;
 mod apps_push;
 mod apps_settings;
 mod apps_steps;
+#[allow(dead_code)]
+mod authorization;
 mod browser;
 mod clock;
 mod console_assets;

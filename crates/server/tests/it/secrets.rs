@@ -1,5 +1,6 @@
 //! Marker secrets go in everywhere, and come out nowhere: no answer, no log entry, no byte of the data folder.
 
+use crate::authorization::{Authorization, CLIENT, SECRET};
 use crate::browser::{Browser, EMAIL};
 use crate::desk::{Desk, SECOND};
 use crate::routes;
@@ -137,6 +138,7 @@ async fn in_a_life_that_is_traced() {
     sign_ins(&desk, &mut owner, &mut secrets, &mut said).await;
     keys(&desk, &mut owner, &mut secrets, &mut said).await;
     engine(&desk, &mut owner, &mut secrets, &mut said).await;
+    access_tokens(&desk, &mut owner, &mut secrets, &mut said).await;
     // What is only kept for a while is written down before the end is looked at.
     workers.stop().await;
     said.extend(sweep(&desk, &mut owner).await);
@@ -418,6 +420,44 @@ async fn engine(desk: &Desk, owner: &mut Browser<'_>, secrets: &mut Secrets, sai
     assert!(said.iter().filter(|text| text.contains("not good: ")).count() > 2, "the engine came by as well");
     for page in ["", "/provisioning/integration", "/tasks", "/log", "/assignments"] {
         said.push(owner.get(&format!("/app/apps/wiki{page}")).await.text);
+    }
+}
+
+/// What an authorization server is shown and gives; it says back what it was sent, and so does the app.
+async fn access_tokens(desk: &Desk, owner: &mut Browser<'_>, secrets: &mut Secrets, said: &mut Vec<String>) {
+    let server = Authorization::start().await;
+    let at = "/api/v1/tenants/default/apps/portal";
+    secrets.keep("a client's secret", SECRET);
+    secrets.keep("access tokens", "zq9-access-token-");
+    let wrong = secrets.keep("a client's wrong secret", "zq9-wrong-secret-4711");
+    said.push(desk.local("POST", "/api/v1/tenants/default/apps", json!({"name": "portal"})).await.text);
+    let oauth = json!({"tokenUrl": server.token_url(), "clientId": CLIENT, "clientAuthentication": "post"});
+    let change = json!({"provisioning": true, "connection": {"baseUrl": server.scim_url()},
+        "options": {"authentication": "oauth2", "oauth": oauth}, "policy": {"actions": {"create": true}}});
+    let changed = desk.local("PATCH", at, change).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let person = desk.user("tok@example.com").await;
+    desk.local("POST", &format!("{at}/assignments"), json!({"resource": person})).await;
+    for (secret, closed, words) in [(wrong.as_str(), false, "not with "), (SECRET, true, "not good: ")] {
+        server.close(closed);
+        said.push(desk.local("PUT", &format!("{at}/credential"), json!({"secret": secret})).await.text);
+        let tested = desk.local("POST", &format!("{at}/test"), json!({})).await;
+        assert!(tested.text.contains(words), "{}", tested.text);
+        said.push(tested.text);
+        for _ in 0..100 {
+            let tried = desk.local("GET", &format!("{at}/exchanges"), Value::Null).await;
+            if tried.text.contains(words) {
+                said.push(tried.text);
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+    for path in ["", "/exchanges", "/tasks"] {
+        said.push(desk.local("GET", &format!("{at}{path}"), Value::Null).await.text);
+    }
+    for page in ["", "/provisioning/integration", "/provisioning/integration?edit=1", "/log"] {
+        said.push(owner.get(&format!("/app/apps/portal{page}")).await.text);
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
 /// One step of a test of the connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Tested {
-    /// What was looked at: `address`, `protected`, `users`, `form`, `filter`, `groups`, `serviceProviderConfig`, `schemas`,
+    /// What was looked at: `address`, `token`, `protected`, `users`, `form`, `filter`, `groups`, `serviceProviderConfig`, `schemas`,
     /// `certificate`, `clock`, `speed`.
     pub(crate) about: &'static str,
     pub(crate) verdict: Verdict,
@@ -66,6 +66,7 @@ pub(crate) async fn test(
     secret: &Secret,
     steps: mpsc::Sender<Tested>,
 ) -> bool {
+    let secret = &secret.anew();
     let mut trial = Trial { app, state, integration, secret, steps, fine: true };
     // Whoever has gone away needs no more steps.
     let _ = trial.run().await;
@@ -102,6 +103,9 @@ type Heard = Option<()>;
 impl Trial<'_> {
     async fn run(&mut self) -> Heard {
         self.address().await?;
+        if self.fine {
+            self.token().await?;
+        }
         if !self.fine {
             return Some(());
         }
@@ -114,11 +118,15 @@ impl Trial<'_> {
         let Some(headers) = self.users(&users).await? else { return Some(()) };
         for (about, request) in asked {
             let sent = self.ask(&request).await;
-            let (verdict, said) = judge(about, &sent.answer, &sent.exchange);
+            let (verdict, said) = judge(about, &sent, self.has_token());
             self.tell(about, verdict, said, Some(sent.exchange)).await?;
         }
         self.clock(&headers).await?;
         self.speed(&users).await
+    }
+
+    fn has_token(&self) -> bool {
+        matches!(self.secret, Secret::Token(_))
     }
 
     async fn ask(&self, request: &Request) -> Sent {
@@ -126,8 +134,19 @@ impl Trial<'_> {
     }
 
     async fn tell(&mut self, about: &'static str, verdict: Verdict, said: String, exchange: Option<Exchange>) -> Heard {
-        self.fine &= verdict != Verdict::Wrong;
         let took_us = exchange.as_ref().map_or(0, |exchange| exchange.took_us);
+        self.tell_timed(about, verdict, said, exchange, took_us).await
+    }
+
+    async fn tell_timed(
+        &mut self,
+        about: &'static str,
+        verdict: Verdict,
+        said: String,
+        exchange: Option<Exchange>,
+        took_us: i64,
+    ) -> Heard {
+        self.fine &= verdict != Verdict::Wrong;
         self.steps.send(Tested { about, verdict, said, exchange, took_us }).await.ok()
     }
 
@@ -144,13 +163,39 @@ impl Trial<'_> {
         self.tell("address", verdict, said, None).await
     }
 
+    /// Whether the authorization server gives a token, where there is one.
+    async fn token(&mut self) -> Heard {
+        let Secret::Token(holder) = self.secret else { return Some(()) };
+        let watch = Stopwatch::start();
+        let got = self.secret.shown(self.app).await;
+        let (verdict, said) = match got {
+            Err(failure) => (Verdict::Wrong, failure.said),
+            Ok(_) => match holder.seconds_left(self.app.clock().now()).await {
+                None => (
+                    Verdict::Fine,
+                    "there is one; how long it is good is not said, so until the app refuses it".to_owned(),
+                ),
+                Some(seconds @ ..120) => (Verdict::Fine, format!("there is one, good for {seconds} s")),
+                Some(seconds) => (Verdict::Fine, format!("there is one, good for {} min", seconds / 60)),
+            },
+        };
+        let plain = holder.token_url().starts_with("http://") && verdict == Verdict::Fine;
+        let verdict = if plain { Verdict::Advice } else { verdict };
+        let said = if plain {
+            format!("{said}; it does not come over https: the secret can be read on the way")
+        } else {
+            said
+        };
+        self.tell_timed("token", verdict, said, None, watch.micros()).await
+    }
+
     /// Whether the app asks who calls.
     async fn protected(&mut self, users: &Request) -> Heard {
         let Sent { answer, exchange, .. } =
             send(self.app, self.state, self.integration, &Secret::default(), TEST, users).await;
         let (verdict, said) = match (&answer, exchange.status) {
             // What is wrong with the way there is told by the next step.
-            (Answer::Lost(_), _) | (_, None) => return Some(()),
+            (Answer::Lost(_) | Answer::Unsent(_), _) | (_, None) => return Some(()),
             (_, Some(401 | 403)) => (Verdict::Fine, "without the token nobody is let in".to_owned()),
             (_, Some(200..=299)) => {
                 let said = "everybody is let in: the app answers without a token, so anybody can read its people";
@@ -168,7 +213,7 @@ impl Trial<'_> {
             let (verdict, said) = certificate(ends_at, self.app.clock().now());
             self.tell("certificate", verdict, said, None).await?;
         }
-        let (verdict, said) = judge("users", &sent.answer, &sent.exchange);
+        let (verdict, said) = judge("users", &sent, self.has_token());
         self.tell("users", verdict, said, Some(sent.exchange)).await?;
         if verdict == Verdict::Wrong {
             return Some(None);
@@ -235,7 +280,7 @@ fn certificate(ends_at: i64, now: i64) -> (Verdict, String) {
     }
 }
 
-fn judge(about: &str, answer: &Answer, exchange: &Exchange) -> (Verdict, String) {
+fn judge(about: &str, Sent { answer, exchange, .. }: &Sent, with_token: bool) -> (Verdict, String) {
     let response = match answer {
         Answer::Lost(lost) => {
             let what = match lost {
@@ -248,11 +293,15 @@ fn judge(about: &str, answer: &Answer, exchange: &Exchange) -> (Verdict, String)
             };
             return (Verdict::Wrong, format!("{what}: {}", exchange.response.as_deref().unwrap_or_default()));
         }
+        Answer::Unsent(_) => return (Verdict::Wrong, exchange.response.clone().unwrap_or_default()),
         Answer::Got(response) => response,
     };
     if let Some(refusal) = response.refusal() {
         let detail = refusal.detail.unwrap_or_default();
         let what = match refusal.status {
+            401 if with_token => {
+                "the app does not accept the token that its authorization server gave; look at scope and audience"
+            }
             401 => "the app does not accept the credentials; paste the token again, without the word Bearer",
             403 => "the credentials may not read this; give the token the scope for users and groups",
             404 if about == "users" => "there is nothing at this address; the base URL usually ends with /scim/v2",
@@ -300,7 +349,8 @@ mod tests {
 
     fn judged(about: &str, status: u16, body: Value) -> (Verdict, String) {
         let response = Response { status, retry_after: None, etag: None, location: None, body: Body::Json(body) };
-        judge(about, &Answer::Got(response), &Exchange::default())
+        let (answer, exchange, headers) = (Answer::Got(response), Exchange::default(), HeaderMap::new());
+        judge(about, &Sent { answer, exchange, headers, certificate_ends_at: None }, false)
     }
 
     #[test]

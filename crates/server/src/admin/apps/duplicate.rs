@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What is not taken over, for people.
-pub(crate) const LEFT: &str = "the address and the credential, the addresses and certificates of sign-in, assignments, pushed groups, and accounts";
+pub(crate) const LEFT: &str = "the address and the credential, the authorization server and the client's name there, the addresses and certificates of sign-in, assignments, pushed groups, and accounts";
 
 /// Where sign-in leads, a part of `settings.saml`: it is the other application's.
 const SIGN_IN: [&str; 7] = [
@@ -49,7 +49,9 @@ pub(crate) async fn duplicate(
     let label = label.unwrap_or_else(|| format!("Copy of {}", known.app.label));
     let wanted = NewIntegration { name: called.name, label: Some(label.clone()), ..NewIntegration::default() };
     let mut new = drawn(state.tenant.id, wanted)?;
-    (new.settings, new.options) = (settings(&known, label), json!(known.options));
+    let mut options = known.options.clone();
+    (options.oauth.token_url, options.oauth.client_id) = Default::default();
+    (new.settings, new.options) = (settings(&known, label), json!(options));
     let line = ("app.duplicate", format!("{tenant}/app/{}", new.name), json!({"of": name}));
     let now = app.clock().now();
     let made = audited(app, actor, line, move |w| insert(w, &new, now)).await?;

@@ -30,6 +30,7 @@ use crate::console::parts::{
     self, Column, Row, Table, Tone, at_least, badge, count, empty, form, link, note, table, when,
 };
 use crate::console::{Desk, Fault, Icon, Nav, Page, Shown, page};
+use crate::outbound::causes;
 use crate::outbound::integration::Integration;
 use axum::Router;
 use axum::body::Body;
@@ -184,12 +185,8 @@ fn framed(cx: &Desk, integration: &Integration, tab: Tab, body: Markup) -> Respo
 
 /// What is wrong with the app as a whole.
 fn trouble(pace: &serde_json::Value) -> Markup {
-    let why = pace.get("why").or_else(|| pace.get("reason")).and_then(serde_json::Value::as_str);
-    note(
-        Tone::Warn,
-        "Requests to this app wait",
-        html! { p { (why.unwrap_or("The app does not answer as it should; it is tried again by itself.")) } },
-    )
+    let (what, fix) = causes::trouble(pace);
+    note(Tone::Warn, "Requests to this app wait", html! { p { (crate::console::sentence(&what)) " " (fix) } })
 }
 
 /// A change that was kept and not applied to everybody, with the button that does.

@@ -264,6 +264,7 @@ async fn own_rate(world: &World, count: usize, clients: usize) -> f64 {
                     ],
                     body: Some(body.into()),
                     time: None,
+                    bytes_max: None,
                 };
                 assert_eq!(app.egress().send(request).await.unwrap().status, 201);
             }

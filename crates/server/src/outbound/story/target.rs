@@ -79,6 +79,7 @@ impl Targets {
                 };
                 Ok(response.body(body).unwrap())
             }
+            Answer::Unsent(_) => Err(io::Error::other("a target sends nothing")),
             Answer::Lost(lost) => {
                 if lost == Lost::Timeout {
                     // Longer than the app's own patience, which the test sets to a second.

@@ -109,6 +109,7 @@ fn end(cx: &Desk, integration: &Integration, trial: Trial, fine: bool) -> Result
 fn checked(step: &Tested) -> Markup {
     let title = match step.about {
         "address" => "The address",
+        "token" => "Token",
         "protected" => "Nobody is let in without the token",
         "users" => "Users can be read with it",
         "form" => "The form of the answers",

@@ -9,7 +9,7 @@ use super::{at, back, find, provisioning, tenant};
 use crate::admin::apps;
 use crate::console::parts::{Field, Tone, badge, card, card_with, choice, definitions, field, form, link, note, when};
 use crate::console::{Desk, Fault, Flash, Form, Shown};
-use crate::outbound::integration::{Authentication, Integration};
+use crate::outbound::integration::{Authentication, ClientAuthentication, Integration};
 use crate::outbound::send::Secret;
 use axum::extract::Path;
 use base64::Engine;
@@ -26,6 +26,11 @@ pub(super) struct Draft {
     url: String,
     unique: String,
     mode: String,
+    token_url: String,
+    client_id: String,
+    client_auth: String,
+    scope: String,
+    audience: String,
     import: String,
     push_users: String,
     push_updates: String,
@@ -54,8 +59,17 @@ pub(super) struct Kept {
     pub(super) secret: Option<String>,
 }
 
-const MODES: [(&str, &str); 4] =
-    [("bearer", "HTTP Header"), ("basic", "Basic Auth"), ("header", "HTTP Header, the whole value"), ("none", "None")];
+const MODES: [(&str, &str); 5] = [
+    ("bearer", "HTTP Header"),
+    ("basic", "Basic Auth"),
+    ("oauth2", "OAuth 2"),
+    ("header", "HTTP Header, the whole value"),
+    ("none", "None"),
+];
+
+/// How a client shows its authorization server who it is.
+const CLIENTS: [(&str, &str); 2] =
+    [("basic", "In the header (client_secret_basic)"), ("post", "In the body (client_secret_post)")];
 
 /// Actions by the name of their field, with the guide's words.
 const ACTIONS: [(&str, &str); 5] = [
@@ -77,6 +91,7 @@ fn word(mode: Authentication) -> &'static str {
         Authentication::Bearer => "bearer",
         Authentication::Basic => "basic",
         Authentication::Header => "header",
+        Authentication::OAuth2 => "oauth2",
         Authentication::None => "none",
     }
 }
@@ -84,6 +99,7 @@ fn word(mode: Authentication) -> &'static str {
 impl Draft {
     fn of(integration: &Integration) -> Self {
         let fresh = integration.app.connection.base_url.is_empty();
+        let oauth = &integration.options.oauth;
         let flag = |action: &str| {
             let on = if fresh { action.starts_with("push") } else { supports(integration, action) };
             if on { "1".to_owned() } else { String::new() }
@@ -92,6 +108,14 @@ impl Draft {
             url: integration.app.connection.base_url.clone(),
             unique: integration.app.unique_field().to_owned(),
             mode: word(integration.options.authentication).to_owned(),
+            token_url: oauth.token_url.clone(),
+            client_id: oauth.client_id.clone(),
+            client_auth: match oauth.client_authentication {
+                ClientAuthentication::Basic => "basic".to_owned(),
+                ClientAuthentication::Post => "post".to_owned(),
+            },
+            scope: oauth.scope.clone(),
+            audience: oauth.audience.clone(),
             import: flag("import"),
             push_users: flag("push_users"),
             push_updates: flag("push_updates"),
@@ -110,6 +134,22 @@ impl Draft {
             _ => &self.import_groups,
         };
         !flag.is_empty()
+    }
+
+    fn is_oauth(&self) -> bool {
+        self.mode == "oauth2"
+    }
+
+    /// What is typed for another mode is not looked at, and what was saved stays.
+    fn oauth(&self) -> Value {
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        value!({
+            "tokenUrl": self.token_url.trim(),
+            "clientId": self.client_id.trim(),
+            "clientAuthentication": self.client_auth,
+            "scope": one_line(&self.scope),
+            "audience": self.audience.trim(),
+        })
     }
 
     /// As a part of the app's document. What the app does not support is switched off.
@@ -135,7 +175,13 @@ impl Draft {
         );
         // What is no number is refused with the whole document, as any other option.
         let timeout = self.timeout.trim().parse::<u64>().map_or_else(|_| value!(self.timeout), Value::from);
-        change.insert("options".into(), value!({"authentication": self.mode, "timeoutSeconds": timeout}));
+        let mut options = Map::new();
+        options.insert("authentication".into(), self.mode.as_str().into());
+        options.insert("timeoutSeconds".into(), timeout);
+        if self.is_oauth() {
+            options.insert("oauth".into(), self.oauth());
+        }
+        change.insert("options".into(), options.into());
         change
     }
 }
@@ -175,11 +221,47 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
             ("Supported provisioning actions", actions),
             ("Update method", html! { (method(integration.app.target.user_update)) }),
             ("Authentication Mode", html! { (mode) }),
-            ("Authorization", secret),
+            (if draft.is_oauth() { "Client secret" } else { "Authorization" }, secret),
             ("Patience", html! { (draft.timeout) " s" }),
         ]),
     );
-    html! { (start) (connection) }
+    let tokens = html! { @if draft.is_oauth() { (tokens(&draft)) } };
+    html! { (start) (connection) (tokens) }
+}
+
+/// Where access tokens come from.
+fn tokens(draft: &Draft) -> Markup {
+    let client = CLIENTS.iter().find(|(name, _)| *name == draft.client_auth).map_or("", |(_, words)| *words);
+    let or_none = |text: &str| html! { @if text.is_empty() { span .quiet { "—" } } @else { code .wrap { (text) } } };
+    card(
+        "Authorization server",
+        definitions(&[
+            ("Token URL", or_none(&draft.token_url)),
+            ("Client ID", or_none(&draft.client_id)),
+            ("Client secret is sent", html! { (client) }),
+            ("Scope", or_none(&draft.scope)),
+            ("Audience", or_none(&draft.audience)),
+        ]),
+    )
+}
+
+/// The fields of OAuth 2, which the style shows for that mode alone.
+fn oauth_fields(draft: &Draft, wrong: Option<&str>) -> Markup {
+    let error = |name: &str| wrong.filter(|wrong| wrong.contains(name));
+    html! {
+        fieldset .oauth {
+            legend { "OAuth 2: client credentials" }
+            p .hint { "The authorization server gives an access token to the client below; it is renewed before it ends." }
+            (field(&Field { name: "token_url", label: "Token URL", kind: "url", value: &draft.token_url, mono: true, error: error("oauth.tokenUrl"), autocomplete: "off",
+                hint: "The token endpoint of the application's authorization server.", ..Field::default() }))
+            (field(&Field { name: "client_id", label: "Client ID", value: &draft.client_id, mono: true, error: error("oauth.clientId"), autocomplete: "off", ..Field::default() }))
+            (choice(&Field { name: "client_auth", label: "Client secret is sent", value: &draft.client_auth, ..Field::default() }, &CLIENTS))
+            (field(&Field { name: "scope", label: "Scope", value: &draft.scope, mono: true, error: error("oauth.scope"), autocomplete: "off",
+                hint: "Names with spaces between them.", ..Field::default() }))
+            (field(&Field { name: "audience", label: "Audience", value: &draft.audience, mono: true, error: error("oauth.audience"), autocomplete: "off",
+                hint: "Where the server has to be told for whom the token is.", ..Field::default() }))
+        }
+    }
 }
 
 /// How an account is changed; it comes with what the app speaks SCIM like.
@@ -207,12 +289,15 @@ fn credential(cx: &Desk, integration: &Integration) -> Markup {
 pub(super) fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcome: &Outcome) -> Markup {
     let place = at(integration, "/provisioning/integration");
     let hint = match (outcome.tested.is_some() && outcome.has_secret, integration.row.has_credential) {
-        (true, _) => "The token that was tested is kept for Save. Type here only to change it.",
-        (_, true) => "A token is stored. Leave this empty to keep it; it is not shown.",
-        _ => "The token, with or without the word Bearer before it. It is sealed and never shown again.",
+        (true, _) => "What was tested is kept for Save. Type here only to change it.",
+        (_, true) => "It is stored, and not shown. Leave this empty to keep it.",
+        _ => {
+            "The token, with or without the word Bearer before it; with Basic Auth name:password; with OAuth 2 the client secret. It is sealed and never shown again."
+        }
     };
     let (about_timeout, about_url) = match outcome.wrong.as_deref() {
         Some(_) if draft.timeout.trim().parse::<u64>().is_err() => (Some("a whole number of seconds"), None),
+        Some(wrong) if wrong.contains("oauth.") => (None, None),
         wrong => (None, wrong),
     };
     html! {
@@ -227,6 +312,7 @@ pub(super) fn editor(cx: &Desk, integration: &Integration, draft: &Draft, outcom
                 }
             }
             (choice(&Field { name: "mode", label: "Authentication Mode", value: &draft.mode, ..Field::default() }, &MODES))
+            (oauth_fields(draft, outcome.wrong.as_deref()))
             (field(&Field { name: "secret", label: "Authorization", kind: "password", mono: true, hint, autocomplete: "off", ..Field::default() }))
             (field(&Field { name: "timeout", label: "Seconds to wait for an answer", kind: "number", value: &draft.timeout, error: about_timeout, ..Field::default() }))
             @if let Some(tested) = &outcome.tested { input type="hidden" name="tested" value=(tested); }
@@ -267,7 +353,7 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(sent): Form<Sen
         }
     };
     let shown = match &secret {
-        Some(secret) => Secret::new(Some(secret.clone()), candidate.options.authentication),
+        Some(secret) => Secret::new(Some(secret.clone()), &candidate.options),
         None => Secret::of(&cx.app, &candidate).await?,
     };
     connector_test::page(cx, integration, Trial { draft, candidate, secret, shown }).await

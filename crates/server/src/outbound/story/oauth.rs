@@ -1,0 +1,253 @@
+//! An app that takes access tokens of an authorization server: what becomes of a push when a token ends, is refused, or is
+//! not to be had.
+
+use super::many::rest;
+use super::{APP, APPLICATION, COMPANY, World, person};
+use crate::admin::apps::{self, connector, links};
+use crate::admin::tenant_of;
+use crate::auth::Actor;
+use crate::clock::Clock;
+use crate::outbound::integration::{Integration, OAuth};
+use crate::outbound::token::Holder;
+use authorization::{Authorization, CLIENT, SECRET, Says};
+use provision::outcome::NoToken;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use store::Principal;
+use tokio::sync::mpsc;
+
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../tests/it/authorization.rs"]
+mod authorization;
+
+const SECOND: i64 = 1_000_000;
+
+struct Stage {
+    world: World,
+    server: Authorization,
+    clock: Clock,
+    /// Adam's id in the company; he is at the application.
+    adam: String,
+}
+
+impl Stage {
+    /// The application behind an authorization server, and Adam in it.
+    async fn new(lives: Option<u64>) -> Self {
+        let clock = Clock::manual(1_790_000_000_000_000);
+        let world = World::with(clock.clone(), None).await;
+        world.connect("generic").await;
+        let server = Authorization::start().await;
+        server.lives(lives);
+        let integration = apps::find(&world.app, COMPANY, APP).await.unwrap();
+        let token = {
+            let id = integration.row.id;
+            let sealed: Option<Vec<u8>> = world.app.store().read(move |r| r.app_credential(id)).await.unwrap();
+            let plain = world.app.store().unseal(&apps::credential_purpose(&integration), &sealed.unwrap()).unwrap();
+            String::from_utf8(plain).unwrap()
+        };
+        server.behind(&format!("{}/t/{APPLICATION}/scim/v2", world.base), &token);
+        world
+            .change(json!({
+                "connection": {"baseUrl": server.scim_url()},
+                "options": {"authentication": "oauth2", "oauth": {
+                    "tokenUrl": server.token_url(), "clientId": CLIENT, "scope": "scim", "clientAuthentication": "post",
+                }},
+            }))
+            .await;
+        apps::set_credential(&world.app, &Actor::local(), COMPANY, APP, SECRET).await.unwrap();
+        let adam = world.make(COMPANY, "/Users", person("adam", None)).await;
+        world.assign(Principal::User, &adam).await;
+        let stage = Self { world, server, clock, adam };
+        stage.until_there("adam").await;
+        rest(&stage.world).await;
+        stage
+    }
+
+    async fn until_there(&self, name: &str) {
+        let mail = format!("{name}@example.com");
+        self.world.until(name, || async { self.world.account(&mail).await.is_some() }).await;
+    }
+
+    async fn title(&self, title: &str) {
+        let change = json!({"op": "replace", "path": "title", "value": title});
+        self.world.patch(COMPANY, &format!("/Users/{}", self.adam), change).await;
+    }
+
+    async fn until_title(&self, title: &str) {
+        let there = || async { self.world.account("adam@example.com").await.unwrap()["title"] == title };
+        self.world.until(title, there).await;
+        rest(&self.world).await;
+    }
+
+    async fn app(&self) -> Integration {
+        apps::find(&self.world.app, COMPANY, APP).await.unwrap()
+    }
+
+    /// Waits until this is wrong with the app as a whole.
+    async fn until_trouble(&self, trouble: &str) {
+        let is = || async { self.app().await.row.pace.is_some_and(|pace| pace["trouble"] == trouble) };
+        self.world.until(trouble, is).await;
+    }
+
+    /// What the connector's test says about the token.
+    async fn tested(&self) -> (connector::Verdict, String) {
+        let (steps, mut told) = mpsc::channel(64);
+        connector::test_connection(&self.world.app, COMPANY, APP, steps).await.unwrap();
+        while let Some(step) = told.recv().await {
+            if step.about == "token" {
+                return (step.verdict, step.said);
+            }
+        }
+        panic!("no step about the token");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_renewed_before_it_ends_and_the_app_never_sees_an_old_one() {
+    let stage = Stage::new(Some(300)).await;
+    let form = stage.server.asked()[0].clone();
+    assert_eq!((form["grant_type"].as_str(), form["scope"].as_str()), ("client_credentials", "scim"));
+    assert_eq!(stage.server.asked().len(), 1, "one for all that Adam's arrival takes");
+    // A minute before its end it is good for nothing new.
+    for (after, title, asked) in [(239, "A", 1), (2, "B", 2), (1, "C", 2), (1_000, "D", 3)] {
+        stage.clock.advance(after * SECOND);
+        stage.title(title).await;
+        stage.until_title(title).await;
+        assert_eq!(stage.server.asked().len(), asked, "{title}");
+    }
+    assert_eq!(stage.server.refused(), 0);
+    assert_eq!(stage.server.shown(), ["zq9-access-token-1", "zq9-access-token-2", "zq9-access-token-3"]);
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_refused_is_renewed_once_and_the_request_sent_again() {
+    // Nothing is said about how long it is good.
+    let stage = Stage::new(None).await;
+    stage.clock.advance(30 * 24 * 3_600 * SECOND);
+    stage.server.revoke();
+    stage.title("Boss").await;
+    stage.until_title("Boss").await;
+    assert_eq!((stage.server.asked().len(), stage.server.refused()), (2, 1));
+    assert_eq!(stage.app().await.row.pace, None, "nothing is wrong with the app");
+    // Somebody who arrives then is made once.
+    stage.server.revoke();
+    let eve = stage.world.make(COMPANY, "/Users", person("eve", None)).await;
+    stage.world.assign(Principal::User, &eve).await;
+    stage.until_there("eve").await;
+    rest(&stage.world).await;
+    assert_eq!((stage.server.asked().len(), stage.server.refused()), (3, 2));
+    // An app that takes no token at all is left alone, after one more.
+    stage.server.close(true);
+    stage.title("Chief").await;
+    stage.until_trouble("unauthorized").await;
+    assert_eq!((stage.server.asked().len(), stage.server.refused()), (4, 4));
+    stage.server.close(false);
+    // Past the breaker's pause.
+    stage.clock.advance(61 * SECOND);
+    stage.world.app.wake_outbound();
+    stage.until_title("Chief").await;
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_a_token_from_being_had_is_told_and_costs_nobody_anything() {
+    let stage = Stage::new(None).await;
+    let slow = r#"{"error":"slow_down"}"#;
+    let table = [
+        (Says(401, None, r#"{"error":"invalid_client"}"#), "noToken", "does not know the client"),
+        (Says(400, None, r#"{"error":"invalid_grant"}"#), "noToken", "authorize it again"),
+        (Says(200, None, "<html>Sign in</html>"), "noToken", "no JSON"),
+        (Says(200, None, r#"{"token_type":"Bearer"}"#), "noToken", "no access_token"),
+        (Says(200, None, r#"{"access_token":"x","token_type":"mac"}"#), "noToken", "of the type “mac”"),
+        (Says(500, None, ""), "noTokenNow", "does not work at the moment"),
+        (Says(429, Some("7"), slow), "", "asks for fewer requests"),
+    ];
+    for (number, (says, trouble, words)) in table.into_iter().enumerate() {
+        stage.server.always_says(Some(says));
+        stage.server.revoke();
+        let (verdict, said) = stage.tested().await;
+        assert_eq!(verdict, connector::Verdict::Wrong, "{words}");
+        assert!(said.contains(words) && said.contains("(PRV-2040)"), "{said}");
+        let (title, before) = (format!("T{number}"), stage.server.asked().len());
+        stage.title(&title).await;
+        match trouble {
+            "" => stage.world.until("it was asked", || async { stage.server.asked().len() > before }).await,
+            trouble => {
+                stage.until_trouble(trouble).await;
+                Default::default()
+            }
+        };
+        let sent = || async { links::exchanges(&stage.world.app, COMPANY, APP, None, None, 1).await.unwrap() };
+        stage.world.until("it stands in the log", || async { sent().await[0].action == "token" }).await;
+        let evidence = sent().await.remove(0);
+        assert!(evidence.path.ends_with("/token") && evidence.response.unwrap().contains(words));
+        // Whoever puts it right, or waits, gets on.
+        stage.server.always_says(None);
+        stage.clock.advance(3_600 * SECOND);
+        stage.world.app.wake_outbound();
+        stage.until_title(&title).await;
+    }
+    let (verdict, said) = stage.tested().await;
+    assert!(verdict == connector::Verdict::Advice && said.contains("until the app refuses it"), "{said}");
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_still_good_outlives_its_server() {
+    let stage = Stage::new(Some(300)).await;
+    stage.server.always_says(Some(Says(503, None, "")));
+    stage.clock.advance(250 * SECOND);
+    stage.title("A").await;
+    stage.until_title("A").await;
+    assert_eq!(stage.server.asked().len(), 2, "it is asked, and not for each request");
+    stage.clock.advance(50 * SECOND);
+    stage.title("B").await;
+    stage.until_trouble("noTokenNow").await;
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_wait_ask_once_and_hear_the_same() {
+    let world = World::new().await;
+    let server = Authorization::start().await;
+    let settings = OAuth { token_url: server.token_url(), client_id: CLIENT.into(), ..OAuth::default() };
+    for fails in [false, true] {
+        let holder = Arc::new(Holder::new(&settings, SECRET.into()));
+        let (held, before) = (server.hold(), server.asked().len());
+        server.always_says(fails.then_some(Says(400, None, r#"{"error":"invalid_scope"}"#)));
+        let waiting: Vec<_> = (0..20)
+            .map(|_| {
+                let (holder, app) = (Arc::clone(&holder), world.app.clone());
+                tokio::spawn(async move { holder.token(&app, None).await })
+            })
+            .collect();
+        world.until("all wait", || async { holder.waiting() == 20 && server.asked().len() > before }).await;
+        held.notify_one();
+        for one in waiting {
+            match one.await.unwrap() {
+                Ok(token) => assert!(!fails && token.starts_with("zq9-access-token-")),
+                Err(failure) => assert!(fails && failure.why == NoToken::Refused, "{failure:?}"),
+            }
+        }
+        assert_eq!(server.asked().len(), before + 1, "one request for all");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_of_the_client_and_tokens_stand_nowhere() {
+    let stage = Stage::new(Some(300)).await;
+    apps::set_credential(&stage.world.app, &Actor::local(), COMPANY, APP, "zq9-wrong-secret-of-it").await.unwrap();
+    stage.title("A").await;
+    stage.until_trouble("noToken").await;
+    let (_, said) = stage.tested().await;
+    assert!(said.contains("not with (credential)"), "{said}");
+    let state = tenant_of(&stage.world.app, COMPANY).unwrap();
+    let sent = links::exchanges(&stage.world.app, COMPANY, APP, None, None, 200).await.unwrap();
+    let config = apps::config::export(&stage.world.app, COMPANY, None).await.unwrap();
+    let told = format!("{sent:?} {} {said} {:?} {:?}", json!(config), stage.app().await, state.tenant);
+    assert!(!told.contains("zq9-"), "{told}");
+    assert_eq!(json!(config)["apps"][APP]["options"]["oauth"]["clientId"], Value::from(CLIENT));
+    stage.world.end().await;
+}

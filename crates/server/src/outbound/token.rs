@@ -1,0 +1,317 @@
+//! Access tokens for apps that speak OAuth 2 (RFC 6749): fetched through the guarded way out, kept in memory, and renewed
+//! before they end or when the app refuses one.
+//!
+//! Invariant: for one app one request for a token is under way at a time in this process. Whoever waits for it gets what it
+//! brought, be it a token or a refusal; so many workers ask no more often than one.
+//! Not here: what an answer means, which is in `token/answer`.
+
+mod answer;
+
+use super::integration::{ClientAuthentication, OAuth};
+use super::send::SECRET_BYTES_MIN;
+use crate::app::App;
+use crate::clock::Stopwatch;
+use crate::egress::{self, Lost};
+use crate::limits;
+use crate::query;
+use answer::{Given, Refusal};
+use axum::http::Method;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use provision::outcome::NoToken;
+use scim::Code;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use store::AppId;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+/// Why there is no token to show, for the engine and for people.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) why: NoToken,
+    /// The server's, if it answered.
+    pub(crate) status: Option<u16>,
+    /// What happened and what to do, without a secret.
+    pub(crate) said: String,
+    pub(crate) took_us: i64,
+}
+
+/// Who asks, and where: what a token depends on.
+#[derive(Clone, PartialEq, Eq)]
+struct Client {
+    settings: OAuth,
+    secret: String,
+}
+
+/// A token in memory.
+#[derive(Clone)]
+struct Token {
+    text: String,
+    /// From then on another one is asked for; nothing is never, until it is refused.
+    renew_at: Option<i64>,
+    /// From then on the app does not take it.
+    ends_at: Option<i64>,
+}
+
+#[derive(Default)]
+struct Held {
+    token: Option<Token>,
+    /// What the last request brought, if that was no token.
+    failure: Option<Failure>,
+}
+
+/// The token of one app, or of what is tried.
+pub(crate) struct Holder {
+    client: Client,
+    held: Arc<AsyncMutex<Held>>,
+    /// Requests that came to an end.
+    ended: AtomicU64,
+}
+
+impl std::fmt::Debug for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Holder").finish_non_exhaustive()
+    }
+}
+
+impl Holder {
+    /// One that knows no token yet.
+    pub(crate) fn new(settings: &OAuth, secret: String) -> Self {
+        let client = Client { settings: settings.clone(), secret };
+        Self { client, held: Arc::default(), ended: AtomicU64::new(0) }
+    }
+
+    /// One for the same client that knows no token yet.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(&self.client.settings, self.client.secret.clone())
+    }
+
+    /// A token that is good, other than the one that the app has refused.
+    pub(crate) async fn token(self: &Arc<Self>, app: &App, refused: Option<&str>) -> Result<String, Failure> {
+        let before = self.ended.load(Ordering::Acquire);
+        let held = Arc::clone(&self.held).lock_owned().await;
+        let now = app.clock().now();
+        let known = held.token.as_ref().filter(|token| Some(token.text.as_str()) != refused);
+        if let Some(token) = known.filter(|token| token.renew_at.is_none_or(|at| now < at)) {
+            return Ok(token.text.clone());
+        }
+        if let Some(failure) = held.failure.as_ref().filter(|_| self.ended.load(Ordering::Acquire) != before) {
+            return Err(failure.clone());
+        }
+        let spare = known.filter(|token| token.ends_at.is_some_and(|at| now < at)).cloned();
+        // In a task of its own: whoever waits may go away, and what comes is everybody's.
+        let (holder, app) = (Arc::clone(self), app.clone());
+        let asked = tokio::spawn(async move { holder.renew(&app, held, spare).await });
+        asked.await.unwrap_or_else(|_| Err(Failure::of(NoToken::Unreachable, "the request for a token broke off")))
+    }
+
+    /// Asks for a token; where that fails for the moment, the one that is still good goes on.
+    async fn renew(&self, app: &App, mut held: OwnedMutexGuard<Held>, spare: Option<Token>) -> Result<String, Failure> {
+        let asked = self.client.ask(app).await;
+        self.ended.fetch_add(1, Ordering::AcqRel);
+        (held.token, held.failure) = match (asked, spare) {
+            (Ok(token), _) => (Some(token), None),
+            (Err(failure), Some(spare)) if failure.why != NoToken::Refused => {
+                let again = app.clock().now().saturating_add(limits::ACCESS_TOKEN_REST);
+                tracing::warn!(why = failure.said, "a token is not renewed yet and used while it is good");
+                (Some(Token { renew_at: Some(again).min(spare.ends_at), ..spare }), None)
+            }
+            (Err(failure), _) => (None, Some(failure)),
+        };
+        match (&held.token, &held.failure) {
+            (Some(token), _) => Ok(token.text.clone()),
+            (None, Some(failure)) => Err(failure.clone()),
+            (None, None) => Err(Failure::of(NoToken::Unreachable, "there is no token")),
+        }
+    }
+
+    /// How many wait, or ask.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        Arc::strong_count(&self.held) - 1
+    }
+
+    /// For how many seconds the token in memory is good, if that is known.
+    pub(crate) async fn seconds_left(&self, now: i64) -> Option<i64> {
+        let ends_at = self.held.lock().await.token.as_ref()?.ends_at?;
+        Some(ends_at.saturating_sub(now) / 1_000_000)
+    }
+
+    /// Where tokens come from, without what may stand behind it.
+    pub(crate) fn token_url(&self) -> &str {
+        let url = self.client.settings.token_url.as_str();
+        url.split(['?', '#']).next().unwrap_or(url)
+    }
+}
+
+impl Client {
+    async fn ask(&self, app: &App) -> Result<Token, Failure> {
+        let (asked_at, watch) = (app.clock().now(), Stopwatch::start());
+        let answer = app.egress().send(self.request()).await;
+        let took_us = watch.micros();
+        let failed = |status, why, said: String| {
+            let said = format!("no access token: {said} ({})", Code::NO_ACCESS_TOKEN);
+            Failure { why, status, said, took_us }
+        };
+        let response = match answer {
+            Ok(response) => response,
+            Err(failure) => {
+                let why = match failure.lost {
+                    Lost::Refused(_) => NoToken::Refused,
+                    _ => NoToken::Unreachable,
+                };
+                return Err(failed(None, why, format!("the authorization server: {}", failure.why)));
+            }
+        };
+        let retry_after = response.header("retry-after");
+        match answer::read(response.status, retry_after, &response.body, &self.secrets()) {
+            Ok(given) => Ok(kept(given, asked_at)),
+            Err(Refusal { why, said }) => {
+                Err(failed(Some(response.status), why, format!("the authorization server: {said}")))
+            }
+        }
+    }
+
+    /// RFC 6749 §4.4.2, with the client as §2.3.1 has it.
+    fn request(&self) -> egress::Request {
+        let settings = &self.settings;
+        let mut form = vec![("grant_type", "client_credentials")];
+        let mut headers = vec![
+            ("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+            ("Accept".to_owned(), "application/json".to_owned()),
+        ];
+        let more = [("scope", settings.scope.as_str()), ("audience", settings.audience.as_str())];
+        form.extend(more.into_iter().filter(|(_, value)| !value.is_empty()));
+        match settings.client_authentication {
+            ClientAuthentication::Basic => {
+                headers.push(("Authorization".to_owned(), format!("Basic {}", self.basic())));
+            }
+            ClientAuthentication::Post => {
+                form.extend([("client_id", settings.client_id.as_str()), ("client_secret", &self.secret)]);
+            }
+        }
+        let pairs: Vec<String> =
+            form.into_iter().map(|(name, value)| format!("{name}={}", query::encode(value))).collect();
+        egress::Request {
+            method: Method::POST,
+            url: settings.token_url.clone(),
+            headers,
+            body: Some(pairs.join("&").into()),
+            time: Some(limits::ACCESS_TOKEN_TIME),
+            bytes_max: Some(limits::ACCESS_TOKEN_ANSWER_BYTES_MAX),
+        }
+    }
+
+    /// What must not come back in words: the secret, in each form in which it is sent.
+    fn secrets(&self) -> Vec<String> {
+        let all = [self.secret.clone(), query::encode(&self.secret), self.basic()];
+        all.into_iter().filter(|secret| secret.len() >= SECRET_BYTES_MIN).collect()
+    }
+
+    /// RFC 6749 §2.3.1: both are encoded like a form before they are credentials of HTTP.
+    fn basic(&self) -> String {
+        let both = format!("{}:{}", query::encode(&self.settings.client_id), query::encode(&self.secret));
+        BASE64_STANDARD.encode(both)
+    }
+}
+
+impl Failure {
+    fn of(why: NoToken, said: &str) -> Self {
+        Self { why, status: None, said: format!("no access token: {said} ({})", Code::NO_ACCESS_TOKEN), took_us: 0 }
+    }
+}
+
+/// A token as it is kept: renewed a while before its end, and that is counted from when it was asked for.
+fn kept(given: Given, asked_at: i64) -> Token {
+    let whole = given.seconds.map(|seconds| seconds.min(limits::ACCESS_TOKEN_SECONDS_MAX).saturating_mul(1_000_000));
+    let after = |micros: i64| asked_at.saturating_add(micros);
+    let renew_at = whole.map(|whole| after(whole - limits::ACCESS_TOKEN_MARGIN.min(whole / 4)));
+    Token { text: given.access, renew_at, ends_at: whole.map(after) }
+}
+
+/// The holders of this process, by app.
+#[derive(Debug, Default)]
+pub(crate) struct Holders(Mutex<HashMap<AppId, Arc<Holder>>>);
+
+impl Holders {
+    /// That of an app; a new one when anything is other than it was.
+    pub(crate) fn of(&self, id: AppId, settings: &OAuth, secret: String) -> Arc<Holder> {
+        let new = Holder::new(settings, secret);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(&id) {
+            Some(known) if known.client == new.client => Arc::clone(known),
+            _ => {
+                let new = Arc::new(new);
+                all.insert(id, Arc::clone(&new));
+                new
+            }
+        }
+    }
+
+    /// An app is gone.
+    pub(crate) fn forget(&self, id: AppId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    #[test]
+    fn a_token_is_renewed_before_it_ends() {
+        let kept = |seconds| {
+            let token = kept(Given { access: "a".into(), seconds }, 0);
+            (token.renew_at.map(|at| at / SECOND), token.ends_at.map(|at| at / SECOND))
+        };
+        for (seconds, renew, ends) in [
+            (3_600, 3_540, 3_600),
+            (240, 180, 240),
+            (60, 45, 60),
+            (4, 3, 4),
+            (1, 0, 1),
+            (i64::MAX, 31_535_940, 31_536_000),
+        ] {
+            assert_eq!(kept(Some(seconds)), (Some(renew), Some(ends)), "{seconds}");
+        }
+        assert_eq!(kept(None), (None, None), "good until it is refused");
+    }
+
+    fn client(client_authentication: ClientAuthentication) -> Client {
+        let settings = OAuth {
+            token_url: "https://as.example/token".into(),
+            client_id: "a client".into(),
+            client_authentication,
+            scope: "scim users".into(),
+            audience: "https://app.example/scim".into(),
+        };
+        Client { settings, secret: "s:ü".into() }
+    }
+
+    #[test]
+    fn the_client_says_who_it_is() {
+        let sent = |how| {
+            let request = client(how).request();
+            let header = request.headers.into_iter().find(|(name, _)| name == "Authorization");
+            (header.map(|(_, value)| value), String::from_utf8(request.body.unwrap().to_vec()).unwrap())
+        };
+        let asked = "grant_type=client_credentials&scope=scim%20users&audience=https%3A%2F%2Fapp.example%2Fscim";
+        let both = BASE64_STANDARD.encode("a%20client:s%3A%C3%BC");
+        assert_eq!(sent(ClientAuthentication::Basic), (Some(format!("Basic {both}")), asked.to_owned()));
+        let posted = format!("{asked}&client_id=a%20client&client_secret=s%3A%C3%BC");
+        assert_eq!(sent(ClientAuthentication::Post), (None, posted));
+    }
+
+    #[test]
+    fn the_secret_is_known_in_each_form_in_which_it_is_sent() {
+        let both = BASE64_STANDARD.encode("a%20client:s%3A%C3%BC");
+        assert_eq!(
+            client(ClientAuthentication::Basic).secrets(),
+            ["s%3A%C3%BC".to_owned(), both],
+            "and not what is short"
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! An authorization server on this machine, and an app behind it that takes its tokens alone: everything that the app is asked
+//! with a good one goes on to a SCIM endpoint as it is.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+/// Who may have tokens.
+pub const CLIENT: &str = "engine";
+pub const SECRET: &str = "zq9-client-secret/with:odd&signs";
+
+/// What the token endpoint says next, instead of a token.
+#[derive(Clone)]
+pub struct Says(pub u16, pub Option<&'static str>, pub &'static str);
+
+#[derive(Default)]
+struct Inner {
+    upstream: Option<(String, String)>,
+    next: VecDeque<Says>,
+    /// What it says as long as this is here.
+    always: Option<Says>,
+    lives: Option<u64>,
+    /// Whether every token is refused by the app.
+    closed: bool,
+    good: BTreeSet<String>,
+    given: usize,
+    asked: Vec<BTreeMap<String, String>>,
+    shown: Vec<String>,
+    refused: usize,
+    /// Answers wait for this.
+    held: Option<Arc<Notify>>,
+}
+
+#[derive(Clone)]
+pub struct Authorization {
+    pub url: String,
+    inner: Arc<Mutex<Inner>>,
+    client: reqwest::Client,
+}
+
+impl Authorization {
+    /// Listens; without an endpoint behind it the app has nobody.
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let inner = Inner { lives: Some(3_600), ..Inner::default() };
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let server = Self { url, inner: Arc::new(Mutex::new(inner)), client };
+        let router = axum::Router::new().route("/token", post(token)).fallback(app).with_state(server.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        server
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    pub fn token_url(&self) -> String {
+        format!("{}/token", self.url)
+    }
+
+    pub fn scim_url(&self) -> String {
+        format!("{}/scim/v2", self.url)
+    }
+
+    /// Where the app's people really are, and the token there.
+    pub fn behind(&self, url: &str, token: &str) {
+        self.lock().upstream = Some((url.to_owned(), token.to_owned()));
+    }
+
+    pub fn says(&self, next: Says) {
+        self.lock().next.push_back(next);
+    }
+
+    pub fn always_says(&self, says: Option<Says>) {
+        self.lock().always = says;
+    }
+
+    /// For how long the next tokens are good, by their own words.
+    pub fn lives(&self, seconds: Option<u64>) {
+        self.lock().lives = seconds;
+    }
+
+    /// No token that was given is taken any more.
+    pub fn revoke(&self) {
+        self.lock().good.clear();
+    }
+
+    /// Whether no token at all is taken.
+    pub fn close(&self, closed: bool) {
+        self.lock().closed = closed;
+    }
+
+    /// Nobody gets an answer for a token before this is notified.
+    pub fn hold(&self) -> Arc<Notify> {
+        Arc::clone(self.lock().held.get_or_insert_default())
+    }
+
+    /// The forms that were sent for tokens; `authorization` is the header.
+    pub fn asked(&self) -> Vec<BTreeMap<String, String>> {
+        self.lock().asked.clone()
+    }
+
+    /// What the app was shown, each once, in its order.
+    pub fn shown(&self) -> Vec<String> {
+        let mut shown = self.lock().shown.clone();
+        shown.dedup();
+        shown
+    }
+
+    /// How often the app has refused.
+    pub fn refused(&self) -> usize {
+        self.lock().refused
+    }
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let hex: String = rest.by_ref().take(2).map(char::from).collect();
+                u8::from_str_radix(&hex, 16).unwrap()
+            }
+            b'+' => b' ',
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Who asks, by header or by body.
+fn client(form: &BTreeMap<String, String>) -> Option<(String, String)> {
+    if let Some(id) = form.get("client_id") {
+        return Some((id.clone(), form.get("client_secret")?.clone()));
+    }
+    let both = BASE64_STANDARD.decode(form.get("authorization")?.strip_prefix("Basic ")?).ok()?;
+    let both = String::from_utf8(both).ok()?;
+    let (id, secret) = both.split_once(':')?;
+    Some((decoded(id), decoded(secret)))
+}
+
+fn json(status: u16, body: String) -> Response {
+    let status = StatusCode::from_u16(status).unwrap();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn token(State(server): State<Authorization>, headers: HeaderMap, body: Bytes) -> Response {
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    let mut form: BTreeMap<String, String> = pairs.map(|(name, value)| (name.to_owned(), decoded(value))).collect();
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        form.insert("authorization".into(), value.to_str().unwrap().to_owned());
+    }
+    let held = {
+        let mut inner = server.lock();
+        inner.asked.push(form.clone());
+        inner.held.clone()
+    };
+    if let Some(held) = held {
+        held.notified().await;
+    }
+    let mut inner = server.lock();
+    if let Some(Says(status, retry_after, body)) = inner.next.pop_front().or_else(|| inner.always.clone()) {
+        let mut response = json(status, body.to_owned());
+        if let Some(after) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, after.parse().unwrap());
+        }
+        return response;
+    }
+    let who = client(&form);
+    if who != Some((CLIENT.to_owned(), SECRET.to_owned())) {
+        // It says what it was sent, as some do.
+        let sent = who.map(|(_, secret)| secret).unwrap_or_default().replace('"', "");
+        return json(401, format!(r#"{{"error":"invalid_client","error_description":"not with {sent}"}}"#));
+    }
+    inner.given += 1;
+    let given = format!("zq9-access-token-{}", inner.given);
+    inner.good.insert(given.clone());
+    let lives = inner.lives.map(|seconds| format!(r#","expires_in":{seconds}"#)).unwrap_or_default();
+    json(200, format!(r#"{{"access_token":"{given}","token_type":"Bearer"{lives}}}"#))
+}
+
+async fn app(State(server): State<Authorization>, request: Request) -> Response {
+    let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = shown.unwrap_or_default().to_owned();
+    let upstream = {
+        let mut inner = server.lock();
+        let token = shown.trim_start_matches("Bearer ").to_owned();
+        inner.shown.push(token.clone());
+        if inner.closed || !inner.good.contains(&token) {
+            inner.refused += 1;
+            return json(401, format!(r#"{{"status":"401","detail":"not good: {shown}"}}"#));
+        }
+        inner.upstream.clone()
+    };
+    let Some((url, token)) = upstream else {
+        return json(
+            200,
+            r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}"#
+                .into(),
+        );
+    };
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().unwrap().as_str().trim_start_matches("/scim/v2").to_owned();
+    let mut headers = parts.headers;
+    for name in [header::AUTHORIZATION, header::HOST, header::CONTENT_LENGTH] {
+        headers.remove(name);
+    }
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let sent =
+        server.client.request(parts.method, format!("{url}{path}")).headers(headers).bearer_auth(token).body(body);
+    let answer = sent.send().await.unwrap();
+    let (status, kind) = (answer.status(), answer.headers().get(header::CONTENT_TYPE).cloned());
+    let mut response = Response::new(Body::from(answer.bytes().await.unwrap()));
+    *response.status_mut() = status;
+    response.headers_mut().extend(kind.map(|kind| (header::CONTENT_TYPE, kind)));
+    response
+}
