@@ -296,6 +296,8 @@ pub const CENSUS_AGE: i64 = 60 * 1_000_000;
 pub const CENSUS_REST: i64 = 300 * 1_000_000;
 /// How long an app without work is kept at hand.
 pub const OUTBOUND_LINGER: Duration = Duration::from_secs(10);
+/// Longest time until the sample data of a demo is back.
+pub const DEMO_RESET_TIME: Duration = Duration::from_secs(60);
 /// Longest time that requests to apps get to finish when the server stops; what is cut off is looked up afterwards.
 pub const OUTBOUND_END: Duration = Duration::from_secs(5);
 /// Microseconds for which a link is one node's; kept while it is worked on.

@@ -8,15 +8,12 @@ use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::events::Topic;
+use crate::limits;
 use crate::tenants::DEFAULT;
 use scim::Code;
 use serde_json::json;
-use std::time::Duration;
 use store::{Definitions, Settings};
 use tokio::sync::{mpsc, oneshot};
-
-/// How long it may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The server is empty: say here when the sample data is back, or why it is not.
 pub type Furnish = oneshot::Sender<std::result::Result<(), String>>;
@@ -45,7 +42,7 @@ pub(crate) async fn reset(app: &App, actor: &Actor) -> Result<()> {
     let broken =
         |why: String| Error::new(Code::INTERNAL, format!("everything is gone, and the sample data is not back: {why}"));
     furnisher.send(done).await.map_err(|_| broken("the demo is ending".into()))?;
-    match tokio::time::timeout(PATIENCE, told).await {
+    match tokio::time::timeout(limits::DEMO_RESET_TIME, told).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(why))) => return Err(broken(why)),
         Ok(Err(_)) => return Err(broken("the demo is ending".into())),
