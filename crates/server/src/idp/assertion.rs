@@ -16,7 +16,7 @@ use store::Reader;
 /// What would be said, and whether it may be.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
-    /// Whether the person is active and assigned.
+    /// Whether the app is in use, and the person active and assigned.
     pub(crate) may: std::result::Result<(), &'static str>,
     pub(crate) name_id: NameId,
     pub(crate) attributes: Vec<Attribute>,
@@ -63,6 +63,7 @@ pub(crate) fn said(
     let about = r.assignments_about(integration.row.id, person, &groups)?;
     let is_assigned = about.iter().any(|assignment| !assignment.only_values);
     let may = match (facts.user.status, is_assigned) {
+        _ if integration.options.deactivated => Err("the app is deactivated"),
         (Status::Active, true) => Ok(()),
         (Status::Active, false) => Err("the person is not assigned to the app"),
         _ => Err("the person is not active"),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use store::{AppId, AppRow, Principal};
 
 /// The apps that this person is assigned to, themselves or through a group, that they can sign in to from here, and that
-/// are not hidden; by their labels. Whether they may is asked again when they go (`said`).
+/// are in use and not hidden; by their labels. Whether they may is asked again when they go (`said`).
 pub(crate) async fn startable(app: &App, state: &TenantState, person: &str) -> Result<Vec<Integration>> {
     let (tenant, person) = (state.tenant.id, person.to_owned());
     let read = app.store().read(move |r| -> store::Result<Vec<AppRow>> {
@@ -25,11 +25,12 @@ pub(crate) async fn startable(app: &App, state: &TenantState, person: &str) -> R
         Ok(rows)
     });
     let mut all = read.await?.into_iter().map(Integration::of).collect::<Result<Vec<_>>>()?;
-    all.retain(|integration| !integration.options.hidden && leads_somewhere(integration));
+    all.retain(|integration| is_shown(integration));
     all.sort_by_key(|integration| integration.app.label.to_lowercase());
     Ok(all)
 }
 
-fn leads_somewhere(integration: &Integration) -> bool {
-    SamlApp::of(integration).is_ok_and(|saml| saml.is_set())
+fn is_shown(integration: &Integration) -> bool {
+    let options = &integration.options;
+    !options.hidden && !options.deactivated && SamlApp::of(integration).is_ok_and(|saml| saml.is_set())
 }

@@ -193,11 +193,11 @@ async fn answer(
     let said = visit.app.store().read(move |r| said(r, &state, &of, &settings, &id, now)).await?;
     said.problems.iter().for_each(|problem| trace.step(problem.clone()));
     if let Err(why) = said.may {
-        let why = Denied {
-            name: "person_not_allowed",
-            fix: format!("Nothing was sent: {why}."),
-            told: Some("you are not assigned to this application"),
+        let told = match integration.options.deactivated {
+            true => "this application is out of use",
+            false => "you are not assigned to this application",
         };
+        let why = Denied { name: "person_not_allowed", fix: format!("Nothing was sent: {why}."), told: Some(told) };
         return Ok(denied(visit, asked, trace, &integration.row.name, &why));
     }
     let login = Login {

@@ -105,7 +105,7 @@ impl Drive {
             return Ok(Turn::Idle(limits::OUTBOUND_TICK));
         }
         let Some(shared) = self.shared().await? else { return Ok(Turn::Ended) };
-        if shared.integration.options.paused || !shared.integration.is_reachable() {
+        if shared.integration.options.is_still() || !shared.integration.is_reachable() {
             return Ok(Turn::Idle(limits::OUTBOUND_LINGER));
         }
         let (room, not_before) = self.room(now);

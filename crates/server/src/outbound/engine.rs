@@ -173,7 +173,7 @@ impl Engine {
             let kinds = [("reconcile", is_due(row.reconcile_at)), ("import", is_due(row.import_at))];
             let reconcile_at = next(row.reconcile_at, options.reconcile_every_hours);
             let import_at = next(row.import_at, options.import_every_hours);
-            let on = integration.app.provisioning && !options.paused;
+            let on = integration.app.provisioning && !options.is_still();
             let work = move |w: &mut store::Writer| {
                 for (kind, _) in kinds.into_iter().filter(|(_, due)| *due && on) {
                     w.run_insert(&Run {

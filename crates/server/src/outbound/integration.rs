@@ -86,6 +86,8 @@ pub(crate) struct Options {
     pub(crate) authentication: Authentication,
     /// With `oauth2`: where access tokens come from.
     pub(crate) oauth: OAuth,
+    /// The app is out of use: nobody signs in to it from here, and nothing is sent.
+    pub(crate) deactivated: bool,
     /// Nothing is sent while this is on.
     pub(crate) paused: bool,
     /// Not among the applications on people's own page; they still sign in from the app itself.
@@ -115,6 +117,7 @@ impl Default for Options {
         Self {
             authentication: Authentication::default(),
             oauth: OAuth::default(),
+            deactivated: false,
             paused: false,
             hidden: false,
             timeout_seconds: limits::OUTBOUND_TIME.as_secs(),
@@ -140,6 +143,11 @@ impl Options {
             oauth if asks && oauth.client_id.is_empty() => missing("clientId"),
             oauth => oauth.problem(),
         }
+    }
+
+    /// Whether nothing is sent by itself.
+    pub(crate) fn is_still(&self) -> bool {
+        self.deactivated || self.paused
     }
 
     /// How long an answer may take.

@@ -511,6 +511,14 @@ async fn people_start_their_apps_from_their_own_page() {
     assert_eq!(browser.get("/idp/wiki/sso").await.status, 200);
     change(json!({"options": {"hidden": false}})).await;
     assert!(tile(&mut browser).await);
+    // Out of use, nobody signs in to it at all.
+    change(json!({"options": {"deactivated": true}})).await;
+    assert!(!tile(&mut browser).await);
+    let refused = browser.get("/idp/wiki/sso").await;
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    assert!(refused.text.contains("This application is out of use"), "{}", refused.text);
+    change(json!({"options": {"deactivated": false}})).await;
+    assert!(tile(&mut browser).await);
     // Without an address nothing can be started.
     let unset = desk.local("PATCH", &format!("{app}/saml"), json!({"ssoUrl": ""})).await;
     assert_eq!(unset.status, 200, "{}", unset.text);

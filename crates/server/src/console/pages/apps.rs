@@ -220,6 +220,7 @@ fn provisioning(cx: &Desk, integration: &Integration, current: &str, body: Marku
 /// How provisioning stands, in a word.
 fn state(integration: &Integration) -> Markup {
     match (integration.app.provisioning, is_connected(integration), integration.options.paused) {
+        _ if integration.options.deactivated => badge(Tone::Quiet, "Deactivated"),
         (false, ..) => badge(Tone::Quiet, "Provisioning off"),
         (_, false, _) => badge(Tone::Warn, "Not connected"),
         (_, _, true) => badge(Tone::Warn, "Paused"),

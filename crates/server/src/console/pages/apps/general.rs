@@ -46,7 +46,11 @@ fn plain(cx: &Desk, integration: &Integration) -> Markup {
                 "On people's own page",
                 html! { @if integration.options.hidden { "Hidden" } @else { "Shown to whoever is assigned and can sign in with SAML" } },
             ),
-            ("Sending", html! { @if integration.options.paused { "Paused" } @else { "Going on" } }),
+            ("Sending", html! { @if integration.options.is_still() { "Paused" } @else { "Going on" } }),
+            (
+                "In use",
+                html! { @if integration.options.deactivated { (badge(Tone::Warn, "Deactivated")) } @else { "Yes" } },
+            ),
         ]),
     )
 }
@@ -70,6 +74,11 @@ fn editor(cx: &Desk, integration: &Integration) -> Markup {
                     legend { "Provisioning" }
                     label .check { input type="checkbox" name="scim" value="1" checked[app.provisioning]; span { "Enable SCIM provisioning" } }
                     label .check { input type="checkbox" name="paused" value="1" checked[integration.options.paused]; span { "Pause: nothing is sent, and nothing is forgotten" } }
+                }
+                fieldset .checks-field {
+                    legend { "Use" }
+                    label .check { input type="checkbox" name="deactivated" value="1" checked[integration.options.deactivated];
+                        span { "Deactivate the app" span .hint { " – nobody signs in to it from here and nothing is sent; assignments stay, and so do accounts and sessions at the app" } } }
                 }
                 div .actions { button .main type="submit" { "Save" } (back(integration, "", "Cancel")) }
             },
@@ -118,6 +127,7 @@ pub(super) struct Edited {
     target: String,
     scim: String,
     hidden: String,
+    deactivated: String,
     paused: String,
     logo: String,
     no_logo: String,
@@ -129,7 +139,10 @@ pub(super) async fn save(cx: Desk, Path(name): Path<String>, Form(edited): Form<
     let mut change = Map::new();
     change.insert("label".into(), edited.label.trim().into());
     change.insert("provisioning".into(), (!edited.scim.is_empty()).into());
-    change.insert("options".into(), json!({"paused": !edited.paused.is_empty(), "hidden": !edited.hidden.is_empty()}));
+    let is_set = |box_: &str| !box_.is_empty();
+    let options = json!({"paused": is_set(&edited.paused), "hidden": is_set(&edited.hidden),
+        "deactivated": is_set(&edited.deactivated)});
+    change.insert("options".into(), options);
     if !edited.logo.is_empty() || !edited.no_logo.is_empty() {
         change.insert("settings".into(), json!({logo::KEY: edited.logo}));
     }
