@@ -84,7 +84,8 @@ fn one_tenant_signs_adam_in_to_the_other_and_scim_puts_him_out() {
 
     // The other way round: who leaves the identity provider is out of the application as well.
     person.open("/me");
-    person.press("button", "Sign out");
+    // The page itself says so as well, before the browser has been at the application.
+    person.follow("button", "Sign out");
     person.sees("You are not signed in");
     person.open("/t/serviceops/me");
     person.sees("You are not signed in");
