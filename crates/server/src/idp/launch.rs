@@ -25,7 +25,7 @@ pub(crate) async fn startable(app: &App, state: &TenantState, person: &str) -> R
         Ok(rows)
     });
     let mut all = read.await?.into_iter().map(Integration::of).collect::<Result<Vec<_>>>()?;
-    all.retain(|integration| is_shown(integration));
+    all.retain(is_shown);
     all.sort_by_key(|integration| integration.app.label.to_lowercase());
     Ok(all)
 }

@@ -1,14 +1,18 @@
 //! Entity tags (RFC 7644 §3.14).
 
-use crate::harness::{Server, USER, id};
+use crate::harness::{Server, Tenant, USER, id};
 use serde_json::json;
+
+/// Somebody new: where they are, and the tag of how they are.
+fn somebody(tenant: &Tenant<'_>, login: &str) -> (String, String) {
+    let user = tenant.user(login, json!({}));
+    (format!("/Users/{}", id(&user)), user["meta"]["version"].as_str().unwrap().to_owned())
+}
 
 #[test]
 fn a_tag_for_every_state() {
     let tenant = Server::shared().tenant();
-    let user = tenant.user("tag@x.test", json!({}));
-    let path = format!("/Users/{}", id(&user));
-    let tag = user["meta"]["version"].as_str().unwrap().to_owned();
+    let (path, tag) = somebody(&tenant, "tag@x.test");
     assert!(tag.starts_with("W/\"") && tag.ends_with('"'), "{tag}");
     assert_eq!(tenant.get(&path).header("etag"), Some(tag.as_str()));
     for same in [tag.clone(), "*".to_owned(), format!("\"other\", {tag}"), tag.trim_start_matches("W/").to_owned()] {
@@ -28,7 +32,7 @@ fn a_tag_for_every_state() {
     tenant.send(&tenant.request("DELETE", &path).header("If-Match", "*")).expect(204);
 }
 
-fn stale_writes_are_refused(tenant: &crate::harness::Tenant<'_>, path: &str, tag: &str) {
+fn stale_writes_are_refused(tenant: &Tenant<'_>, path: &str, tag: &str) {
     let before = tenant.read(path);
     let put = json!({ "schemas": [USER], "userName": "other@x.test" });
     let patch = json!({ "Operations": [{ "op": "replace", "path": "title", "value": "stale" }] });
@@ -58,11 +62,9 @@ fn members_change_a_groups_tag() {
 #[test]
 fn tags_in_several_lines_are_one_list() {
     let tenant = Server::shared().tenant();
-    let user = tenant.user("lines@x.test", json!({}));
-    let path = format!("/Users/{}", id(&user));
-    let tag = user["meta"]["version"].as_str().unwrap();
+    let (path, tag) = somebody(&tenant, "lines@x.test");
     let none = json!({ "Operations": [] });
-    let patch = tenant.request("PATCH", &path).header("If-Match", "W/\"99\"").header("If-Match", tag);
+    let patch = tenant.request("PATCH", &path).header("If-Match", "W/\"99\"").header("If-Match", tag.clone());
     tenant.send(&patch.json(&none)).expect(200);
     let get = tenant.request("GET", &path).header("If-None-Match", "W/\"99\"").header("If-None-Match", tag);
     tenant.send(&get).expect(304);
@@ -71,9 +73,7 @@ fn tags_in_several_lines_are_one_list() {
 #[test]
 fn a_read_may_ask_for_one_version() {
     let tenant = Server::shared().tenant();
-    let user = tenant.user("asked@x.test", json!({}));
-    let path = format!("/Users/{}", id(&user));
-    let tag = user["meta"]["version"].as_str().unwrap();
+    let (path, tag) = somebody(&tenant, "asked@x.test");
     tenant.send(&tenant.request("GET", &path).header("If-Match", tag)).expect(200);
     tenant.send(&tenant.request("GET", &path).header("If-Match", "W/\"99\"")).expect_error(412);
 }
@@ -81,8 +81,7 @@ fn a_read_may_ask_for_one_version() {
 #[test]
 fn a_refusal_names_the_condition_that_it_is_about() {
     let tenant = Server::shared().tenant();
-    let user = tenant.user("why@x.test", json!({}));
-    let path = format!("/Users/{}", id(&user));
+    let (path, _) = somebody(&tenant, "why@x.test");
     let body = json!({ "schemas": [USER], "userName": "why@x.test" });
     for (header, other) in [("If-Match", "If-None-Match"), ("If-None-Match", "If-Match")] {
         let value = if header == "If-Match" { "W/\"99\"" } else { "*" };

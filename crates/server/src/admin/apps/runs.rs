@@ -47,6 +47,10 @@ pub(crate) async fn begin(
     incremental: bool,
 ) -> Result<Run> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
+    if integration.options.deactivated {
+        let detail = "the app is deactivated and asked nothing; put it back into use first: options.deactivated=false";
+        return Err(scim::Error::invalid_value(detail).into());
+    }
     let (id, now) = (integration.row.id, app.clock().now());
     let mut new = Run {
         tenant: state.tenant.id,

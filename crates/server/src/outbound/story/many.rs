@@ -59,6 +59,32 @@ pub(super) async fn standing(world: &World, standing: Standing) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_out_of_use_is_sent_nothing() {
+    let world = World::new().await;
+    let people = team(&world, 2).await;
+    rest(&world).await;
+    let title = async || world.account("p0@example.com").await.unwrap()["title"].clone();
+    world.change(json!({"options": {"deactivated": true}})).await;
+    let new = json!({"op": "replace", "path": "title", "value": "T"});
+    world.patch(COMPANY, &format!("/Users/{}", people[0]), new).await;
+    world
+        .until("he is due", || async {
+            let integration = apps::find(&world.app, COMPANY, APP).await.unwrap();
+            apps::numbers(&world.app, &integration).await.unwrap().due != [0; 4]
+        })
+        .await;
+    world.app.wake_outbound();
+    // Many times as long as it takes otherwise.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(title().await, Value::Null);
+    let refused = runs::begin(&world.app, &Actor::local(), COMPANY, APP, Kind::Import, false).await;
+    assert!(refused.unwrap_err().to_scim("").detail.contains("options.deactivated=false"));
+    world.change(json!({"options": {"deactivated": false}})).await;
+    world.until("what waited is sent", || async { title().await == "T" }).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leaver_passes_a_backlog() {
     let world = World::new().await;
     let people = team(&world, 300).await;
