@@ -11,6 +11,7 @@
 mod dialect;
 mod monitor;
 mod session;
+mod statistics;
 mod tls;
 
 pub(super) use monitor::Monitor;

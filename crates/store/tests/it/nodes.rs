@@ -360,6 +360,30 @@ fn the_second_of_two_conditions_is_asked_by_key() {
     assert!(read() < PEOPLE, "30 searches for one of {PEOPLE} have read {} index rows", read());
 }
 
+/// Else a person is looked for among all people until the server counts them by itself, which it is kept from here.
+#[test]
+fn the_planner_hears_of_a_table_that_has_grown() {
+    const PEOPLE: usize = 1_000;
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    world.folder.sql("alter table resource set (autovacuum_enabled = false)");
+    world
+        .write(move |w| {
+            (0..PEOPLE).try_for_each(|n| {
+                let body = json!({"userName": format!("p{n}")});
+                w.insert(tenant, &user, None, &resource(&user, body), 1, POLICY).map(|_| ())
+            })
+        })
+        .unwrap();
+    let counted = || world.folder.sql("select cast(reltuples as bigint) from pg_class where relname = 'resource'");
+    let mut more = 0..;
+    wait_for(|| {
+        // A session says how much it has written at the end of a transaction, at most once a second.
+        world.insert(&world.user, json!({"userName": format!("more{:?}", more.next())}));
+        counted().parse::<usize>().is_ok_and(|counted| counted >= PEOPLE)
+    });
+}
+
 /// The database goes away in the middle of writing and comes back: what was answered is there, everything else was
 /// refused at once, and nobody has to start anything again.
 #[test]

@@ -1,10 +1,11 @@
-//! Watches the database on a thread of its own: whether it is there, and whether another node has changed what nodes
-//! keep in memory.
+//! Watches the database on a thread of its own: whether it is there, whether another node has changed what nodes keep in
+//! memory, and whether its planner knows how large the tables have become.
 //!
 //! A notification is a nudge; the number that it is about is read from the database, and is read every second anyway.
 
 use super::Shared;
-use super::session::{Ahead, Session, told};
+use super::session::{Ahead, Failure, Session, told};
+use super::statistics;
 use crate::db::value::Row;
 use crate::{Error, Result};
 use std::future::poll_fn;
@@ -14,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 use tokio_postgres::AsyncMessage;
 
 /// How often the number is read without a nudge.
@@ -95,6 +97,8 @@ async fn watch_over(shared: &Shared, seen: &watch::Sender<i64>, pause: &mut Dura
     if shared.named && session.batch("listen provost").await.is_err() {
         return "it did not take listen".into();
     }
+    let mut look = tokio::time::interval(statistics::LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let mut generation = None;
         let sql = "select value from meta where name = 'generation'";
@@ -121,6 +125,13 @@ async fn watch_over(shared: &Shared, seen: &watch::Sender<i64>, pause: &mut Dura
                 return "the session ended".into();
             },
             () = tokio::time::sleep(TICK) => {}
+            _ = look.tick() => match tokio::time::timeout(super::STATEMENT_MAX, statistics::renew(&session)).await {
+                Ok(Ok(()) | Err(Failure::Row(_))) => {}
+                // What it may not count it goes without.
+                Ok(Err(Failure::Refused(error))) => tracing::debug!(why = told(&error), "tables are not counted"),
+                Ok(Err(Failure::Lost(why))) => return why,
+                Err(_) => return "counting the tables took too long".into(),
+            },
             () = shared.look.notified() => {}
         }
     }
