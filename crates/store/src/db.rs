@@ -203,6 +203,7 @@ impl Store {
         let key = folder.join("secret.key");
         let (sealer, generation) = first.alone(|| {
             migrate::postgres(&first)?;
+            first.forget_marks()?;
             let mut marked = 0_i64;
             first.each(copy::MARKED, &[], &mut |row| {
                 marked = row.get(0)?;

@@ -40,6 +40,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// How often, and how many times, the outcome of a commit is asked for when its answer did not arrive.
 const OUTCOME_EVERY: Duration = Duration::from_millis(250);
 const OUTCOME_TRIES: usize = 60;
+/// How long the mark of a writer is kept that has begun then, in seconds: thirty days.
+const MARK_SECONDS: u64 = 30 * 86_400;
 /// The first half of the keys of our advisory locks; the second is the tenant, or one of the two below.
 const LOCKS: i64 = 0x5343_494d;
 /// Held by everybody who writes: shared, or alone.
@@ -57,6 +59,13 @@ const BEGIN_WRITE: &str = "begin; set local idle_in_transaction_session_timeout 
 
 /// The commit does not wait for the disk; what follows it and does, waits for both.
 const NOT_ON_DISK: &str = "set local synchronous_commit = off;";
+
+/// What a writer leaves with each of its commits, to find it again when the answer does not arrive: the number of its
+/// transaction alone may be given out again, if a crash came before anything of it was on the disk.
+const MARK: &str = "insert into meta (name, value) values (?1, ?2)
+    on conflict (name) do update set value = excluded.value";
+const MARKED: &str = "select value from meta where name = ?1";
+const MARKS: &str = "commit by ";
 
 const GENERATION: &str = "select generation from tenant where id = ?1";
 
@@ -141,6 +150,8 @@ pub(crate) struct Postgres {
     /// Whether a statement has failed since the last savepoint: then nothing but its undoing is possible.
     failed: Cell<bool>,
     turn: RefCell<Turn>,
+    /// The row that its commits are marked in.
+    mark: String,
 }
 
 impl Postgres {
@@ -155,7 +166,17 @@ impl Postgres {
             begun: Cell::new(false),
             failed: Cell::new(false),
             turn: RefCell::default(),
+            mark: format!("{MARKS}{}", uuid::Uuid::now_v7()),
         })
+    }
+
+    /// Takes away the marks of writers that began long ago. One that still writes makes another one.
+    pub(in crate::db) fn forget_marks(&self) -> Result<()> {
+        let before = uuid::Timestamp::now(uuid::NoContext).to_unix().0.saturating_sub(MARK_SECONDS);
+        let before = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, before, 0));
+        let (first, end) = (MARKS.to_owned(), format!("{MARKS}{before}"));
+        let params = [Value::Text(&first), Value::Text(&end)];
+        self.execute("delete from meta where name > ?1 and name < ?2", &params).map(|_| ())
     }
 
     /// Connects for the first time, so that what is wrong with the address is told in words.
@@ -393,6 +414,8 @@ impl Postgres {
         if self.failed.get() || self.session.borrow().is_none() {
             return Err(Error::Unavailable);
         }
+        let number = self.turn.borrow().log;
+        self.later(MARK, &[Value::Text(&self.mark), Value::Int(number)])?;
         let done = self.ask(async |session, ahead| session.batch_behind(ahead, "commit").await);
         let outcome = match done {
             Ok(()) => Ok(()),
@@ -406,20 +429,15 @@ impl Postgres {
     }
 
     fn outcome(&self, why: &str) -> Result<()> {
-        let transaction = self.turn.borrow().transaction.clone();
+        let (transaction, number) = (self.turn.borrow().transaction.clone(), self.turn.borrow().log);
         for _ in 0..OUTCOME_TRIES {
-            self.reset();
-            let mut status: Option<String> = None;
-            let sql = "select pg_xact_status(cast(?1 as xid8))";
-            let asked = self.each(sql, &[Value::Text(&transaction)], &mut |row| {
-                status = row.get(0)?;
-                Ok(false)
-            });
-            match (asked, status.as_deref()) {
-                (Ok(()), Some("committed")) => return Ok(()),
-                (Ok(()), Some("aborted")) => return Err(Error::Unavailable),
+            match self.was_committed(&transaction, number) {
+                Ok(Some(true)) => return Ok(()),
+                Ok(Some(false)) => return Err(Error::Unavailable),
                 // Nobody is there yet, or the old session has not noticed yet.
-                _ => std::thread::sleep(OUTCOME_EVERY),
+                Ok(None) | Err(Error::Unavailable) => std::thread::sleep(OUTCOME_EVERY),
+                // There is no such number yet: nothing of the transaction has outlived a crash.
+                Err(_) => return Err(Error::Unavailable),
             }
         }
         tracing::error!(
@@ -428,6 +446,29 @@ impl Postgres {
             "what became of a commit is not known: the database did not come back in time"
         );
         Err(Error::Unavailable)
+    }
+
+    /// Whether a transaction was committed; nothing while it goes on. The mark is read behind the status, in a statement that
+    /// sees whatever was committed by then.
+    fn was_committed(&self, transaction: &str, number: i64) -> Result<Option<bool>> {
+        self.reset();
+        let mut status: Option<String> = None;
+        self.each("select pg_xact_status(cast(?1 as xid8))", &[Value::Text(transaction)], &mut |row| {
+            status = row.get(0)?;
+            Ok(false)
+        })?;
+        match status.as_deref() {
+            Some("committed") => {}
+            Some("aborted") => return Ok(Some(false)),
+            _ => return Ok(None),
+        }
+        self.reset();
+        let mut marked = None;
+        self.each(MARKED, &[Value::Text(&self.mark)], &mut |row| {
+            marked = Some(row.get(0)?);
+            Ok(false)
+        })?;
+        Ok(Some(marked == Some(number)))
     }
 
     pub(super) fn rollback(&self) {

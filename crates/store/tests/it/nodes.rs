@@ -360,6 +360,39 @@ fn the_second_of_two_conditions_is_asked_by_key() {
     assert!(read() < PEOPLE, "30 searches for one of {PEOPLE} have read {} index rows", read());
 }
 
+/// A transaction of which nothing had reached the disk leaves its number free, and after the crash another one takes it: that
+/// this one was committed says nothing of the first.
+#[test]
+fn a_number_that_is_given_out_again_is_nobodys_answer() {
+    let cluster = Arc::new(Cluster::start());
+    let folder = Folder::new();
+    let url = cluster.database();
+    let name = url.rsplit_once('/').unwrap().1.to_owned();
+    let store = Store::connect(folder.path(), &url, Options { writers: 1, ..Options::default() }).unwrap();
+    let tenant = write(&store, |w| w.tenant_insert("default", &Settings::default(), &Definitions::default(), 1));
+    let tenant = tenant.unwrap().id;
+    for round in 0..4 {
+        let (cluster, name, user) = (Arc::clone(&cluster), name.clone(), Arc::new(ResourceType::user()));
+        let answered: store::Result<()> = in_turn(&store, tenant, move |w| {
+            let body = resource(&user, json!({"userName": format!("lost{round}")}));
+            let made = w.insert(tenant, &user, None, &body, 1, POLICY)?;
+            // Nothing is left to be sent but the commit.
+            assert!(w.find(tenant, &user, &made.id)?.is_some());
+            cluster.kill();
+            cluster.run();
+            (0..4).for_each(|_| drop(cluster.sql(&name, "select pg_current_xact_id()")));
+            Ok(())
+        });
+        let found = || {
+            store.read_blocking::<_, Error, _>(move |r| {
+                r.find_unique(tenant, &Arc::new(ResourceType::user()), "userName", &format!("lost{round}"))
+            })
+        };
+        wait_for(|| found().is_ok());
+        assert_eq!(answered.is_ok(), found().unwrap().is_some(), "round {round}: what is answered is there");
+    }
+}
+
 /// Else a person is looked for among all people until the server counts them by itself, which it is kept from here.
 #[test]
 fn the_planner_hears_of_a_table_that_has_grown() {
