@@ -67,6 +67,10 @@ const MARK: &str = "insert into meta (name, value) values (?1, ?2)
 const MARKED: &str = "select value from meta where name = ?1";
 const MARKS: &str = "commit by ";
 
+fn mark(of: uuid::Uuid) -> String {
+    format!("{MARKS}{of}")
+}
+
 const GENERATION: &str = "select generation from tenant where id = ?1";
 
 /// What all sessions of a store share.
@@ -150,8 +154,8 @@ pub(crate) struct Postgres {
     /// Whether a statement has failed since the last savepoint: then nothing but its undoing is possible.
     failed: Cell<bool>,
     turn: RefCell<Turn>,
-    /// The row that its commits are marked in.
-    mark: String,
+    /// Whose row its commits are marked in.
+    mark: uuid::Uuid,
 }
 
 impl Postgres {
@@ -166,15 +170,15 @@ impl Postgres {
             begun: Cell::new(false),
             failed: Cell::new(false),
             turn: RefCell::default(),
-            mark: format!("{MARKS}{}", uuid::Uuid::now_v7()),
+            mark: uuid::Uuid::now_v7(),
         })
     }
 
-    /// Takes away the marks of writers that began long ago. One that still writes makes another one.
+    /// Takes away the marks of writers that began long before this one. One that still writes makes another one.
     pub(in crate::db) fn forget_marks(&self) -> Result<()> {
-        let before = uuid::Timestamp::now(uuid::NoContext).to_unix().0.saturating_sub(MARK_SECONDS);
-        let before = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, before, 0));
-        let (first, end) = (MARKS.to_owned(), format!("{MARKS}{before}"));
+        let (now, _) = self.mark.get_timestamp().map_or((0, 0), |made| made.to_unix());
+        let before = uuid::Timestamp::from_unix(uuid::NoContext, now.saturating_sub(MARK_SECONDS), 0);
+        let (first, end) = (MARKS.to_owned(), mark(uuid::Uuid::new_v7(before)));
         let params = [Value::Text(&first), Value::Text(&end)];
         self.execute("delete from meta where name > ?1 and name < ?2", &params).map(|_| ())
     }
@@ -415,7 +419,7 @@ impl Postgres {
             return Err(Error::Unavailable);
         }
         let number = self.turn.borrow().log;
-        self.later(MARK, &[Value::Text(&self.mark), Value::Int(number)])?;
+        self.later(MARK, &[Value::Text(&mark(self.mark)), Value::Int(number)])?;
         let done = self.ask(async |session, ahead| session.batch_behind(ahead, "commit").await);
         let outcome = match done {
             Ok(()) => Ok(()),
@@ -464,7 +468,7 @@ impl Postgres {
         }
         self.reset();
         let mut marked = None;
-        self.each(MARKED, &[Value::Text(&self.mark)], &mut |row| {
+        self.each(MARKED, &[Value::Text(&mark(self.mark))], &mut |row| {
             marked = Some(row.get(0)?);
             Ok(false)
         })?;
