@@ -368,6 +368,7 @@ impl<'a> Edit<'a> {
         let seed = seed(attribute, filter, self.dialect).filter(|_| self.dialect.create_missing_element);
         let Some(seed) = seed.filter(|_| attribute.multi_valued || list.is_empty()) else { return Err(none()) };
         if !attribute.is_complex() {
+            let value = unwrapped(&single(attribute), value, self.dialect).unwrap_or_default();
             let new = element(attribute, value, self.dialect, &mut self.ignored)?;
             return union(attribute, list, to_list(new));
         }
