@@ -174,13 +174,6 @@ impl Reader {
         let alone = if of_change.is_none() { self.first(&sql, (tenant.0, seq), whole)? } else { of_change };
         if alone.is_none() { self.entry_in(BLOCKS, tenant, seq) } else { Ok(alone) }
     }
-
-    /// Bytes that a tenant's entries take.
-    pub fn log_bytes(&self, tenant: TenantId) -> Result<u64> {
-        let sql = "select bytes from log_size where tenant = ?1";
-        let bytes: Option<i64> = self.first(sql, [tenant.0], |row| row.get(0))?;
-        Ok(u64::try_from(bytes.unwrap_or(0)).unwrap_or(0))
-    }
 }
 
 impl Writer {
@@ -223,9 +216,11 @@ impl Writer {
         packed.sort_by_key(|one| one.entry.tenant);
         for of_tenant in packed.chunk_by(|a, b| a.entry.tenant == b.entry.tenant) {
             let Some(tenant) = of_tenant.first().map(|one| one.entry.tenant) else { continue };
-            self.log_grow(tenant, of_tenant.iter().map(Packed::bytes).sum())?;
             let mut counts = Counts::default();
-            of_tenant.iter().for_each(|Packed { entry, .. }| counts.add(entry.at, entry.status, entry.took_us));
+            for one in of_tenant {
+                counts.add(one.entry.at, one.entry.status, one.entry.took_us);
+                counts.grow(one.bytes());
+            }
             self.log_count(tenant, counts)?;
         }
         Ok(())
@@ -238,12 +233,6 @@ impl Writer {
         );
         let rows: Vec<_> = entries.iter().map(Packed::row).collect();
         self.insert_later(&sql, &rows)
-    }
-
-    pub(crate) fn log_grow(&mut self, tenant: TenantId, bytes: i64) -> Result<()> {
-        let sql = "insert into log_size (tenant, bytes) values (?1, ?2)
-                   on conflict (tenant) do update set bytes = log_size.bytes + excluded.bytes";
-        self.later(sql, (tenant.0, bytes))
     }
 
     /// Removes the oldest entries that are over the limits, 2 000 rows or blocks at most; call it again while the answer
@@ -278,7 +267,9 @@ impl Writer {
                 let sql = format!("delete from {} where tenant = ?1 and first <= ?2 and last < ?3", place.table);
                 self.execute(&sql, (tenant.0, last, newest))?;
             }
-            self.log_grow(tenant, -freed)?;
+            let mut counts = Counts::default();
+            counts.grow(-freed);
+            self.log_count(tenant, counts)?;
         }
         Ok(count)
     }

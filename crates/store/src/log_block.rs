@@ -270,12 +270,12 @@ impl Writer {
             (block.first, block.last) = (first, first + block.last);
         }
         let (first, last, last_at) = (block.first, block.last, block.last_at);
-        let (packed, counts) = block.take_packed();
+        let (packed, mut counts) = block.take_packed();
         let bytes = i64::try_from(packed.len()).unwrap_or(i64::MAX);
+        counts.grow(bytes);
         let sql = "insert into log_block (tenant, first, last, last_at, bytes, entries, packed)
                    values (?1, ?2, ?3, ?4, ?5, '', ?6)";
         self.execute(sql, (tenant.0, first, last, last_at, bytes, packed))?;
-        self.log_grow(tenant, bytes)?;
         self.log_count(tenant, counts)
     }
 }

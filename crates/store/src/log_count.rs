@@ -1,4 +1,5 @@
-//! How many requests there were, and how long they took: counted when an entry is written, by slots of five minutes.
+//! How many requests there were, and how long they took: counted when an entry is written, by slots of five minutes. The
+//! bytes of a tenant's entries are counted in the same place: one page fewer to be written with each commit.
 
 use crate::db::{Reader, Value, Writer};
 use crate::{Result, TenantId};
@@ -6,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// Microseconds of a slot.
 pub const SLOT: i64 = 300_000_000;
+/// Where the bytes are counted: behind every slot, so beside the newest one.
+const BYTES: (i64, i64, i64) = (i64::MAX, 0, 0);
 /// Largest bucket: some twelve days.
 const BUCKET_MAX: i64 = 160;
 
@@ -68,6 +71,15 @@ fn class(status: u16) -> i64 {
 }
 
 impl Reader {
+    /// Bytes that a tenant's entries take. `log_size` has what earlier releases counted.
+    pub fn log_bytes(&self, tenant: TenantId) -> Result<u64> {
+        let sql = "select cast(coalesce(sum(bytes), 0) as bigint) from (
+                       select bytes from log_size where tenant = ?1
+                       union all select count from log_count where tenant = ?1 and slot = ?2) as counted";
+        let bytes: Option<i64> = self.first(sql, (tenant.0, BYTES.0), |row| row.get(0))?;
+        Ok(u64::try_from(bytes.unwrap_or(0)).unwrap_or(0))
+    }
+
     /// The requests between two instants, in stretches of `step` microseconds (a multiple of five minutes), none left
     /// out. The first one begins at or before `from`. Costs a few rows for each five minutes.
     pub fn log_counts(&self, tenant: TenantId, from: i64, until: i64, step: i64) -> Result<Vec<LogCount>> {
@@ -97,13 +109,18 @@ impl Reader {
     }
 }
 
-/// Requests to be counted: how many of each slot, class and bucket.
+/// Requests to be counted: how many of each slot, class and bucket; and the bytes of their entries.
 #[derive(Debug, Default)]
 pub(crate) struct Counts(BTreeMap<(i64, i64, i64), i64>);
 
 impl Counts {
     pub(crate) fn add(&mut self, at: i64, status: u16, took_us: i64) {
         *self.0.entry((at.div_euclid(SLOT), class(status), bucket(took_us))).or_default() += 1;
+    }
+
+    /// What entries take beyond what they took, or less.
+    pub(crate) fn grow(&mut self, bytes: i64) {
+        *self.0.entry(BYTES).or_default() += bytes;
     }
 
     pub(crate) fn join(&mut self, other: Self) {

@@ -91,32 +91,30 @@ impl Writer {
     /// Writes entries of a tenant, in the order of their numbers, with the changes of this transaction.
     pub(crate) fn log_packs(&mut self, tenant: TenantId, changed: &Changed, entries: &[LogEntry]) -> Result<()> {
         let Some(changes) = changed.range(tenant) else { return Ok(()) };
-        let (mut sum, mut counts) = (0, Counts::default());
+        let mut counts = Counts::default();
         let mut pack = std::mem::take(&mut self.pack);
         let mut rest = entries.iter().peekable();
         while let Some(entry) = rest.next() {
             pack.push(entry);
             if pack.is_full() || rest.peek().is_none() {
-                let (bytes, of_pack) = self.log_pack(tenant, changes, &mut pack)?;
-                sum += bytes;
-                counts.join(of_pack);
+                counts.join(self.log_pack(tenant, changes, &mut pack)?);
             }
         }
         self.pack = pack;
-        self.log_grow(tenant, sum)?;
         self.log_count(tenant, counts)
     }
 
-    /// Writes a row; answers its bytes and its counts.
-    fn log_pack(&mut self, tenant: TenantId, changes: (i64, i64), pack: &mut Pack) -> Result<(i64, Counts)> {
+    /// Writes a row; answers what is to be counted.
+    fn log_pack(&mut self, tenant: TenantId, changes: (i64, i64), pack: &mut Pack) -> Result<Counts> {
         let sql = "insert into log_pack (tenant, first, last, last_at, change_first, change_last, bytes, heads, said)
                    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let (first, last, last_at) = (pack.heads.first(), pack.heads.last(), pack.heads.last_at());
-        let ((heads, counts), said) = (pack.heads.take_packed(), log_text::compress_texts(&pack.texts));
+        let ((heads, mut counts), said) = (pack.heads.take_packed(), log_text::compress_texts(&pack.texts));
         pack.texts.clear();
         let bytes = i64::try_from(heads.len() + said.len()).unwrap_or(i64::MAX);
+        counts.grow(bytes);
         self.later(sql, (tenant.0, first, last, last_at, changes.0, changes.1, bytes, heads, said))?;
-        Ok((bytes, counts))
+        Ok(counts)
     }
 }
 
@@ -189,25 +187,43 @@ impl Reader {
 
     /// The commit that made a change; where nobody kept entries of it, the next one in the walk's direction.
     fn commit_of(&self, tenant: TenantId, change: i64, forward: bool) -> Result<Option<Commit>> {
+        let end = self.packs_until(tenant, change)?;
         let find = |which: &str| {
-            let sql = format!(
-                "select change_first, change_last from log_pack where tenant = ?1 and change_first {which} limit 1"
-            );
+            let sql =
+                format!("select change_first, change_last from log_pack where tenant = ?1 and first {which} limit 1");
             let commit = |row: &Row<'_>| Ok(Commit { change_first: row.get(0)?, change_last: row.get(1)? });
-            self.first(&sql, (tenant.0, change), commit)
+            self.first(&sql, (tenant.0, end), commit)
         };
-        let before = find("<= ?2 order by change_first desc")?;
-        match before {
-            Some(commit) if forward && commit.change_last < change => find("> ?2 order by change_first"),
-            None if forward => find("> ?2 order by change_first"),
-            before => Ok(before),
+        match find("<= ?2 order by first desc")? {
+            before if !forward => Ok(before),
+            Some(commit) if commit.change_last >= change => Ok(Some(commit)),
+            _ => find("> ?2 order by first"),
         }
     }
 
     fn entries_of_commit(&self, place: Place, tenant: TenantId, change_first: i64) -> Result<Vec<LogEntry>> {
         let Place { table, columns, unpack } = place;
-        let sql = format!("select {columns} from {table} where tenant = ?1 and change_first = ?2 order by first");
-        let rows = self.all(&sql, (tenant.0, change_first), |row| unpack(row, tenant))?;
+        let sql =
+            format!("select {columns} from {table} where tenant = ?1 and first > ?2 and first <= ?3 order by first");
+        let (before, end) = (self.packs_until(tenant, change_first - 1)?, self.packs_until(tenant, change_first)?);
+        let rows = self.all(&sql, (tenant.0, before, end), |row| unpack(row, tenant))?;
         Ok(rows.into_iter().flat_map(|(_, entries)| entries).collect())
+    }
+
+    /// The number of an entry up to which packs are of commits that begin with this change or an earlier one. Packs go up
+    /// by both, so it is found bit by bit, the highest first, with a look for each: an index by changes would be one more
+    /// page to be written with every commit.
+    fn packs_until(&self, tenant: TenantId, change: i64) -> Result<i64> {
+        let sql = "with recursive near (seq, step) as (
+                       select cast(0 as bigint), cast(?3 as bigint)
+                       union all
+                       select seq + case when coalesce((select change_first from log_pack
+                                                        where tenant = ?1 and first <= near.seq + near.step
+                                                        order by first desc limit 1), 0) <= ?2 then step else 0 end,
+                              step / 2
+                       from near where step > 0)
+                   select max(seq) from near";
+        let highest = self.last_in(PACKS, tenant)?.max(1).ilog2();
+        Ok(self.first(sql, (tenant.0, change, 1_i64 << highest), |row| row.get(0))?.unwrap_or(0))
     }
 }

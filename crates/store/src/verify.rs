@@ -220,6 +220,7 @@ const CHECKS: [(&str, &str); 19] = [
     (
         "bytes of the log counted wrongly",
         "select (select coalesce(max(bytes), 0) from log_size where tenant = ?1)
+         + (select coalesce(max(count), 0) from log_count where tenant = ?1 and slot = 9223372036854775807)
          - (select coalesce(cast(sum(bytes) as bigint), 0) from log where tenant = ?1)
          - (select coalesce(cast(sum(bytes) as bigint), 0) from log_block where tenant = ?1)
          - (select coalesce(cast(sum(bytes) as bigint), 0) from log_pack where tenant = ?1)",
