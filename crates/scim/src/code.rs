@@ -144,6 +144,8 @@ catalogue! {
         "Send fewer headers; cookies of other applications are often the reason.";
     STRANGE_TOKENS = 3011, 429, None, "Too many tokens from this address that are not known",
         "Wait for the seconds in Retry-After, and copy the token again into whatever sends it. A good token from the same address is not held up.";
+    NO_HOST = 3012, 400, None, "The request names no host, or more than one",
+        "Send one Host header with the name and the port of the server; every client of HTTP/1.1 does so by itself. A proxy passes it on as it came.";
     INTERNAL = 5001, 500, None, "Something is broken inside the server",
         "Give the request id to whoever runs the server; its log has the cause.";
     UNAVAILABLE = 5002, 503, None, "The database does not answer",

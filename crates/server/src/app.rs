@@ -262,9 +262,6 @@ impl App {
         if let Some(url) = fixed {
             return Ok(format!("{}{path}", url.trim_end_matches('/')));
         }
-        if headers.get_all(header::HOST).iter().count() > 1 {
-            return Err(scim::Error::invalid_value("the request has more than one Host header; send one").into());
-        }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if host.is_empty() {
             return Ok(format!("{}{path}", self.config().url()));

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::{api, console, limits, query, scim, session};
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Router, middleware};
@@ -112,6 +112,26 @@ async fn nothing(headers: HeaderMap) -> Response<Body> {
     );
     let id = crate::app::request_id();
     error.answer(&id).into_response(&id, false)
+}
+
+/// The refusal of a request that does not say, once, which host it is for (RFC 9112 §3.2): what stands in front of us may
+/// have taken it for another one. HTTP/1.0 knows no Host.
+pub(crate) fn without_host(request: &Request<Body>) -> Option<Response<Body>> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let detail = match hosts {
+        0 if request.version() == Version::HTTP_11 => "a request of HTTP/1.1 has a Host header, and this one has none",
+        0 | 1 => return None,
+        _ => "the request has more than one Host header; send one",
+    };
+    let error = crate::error::Error::new(::scim::Code::NO_HOST, detail);
+    let response = match request.uri().path().starts_with("/api/") {
+        true => api::ApiError::from(error).into_response(),
+        false => {
+            let id = crate::app::request_id();
+            error.answer(&id).into_response(&id, request.method() == Method::HEAD)
+        }
+    };
+    Some(bound(false, response))
 }
 
 /// Doubled slashes and a slash at the end, as identity providers make them of a base URL, are taken away. Of escapes that

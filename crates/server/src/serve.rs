@@ -273,7 +273,13 @@ where
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = routes::normalise(request.map(Body::new));
         request.extensions_mut().insert(peer);
-        last_resort::answer(router.clone(), request)
+        let router = router.clone();
+        async move {
+            match routes::without_host(&request) {
+                Some(refusal) => Ok(refusal),
+                None => last_resort::answer(router, request).await,
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

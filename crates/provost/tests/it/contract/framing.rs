@@ -178,3 +178,27 @@ fn one_host_and_one_token() {
     let tokens = tenant.request("GET", "/Users").bearer("pv_other");
     assert!(tenant.send(&tokens).expect_error(401)["detail"].as_str().unwrap().contains("more than one"));
 }
+
+/// RFC 9112 §3.2; HTTP/1.0 knows no Host, and an empty one is one.
+#[test]
+fn a_request_says_which_host_it_is_for() {
+    let tenant = Server::shared().tenant();
+    let (auth, users) = (format!("Authorization: Bearer {}\r\n", tenant.token), format!("{}/Users", tenant.prefix));
+    for (line, host, first) in [
+        (format!("GET {users} HTTP/1.1"), "", "HTTP/1.1 400"),
+        (format!("GET {users} HTTP/1.1"), "Host: a.test\r\nHost: a.test\r\n", "HTTP/1.1 400"),
+        (format!("GET {users} HTTP/1.1"), "Host:\r\n", "HTTP/1.1 200"),
+        (format!("GET {users} HTTP/1.0"), "", "HTTP/1.0 200"),
+        (format!("GET {users} HTTP/1.0"), "Host: a.test\r\nHost: b.test\r\n", "HTTP/1.0 400"),
+        ("GET /app HTTP/1.1".to_owned(), "", "HTTP/1.1 400"),
+        ("GET /api/v1/tenants HTTP/1.1".to_owned(), "", "HTTP/1.1 400"),
+    ] {
+        let answer = exchange(&tenant, format!("{line}\r\n{host}{auth}Connection: close\r\n\r\n").as_bytes());
+        assert!(answer.starts_with(first), "{line} {host}: {answer}");
+        if first.ends_with("400") {
+            let body: serde_json::Value = serde_json::from_str(answer.rsplit_once("\r\n\r\n").unwrap().1).unwrap();
+            let told = if line.contains("/api/") { &body["error"]["message"] } else { &body["detail"] };
+            assert!(told.as_str().unwrap().contains("Host header"), "{answer}");
+        }
+    }
+}
