@@ -4,7 +4,8 @@
 //! Not here: how many resources a page may hold. `count` is what the client wants.
 
 use crate::projection::Projection;
-use crate::{AttrPath, Dialect, Error, Filter, Result};
+use crate::schema::Returned;
+use crate::{AttrPath, Dialect, Error, Filter, ResourceType, Result};
 use serde_json::{Map, Value};
 
 /// The schema of a search request.
@@ -108,6 +109,21 @@ impl SearchRequest {
             }
         }
         sent.read()
+    }
+}
+
+impl SearchRequest {
+    /// Why `sortBy` puts nothing in an order, if it does not. That is no error: nobody has a value then, and who has none
+    /// has a place as well (RFC 7644 §3.4.2.3). Whoever asked will want to know.
+    pub fn without_order(&self, resource_type: &ResourceType) -> Option<String> {
+        let path = self.sort_by.as_ref()?;
+        let why = match resource_type.resolve(path).map(|target| target.leaf()) {
+            None => "there is no such attribute",
+            Some(None) => "it has parts, and one of them has to be named",
+            Some(Some(leaf)) if leaf.returned == Returned::Never => "it is never shown",
+            Some(Some(_)) => return None,
+        };
+        Some(format!("sortBy {path} gives no order: {why}"))
     }
 }
 

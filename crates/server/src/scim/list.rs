@@ -35,6 +35,7 @@ async fn run(cx: &Cx, rt: Arc<ResourceType>, search: SearchRequest, trace: &mut 
         filter.check(&rt)?;
         filter.check_names(&rt, cx.dialect())?;
     }
+    search.without_order(&rt).into_iter().for_each(|step| trace.step(step));
     let (within, rows) = (cx.clone(), rows(&search, &rt));
     // An identity provider that is about to take somebody on looks for them by a filter first.
     let seeks = rt.is_user() && search.filter.is_some() && !cx.actor.scope.admin;

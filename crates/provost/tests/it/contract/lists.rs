@@ -1,5 +1,6 @@
 //! Lists: integers, pages, filters, sorting, projections, `.search`, cursors.
 
+use super::log::log_until;
 use crate::harness::{ENTERPRISE, Server, Tenant, USER, encode, id};
 use serde_json::{Value, json};
 
@@ -177,6 +178,40 @@ fn sorting() {
     assert_eq!(sorted("sortBy=title&sortOrder=descending").len(), 3);
     assert_eq!(sorted("sortBy=meta.created"), ["c@x.test", "A@x.test", "b@x.test"]);
     assert_eq!(sorted("sortBy="), ["c@x.test", "A@x.test", "b@x.test"], "an empty sortBy is none");
+}
+
+/// RFC 7644 §3.4.2.3 knows no error for it: nobody has a value, so everybody stands where those without one do. The log
+/// tells whoever wonders.
+#[test]
+fn what_gives_no_order_is_no_error_and_the_log_says_so() {
+    let tenant = Server::shared().tenant();
+    for name in ["b@x.test", "a@x.test"] {
+        tenant.user(name, json!({}));
+    }
+    let cases = [
+        ("nosuch", "sortBy nosuch gives no order: there is no such attribute"),
+        ("urn:x:y:nosuch", "there is no such attribute"),
+        ("name", "sortBy name gives no order: it has parts"),
+        ("password", "it is never shown"),
+    ];
+    for (path, _) in cases {
+        for (order, expected) in [("ascending", ["b@x.test", "a@x.test"]), ("descending", ["a@x.test", "b@x.test"])] {
+            let query = format!("/Users?sortBy={path}&sortOrder={order}");
+            assert_eq!(names(&tenant.read(&query)), expected, "{query}");
+        }
+    }
+    let reads = |entries: &[Value]| entries.iter().filter(|entry| entry["method"] == "GET").count();
+    let entries = log_until(&tenant, "?limit=100", |entries| reads(entries) == 2 * cases.len());
+    for (path, why) in cases {
+        // What may be a secret is not kept.
+        let sought = if path == "password" { "[redacted]".to_owned() } else { format!("sortBy={path}&") };
+        let of = |entry: &&Value| entry["path"].as_str().is_some_and(|asked| asked.contains(&sought));
+        let found = entries.iter().find(of).unwrap_or_else(|| panic!("no {sought} in {entries:?}"));
+        let told = tenant.admin("GET", &format!("/log/{}", found["seq"]), Value::Null).expect(200).text();
+        assert!(told.contains(why), "{told}");
+    }
+    let body = json!({ "sortBy": "nosuch" });
+    assert_eq!(names(&tenant.post("/Users/.search", &body).expect(200).json()), ["b@x.test", "a@x.test"]);
 }
 
 #[test]
