@@ -67,6 +67,10 @@ impl World {
                     let policy = Policy { heard: number >= 10, ..policy };
                     users.push(w.insert(tenant, &of_user, None, &body, now, policy)?.id);
                 }
+                // The same ten are held back.
+                for user in users.iter().take(10) {
+                    w.set_lifecycle(tenant, user, Some("suspended"), 1)?;
+                }
                 let mut groups = Vec::new();
                 let mut members = users.clone();
                 let first = |count: usize| users.iter().take(count).cloned().collect::<Vec<String>>();

@@ -107,7 +107,7 @@ pub use tokens::{Access, Scope, Token, TokenUse};
 pub use unlinked::Unlinked;
 pub use versioned::Versioned;
 pub use view::{GroupView, ManagerView, MemberView, View};
-pub use walk::{Effort, Only, Walked};
+pub use walk::{Effort, Lifecycle, Only, Walked};
 
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

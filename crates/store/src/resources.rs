@@ -377,8 +377,9 @@ impl Writer {
         }
         if resource_type.is_user() {
             self.person_sessions_end(tenant, &stored.id)?;
-            // The id may come back, and with it must not come a password that was somebody's.
+            // The id may come back, and with it must not come a password that was somebody's, nor where they stood.
             self.person_password_forget(tenant, &stored.id)?;
+            self.later("delete from lifecycle where tenant = ?1 and resource = ?2", (tenant.0, &stored.id))?;
             self.execute("delete from manager_link where rid = ?1", [stored.rid])?;
             self.relink_of(tenant, resource_type, stored.rid, manager_match)?;
         }

@@ -353,8 +353,8 @@ impl Reader {
         Ok(found)
     }
 
-    /// The resources of these rows, in this order.
-    pub(crate) fn views(
+    /// The resources of these rows, which have to be there, in this order.
+    pub fn views(
         &self,
         tenant: TenantId,
         resource_type: &ResourceType,

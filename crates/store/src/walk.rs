@@ -39,17 +39,32 @@ impl Default for Effort {
 
 /// Whom a walk is about, besides the filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Only {
-    /// Everybody.
-    #[default]
-    All,
+pub struct Only {
     /// Of whom no identity provider has ever said anything.
-    NeverHeard,
+    pub never_heard: bool,
+    /// Who stands there, whatever `active` says.
+    pub lifecycle: Option<Lifecycle>,
 }
 
-impl Only {
-    fn fits(self, view: &View) -> bool {
-        self == Self::All || view.heard_at.is_none()
+/// Where people stand besides what `active` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Neither of the others: `active` says it all.
+    AtWork,
+    /// Entered, not yet at work.
+    Staged,
+    /// Held back for a while.
+    Suspended,
+}
+
+impl Lifecycle {
+    /// Its word, as it is stored; nothing is stored of those at work.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::AtWork => None,
+            Self::Staged => Some("staged"),
+            Self::Suspended => Some("suspended"),
+        }
     }
 }
 
@@ -82,8 +97,8 @@ impl Reader {
         only: Only,
         effort: Effort,
     ) -> Result<Walked> {
-        if only == Only::NeverHeard {
-            return self.walk_unheard(tenant, resource_type, query, effort);
+        if only != Only::default() {
+            return self.walk_only(tenant, resource_type, query, only, effort);
         }
         match query.filter {
             // What is in neither document nor candidates, and what has no filter, is for the index alone.
@@ -102,27 +117,23 @@ impl Reader {
         }
     }
 
-    /// Those who were never heard of are the candidates, where an index of them alone says that they are few; else they are
-    /// met on the way. A filter that names groups is answered whole, and a page of it may come out short.
-    fn walk_unheard(
+    /// Some are the candidates, where an index of them alone says that they are few; else they are met on the way. A filter
+    /// that names groups is answered whole, and a page of it may come out short.
+    fn walk_only(
         &self,
         tenant: TenantId,
         resource_type: &ResourceType,
         query: &Query<'_>,
+        only: Only,
         effort: Effort,
     ) -> Result<Walked> {
-        let only = Only::NeverHeard;
         if query.filter.is_some_and(names_relations) {
             let page = self.search(tenant, resource_type, &Query { want_total: false, ..*query })?;
-            let looked_at = page.views.len() as u64;
-            let views = page.views.into_iter().filter(|view| only.fits(view)).collect();
-            let stopped_after = page.next.is_some().then_some(looked_at);
+            let stopped_after = page.next.is_some().then_some(page.views.len() as u64);
+            let views = self.those(tenant, only, page.views)?;
             return Ok(Walked { total: None, views, next: page.next, stopped_after });
         }
-        let sql = "select rid from resource where tenant = ?1 and kind = ?2 and heard_at is null order by rid limit ?3";
-        let most = i64::try_from(effort.candidates_max).unwrap_or(i64::MAX - 1);
-        let rids: Vec<i64> = self.all(sql, (tenant.0, &resource_type.name, most + 1), |row| row.get(0))?;
-        if rids.len() <= effort.candidates_max {
+        if let Some(rids) = self.few_only(tenant, resource_type, only, effort.candidates_max)? {
             return self.walk_few(tenant, resource_type, query, only, &rids);
         }
         let of_filter = match query.filter {
@@ -137,6 +148,44 @@ impl Reader {
         }
     }
 
+    /// The rows of those whom a walk is about, if an index of them alone says that they are few.
+    fn few_only(
+        &self,
+        tenant: TenantId,
+        resource_type: &ResourceType,
+        only: Only,
+        few: usize,
+    ) -> Result<Option<Vec<i64>>> {
+        let most = i64::try_from(few).unwrap_or(i64::MAX - 1) + 1;
+        let (tenant, kind) = (tenant.0, resource_type.name.as_str());
+        let rids: Vec<i64> = match (only.lifecycle.and_then(Lifecycle::word), only.never_heard) {
+            (Some(word), _) => {
+                let sql = "select r.rid from lifecycle s
+                           cross join resource r on r.tenant = s.tenant and r.id = s.resource and r.kind = ?2
+                           where s.tenant = ?1 and s.status = ?3 limit ?4";
+                self.all(sql, (tenant, kind, word, most), |row| row.get(0))?
+            }
+            (None, true) => {
+                let sql = "select rid from resource where tenant = ?1 and kind = ?2 and heard_at is null
+                           order by rid limit ?3";
+                self.all(sql, (tenant, kind, most), |row| row.get(0))?
+            }
+            (None, false) => return Ok(None),
+        };
+        Ok(Some(rids).filter(|rids| rids.len() <= few))
+    }
+
+    /// Those whom a walk is about; where they stand is one read for all of them.
+    fn those(&self, tenant: TenantId, only: Only, mut views: Vec<View>) -> Result<Vec<View>> {
+        views.retain(|view| !only.never_heard || view.heard_at.is_none());
+        if let Some(wanted) = only.lifecycle {
+            let ids: Vec<&str> = views.iter().map(|view| view.id.as_str()).collect();
+            let words = self.lifecycles(tenant, &ids)?;
+            views.retain(|view| words.get(&view.id).map(String::as_str) == wanted.word());
+        }
+        Ok(views)
+    }
+
     /// The candidates, sorted: their number bounds the cost, and the number of those that fit is known.
     fn walk_few(
         &self,
@@ -148,9 +197,9 @@ impl Reader {
     ) -> Result<Walked> {
         let order = Order::of(resource_type, query.sort);
         let mut fits = Vec::new();
-        for view in self.views(tenant, resource_type, rids, false)? {
+        for view in self.those(tenant, only, self.views(tenant, resource_type, rids, false)?)? {
             let document = view.document(query.base, resource_type)?;
-            if only.fits(&view) && query.filter.is_none_or(|filter| filter.matches(&document, resource_type)) {
+            if query.filter.is_none_or(|filter| filter.matches(&document, resource_type)) {
                 let place = Position { rid: view.rid, key: order.key(&view, &document) };
                 fits.push(Fits { view, place });
             }
@@ -189,10 +238,10 @@ impl Reader {
             let count = STRIDE.min(looked_at_max as u64);
             let stride = Query { filter: None, start, count, want_total: false, want_groups: false, ..*query };
             let page = self.search(tenant, resource_type, &stride)?;
-            for view in page.views {
-                looked_at += 1;
+            looked_at += page.views.len() as u64;
+            for view in self.those(tenant, only, page.views)? {
                 let document = view.document(query.base, resource_type)?;
-                if !only.fits(&view) || query.filter.is_some_and(|filter| !filter.matches(&document, resource_type)) {
+                if query.filter.is_some_and(|filter| !filter.matches(&document, resource_type)) {
                     continue;
                 }
                 if found.len() == wanted {

@@ -11,8 +11,16 @@ pub enum User {
 Examples:
   provost user list
   provost user list --filter 'userName sw \"a\" and active eq true' --limit 20
+  provost user list --status suspended
   provost user list --all --json")]
-    List(ListResources),
+    List {
+        /// Only who stands so; newest first
+        #[arg(long, value_parser = ["active", "staged", "suspended", "deactivated"], conflicts_with_all = ["sort_by", "start"])]
+        status: Option<String>,
+        /// Which, and in which order.
+        #[command(flatten)]
+        which: ListResources,
+    },
     /// Show one person as the API does
     Show {
         /// The id, or the userName

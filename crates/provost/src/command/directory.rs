@@ -4,7 +4,7 @@ use super::{Cx, rows};
 use crate::cli::{Group, ListResources, User};
 use crate::client::{encoded, scim_base, with_query};
 use crate::failure::{Exit, Failure, Result};
-use crate::output::{Column, instant, plain, text, yes};
+use crate::output::{Column, instant, plain, text};
 use crate::secret::confirm;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,19 +14,33 @@ const PAGE: u64 = 500;
 
 pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
     match command {
-        User::List(arguments) => {
+        User::List { status, which } => {
             let columns: [Column<'_>; 5] = [
                 ("USERNAME", &|row| text(row, "userName")),
                 ("NAME", &|row| name(row)),
-                ("ACTIVE", &|row| yes(row, "active")),
+                ("STATUS", &|row| text(row, "status")),
                 ("MODIFIED", &|row| instant(row, "meta.lastModified")),
                 ("ID", &|row| text(row, "id")),
             ];
-            list(cx, "Users", &arguments, "user.list", &columns).await
+            let (found, next) = match status {
+                Some(status) => standing(cx, &status, &which).await?,
+                None => {
+                    let (mut found, next) = listed(cx, "Users", &which).await?;
+                    say_status(cx, &mut found).await?;
+                    (found, next)
+                }
+            };
+            cx.out.list("user.list", &columns, &found, &next)
         }
         User::Show { user } => {
             let found = find(cx, "Users", "userName", &user, "").await?;
-            cx.out.one("user.show", &found, &pretty(&found))
+            cx.out.one("user.show", &found, &pretty(&found))?;
+            let path = cx.path(&format!("/users/{}/status", encoded(&text(&found, "id"))));
+            let status = text(&cx.client.get(&path).await?, "status");
+            if ["staged", "suspended"].contains(&status.as_str()) {
+                cx.out.note(&format!("They are {status}, which no attribute of SCIM says; see provost user status."));
+            }
+            Ok(())
         }
         User::Samples => {
             let made = cx.client.call(Method::POST, &cx.path("/samples"), None).await?;
@@ -134,7 +148,8 @@ pub(super) async fn group(cx: &Cx, command: Group) -> Result<()> {
                 ("MODIFIED", &|row| instant(row, "meta.lastModified")),
                 ("ID", &|row| text(row, "id")),
             ];
-            list(cx, "Groups", &arguments, "group.list", &columns).await
+            let (found, next) = listed(cx, "Groups", &arguments).await?;
+            cx.out.list("group.list", &columns, &found, &next)
         }
         Group::Show { group } => {
             let found = find(cx, "Groups", "displayName", &group, "members").await?;
@@ -212,11 +227,65 @@ fn words(row: &Value, list: &str) -> String {
     if all.is_empty() { "none".to_owned() } else { all.join(", ") }
 }
 
-async fn list(cx: &Cx, of: &str, arguments: &ListResources, schema: &str, columns: &[Column<'_>]) -> Result<()> {
+/// People whose status is asked for at once: their ids stand in an address.
+const ASKED_AT_ONCE: usize = 50;
+
+/// Adds to people where they stand, which their resources do not tell.
+async fn say_status(cx: &Cx, found: &mut [Value]) -> Result<()> {
+    for some in found.chunks_mut(ASKED_AT_ONCE) {
+        let ids = some.iter().filter_map(|user| user.get("id")).map(|id| format!("id eq {id}"));
+        let filter = ids.collect::<Vec<_>>().join(" or ");
+        let path =
+            with_query(&cx.path("/users"), &[("filter", Some(filter)), ("limit", Some(ASKED_AT_ONCE.to_string()))]);
+        let (rows, _) = rows(&cx.client.get(&path).await?);
+        for user in some {
+            let of = rows.iter().find(|row| row.get("user").and_then(|one| one.get("id")) == user.get("id"));
+            put_status(user, of.and_then(|row| row.get("status")));
+        }
+    }
+    Ok(())
+}
+
+fn put_status(user: &mut Value, status: Option<&Value>) {
+    if let (Some(user), Some(status)) = (user.as_object_mut(), status) {
+        user.insert("status".into(), status.clone());
+    }
+}
+
+/// Who stands so, and whether there are more.
+async fn standing(cx: &Cx, status: &str, which: &ListResources) -> Result<(Vec<Value>, Value)> {
+    let wanted = if which.all { usize::MAX } else { usize::try_from(which.limit).unwrap_or(usize::MAX) };
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let left = (wanted - found.len()).min(usize::try_from(PAGE).unwrap_or(usize::MAX));
+        let path = with_query(
+            &cx.path("/users"),
+            &[
+                ("status", Some(status.to_owned())),
+                ("filter", which.filter.clone()),
+                ("after", after),
+                ("limit", Some(left.to_string())),
+            ],
+        );
+        let (rows, next) = rows(&cx.client.get(&path).await?);
+        found.extend(rows.into_iter().map(|mut row| {
+            let mut user = row.get_mut("user").map(Value::take).unwrap_or_default();
+            put_status(&mut user, row.get("status"));
+            user
+        }));
+        after = next.as_str().map(str::to_owned);
+        if after.is_none() || found.len() >= wanted {
+            return Ok((found, next));
+        }
+    }
+}
+
+/// Resources, and where the list goes on.
+async fn listed(cx: &Cx, of: &str, arguments: &ListResources) -> Result<(Vec<Value>, Value)> {
     let mut start = arguments.start.max(1);
     let mut left = if arguments.all { u64::MAX } else { arguments.limit };
     let mut found: Vec<Value> = Vec::new();
-    let next = loop {
+    loop {
         let page = page(cx, of, arguments, start, left.min(PAGE)).await?;
         let resources = page.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default();
         let got = resources.len() as u64;
@@ -225,13 +294,12 @@ async fn list(cx: &Cx, of: &str, arguments: &ListResources, schema: &str, column
         start += got;
         left = left.saturating_sub(got);
         if start > total || got == 0 {
-            break Value::Null;
+            return Ok((found, Value::Null));
         }
         if left == 0 {
-            break start.into();
+            return Ok((found, start.into()));
         }
-    };
-    cx.out.list(schema, columns, &found, &next)
+    }
 }
 
 async fn page(cx: &Cx, of: &str, arguments: &ListResources, start: u64, count: u64) -> Result<Value> {

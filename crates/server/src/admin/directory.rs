@@ -12,10 +12,11 @@ use crate::tenants::TenantState;
 use axum::http::Method;
 use scim::{AttrPath, Filter, ResourceType};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 use store::{
-    Change, Effort, GroupView, LogEntry, LogQuery, ManagerView, MemberView, Only, Position, Query, Reader, Sort, Start,
-    TenantId, Unlinked, View,
+    Change, Effort, GroupView, Lifecycle, LogEntry, LogQuery, ManagerView, MemberView, Only, Position, Query, Reader,
+    Sort, Start, TenantId, Unlinked, View,
 };
 
 /// A resource, taken apart for showing.
@@ -29,6 +30,8 @@ pub(crate) struct Found {
     pub(crate) member_count: u64,
     /// When an identity provider last said something new of it.
     pub(crate) heard_at: Option<i64>,
+    /// Where a person stands besides what `active` says, where that was asked: `staged` or `suspended`.
+    pub(crate) lifecycle: Option<String>,
     /// As the API shows it, without members.
     pub(crate) document: Map<String, Value>,
     pub(crate) manager: Option<ManagerView>,
@@ -46,6 +49,7 @@ impl Found {
             modified_at: view.modified_at,
             member_count: view.member_count,
             heard_at: view.heard_at,
+            lifecycle: None,
             document,
             manager: view.manager,
             groups: view.groups,
@@ -77,7 +81,17 @@ impl Found {
         }
     }
 
-    /// Whether a user may come in.
+    /// Where a person stands, in a word: an account that is deactivated is nothing else besides.
+    pub(crate) fn status(&self) -> Status {
+        match (self.is_active(), self.lifecycle.as_deref()) {
+            (false, _) => Status::Deactivated,
+            (true, Some("staged")) => Status::Staged,
+            (true, Some("suspended")) => Status::Suspended,
+            (true, _) => Status::Active,
+        }
+    }
+
+    /// What `active` says; who is staged or suspended may not come in all the same.
     pub(crate) fn is_active(&self) -> bool {
         self.document.get("active") != Some(&Value::Bool(false))
     }
@@ -86,6 +100,55 @@ impl Found {
     pub(crate) fn is_managed(&self) -> bool {
         !self.text("externalId").is_empty()
     }
+}
+
+/// Where a person stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Active,
+    Staged,
+    Suspended,
+    Deactivated,
+}
+
+impl Status {
+    pub(crate) const ALL: [Self; 4] = [Self::Active, Self::Staged, Self::Suspended, Self::Deactivated];
+
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Staged => "staged",
+            Self::Suspended => "suspended",
+            Self::Deactivated => "deactivated",
+        }
+    }
+
+    /// Of this word.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// Who stands so: a filter of the protocol, and what no filter of the protocol says.
+    pub(crate) fn sought(self) -> (&'static str, Option<Lifecycle>) {
+        let active = "not (active eq false)";
+        match self {
+            Self::Active => (active, Some(Lifecycle::AtWork)),
+            Self::Staged => (active, Some(Lifecycle::Staged)),
+            Self::Suspended => (active, Some(Lifecycle::Suspended)),
+            Self::Deactivated => ("active eq false", None),
+        }
+    }
+}
+
+/// Says of people where they stand: one read for all of them.
+fn stand(r: &Reader, tenant: TenantId, found: &mut [Found]) -> store::Result<()> {
+    let ids: Vec<&str> = found.iter().map(|one| one.id.as_str()).collect();
+    let mut words = r.lifecycles(tenant, &ids)?;
+    for one in found {
+        one.lifecycle = words.remove(&one.id);
+    }
+    Ok(())
 }
 
 /// In which order a list stands.
@@ -207,8 +270,8 @@ pub(crate) struct Listing {
     pub(crate) after: Option<String>,
     pub(crate) count: u64,
     pub(crate) want_groups: bool,
-    /// Only those of whom no identity provider has ever said anything.
-    pub(crate) never_heard: bool,
+    /// Whom, besides the filter.
+    pub(crate) only: Only,
 }
 
 /// Lists resources of a type: a page costs about the same however many there are. How many fit is told where it is known
@@ -235,14 +298,19 @@ pub(crate) async fn list(
                 sort: path.as_ref().map(|path| Sort { path, descending }),
                 start: after.as_ref().map_or(Start::Index(0), Start::After),
                 count: ask.count,
-                want_total: ask.filter.is_none() && !ask.never_heard,
+                want_total: ask.filter.is_none() && ask.only == Only::default(),
                 want_groups: ask.want_groups,
                 base: &base,
             };
-            let only = if ask.never_heard { Only::NeverHeard } else { Only::All };
-            let page = r.walk(tenant, &rt, &query, only, Effort::default())?;
+            let page = r.walk(tenant, &rt, &query, ask.only, Effort::default())?;
             let found = page.views.into_iter().map(|view| Found::new(view, &base, &rt));
             let mut found = found.collect::<store::Result<Vec<_>>>()?;
+            match ask.only.lifecycle {
+                // Whoever was sought by it stands so.
+                Some(lifecycle) => found.iter_mut().for_each(|one| one.lifecycle = lifecycle.word().map(str::to_owned)),
+                None if rt.is_user() => stand(r, tenant, &mut found)?,
+                None => {}
+            }
             found.iter_mut().try_for_each(|one| name_manager(r, tenant, &rt, one))?;
             Ok(Listed {
                 total: page.total,
@@ -294,7 +362,12 @@ pub(crate) async fn find(app: &App, state: &Arc<TenantState>, base: &str, type_n
         .read(move |r| -> store::Result<_> {
             let view = r.view(tenant, &rt, &id, rt.is_user())?;
             let mut found = view.map(|view| Found::new(view, &base, &rt)).transpose()?;
-            found.iter_mut().try_for_each(|one| name_manager(r, tenant, &rt, one))?;
+            if let Some(one) = &mut found {
+                if rt.is_user() {
+                    one.lifecycle = r.lifecycle(tenant, &one.id)?;
+                }
+                name_manager(r, tenant, &rt, one)?;
+            }
             Ok(found)
         })
         .await?;
@@ -328,22 +401,45 @@ pub(crate) async fn members(
     members.map_err(|error: store::Error| error.into())
 }
 
-/// Gives members without a display name one that people know.
-pub(crate) async fn name_members(
+/// A member of a group as people know it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) rid: i64,
+    pub(crate) id: String,
+    pub(crate) is_group: bool,
+    pub(crate) name: String,
+    /// Where a person stands.
+    pub(crate) status: Option<Status>,
+}
+
+/// Members of a group behind a row, with names and with where they stand. The people of a page are read together.
+pub(crate) async fn members_told(
     app: &App,
     state: &Arc<TenantState>,
-    mut members: Vec<(i64, MemberView)>,
-) -> Result<Vec<(i64, MemberView)>> {
+    group_rid: i64,
+    after: i64,
+    count: u32,
+) -> Result<Vec<Member>> {
     let state = Arc::clone(state);
     app.store()
-        .read(move |r| -> store::Result<_> {
-            for (_, member) in members.iter_mut().filter(|(_, one)| one.display.is_none() && one.kind == "User") {
-                member.display = person_called(r, &state, &member.id)?;
-            }
-            Ok(members)
+        .read(move |r| -> Result<Vec<Member>> {
+            let (tenant, users) = (state.tenant.id, type_of(&state, "User")?);
+            let members = r.members_page(tenant, group_rid, after, count)?;
+            let rids: Vec<i64> =
+                members.iter().filter(|(_, one)| one.kind == users.name).map(|(rid, _)| *rid).collect();
+            let found = r.views(tenant, &users, &rids, false)?.into_iter().map(|view| Found::new(view, "", &users));
+            let mut found = found.collect::<store::Result<Vec<_>>>()?;
+            stand(r, tenant, &mut found)?;
+            let mut people: HashMap<i64, Found> = found.into_iter().map(|one| (one.rid, one)).collect();
+            let told = members.into_iter().map(|(rid, member)| {
+                let person = people.remove(&rid);
+                let name = person.as_ref().map(Found::name).or(member.display).unwrap_or_else(|| member.id.clone());
+                let (is_group, status) = (member.kind == "Group", person.map(|person| person.status()));
+                Member { rid, id: member.id, is_group, name, status }
+            });
+            Ok(told.collect())
         })
         .await
-        .map_err(|error: store::Error| error.into())
 }
 
 /// What was asked about a resource, newest first, with the differences; and the changes of the feed, which stay longer

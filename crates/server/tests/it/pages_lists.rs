@@ -377,3 +377,69 @@ async fn whom_an_identity_provider_manages_and_never_spoke_of_is_found() {
     let page = owner.get(&format!("/app/users/{id}")).await.text;
     assert!(page.contains("last synced") && !page.contains("never synced"), "{page}");
 }
+
+/// `active` is true of whoever is staged or suspended: every list that shows where people stand says what holds, and finds
+/// them by it.
+#[tokio::test]
+async fn where_people_stand_is_told_wherever_they_are_listed() {
+    let desk = Desk::new();
+    let ids = people(&desk, 5).await;
+    for (number, status) in [(1, "staged"), (2, "suspended")] {
+        let at = format!("/api/v1/tenants/default/users/{}/status", ids[number]);
+        assert_eq!(desk.local("PUT", &at, json!({"status": status})).await.status, 200);
+    }
+    let mut owner = Browser::owner(&desk).await;
+    let listed = ["Active", "Active", "Suspended", "Staged", "Deactivated"];
+    let badges = |html: &str| {
+        let table = html.rsplit("<tbody").next().unwrap_or_default().split("</tbody").next().unwrap_or_default();
+        let words = ["Active", "Staged", "Suspended", "Deactivated"];
+        let cells = table.split("</td>").filter(|cell| cell.contains("badge"));
+        cells.filter_map(|cell| words.into_iter().find(|word| cell.contains(&format!("{word}<")))).collect::<Vec<_>>()
+    };
+    assert_eq!(badges(&owner.get("/app/users").await.text), listed);
+    let file = owner.get("/app/users/export.csv?col=state").await.text;
+    let states: Vec<&str> =
+        file.lines().skip(1).filter_map(|line| Some(line.rsplit(',').next()?.trim_matches('"'))).collect();
+    assert_eq!(states, ["active", "active", "suspended", "staged", "deactivated"], "{file}");
+    let members: Vec<Value> = ids.iter().map(|id| json!({"value": id})).collect();
+    let group = desk.local("POST", "/scim/v2/Groups", json!({"displayName": "All", "members": members})).await;
+    let page = owner.get(&format!("/app/groups/{}", group.body["id"].as_str().unwrap())).await.text;
+    assert_eq!(badges(&page), ["Deactivated", "Staged", "Suspended", "Active", "Active"], "{page}");
+    let found = owner.get("/app/search?q=person00").await.text;
+    assert!(["Staged<", "Suspended<", "Deactivated<"].iter().all(|badge| found.contains(badge)), "{found}");
+
+    for (word, who, api) in [
+        ("yes", &[4, 3][..], "active"),
+        ("no", &[0], "deactivated"),
+        ("staged", &[1], "staged"),
+        ("suspended", &[2], "suspended"),
+    ] {
+        let expected: Vec<&str> = who.iter().map(|number| ids[*number].as_str()).collect();
+        assert_eq!(rows(&owner.get(&format!("/app/users?active={word}")).await.text, "users"), expected, "{word}");
+        let file = owner.get(&format!("/app/users/export.csv?active={word}&col=state")).await.text;
+        assert_eq!(
+            file.lines().skip(1).filter(|line| line.ends_with(&format!("\"{api}\""))).count(),
+            who.len(),
+            "{file}"
+        );
+        let answer = desk.local("GET", &format!("/api/v1/tenants/default/users?status={api}"), Value::Null).await;
+        let data = answer.body["data"].as_array().unwrap();
+        let told: Vec<&str> = data.iter().filter_map(|row| row["user"]["id"].as_str()).collect();
+        assert_eq!(told, expected, "{}", answer.text);
+        assert!(data.iter().all(|row| row["status"] == api), "{}", answer.text);
+        // What is done with everybody on the list is done with these.
+        let form = [("active", word), ("everybody", "1"), ("do", "technician")];
+        let asked = owner.post("/app/users/bulk", &form).await;
+        let concerns = if who.len() == 1 { "1 user".to_owned() } else { format!("{} users", who.len()) };
+        assert!(asked.text.contains(&format!("This concerns {concerns}")), "{word}: {}", asked.text);
+    }
+    let at = |more: &str| format!("/api/v1/tenants/default/users{more}");
+    assert_eq!(desk.local("GET", &at("?status=odd"), Value::Null).await.status, 400);
+    assert_eq!(desk.local("GET", &at("?filter=odd"), Value::Null).await.status, 400);
+    let first = desk.local("GET", &at("?limit=3&filter=userType%20pr%20or%20userName%20pr"), Value::Null).await.body;
+    let rest =
+        desk.local("GET", &at(&format!("?limit=3&after={}", first["next"].as_str().unwrap())), Value::Null).await;
+    assert_eq!((first["data"].as_array().unwrap().len(), rest.body["data"].as_array().unwrap().len()), (3, 2));
+    let one = desk.local("GET", &at("/person002@example.com/status"), Value::Null).await;
+    assert_eq!((one.status, &one.body["status"]), (200, &json!("suspended")), "{}", one.text);
+}

@@ -117,6 +117,8 @@ const API: &[(&str, &str)] = &[
     ("POST", "/tenants/default/oidc/keys"),
     ("DELETE", "/tenants/default/oidc/keys/x"),
     ("POST", "/tenants/default/oidc/keys/x/promote"),
+    ("GET", "/tenants/default/users"),
+    ("GET", "/tenants/default/users/x/status"),
     ("PUT", "/tenants/default/users/x/status"),
     ("GET", "/tenants/default/apps"),
     ("POST", "/tenants/default/apps"),

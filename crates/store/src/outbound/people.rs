@@ -58,6 +58,20 @@ impl Reader {
         self.first(sql, (tenant.0, resource), |row| row.get(0))
     }
 
+    /// The same of many, by their ids: one read, and none of those of whom `active` says it all.
+    pub fn lifecycles(&self, tenant: TenantId, ids: &[&str]) -> Result<HashMap<String, String>> {
+        let sql = "select resource, status from lifecycle where tenant = ?1 and resource = ?2";
+        let sets: Vec<[Sent<'_>; 2]> = ids.iter().map(|id| [Sent::Int(tenant.0), Sent::Text(id)]).collect();
+        let found = self.first_of(sql, &sets, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Who is staged or suspended: so many of them, by id.
+    pub fn held_back(&self, tenant: TenantId, limit: u32) -> Result<Vec<String>> {
+        let sql = "select resource from lifecycle where tenant = ?1 order by resource limit ?2";
+        self.all(sql, (tenant.0, limit), |row| row.get(0))
+    }
+
     /// The people whose manager this is.
     pub fn reports(&self, tenant: TenantId, manager: &str, limit: u32) -> Result<Vec<String>> {
         let sql = "select r.id from resource m join manager_link l on l.tenant = ?1 and l.manager_rid = m.rid

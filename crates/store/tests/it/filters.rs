@@ -485,7 +485,7 @@ fn pages(
             let (views, next) = match how {
                 How::Walk(candidates_max, looked_at_max) => {
                     let effort = Effort { candidates_max, looked_at_max };
-                    let page = r.walk(tenant, &resource_type, &query, Only::All, effort)?;
+                    let page = r.walk(tenant, &resource_type, &query, Only::default(), effort)?;
                     assert!(page.total.is_none_or(|total| total >= page.views.len() as u64));
                     (page.views, page.next)
                 }

@@ -6,8 +6,8 @@ use scim::{AttrPath, Filter, Schema};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{
-    Comma, Definitions, Effort, Error, ExtensionDef, ManagerMatch, Only, Policy, Query, ResourceTypeDef, Sort, Start,
-    Stored,
+    Comma, Definitions, Effort, Error, ExtensionDef, Lifecycle, ManagerMatch, Only, Policy, Query, ResourceTypeDef,
+    Sort, Start, Stored,
 };
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -348,9 +348,10 @@ fn who_was_never_heard_of_is_listed_until_an_identity_provider_speaks_of_them() 
                 base: BASE,
             };
             let effort = Effort { candidates_max, looked_at_max: 100 };
-            let first = r.walk(tenant, &user, &query, Only::NeverHeard, effort)?;
+            let only = Only { never_heard: true, lifecycle: None };
+            let first = r.walk(tenant, &user, &query, only, effort)?;
             query.start = first.next.as_ref().map_or(Start::Index(99), Start::After);
-            let rest = r.walk(tenant, &user, &query, Only::NeverHeard, effort)?;
+            let rest = r.walk(tenant, &user, &query, only, effort)?;
             let name = |view: store::View| view.document(BASE, &user).unwrap()["userName"].as_str().unwrap().to_owned();
             let second = if first.next.is_some() { rest.views } else { Vec::new() };
             Ok(first.views.into_iter().chain(second).map(name).collect::<Vec<_>>())
@@ -376,4 +377,73 @@ fn who_was_never_heard_of_is_listed_until_an_identity_provider_speaks_of_them() 
         .unwrap();
     assert_eq!((third.version, third.heard_at, fifth.version, fifth.heard_at), (1, Some(7), 2, Some(8)));
     assert_eq!(listed(None, 10), ["user2"]);
+}
+
+#[test]
+fn who_is_held_back_is_found_and_told_with_one_read() {
+    let world = World::new();
+    let (tenant, user) = (world.tenant, Arc::clone(&world.user));
+    let mut ids = Vec::new();
+    for number in 1..=6 {
+        let made =
+            world.insert(&world.user, json!({"userName": format!("user{number}"), "externalId": format!("e{number}")}));
+        ids.push(made.id);
+    }
+    for (number, status) in [(1, "staged"), (2, "suspended"), (4, "suspended"), (5, "suspended")] {
+        let id = ids[number].clone();
+        world.write(move |w| w.set_lifecycle(tenant, &id, Some(status), 1)).unwrap();
+    }
+    let all = ids.clone();
+    let told = world.read(move |r| {
+        let words = r.lifecycles(tenant, &all.iter().map(String::as_str).collect::<Vec<_>>())?;
+        Ok(all.iter().map(|id| words.get(id).cloned().unwrap_or_default()).collect::<Vec<_>>())
+    });
+    assert_eq!(told, ["", "staged", "suspended", "", "suspended", "suspended"]);
+    let listed = |lifecycle: Lifecycle, filter: Option<&'static str>, candidates_max: usize| {
+        let user = Arc::clone(&user);
+        world.read(move |r| {
+            let (filter, path) =
+                (filter.map(|text| Filter::parse(text).unwrap()), AttrPath::parse("userName").unwrap());
+            let sort = Some(Sort { path: &path, descending: false });
+            let (only, effort) = (
+                Only { never_heard: false, lifecycle: Some(lifecycle) },
+                Effort { candidates_max, looked_at_max: 100 },
+            );
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let query = Query {
+                    filter: filter.as_ref(),
+                    sort,
+                    start: after.as_ref().map_or(Start::Index(0), Start::After),
+                    count: 2,
+                    want_total: true,
+                    want_groups: false,
+                    base: BASE,
+                };
+                let page = r.walk(tenant, &user, &query, only, effort)?;
+                let name =
+                    |view: store::View| view.document(BASE, &user).unwrap()["userName"].as_str().unwrap().to_owned();
+                found.extend(page.views.into_iter().map(name));
+                after = page.next;
+                if after.is_none() {
+                    return Ok(found);
+                }
+            }
+        })
+    };
+    // By the index of them alone, and met on the way.
+    for candidates_max in [10, 1] {
+        for filter in [None, Some("userName sw \"u\""), Some("not (groups pr)")] {
+            assert_eq!(listed(Lifecycle::Suspended, filter, candidates_max), ["user3", "user5", "user6"], "{filter:?}");
+            assert_eq!(listed(Lifecycle::Staged, filter, candidates_max), ["user2"], "{filter:?}");
+            assert_eq!(listed(Lifecycle::AtWork, filter, candidates_max), ["user1", "user4"], "{filter:?}");
+        }
+        assert_eq!(listed(Lifecycle::Suspended, Some("userName eq \"user5\""), candidates_max), ["user5"]);
+    }
+    // Whoever returns with their old id does not return as they stood.
+    world.delete(&world.user, &ids[4]);
+    let back = world.insert(&world.user, json!({"userName": "user5", "externalId": "e5"}));
+    assert_eq!(back.id, ids[4]);
+    assert_eq!(listed(Lifecycle::Suspended, None, 10), ["user3", "user6"]);
+    assert_eq!(world.read(move |r| r.held_back(tenant, 9)).len(), 3);
 }

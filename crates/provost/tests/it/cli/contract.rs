@@ -190,6 +190,17 @@ fn people_and_groups_are_found_by_name_or_id() {
     assert_eq!(json(&["user", "show", &ids[1]])["displayName"], "ben");
     assert_eq!(json(&["user", "deactivate", "ada@x.test", "--yes"])["active"], false);
     assert_eq!(json(&["user", "activate", &ids[0]])["active"], true);
+    json(&["user", "status", "ben@x.test", "suspended"]);
+    let statuses = |arguments: &[&str]| {
+        let listed = json(arguments);
+        let row = |row: &Value| format!("{} {}", row["displayName"].as_str().unwrap(), row["status"].as_str().unwrap());
+        listed.as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+    };
+    let by_name = statuses(&["user", "list", "--sort-by", "userName"]);
+    assert_eq!(by_name, ["ada active", "ben suspended", "cleo active"]);
+    assert_eq!(statuses(&["user", "list", "--status", "suspended"]), ["ben suspended"]);
+    assert_eq!(statuses(&["user", "list", "--status", "active", "--limit", "1"]), ["cleo active"]);
+    json(&["user", "status", "ben@x.test", "active"]);
     assert_eq!(json(&["group", "show", "staff"])["displayName"], "Staff");
     assert!(json(&["group", "show", "staff"]).get("members").is_none());
     assert_eq!(json(&["group", "members", "Staff"]).as_array().unwrap().len(), 3);

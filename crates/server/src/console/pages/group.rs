@@ -5,6 +5,7 @@ pub(super) mod roles;
 
 use super::groups::origin;
 use super::user::timeline;
+use super::users::activity;
 use crate::admin::directory::{self, Found};
 use crate::console::parts::{
     Column, Field, Row, Table, Tone, badge, card, card_with, confirm, count, empty, field, form, json, pager, table,
@@ -23,7 +24,8 @@ const ROWS: u32 = 50;
 /// Members of the group that the raw page shows.
 const RAW_MEMBERS: u32 = 100;
 
-const COLUMNS: [Column; 3] = [Column::new("Member"), Column::new("Kind"), Column::new("")];
+const COLUMNS: [Column; 4] =
+    [Column::new("Member"), Column::new("Kind").minor(), Column::new("State"), Column::new("")];
 
 async fn find(cx: &Desk, id: &str) -> Result<Found, crate::error::Error> {
     directory::find(&cx.app, &cx.tenant, &cx.endpoint, "Group", id).await
@@ -51,22 +53,22 @@ fn framed(cx: &Desk, found: &Found, current: &str, body: Markup) -> Response<Bod
 pub(super) async fn members(cx: Desk, Path(id): Path<String>) -> Shown {
     let found = find(&cx, &id).await?;
     let after = cx.asked("after").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut members = directory::members(&cx.app, &cx.tenant, found.rid, after, ROWS + 1).await?;
+    let mut members = directory::members_told(&cx.app, &cx.tenant, found.rid, after, ROWS + 1).await?;
     let more = members.len() > ROWS as usize;
     members.truncate(ROWS as usize);
-    let members = directory::name_members(&cx.app, &cx.tenant, members).await?;
     let here = format!("/app/groups/{}", found.id);
-    let next = members.last().filter(|_| more).map(|(rid, _)| format!("{here}?after={rid}"));
+    let next = members.last().filter(|_| more).map(|last| format!("{here}?after={}", last.rid));
     let first = (after > 0).then_some(here.as_str());
     let may = cx.may_change();
     let rows = members
         .iter()
-        .map(|(_, member)| {
-            let name = member.display.as_deref().unwrap_or(&member.id);
-            let place = if member.kind == "Group" { "groups" } else { "users" };
+        .map(|member| {
+            let name = &member.name;
+            let place = if member.is_group { "groups" } else { "users" };
             let mut cells = vec![
                 html! { a href={ "/app/" (place) "/" (member.id) } { (name) } },
-                html! { @if member.kind == "Group" { (badge(Tone::Info, "Group")) } @else { "User" } },
+                html! { @if member.is_group { (badge(Tone::Info, "Group")) } @else { "User" } },
+                html! { @if let Some(status) = member.status { (activity(status)) } },
             ];
             if may {
                 cells.push(form(
@@ -81,7 +83,7 @@ pub(super) async fn members(cx: Desk, Path(id): Path<String>) -> Shown {
             Row { cells, ..Row::default() }
         })
         .collect();
-    let columns = if may { COLUMNS.as_slice() } else { COLUMNS.get(..2).unwrap_or_default() };
+    let columns = if may { COLUMNS.as_slice() } else { COLUMNS.get(..3).unwrap_or_default() };
     let absent = absent::list(&cx, &found).await?;
     let body = html! {
         (absent)

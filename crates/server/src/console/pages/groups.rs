@@ -40,7 +40,7 @@ pub(super) async fn list(cx: Desk) -> Shown {
         after: Some(after.clone()).filter(|after| !after.is_empty()),
         count: ROWS,
         want_groups: false,
-        never_heard: false,
+        only: store::Only::default(),
     };
     let listed = directory::list(&cx.app, &cx.tenant, &cx.endpoint, "Group", listing).await?;
     let address = |after: &str| {

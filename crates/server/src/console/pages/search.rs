@@ -1,6 +1,7 @@
 //! The search in the top bar: people, groups, pages by name, and entries of the log by number.
 
-use crate::admin::directory::{self, Listing};
+use super::users::activity;
+use crate::admin::directory::{self, Listing, Status};
 use crate::console::parts::{card, empty, link};
 use crate::console::{Desk, Icon, Nav, Page, Shown, page};
 use crate::query;
@@ -63,7 +64,7 @@ pub(super) async fn show(cx: Desk) -> Shown {
             (empty(Icon::Search, "Nothing found", html! { "A search looks for the beginnings of names, logins, e-mail addresses and ids." },
                 Some(link(&query::address("/app/log", &[("text", text.trim())]), "Look for it in the log", true))))
         } @else {
-            @if !people.is_empty() { (card("People", html! { ul .list.rows { @for found in &people { li data-row { a href={ "/app/users/" (found.id) } { (found.name()) } span .quiet { " " (found.text("userName")) } } } } })) }
+            @if !people.is_empty() { (card("People", html! { ul .list.rows { @for found in &people { li data-row { a href={ "/app/users/" (found.id) } { (found.name()) } span .quiet { " " (found.text("userName")) } @if found.status() != Status::Active { " " (activity(found.status())) } } } } })) }
             @if !groups.is_empty() { (card("Groups", html! { ul .list.rows { @for found in &groups { li data-row { a href={ "/app/groups/" (found.id) } { (found.text("displayName")) } } } } })) }
             @if !pages.is_empty() { (card("Pages", html! { ul .list.rows { @for (title, href, _) in &pages { li data-row { a href=(href) { (title) } } } } })) }
             (card("Elsewhere", html! { ul .list.rows {

@@ -5,7 +5,7 @@ pub(super) mod sign_in;
 
 use super::log_entry::difference;
 use super::users::{activity, avatar, source};
-use crate::admin::directory::{self, Found};
+use crate::admin::directory::{self, Found, Status};
 use crate::admin::roles;
 use crate::console::parts::{
     self, Tone, badge, card, card_with, confirm, copy_button, empty, form, json, link, note, status, tabs, time,
@@ -47,7 +47,7 @@ pub(super) fn framed(cx: &Desk, found: &Found, current: &str, body: Markup) -> R
         (tabs("About this user", &all))
         (body)
     };
-    let purpose = html! { (avatar(&name)) span { (found.text("userName")) } " " (activity(found)) " " (source(found))
+    let purpose = html! { (avatar(&name)) span { (found.text("userName")) } " " (activity(found.status())) " " (source(found))
     @if let Some(at) = found.heard_at { " " span .quiet { "last synced " (when(at, cx.now)) } } };
     let about = Page::new(name, Nav::Users)
         .under("Users", "/app/users")
@@ -83,9 +83,8 @@ pub(super) async fn profile(cx: Desk, Path(id): Path<String>) -> Shown {
     let changed = last_changes(&entries);
     let archived = super::fields::archived::of_person(&cx, &found.id).await?;
     let unlinked = kind::unlinked(&cx, &found).await?;
-    let held_back = held_back(&cx, &found).await?;
     let body = html! {
-        (held_back)
+        (held_back(&cx, &found))
         (unlinked)
         (fields(&cx, &found, &changed))
         (archived)
@@ -95,17 +94,19 @@ pub(super) async fn profile(cx: Desk, Path(id): Path<String>) -> Shown {
 }
 
 /// Says so where somebody is not yet, or for a while not, at work; `active` does not tell.
-async fn held_back(cx: &Desk, found: &Found) -> Result<Markup, crate::console::Fault> {
-    let (title, what) = match super::users::edit::status(cx, found).await? {
-        "staged" => ("Staged", "They have not started: no app gives them an account yet, and they cannot sign in."),
-        "suspended" => (
+fn held_back(cx: &Desk, found: &Found) -> Markup {
+    let (title, what) = match found.status() {
+        Status::Staged => {
+            ("Staged", "They have not started: no app gives them an account yet, and they cannot sign in.")
+        }
+        Status::Suspended => (
             "Suspended",
             "They are held back for a while: they cannot sign in, and apps do as each one's settings say.",
         ),
-        _ => return Ok(html! {}),
+        Status::Active | Status::Deactivated => return html! {},
     };
     let change = html! { @if cx.may_change() { p { a href={ "/app/users/" (found.id) "/edit" } { "Change it" } } } };
-    Ok(note(Tone::Warn, title, html! { p { (what) } (change) }))
+    note(Tone::Warn, title, html! { p { (what) } (change) })
 }
 
 /// Who last changed each attribute, when, and with which request.

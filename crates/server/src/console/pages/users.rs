@@ -10,7 +10,7 @@ pub(super) mod new;
 
 use crate::admin::attributes::Named;
 use crate::admin::conflicts;
-use crate::admin::directory::{self, By, Found, Listing, Sorting};
+use crate::admin::directory::{self, By, Found, Listing, Sorting, Status};
 use crate::console::parts::{
     Column, Facet, Field, Order, Row, Table, Tone, Turn, badge, count, empty, facets_with, field, form, link, pager,
     table, visible,
@@ -22,6 +22,7 @@ use columns::Choice;
 use maud::{Markup, html};
 use scim::Filter;
 use serde_json::Value;
+use store::Only;
 
 const ROWS: u64 = 50;
 
@@ -89,9 +90,22 @@ impl Asked {
             .any(|part| !part.is_empty())
     }
 
-    /// Only those of whom no identity provider has ever said anything; with `unsynced`, of those whom one manages.
-    fn never_heard(&self) -> bool {
-        matches!(self.source.as_str(), "never" | "unsynced")
+    /// Where they stand, if that was chosen: `active` in the address has the words that addresses had from the beginning.
+    fn status(&self) -> Option<Status> {
+        match self.active.as_str() {
+            "yes" => Some(Status::Active),
+            "no" => Some(Status::Deactivated),
+            word => Status::parse(word),
+        }
+    }
+
+    /// What no filter of the protocol says: of whom no identity provider has ever said anything (with `unsynced`, of those
+    /// whom one manages), and who is staged, suspended or neither.
+    fn only(&self) -> Only {
+        Only {
+            never_heard: matches!(self.source.as_str(), "never" | "unsynced"),
+            lifecycle: self.status().and_then(|status| status.sought().1),
+        }
     }
 
     /// As a filter of the protocol, with who is in a conflict if only they are wanted.
@@ -116,11 +130,7 @@ impl Asked {
             let any = names.map(|name| format!("{name} sw {quoted}")).join(" or ");
             parts.push(format!("({any})"));
         }
-        match self.active.as_str() {
-            "yes" => parts.push("not (active eq false)".into()),
-            "no" => parts.push("active eq false".into()),
-            _ => {}
-        }
+        parts.extend(self.status().map(|status| status.sought().0.to_owned()));
         match self.source.as_str() {
             "managed" | "unsynced" => parts.push("externalId pr".into()),
             "local" => parts.push("not (externalId pr)".into()),
@@ -186,7 +196,7 @@ async fn find(cx: &Desk, asked: &Asked) -> Result<directory::Listed, crate::erro
         want_groups: columns::all(cx, asked)
             .iter()
             .any(|choice| choice.shown && matches!(choice.what, columns::What::Groups)),
-        never_heard: asked.never_heard(),
+        only: asked.only(),
     };
     directory::list(&cx.app, &cx.tenant, &cx.endpoint, "User", listing).await
 }
@@ -209,7 +219,13 @@ fn filters(asked: &Asked) -> Markup {
                 name: "active",
                 label: "State",
                 value: &asked.active,
-                choices: choices(&[("", "All"), ("yes", "Active"), ("no", "Deactivated")]),
+                choices: choices(&[
+                    ("", "All"),
+                    ("yes", "Active"),
+                    ("staged", "Staged"),
+                    ("suspended", "Suspended"),
+                    ("no", "Deactivated"),
+                ]),
             },
             Facet {
                 name: "source",
@@ -292,8 +308,14 @@ pub(super) fn source(found: &Found) -> Markup {
     }
 }
 
-pub(super) fn activity(found: &Found) -> Markup {
-    html! { @if found.is_active() { (badge(Tone::Good, "Active")) } @else { (badge(Tone::Warn, "Deactivated")) } }
+/// Where somebody stands, as a badge.
+pub(super) fn activity(status: Status) -> Markup {
+    match status {
+        Status::Active => badge(Tone::Good, "Active"),
+        Status::Staged => badge(Tone::Info, "Staged"),
+        Status::Suspended => badge(Tone::Warn, "Suspended"),
+        Status::Deactivated => badge(Tone::Warn, "Deactivated"),
+    }
 }
 
 fn row(found: &Found, shown: &[&columns::What], now: i64, may: bool) -> Row {

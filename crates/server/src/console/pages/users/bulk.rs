@@ -8,6 +8,9 @@ use crate::console::{Desk, Fault, Flash, Nav, Page, Shown, page};
 use crate::{limits, query};
 use axum::body::Bytes;
 use maud::{Markup, html};
+use scim::Filter;
+use serde_json::Value;
+use store::{Lifecycle, Only};
 
 /// What can be done with those who are ticked, or with everybody whom the filter fits.
 pub(super) fn on_many(asked: &Asked, total: Option<u64>) -> Markup {
@@ -67,8 +70,8 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
     }
     let chosen = match everybody {
         false => Chosen::Ids(ids.clone()),
-        true if asked.never_heard() => match unheard(&cx, &asked).await? {
-            Some(ids) => Chosen::Ids(ids),
+        true => match all_of(&cx, &asked).await? {
+            Some(chosen) => chosen,
             None => {
                 let said = format!(
                     "Nothing was done: they are more than {IDS_MAX}, or far apart; narrow the filter, or tick them"
@@ -76,7 +79,6 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
                 return cx.done(&asked.address("/app/users", ""), Flash::bad(said));
             }
         },
-        true => Chosen::Filter(asked.whole_filter(&cx).await?),
     };
     if get("confirm") == what.as_str() {
         let id = jobs::begin(&cx.app, &cx.actor(), &cx.tenant.tenant.name, what, chosen).await?;
@@ -90,11 +92,18 @@ pub(in crate::console::pages) async fn begin(cx: Desk, body: Bytes) -> Shown {
     Ok(page(&cx, about, body))
 }
 
-/// Those of whom no identity provider has ever said anything and whom the filter fits, unless they are too many: no filter
-/// of the protocol says who they are.
-async fn unheard(cx: &Desk, asked: &Asked) -> Result<Option<Vec<String>>, Fault> {
-    let filter = asked.whole_filter(cx).await?;
-    let mut listing = Listing { filter, count: 200, never_heard: true, ..Listing::default() };
+/// Everybody on the list: by its filter, if one says who they are; else one by one, unless they are too many.
+async fn all_of(cx: &Desk, asked: &Asked) -> Result<Option<Chosen>, Fault> {
+    let (filter, only) = (asked.whole_filter(cx).await?, asked.only());
+    if only == Only::default() {
+        return Ok(Some(Chosen::Filter(filter)));
+    }
+    if only == (Only { lifecycle: Some(Lifecycle::AtWork), ..Only::default() })
+        && let Some(at_work) = at_work(cx, filter.as_ref()).await?
+    {
+        return Ok(Some(Chosen::Filter(Some(at_work))));
+    }
+    let mut listing = Listing { filter, count: 200, only, ..Listing::default() };
     let mut ids = Vec::new();
     loop {
         let page = directory::list(&cx.app, &cx.tenant, &cx.endpoint, "User", listing.clone()).await?;
@@ -103,10 +112,25 @@ async fn unheard(cx: &Desk, asked: &Asked) -> Result<Option<Vec<String>>, Fault>
             return Ok(None);
         }
         if page.next.is_none() {
-            return Ok(Some(ids));
+            return Ok(Some(Chosen::Ids(ids)));
         }
         listing.after = page.next;
     }
+}
+
+/// Most people that a filter leaves out by name.
+const LEFT_OUT_MAX: u32 = 50;
+
+/// The filter without those who are staged or suspended, where they are few enough for one.
+async fn at_work(cx: &Desk, filter: Option<&Filter>) -> Result<Option<Filter>, Fault> {
+    let tenant = cx.tenant.tenant.id;
+    let ids: Vec<String> = cx.app.store().read(move |r| r.held_back(tenant, LEFT_OUT_MAX + 1)).await?;
+    if ids.len() > LEFT_OUT_MAX as usize {
+        return Ok(None);
+    }
+    let left_out = ids.iter().map(|id| format!("id ne {}", Value::from(id.as_str())));
+    let parts: Vec<String> = filter.map(|filter| format!("({filter})")).into_iter().chain(left_out).collect();
+    Ok(Filter::parse(&parts.join(" and ")).ok())
 }
 
 /// Matches are counted up to a bound; who is ticked, and everybody without a filter, always.

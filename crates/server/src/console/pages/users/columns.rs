@@ -89,7 +89,7 @@ impl What {
     /// As a cell of a file.
     pub(super) fn text(&self, found: &Found) -> String {
         match self {
-            Self::State => if found.is_active() { "active" } else { "deactivated" }.to_owned(),
+            Self::State => found.status().as_str().to_owned(),
             Self::Source => if found.is_managed() { "managed" } else { "local" }.to_owned(),
             Self::Manager => found
                 .manager
@@ -110,7 +110,7 @@ impl What {
 
     pub(super) fn cell(&self, found: &Found, now: i64) -> Markup {
         match self {
-            Self::State => activity(found),
+            Self::State => activity(found.status()),
             Self::Source => source(found),
             Self::Manager => manager(found),
             Self::Email => {

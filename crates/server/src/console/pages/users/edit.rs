@@ -186,20 +186,6 @@ fn lines(cx: &Desk, found: &Found) -> Vec<Line> {
     all
 }
 
-/// Where somebody stands: one of `STATUSES`.
-pub(in crate::console::pages) async fn status(cx: &Desk, found: &Found) -> Result<&'static str, Fault> {
-    if !found.is_active() {
-        return Ok("deactivated");
-    }
-    let (tenant, id) = (cx.tenant.tenant.id, found.id.clone());
-    let word: Option<String> = cx.app.store().read(move |r| r.lifecycle(tenant, &id)).await?;
-    Ok(match word.as_deref() {
-        Some("staged") => "staged",
-        Some("suspended") => "suspended",
-        _ => "active",
-    })
-}
-
 async fn find(cx: &Desk, id: &str) -> Result<Found, Fault> {
     Ok(directory::find(&cx.app, &cx.tenant, &cx.endpoint, "User", id).await?)
 }
@@ -207,7 +193,7 @@ async fn find(cx: &Desk, id: &str) -> Result<Found, Fault> {
 /// `GET /app/users/{id}/edit`.
 pub(in crate::console::pages) async fn form_edit(cx: Desk, Path(id): Path<String>) -> Shown {
     let found = find(&cx, &id).await?;
-    let (all, now) = (whole(&cx, &found).await?, status(&cx, &found).await?);
+    let (all, now) = (whole(&cx, &found).await?, found.status().as_str());
     let stood = shown(&all, now);
     Ok(framed(&cx, &found, &all, now, &stood, html! {}))
 }
@@ -334,7 +320,7 @@ pub(in crate::console::pages) async fn save(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Shown {
     let found = find(&cx, &id).await?;
-    let (mut all, before) = (whole(&cx, &found).await?, status(&cx, &found).await?);
+    let (mut all, before) = (whole(&cx, &found).await?, found.status().as_str());
     let fields = filled::gathered(pairs);
     let stands = shown(&all, before);
     let (mut operations, mut clashes) = (Vec::new(), Vec::new());

@@ -24,7 +24,7 @@ pub(in crate::console::pages) async fn csv(cx: Desk) -> Shown {
         after: None,
         count: PAGE,
         want_groups: shown.iter().any(|what| matches!(what, What::Groups)),
-        never_heard: asked.never_heard(),
+        only: asked.only(),
     };
     let (out, body) = pieces::channel();
     tokio::spawn(pump(cx, listing, shown, out));
