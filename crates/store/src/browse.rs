@@ -23,6 +23,14 @@ impl Reader {
         })
     }
 
+    /// Of how many an identity provider has said something, among the newest of a type: so many are looked at.
+    pub fn heard_among(&self, tenant: TenantId, kind: &str, newest: u32) -> Result<u64> {
+        let sql = "select count(x.heard_at) from
+                   (select heard_at from resource where tenant = ?1 and kind = ?2 order by rid desc limit ?3) as x";
+        let count: Option<i64> = self.first(sql, (tenant.0, kind, newest), |row| row.get(0))?;
+        Ok(count.unwrap_or(0).cast_unsigned())
+    }
+
     /// How many resources have this value of an attribute; counts up to `max` and no further.
     pub fn count_with(
         &self,

@@ -23,6 +23,8 @@ use store::{LogEntry, LogQuery, SetupLink, Token};
 
 /// The name under which it is remembered that somebody does not want to see the assistant.
 const SKIPPED: &str = "setup|skipped";
+/// People and groups that are counted; of groups the newest.
+const COUNTED_MAX: u32 = 1_000;
 /// What people map first.
 const MAPPED: [(&str, &str); 5] = [
     ("userName", "userName"),
@@ -118,9 +120,10 @@ pub(super) async fn progress(app: &App, state: &Arc<TenantState>) -> Result<Prog
             });
             let mut progress = Progress { request, wrong_token, wrong_end, ..Progress::default() };
             progress.token = tokens.into_iter().rev().find(|token| State::of(token, now) == State::Active);
-            progress.groups = r.count(tenant, "Group")?;
+            // One that was made by hand is no push.
+            progress.groups = r.heard_among(tenant, "Group", COUNTED_MAX)?;
             if let Some(rt) = state.named("User") {
-                progress.users = r.holders(tenant, rt, "externalId", 1_000)?;
+                progress.users = r.holders(tenant, rt, "externalId", COUNTED_MAX)?;
                 for (name, value) in MAPPED {
                     let arrived = progress.users > 0
                         && match value {
@@ -236,7 +239,7 @@ pub(super) fn list(progress: &Progress, now: i64, make: Markup, base: &str) -> M
             }))
             (step(progress.groups > 0, "A group was pushed", match progress.groups {
                 0 => html! { p .quiet { "Optional: Push Groups, by name. Members have to be assigned to the application first." } },
-                groups => html! { p { (groups) @if groups == 1 { " group" } @else { " groups" } @if inside { " · " a href="/app/groups" { "groups" } } } },
+                groups => html! { p { (groups) @if groups == 1 { " group has" } @else { " groups have" } " come from the identity provider" @if inside { " · " a href="/app/groups" { "groups" } } } },
             }))
         }
     }
