@@ -25,11 +25,19 @@ fn element(value: &Value, to: AttrType) -> Option<Value> {
     Some(match (value, to) {
         (Value::Bool(_) | Value::Number(_), AttrType::String | AttrType::Reference) => value.to_string().into(),
         (Value::Number(number), AttrType::Integer) if number.as_i64().is_none() => whole(number.as_f64()?)?.into(),
+        (Value::String(text), AttrType::Integer | AttrType::Decimal) if is_padded(text.trim()) => return None,
         (Value::String(text), AttrType::Integer) => text.trim().parse::<i64>().ok()?.into(),
         (Value::String(text), AttrType::Decimal) => serde_json::Number::from_f64(text.trim().parse().ok()?)?.into(),
         (Value::String(text), AttrType::DateTime | AttrType::Boolean) => text.trim().into(),
         _ => value.clone(),
     })
+}
+
+/// Whether digits stand behind a zero in front, as in `0815`: that is a name made of digits, and as a number it would be
+/// another one.
+fn is_padded(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// A number without a fraction, as far as such numbers are exact.
@@ -51,6 +59,10 @@ mod tests {
             (json!(" 12 "), json!({"type": "integer"}), json!(12)),
             (json!(12.0), json!({"type": "integer"}), json!(12)),
             (json!("twelve"), json!({"type": "integer"}), Value::Null),
+            (json!("0815"), json!({"type": "integer"}), Value::Null),
+            (json!("-007"), json!({"type": "decimal"}), Value::Null),
+            (json!("0"), json!({"type": "integer"}), json!(0)),
+            (json!("-0.5"), json!({"type": "decimal"}), json!(-0.5)),
             (json!(1.5), json!({"type": "integer"}), Value::Null),
             (json!("1.5"), json!({"type": "decimal"}), json!(1.5)),
             (json!(7), json!({"type": "string"}), json!("7")),
