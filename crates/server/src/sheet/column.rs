@@ -206,12 +206,21 @@ impl Column {
         let whole = self.sub.is_none() && (self.multi_valued || self.kind == "complex");
         let typed = match self.kind.as_str() {
             _ if whole && cell.starts_with(['[', '{']) => serde_json::from_str(cell).ok(),
-            "boolean" => cell.trim().to_ascii_lowercase().parse::<bool>().ok().map(Value::Bool),
+            "boolean" => truth(cell).map(Value::Bool),
             "integer" => cell.trim().parse::<i64>().ok().map(Value::from),
             "decimal" => cell.trim().parse::<f64>().ok().map(Value::from),
             _ => None,
         };
         typed.unwrap_or_else(|| Value::String(cell.to_owned()))
+    }
+}
+
+/// A boolean, as spreadsheets and other systems write one.
+fn truth(cell: &str) -> Option<bool> {
+    match cell.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "1" => Some(true),
+        "false" | "no" | "n" | "0" => Some(false),
+        _ => None,
     }
 }
 
@@ -284,6 +293,23 @@ mod tests {
         whole.put(&whole.get(&user), &mut again);
         assert_eq!(again["emails"], user["emails"]);
         assert_eq!(Column::parse("emails.value", "User", &attributes()).unwrap().get(&user), "w");
+    }
+
+    #[test]
+    fn yes_and_no_are_booleans_where_one_is_due() {
+        for (path, cell, expected) in [
+            ("active", "TRUE", json!(true)),
+            ("active", " Yes", json!(true)),
+            ("active", "1", json!(true)),
+            ("active", "n", json!(false)),
+            ("active", "0", json!(false)),
+            ("active", "maybe", json!("maybe")),
+            ("userName", "yes", json!("yes")),
+        ] {
+            let mut made = Map::new();
+            Column::parse(path, "User", &attributes()).unwrap().put(cell, &mut made);
+            assert_eq!(made[path], expected, "{path} {cell}");
+        }
     }
 
     #[test]

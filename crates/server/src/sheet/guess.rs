@@ -36,9 +36,13 @@ const CALLED: [(&str, &[&str]); 24] = [
 
 /// The path of the attribute that a column of this name probably is; nothing if nobody can tell.
 pub fn guess(name: &str, resource_type: &str, attributes: &Attributes) -> Option<String> {
-    let fits = |path: &str| Column::parse(path, resource_type, attributes).is_ok_and(|column| !column.read_only);
-    if fits(name) {
-        return Some(name.to_owned());
+    let parsed = |path: &str| Column::parse(path, resource_type, attributes).ok().filter(|column| !column.read_only);
+    let fits = |path: &str| parsed(path).is_some();
+    if let Some(column) = parsed(name) {
+        // As the attribute is written: it is one of those that are chosen from.
+        let all = places(resource_type, attributes).into_iter().flat_map(|(_, paths)| paths);
+        let mut same = all.filter(|path| parsed(path).is_some_and(|place| place.same_place(&column)));
+        return same.next().or_else(|| Some(name.to_owned()));
     }
     let plain = plain(name);
     let text = |row: &Value, key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -147,6 +151,7 @@ mod tests {
         let all = attributes();
         for (name, path) in [
             ("User Name", Some("userName")),
+            ("USERNAME", Some("userName")),
             ("E-mail", Some("emails[type eq \"work\"].value")),
             ("first_name", Some("name.givenName")),
             ("name.givenName", Some("name.givenName")),

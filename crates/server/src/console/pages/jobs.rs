@@ -134,9 +134,14 @@ fn next_of_import(cx: &Desk, job: &Job) -> Markup {
     html! {
         @if job.state == JobState::Done && plan.dry_run && cx.may_change() {
             (card("Nothing was changed yet", html! {
-                p { @if job.failed > 0 { "The rows below would be refused, all others imported." } @else { "Every row can be imported." } }
+                @let none = job.failed > 0 && job.failed >= job.done;
+                p {
+                    @if none { "Every row would be refused: the reasons stand below." }
+                    @else if job.failed > 0 { "The rows below would be refused, all others imported." }
+                    @else { "Every row can be imported." }
+                }
                 (form(cx, &format!("/app/jobs/{}/again", job.id), html! { div .actions {
-                    button .main type="submit" { "Import them now" }
+                    @if !none { button .main type="submit" { "Import them now" } }
                     (link(&format!("/app/users/imports/{file}"), "Change the columns", false))
                 } }))
             }))
