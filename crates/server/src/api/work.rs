@@ -6,6 +6,7 @@ use crate::admin::jobs::{self, Bulk, Chosen};
 use crate::admin::{self, links, tenant_of};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
+use crate::worker::settle_log;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::HeaderMap;
@@ -20,6 +21,7 @@ use store::{Job, LogCount, SLOT, SetupLink};
 const STRETCHES_MAX: i64 = 1_000;
 
 pub(super) async fn conflicts(State(app): State<App>, Path(tenant): Path<String>) -> ApiResult {
+    settle_log(&app).await;
     let (all, _) = conflicts::list(&app, &*tenant_of(&app, &tenant)?).await?;
     listed(all.iter().map(show_conflict).collect(), None)
 }

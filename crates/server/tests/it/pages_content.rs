@@ -19,6 +19,11 @@ async fn who_lists_the_log_sees_what_came_before() {
     let mut owner = Browser::owner(&desk).await;
     assert_eq!(desk.with(&token, "GET", "/scim/v2/Groups?count=1", Value::Null).await.status, 200);
     assert!(owner.get("/app/log").await.text.contains("/Groups"));
+    // So does whoever looks for what was refused.
+    for status in [201, 409] {
+        assert_eq!(desk.with(&token, "POST", "/scim/v2/Users", json!({"userName": "adam"})).await.status, status);
+    }
+    assert!(owner.get("/app/conflicts").await.text.contains("PRV-1007"));
 }
 
 #[tokio::test]
@@ -51,6 +56,8 @@ async fn the_assistant_ticks_itself_off() {
     assert_eq!(done(&mut owner).await, "5");
     assert!(steps.text.contains("Never: <strong>manager"), "{}", steps.text);
     assert!(owner.get("/app").await.text.contains("Set provisioning up"));
+    desk.local("POST", "/scim/v2/Groups", json!({"displayName": "By hand"})).await;
+    assert_eq!(done(&mut owner).await, "5", "a group that was made by hand is no push");
     desk.with(&token, "POST", "/scim/v2/Groups", json!({"displayName": "All"})).await;
     assert_eq!(done(&mut owner).await, "6");
     assert!(!owner.get("/app").await.text.contains("Set provisioning up"));

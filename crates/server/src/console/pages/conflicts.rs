@@ -4,6 +4,7 @@ use crate::admin::conflicts::{self, Conflict, Many};
 use crate::admin::directory;
 use crate::console::parts::{Tone, badge, confirm, copy_button, count, empty, form, link, status, visible, when};
 use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, remedy, sentence};
+use crate::worker::settle_log;
 use maud::{Markup, html};
 use scim::code::CATALOGUE;
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 /// `GET /app/conflicts`.
 pub(super) async fn list(cx: Desk) -> Shown {
+    settle_log(&cx.app).await;
     let (all, hidden) = conflicts::list(&cx.app, &cx.tenant).await?;
     let mut items = Vec::new();
     for conflict in &all {
@@ -120,7 +122,7 @@ pub(super) async fn bulk(cx: Desk, Form(fields): Form<Vec<(String, String)>>) ->
     let flash = match outcome.failed.first() {
         None => Flash::good(format!("{word}: {}", outcome.done)),
         Some((subject, why)) => Flash::bad(format!(
-            "{word}: {}. {} could not be: the first was {subject}: {}",
+            "{word}: {}. {} could not be; the first of them is “{subject}”: {}",
             outcome.done,
             outcome.failed.len(),
             sentence(why)
