@@ -122,6 +122,8 @@ catalogue! {
         "Look at the steps of this entry: the last one says what to change in the app's settings, its assignments, or at the app.";
     NO_ACCESS_TOKEN = 2040, 502, None, "An app's authorization server gave no access token",
         "The text before the code says what the authorization server answered, and what to change there or on the app's page Provisioning, Integration. Nothing was sent to the app, and it is tried again by itself.";
+    NOT_GRANTED = 2041, 502, None, "Somebody has to authenticate an app at its authorization server",
+        "Authenticate again on the app's page Provisioning, Integration, or open the address that provost app authenticate prints. Nothing was sent to the app; what waits goes on by itself then.";
     BODY_TOO_LARGE = 3001, 413, None, "The body is larger than allowed",
         "Send less at once: split bulk requests and membership changes.";
     RATE_LIMITED = 3002, 429, None, "Too many requests with this token",

@@ -134,6 +134,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tenants/{tenant}/apps", get(apps::list).post(apps::create))
         .route("/tenants/{tenant}/apps/{app}", get(apps::show).patch(apps::change).delete(apps::delete))
         .route("/tenants/{tenant}/apps/{app}/credential", put(apps::credential))
+        .route("/tenants/{tenant}/apps/{app}/grant", post(apps::authenticate).delete(apps::forget))
         .route("/tenants/{tenant}/apps/{app}/duplicate", post(apps::duplicate))
         .route("/tenants/{tenant}/apps/{app}/test", post(apps::test))
         .route("/tenants/{tenant}/apps/{app}/preview", post(apps::look))

@@ -244,6 +244,12 @@ pub const ACCESS_TOKEN_ANSWER_BYTES_MAX: usize = 64 << 10;
 pub const ACCESS_TOKEN_TIME: Duration = Duration::from_secs(15);
 /// Microseconds before its end at which an access token is renewed; of a short one, a quarter of its life.
 pub const ACCESS_TOKEN_MARGIN: i64 = 60 * 1_000_000;
+/// Microseconds for which one node alone may renew what somebody has agreed to; longer than the request for it takes.
+pub const GRANT_LEASE: i64 = 30 * 1_000_000;
+/// How often others look meanwhile whether that is done.
+pub const GRANT_LOOK: Duration = Duration::from_millis(100);
+/// Microseconds in which somebody who authenticates an app at its authorization server has to be back, and then to save it.
+pub const GRANT_BEGUN_LIFE: i64 = 15 * 60 * 1_000_000;
 /// Longest life of an access token that is believed, in seconds.
 pub const ACCESS_TOKEN_SECONDS_MAX: i64 = 365 * 24 * 3_600;
 /// Microseconds until the next try, when an access token that is still good could not be renewed.

@@ -79,9 +79,10 @@ pub use members::MembersChanged;
 pub use oidc::{LivingGrant, OidcClient, OidcGrant, OidcGroups, OidcKey, OidcSecret, OidcSettings};
 pub use operators::{EntryLink, Operator, Passkey, Role, Throttle};
 pub use outbound::{
-    AppId, AppRow, AssignmentRow, Cause, Claimed, Destruction, Exchange, Fill, Found, Headcount, Intent, KnownMember,
-    LANES, LinkKind, LinkQuery, LinkRow, NewApp, PersonRow, PlanRow, PlanState, Precheck, Principal, PushGroupRow,
-    PushRuleRow, Reach, Run, RunItem, RunState, Settled, Standing, TaskNote, TaskRow, Wanted, Work,
+    AppGrant, AppId, AppRow, AssignmentRow, Cause, Claimed, Destruction, Exchange, Fill, Found, Granted, Headcount,
+    Intent, KnownMember, LANES, LinkKind, LinkQuery, LinkRow, NewApp, PersonRow, PlanRow, PlanState, Precheck,
+    Principal, PushGroupRow, PushRuleRow, Reach, Run, RunItem, RunState, Settled, Standing, TaskNote, TaskRow, Wanted,
+    Work,
 };
 pub use people::{PersonSession, SamlSession, SessionEnded, SignInRequest};
 pub use person_passkeys::PersonPasskey;

@@ -19,7 +19,7 @@ mod runs;
 mod spread;
 mod tasks;
 
-pub use apps::{AppId, AppRow, NewApp, Reach};
+pub use apps::{AppGrant, AppId, AppRow, Granted, NewApp, Reach};
 pub use assignments::{AssignmentRow, Principal};
 pub use claims::{Claimed, Intent, Settled};
 pub use due::{LANES, Work};

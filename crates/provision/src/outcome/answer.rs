@@ -23,6 +23,8 @@ pub enum Answer {
 pub enum NoToken {
     /// The authorization server refuses.
     Refused,
+    /// Somebody has to agree to it, for the first time or again.
+    NotGranted,
     /// It is not reached, or does not work.
     Unreachable,
     /// It wants fewer requests.

@@ -71,6 +71,8 @@ pub enum Trouble {
     NoToken,
     /// Its authorization server is not reached, or does not work.
     NoTokenNow,
+    /// Somebody has to agree, at its authorization server, that there are access tokens.
+    NotGranted,
 }
 
 /// The next state of a link, and what follows.
@@ -181,6 +183,7 @@ impl Run<'_> {
         self.not_sent(action);
         match why {
             NoToken::Refused => self.breaker(Trouble::NoToken),
+            NoToken::NotGranted => self.breaker(Trouble::NotGranted),
             NoToken::Unreachable => self.breaker(Trouble::NoTokenNow),
             NoToken::Busy { retry_after } => self.throttled(retry_after.as_deref()),
             NoToken::Late => Outcome::Again,

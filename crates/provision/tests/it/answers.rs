@@ -66,6 +66,7 @@ fn a_look_that_was_not_sent_ends_no_doubt() {
     for (answer, outcome) in [
         (Answer::Lost(Lost::Connect), breaker(Trouble::Unreachable(Lost::Connect))),
         (Answer::Unsent(NoToken::Refused), breaker(Trouble::NoToken)),
+        (Answer::Unsent(NoToken::NotGranted), breaker(Trouble::NotGranted)),
         (Answer::Unsent(NoToken::Unreachable), breaker(Trouble::NoTokenNow)),
         (Answer::Unsent(busy), Outcome::Throttled { until: START + 7_000_000 }),
         (Answer::Unsent(NoToken::Busy { retry_after: None }), Outcome::Throttled { until: START + 60_000_000 }),

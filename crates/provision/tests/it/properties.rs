@@ -170,7 +170,13 @@ fn answer() -> impl Strategy<Value = Answer> {
     let lost =
         prop_oneof![Just(Lost::Dns), Just(Lost::Connect), Just(Lost::Tls), Just(Lost::Timeout), Just(Lost::Reset)];
     let busy = NoToken::Busy { retry_after: None };
-    let unsent = prop_oneof![Just(NoToken::Refused), Just(NoToken::Unreachable), Just(NoToken::Late), Just(busy)];
+    let unsent = prop_oneof![
+        Just(NoToken::Refused),
+        Just(NoToken::NotGranted),
+        Just(NoToken::Unreachable),
+        Just(NoToken::Late),
+        Just(busy)
+    ];
     let list = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
     let user = json!({"id": "1", "userName": "adam@example.com", "active": true});
     let body = prop_oneof![

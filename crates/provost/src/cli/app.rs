@@ -62,6 +62,21 @@ Examples:
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
+    /// Print where somebody agrees, in a browser, that the app's authorization server gives tokens; for options.oauth.grant=authorizationCode
+    #[command(after_help = "\
+Examples:
+  provost app set serviceops options.authentication=oauth2 options.oauth.grant=authorizationCode options.oauth.clientId=provost options.oauth.authorizeUrl=https://login.example.com/authorize options.oauth.tokenUrl=https://login.example.com/token
+  provost app credential serviceops --file client.secret
+  provost app authenticate serviceops")]
+    Authenticate {
+        /// The app
+        name: String,
+    },
+    /// Forget what somebody has agreed to at the app's authorization server; nothing is sent until somebody does again
+    Forget {
+        /// The app
+        name: String,
+    },
     /// Test the connection, step by step; nothing is changed at the app
     Test {
         /// The app

@@ -36,6 +36,19 @@ pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
         }
         App::Set(arguments) => set(cx, &arguments).await,
         App::Credential { name, file } => credential(cx, &name, &file).await,
+        App::Authenticate { name } => authenticate(cx, &name).await,
+        App::Forget { name } => {
+            confirm(
+                &format!("forget what was authenticated for {name}: nothing is sent until somebody does it again"),
+                cx.yes,
+            )?;
+            let answer = cx.client.call(Method::DELETE, &at(cx, &name, "/grant"), None).await?;
+            let said = match answer.get("forgotten").and_then(Value::as_bool) {
+                Some(true) => "It is forgotten. The authorization server was not told: take it back there as well.",
+                _ => "There was nothing to forget.",
+            };
+            cx.out.done("app.forget", &answer, said)
+        }
         App::Test { name } => test(cx, &name).await,
         App::Preview { name, person } => {
             let shown =
@@ -207,6 +220,18 @@ async fn credential(cx: &Cx, name: &str, file: &Path) -> Result<()> {
     cx.out.done("app.credential", &answer, "The credential is stored, sealed; it is not shown again.")?;
     cx.out.hint(&format!("provost app test {name}{}", cx.again()));
     Ok(())
+}
+
+/// The address is for a browser in which somebody is signed in to the console.
+async fn authenticate(cx: &Cx, name: &str) -> Result<()> {
+    let begun = cx.client.call(Method::POST, &at(cx, name, "/grant"), Some(&json!({}))).await?;
+    let said = format!(
+        "Open this in a browser in which you are signed in to the console, and be back before {}:\n{}\nThe authorization server has to know this redirect URI: {}",
+        text(&begun, "endsAt"),
+        text(&begun, "address"),
+        text(&begun, "redirectUri")
+    );
+    cx.out.one("app.authenticate", &begun, &said)
 }
 
 /// Prints each step as it is done; a step that went wrong is a finding.

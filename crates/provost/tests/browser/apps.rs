@@ -5,6 +5,8 @@ use crate::gates::{judge, judge_all, judge_here, judge_of, small};
 use crate::harness::{ENTERPRISE, Server, Tenant, id};
 use crate::visit::Visit;
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 const APP: &str = "/tenants/default/apps/serviceops-scim";
@@ -215,6 +217,84 @@ fn answers(visit: &Visit<'_>) -> Vec<String> {
     wrong
 }
 
+/// An authorization server at which everybody agrees at once. It gives this token.
+fn agreeable(token: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let given = json!({"access_token": token, "token_type": "Bearer", "expires_in": 3_600, "refresh_token": "again"});
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let given = given.to_string();
+            std::thread::spawn(move || {
+                let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
+                let is_whole = |bytes: &[u8]| {
+                    let text = String::from_utf8_lossy(bytes).to_lowercase();
+                    let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+                    let length = length.map_or(0, |length| length.parse::<usize>().unwrap());
+                    text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length)
+                };
+                while !is_whole(&bytes) {
+                    match stream.read(&mut piece) {
+                        Ok(read @ 1..) => bytes.extend_from_slice(&piece[..read]),
+                        _ => return,
+                    }
+                }
+                let head = String::from_utf8_lossy(&bytes).into_owned();
+                let asked = head.split(' ').nth(1).unwrap_or_default();
+                let of =
+                    |name: &str| asked.split(['?', '&']).find_map(|pair| pair.strip_prefix(name)).unwrap_or_default();
+                let back = of("redirect_uri=").replace("%3A", ":").replace("%2F", "/");
+                let (line, body) = match head.starts_with("POST") {
+                    true => ("200 OK\r\ncontent-type: application/json".to_owned(), given.as_str()),
+                    false => (format!("302 Found\r\nlocation: {back}?code=c&state={}", of("state=")), ""),
+                };
+                let length = body.len();
+                let _ =
+                    write!(stream, "HTTP/1.1 {line}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+/// Somebody agrees, at an authorization server, that this server gets its tokens.
+fn authenticates(server: &Server, visit: &Visit<'_>) -> Vec<String> {
+    let application = server.tenant_named("other");
+    let there = agreeable(&application.token);
+    let place = "/app/apps/wiki/provisioning/integration";
+    visit.tab.size(1280, 800);
+    visit.open(&format!("{place}?edit=1"));
+    visit.fill("SCIM connector base URL", &format!("http://{}{}", server.address, application.prefix));
+    visit.choose("Authentication Mode", "oauth2");
+    visit.choose("Grant", "authorizationCode");
+    let mut wrong = judge_here(visit, "app-oauth-edit");
+    visit.tab.size(1280, 800);
+    visit.fill("Authorization URL", &format!("{there}/authorize"));
+    visit.fill("Token URL", &format!("{there}/token"));
+    visit.fill("Client ID", "provost");
+    visit.fill("Authorization", "a secret");
+    visit.follow("button", "Authenticate with Wiki");
+    visit.sees("somebody who may manage the application's people");
+    wrong.extend(judge_here(visit, "app-oauth-go-on"));
+    visit.tab.size(1280, 800);
+    visit.follow("link", &format!("Go on to {}", there.trim_start_matches("http://")));
+    visit.sees("The authorization server gave a token");
+    let elsewhere = visit.complaints();
+    assert!(elsewhere.iter().all(|request| request.contains(&there)), "nobody else was asked: {elsewhere:?}");
+    wrong.extend(judge_here(visit, "app-oauth-back"));
+    visit.tab.size(1280, 800);
+    visit.follow("button", "Test Connector Configuration");
+    visit.sees("Connector configured successfully");
+    visit.follow("button", "Save");
+    visit.open(place);
+    visit.sees("Authenticated");
+    wrong.extend(judge_here(visit, "app-oauth"));
+    visit.tab.size(1280, 800);
+    visit.press("button", "Forget");
+    wrong.extend(judge_here(visit, "app-oauth-forget"));
+    wrong
+}
+
 #[test]
 fn every_page_of_apps_for_everybody() {
     let server = Server::start_both_sides();
@@ -234,6 +314,7 @@ fn every_page_of_apps_for_everybody() {
     visit.tab.events();
     wrong.extend(judge_all(&visit, &judge_of(&server), &pages));
     wrong.extend(answers(&visit));
+    wrong.extend(authenticates(&server, &visit));
     visit.tab.size(1280, 800);
     small(&visit, &pages);
     assert!(wrong.is_empty(), "{} findings:\n{}", wrong.len(), wrong.join("\n"));

@@ -7,7 +7,7 @@
 //! schedules, matching, reactions). [`change`] lays a part of such a document over it. Secrets are apart
 //! ([`set_credential`]) and are never shown.
 //!
-//! Elsewhere: another app like it ([`duplicate`]), whether the app can be reached ([`connector`]), who is assigned ([`assign`]), what became of them ([`links`]) and what of it is left as it is ([`notes`]), groups that are pushed ([`push_groups`]),
+//! Elsewhere: another app like it ([`duplicate`]), whether the app can be reached ([`connector`]), what somebody agrees to at its authorization server ([`grant`]), who is assigned ([`assign`]), what became of them ([`links`]) and what of it is left as it is ([`notes`]), groups that are pushed ([`push_groups`]),
 //! scans ([`runs`]), everything as one document ([`config`]), and changes that are agreed to before they are made ([`plans`]).
 
 pub(crate) mod assign;
@@ -15,6 +15,7 @@ pub(crate) mod config;
 pub(crate) mod connector;
 pub(crate) mod duplicate;
 pub(crate) mod effect;
+pub(crate) mod grant;
 pub(crate) mod health;
 pub(crate) mod links;
 pub(crate) mod logo;
@@ -26,11 +27,12 @@ pub(crate) mod runs;
 
 use super::{audited, missing, tenant_of};
 use crate::app::App;
+use crate::audit;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::limits;
-use crate::outbound::integration::{Integration, Options};
+use crate::outbound::integration::{Authentication, Integration, Options};
 use crate::outbound::others;
 use crate::tenants::TenantState;
 use provision::Target;
@@ -248,10 +250,27 @@ pub(crate) async fn change_when(
         changed.row.name = name;
     }
     let now = app.clock().now();
-    let line = ("app.change", format!("{tenant}/app/{name}"), detail);
-    let stored = audited(app, actor, line, move |w| update(w, &known, changed, when, now)).await?;
+    let object = format!("{tenant}/app/{name}");
+    let lost = known.row.grant.is_some() && agreed(&known) != agreed(&changed);
+    let forgotten = lost.then(|| audit::entry(actor, "grant.forget", object.clone(), json!({"why": "changed"}), now));
+    let line = ("app.change", object, detail);
+    let stored = audited(app, actor, line, move |w| {
+        let stored = update(w, &known, changed, when, now)?;
+        let Some(forgotten) = forgotten else { return Ok(stored) };
+        w.app_set_granted(stored.id, None, now)?;
+        w.audit_add(&forgotten)?;
+        Ok(w.app(stored.id)?.unwrap_or(stored))
+    })
+    .await?;
     told(app, &state);
     Integration::of(stored)
+}
+
+/// What somebody has agreed to: of another server or client it is worth nothing.
+fn agreed(integration: &Integration) -> Option<[&str; 3]> {
+    let (options, oauth) = (&integration.options, &integration.options.oauth);
+    let is_agreed = options.authentication == Authentication::OAuth2 && oauth.is_agreed();
+    is_agreed.then_some([&oauth.authorize_url, &oauth.token_url, &oauth.client_id])
 }
 
 /// Apps that read each other's accounts could change each other without end.
@@ -342,20 +361,20 @@ fn check(app: &App, integration: &Integration) -> Result<()> {
         let detail = format!("baseUrl is longer than {} bytes", limits::BASE_URL_BYTES_MAX);
         return Err(scim::Error::invalid_value(detail).into());
     }
+    let refused = |what: String| -> Error { scim::Error::invalid_value(what).into() };
+    let options = &integration.options;
+    // The second one is called by a browser; it has to be an address all the same, and no way into a script.
+    for (name, url) in [("tokenUrl", &options.oauth.token_url), ("authorizeUrl", &options.oauth.authorize_url)] {
+        if !url.is_empty() {
+            app.egress().check(url).map_err(|why| refused(format!("options.oauth.{name}: {why}")))?;
+        }
+    }
     // Provisioning can be on before the address is known: it is given on a page that comes with it.
     if url.is_empty() {
         return Ok(());
     }
-    let refused = |what: String| -> Error { scim::Error::invalid_value(what).into() };
     app.egress().check(url).map_err(|why| refused(why.to_string()))?;
-    let options = &integration.options;
-    if let Some(problem) = options.problem() {
-        return Err(refused(problem));
-    }
-    match options.oauth.token_url.as_str() {
-        "" => Ok(()),
-        url => app.egress().check(url).map_err(|why| refused(format!("options.oauth.tokenUrl: {why}"))),
-    }
+    options.problem().map_or(Ok(()), |problem| Err(refused(problem)))
 }
 
 /// Objects are merged and a name that there is not is an error; the app's own settings have free names.

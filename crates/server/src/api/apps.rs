@@ -3,13 +3,14 @@
 use super::{ApiError, ApiResult, body_of, listed, onwards, shown};
 use crate::admin::apps::connector::{self, Tested, Verdict};
 use crate::admin::apps::duplicate::{self, Called};
+use crate::admin::apps::grant::{self, Beginning};
 use crate::admin::apps::{self, NewIntegration, When, assign, effect, links, preview, push_groups};
 use crate::admin::log;
 use crate::app::App;
 use crate::auth::Actor;
 use crate::outbound::causes;
 use crate::outbound::integration::Integration;
-use crate::{admin, pieces, query};
+use crate::{admin, limits, pieces, query};
 use axum::Extension;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderValue, Response, header};
@@ -65,6 +66,9 @@ pub(super) fn show_app(integration: &Integration) -> Value {
     shown.insert("hasCredential".into(), row.has_credential.into());
     let credential = json!({"setAt": row.credential_at.map(rfc3339), "ends": row.credential_ends});
     shown.insert("credential".into(), if row.has_credential { credential } else { Value::Null });
+    let granted = row.grant.as_ref();
+    let granted = granted.map(|it| json!({"at": rfc3339(it.at), "by": it.by, "lostAt": it.lost_at.map(rfc3339)}));
+    shown.insert("granted".into(), granted.into());
     shown.insert("pendingSince".into(), row.pending_at.map(rfc3339).into());
     shown.insert("revision".into(), row.revision.into());
     shown.insert("trouble".into(), row.pace.as_ref().map_or(Value::Null, trouble));
@@ -173,6 +177,29 @@ pub(super) async fn credential(
     let wanted: Credential = body_at(&app, &tenant, &name, request).await?;
     apps::set_credential(&app, &actor, &tenant, &name, &wanted.secret).await?;
     shown(200, &json!({"hasCredential": !wanted.secret.trim().is_empty()}))
+}
+
+/// Begins what somebody has to agree to in a browser, as an operator who may change the app; where they go.
+pub(super) async fn authenticate(
+    State(app): State<App>,
+    Path((tenant, name)): Place,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult {
+    let integration = apps::find(&app, &tenant, &name).await?;
+    let redirect = grant::redirect(&app.config().url(), &tenant, &name);
+    let ends_at = app.clock().now().saturating_add(limits::GRANT_BEGUN_LIFE);
+    let beginning = Beginning { session: None, draft: None, secret: None, redirect: redirect.clone() };
+    let address = grant::begin(&app, &actor, &tenant, &integration, beginning).await?;
+    shown(201, &json!({"address": address, "redirectUri": redirect, "endsAt": rfc3339(ends_at)}))
+}
+
+/// Takes away what somebody has agreed to.
+pub(super) async fn forget(
+    State(app): State<App>,
+    Path((tenant, name)): Place,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult {
+    shown(200, &json!({"forgotten": grant::forget(&app, &actor, &tenant, &name).await?}))
 }
 
 /// *Test Connector Configuration*: one line of JSON for each step, as it is done; the last one says how it went.

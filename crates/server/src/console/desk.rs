@@ -1,7 +1,7 @@
 //! Who sits at the console: the session behind every page, the token behind every form.
 
 use super::fault::{self, Fault, Shown};
-use super::upload;
+use super::{passkeys, upload};
 use crate::admin::waiting::{self, Waiting};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
@@ -49,6 +49,8 @@ pub(crate) struct Desk {
     pub(crate) query: String,
     /// The SCIM endpoint of the tenant as this browser reaches the server.
     pub(crate) endpoint: Arc<str>,
+    /// The address by which this browser reaches the console.
+    pub(crate) site: Arc<str>,
     pub(crate) origin: Origin,
     /// What the page before has to say, once.
     pub(crate) flash: Option<Flash>,
@@ -67,6 +69,7 @@ impl Desk {
         Ok(Self {
             app: app.clone(),
             endpoint: app.base_url(&tenant, headers)?.into(),
+            site: passkeys::server_url(app, headers).into(),
             tenant,
             operator: Arc::clone(&signed.operator),
             csrf: session::form_token(app, &signed.session).into(),

@@ -120,6 +120,13 @@ pub(crate) fn trouble(pace: &Value) -> (String, &'static str) {
             code("the authorization server gives no access token"),
             "Test the connection under Provisioning › Integration: the step Token says why.",
         ),
+        Some(Trouble::NotGranted) => (
+            format!(
+                "the authorization server gives no access token before somebody authenticates there ({})",
+                Code::NOT_GRANTED
+            ),
+            "Authenticate again under Provisioning › Integration; then it is tried at once.",
+        ),
         Some(Trouble::NoTokenNow) => (
             code("the authorization server is not reached, or does not work"),
             "It is tried again by itself; the step Token of the connector's test says more.",

@@ -42,10 +42,25 @@ pub(crate) enum ClientAuthentication {
     Post,
 }
 
-/// Where access tokens come from (RFC 6749 §4.4). The client's secret is apart, sealed.
+/// In which way an access token is come by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Grant {
+    /// The client asks for itself (RFC 6749 §4.4).
+    #[default]
+    ClientCredentials,
+    /// Somebody has agreed to it in a browser (§4.1), and it is renewed with a refresh token (§6).
+    AuthorizationCode,
+}
+
+/// Where access tokens come from (RFC 6749). The client's secret is apart, sealed, and so is what somebody has agreed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct OAuth {
+    /// In which way.
+    pub(crate) grant: Grant,
+    /// With `authorizationCode`: where somebody agrees.
+    pub(crate) authorize_url: String,
     /// The token endpoint.
     pub(crate) token_url: String,
     /// What the client is called there.
@@ -59,10 +74,16 @@ pub(crate) struct OAuth {
 }
 
 impl OAuth {
+    /// Whether somebody has to agree.
+    pub(crate) fn is_agreed(&self) -> bool {
+        self.grant == Grant::AuthorizationCode
+    }
+
     /// What cannot be asked for like this, if anything.
     fn problem(&self) -> Option<String> {
         let texts = [
             ("tokenUrl", &self.token_url),
+            ("authorizeUrl", &self.authorize_url),
             ("clientId", &self.client_id),
             ("scope", &self.scope),
             ("audience", &self.audience),
@@ -141,6 +162,7 @@ impl Options {
         match &self.oauth {
             oauth if asks && oauth.token_url.is_empty() => missing("tokenUrl"),
             oauth if asks && oauth.client_id.is_empty() => missing("clientId"),
+            oauth if asks && oauth.is_agreed() && oauth.authorize_url.is_empty() => missing("authorizeUrl"),
             oauth => oauth.problem(),
         }
     }

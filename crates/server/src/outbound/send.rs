@@ -1,6 +1,6 @@
 //! A request of the rules as a request of HTTP, and back: the only way from the engine to an app.
 
-use super::integration::{Authentication, Integration, Options};
+use super::integration::{Authentication, Integration};
 use super::token::{Failure, Holder};
 use crate::app::App;
 use crate::clock::Stopwatch;
@@ -51,13 +51,16 @@ impl std::fmt::Debug for Secret {
 
 impl Secret {
     /// What is made of a secret that need not be stored.
-    pub(crate) fn new(secret: Option<String>, options: &Options) -> Self {
+    pub(crate) fn new(secret: Option<String>, integration: &Integration) -> Self {
         let Some(secret) = secret else { return Self::Nothing };
+        let (options, row) = (&integration.options, &integration.row);
         match options.authentication {
             Authentication::Bearer => Self::Value(format!("Bearer {}", secret.trim_start_matches("Bearer ").trim())),
             Authentication::Basic => Self::Value(format!("Basic {}", BASE64_STANDARD.encode(secret))),
             Authentication::Header => Self::Value(secret),
-            Authentication::OAuth2 => Self::Token(Arc::new(Holder::new(&options.oauth, secret))),
+            Authentication::OAuth2 => {
+                Self::Token(Arc::new(Holder::new(row.id, &options.oauth, granted_at(integration), secret)))
+            }
             Authentication::None => Self::Nothing,
         }
     }
@@ -65,23 +68,21 @@ impl Secret {
     /// The sealed one of an app. Tokens are shared by everything that this process does with the app.
     pub(crate) async fn of(app: &App, integration: &Integration) -> store::Result<Self> {
         let (id, options) = (integration.row.id, &integration.options);
-        let sealed: Option<Vec<u8>> = app.store().read(move |r| r.app_credential(id)).await?;
-        let purpose = crate::admin::apps::credential_purpose(integration);
-        let plain = sealed.and_then(|sealed| app.store().unseal(&purpose, &sealed));
-        let text = plain.and_then(|plain| String::from_utf8(plain).ok());
+        let text = credential(app, integration).await?;
         Ok(match (options.authentication, text) {
             // A client without a secret is refused in words.
             (Authentication::OAuth2, text) => {
-                Self::Token(app.access_tokens().of(id, &options.oauth, text.unwrap_or_default()))
+                let (granted_at, text) = (granted_at(integration), text.unwrap_or_default());
+                Self::Token(app.access_tokens().of(id, &options.oauth, granted_at, text))
             }
-            (_, text) => Self::new(text, options),
+            (_, text) => Self::new(text, integration),
         })
     }
 
     /// The same, with nothing in memory: a test is to see what the authorization server says now.
     pub(crate) fn anew(&self) -> Self {
         match self {
-            Self::Token(holder) => Self::Token(Arc::new(holder.anew())),
+            Self::Token(holder) => Self::Token(holder.anew()),
             other => other.clone(),
         }
     }
@@ -101,6 +102,20 @@ impl Secret {
         let token = holder.token(app, refused.strip_prefix(BEARER)).await;
         Some(token.map(|token| Some(bearer(&token))))
     }
+}
+
+/// When somebody agreed to it at the authorization server.
+fn granted_at(integration: &Integration) -> Option<i64> {
+    integration.row.grant.as_ref().map(|grant| grant.at)
+}
+
+/// What was stored for an app, as it was typed.
+pub(crate) async fn credential(app: &App, integration: &Integration) -> store::Result<Option<String>> {
+    let id = integration.row.id;
+    let sealed: Option<Vec<u8>> = app.store().read(move |r| r.app_credential(id)).await?;
+    let purpose = crate::admin::apps::credential_purpose(integration);
+    let plain = sealed.and_then(|sealed| app.store().unseal(&purpose, &sealed));
+    Ok(plain.and_then(|plain| String::from_utf8(plain).ok()))
 }
 
 const BEARER: &str = "Bearer ";

@@ -3,9 +3,12 @@
 //!
 //! Invariant: for one app one request for a token is under way at a time in this process. Whoever waits for it gets what it
 //! brought, be it a token or a refusal; so many workers ask no more often than one.
-//! Not here: what an answer means, which is in `token/answer`.
+//! Not here: what an answer means, which is in `token/answer`; what somebody has agreed to, which is in `token/granted`.
 
 mod answer;
+mod granted;
+
+pub(crate) use granted::{Granted, exchange, sealed};
 
 use super::integration::{ClientAuthentication, OAuth};
 use super::send::SECRET_BYTES_MIN;
@@ -61,9 +64,33 @@ struct Held {
     failure: Option<Failure>,
 }
 
+/// Where the next token comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The client asks for itself.
+    Client,
+    /// Somebody has agreed, at that time; what was granted is kept with the app.
+    Kept { app: AppId, at: i64 },
+    /// Nowhere: nobody has agreed, or it is tried with what it has.
+    Nowhere,
+}
+
+impl Source {
+    fn of(settings: &OAuth, app: AppId, granted_at: Option<i64>) -> Self {
+        match granted_at {
+            _ if !settings.is_agreed() => Self::Client,
+            Some(at) => Self::Kept { app, at },
+            None => Self::Nowhere,
+        }
+    }
+}
+
 /// The token of one app, or of what is tried.
 pub(crate) struct Holder {
     client: Client,
+    source: Source,
+    /// Whether the first token is not one that is kept.
+    anew: bool,
     held: Arc<AsyncMutex<Held>>,
     /// Requests that came to an end.
     ended: AtomicU64,
@@ -76,15 +103,26 @@ impl std::fmt::Debug for Holder {
 }
 
 impl Holder {
-    /// One that knows no token yet.
-    pub(crate) fn new(settings: &OAuth, secret: String) -> Self {
+    /// One that knows no token yet. `granted_at`: when somebody agreed, if they have to.
+    pub(crate) fn new(app: AppId, settings: &OAuth, granted_at: Option<i64>, secret: String) -> Self {
         let client = Client { settings: settings.clone(), secret };
-        Self { client, held: Arc::default(), ended: AtomicU64::new(0) }
+        let source = Source::of(settings, app, granted_at);
+        Self { client, source, anew: false, held: Arc::default(), ended: AtomicU64::new(0) }
     }
 
-    /// One for the same client that knows no token yet.
-    pub(crate) fn anew(&self) -> Self {
-        Self::new(&self.client.settings, self.client.secret.clone())
+    /// One that has what somebody has just agreed to, and nothing else.
+    pub(crate) fn trying(app: AppId, settings: &OAuth, secret: String, granted: &Granted) -> Self {
+        let held = Held { token: Some(granted.token()), failure: None };
+        Self { held: Arc::new(AsyncMutex::new(held)), ..Self::new(app, settings, None, secret) }
+    }
+
+    /// One for the same client that gets another token first; itself, where it could get none.
+    pub(crate) fn anew(self: &Arc<Self>) -> Arc<Self> {
+        if self.source == Source::Nowhere {
+            return Arc::clone(self);
+        }
+        let (client, source) = (self.client.clone(), self.source);
+        Arc::new(Self { client, source, anew: true, held: Arc::default(), ended: AtomicU64::new(0) })
     }
 
     /// A token that is good, other than the one that the app has refused.
@@ -101,18 +139,30 @@ impl Holder {
         }
         let spare = known.filter(|token| token.ends_at.is_some_and(|at| now < at)).cloned();
         // In a task of its own: whoever waits may go away, and what comes is everybody's.
-        let (holder, app) = (Arc::clone(self), app.clone());
-        let asked = tokio::spawn(async move { holder.renew(&app, held, spare).await });
+        let (holder, app, refused) = (Arc::clone(self), app.clone(), refused.map(str::to_owned));
+        let asked = tokio::spawn(async move { holder.renew(&app, held, spare, refused.as_deref()).await });
         asked.await.unwrap_or_else(|_| Err(Failure::of(NoToken::Unreachable, "the request for a token broke off")))
     }
 
     /// Asks for a token; where that fails for the moment, the one that is still good goes on.
-    async fn renew(&self, app: &App, mut held: OwnedMutexGuard<Held>, spare: Option<Token>) -> Result<String, Failure> {
-        let asked = self.client.ask(app).await;
+    async fn renew(
+        &self,
+        app: &App,
+        mut held: OwnedMutexGuard<Held>,
+        spare: Option<Token>,
+        refused: Option<&str>,
+    ) -> Result<String, Failure> {
+        let asked = match self.source {
+            Source::Client => {
+                self.client.ask(app, &[("grant_type", "client_credentials")]).await.map(|given| given.token)
+            }
+            Source::Kept { app: id, .. } => granted::renewed(&self.client, app, (id, self.anew), refused).await,
+            Source::Nowhere => Err(Failure::of(NoToken::NotGranted, granted::NOBODY)),
+        };
         self.ended.fetch_add(1, Ordering::AcqRel);
         (held.token, held.failure) = match (asked, spare) {
             (Ok(token), _) => (Some(token), None),
-            (Err(failure), Some(spare)) if failure.why != NoToken::Refused => {
+            (Err(failure), Some(spare)) if !matches!(failure.why, NoToken::Refused | NoToken::NotGranted) => {
                 let again = app.clock().now().saturating_add(limits::ACCESS_TOKEN_REST);
                 tracing::warn!(why = failure.said, "a token is not renewed yet and used while it is good");
                 (Some(Token { renew_at: Some(again).min(spare.ends_at), ..spare }), None)
@@ -146,14 +196,12 @@ impl Holder {
 }
 
 impl Client {
-    async fn ask(&self, app: &App) -> Result<Token, Failure> {
+    /// Asks for a token with this form; what is in it comes back in no word.
+    async fn ask(&self, app: &App, form: &[(&str, &str)]) -> Result<Got, Failure> {
         let (asked_at, watch) = (app.clock().now(), Stopwatch::start());
-        let answer = app.egress().send(self.request()).await;
+        let answer = app.egress().send(self.request(form)).await;
         let took_us = watch.micros();
-        let failed = |status, why, said: String| {
-            let said = format!("no access token: {said} ({})", Code::NO_ACCESS_TOKEN);
-            Failure { why, status, said, took_us }
-        };
+        let failed = |status, why, said: String| Failure { status, took_us, ..Failure::of(why, &said) };
         let response = match answer {
             Ok(response) => response,
             Err(failure) => {
@@ -165,30 +213,36 @@ impl Client {
             }
         };
         let retry_after = response.header("retry-after");
-        match answer::read(response.status, retry_after, &response.body, &self.secrets()) {
-            Ok(given) => Ok(kept(given, asked_at)),
+        match answer::read(response.status, retry_after, &response.body, &self.secrets(form)) {
+            Ok(given) => Ok(Got { refresh: given.refresh.clone(), token: kept(given, asked_at) }),
             Err(Refusal { why, said }) => {
+                // Where nobody has to agree, nobody can.
+                let agreed = self.settings.is_agreed() || why != NoToken::NotGranted;
+                let why = if agreed { why } else { NoToken::Refused };
                 Err(failed(Some(response.status), why, format!("the authorization server: {said}")))
             }
         }
     }
 
-    /// RFC 6749 §4.4.2, with the client as §2.3.1 has it.
-    fn request(&self) -> egress::Request {
+    /// A request for a token with the client as RFC 6749 §2.3.1 has it. Scope and audience are said with the client's own grant
+    /// (§4.4.2); otherwise they are what somebody has agreed to.
+    fn request(&self, form: &[(&str, &str)]) -> egress::Request {
         let settings = &self.settings;
-        let mut form = vec![("grant_type", "client_credentials")];
+        let mut form = form.to_vec();
         let mut headers = vec![
             ("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
             ("Accept".to_owned(), "application/json".to_owned()),
         ];
         let more = [("scope", settings.scope.as_str()), ("audience", settings.audience.as_str())];
-        form.extend(more.into_iter().filter(|(_, value)| !value.is_empty()));
+        form.extend(more.into_iter().filter(|(_, value)| !value.is_empty() && !settings.is_agreed()));
         match settings.client_authentication {
             ClientAuthentication::Basic => {
                 headers.push(("Authorization".to_owned(), format!("Basic {}", self.basic())));
             }
             ClientAuthentication::Post => {
-                form.extend([("client_id", settings.client_id.as_str()), ("client_secret", &self.secret)]);
+                form.push(("client_id", settings.client_id.as_str()));
+                // A public client has none.
+                form.extend((!self.secret.is_empty()).then_some(("client_secret", self.secret.as_str())));
             }
         }
         let pairs: Vec<String> =
@@ -203,10 +257,15 @@ impl Client {
         }
     }
 
-    /// What must not come back in words: the secret, in each form in which it is sent.
-    fn secrets(&self) -> Vec<String> {
+    /// What must not come back in words: the secrets that are sent, in each form in which they are.
+    fn secrets(&self, form: &[(&str, &str)]) -> Vec<String> {
         let all = [self.secret.clone(), query::encode(&self.secret), self.basic()];
-        all.into_iter().filter(|secret| secret.len() >= SECRET_BYTES_MIN).collect()
+        let secret = |name: &str| matches!(name, "refresh_token" | "code" | "code_verifier");
+        let sent = form
+            .iter()
+            .filter(|(name, _)| secret(name))
+            .flat_map(|(_, value)| [(*value).to_owned(), query::encode(value)]);
+        all.into_iter().chain(sent).filter(|secret| secret.len() >= SECRET_BYTES_MIN).collect()
     }
 
     /// RFC 6749 §2.3.1: both are encoded like a form before they are credentials of HTTP.
@@ -216,9 +275,16 @@ impl Client {
     }
 }
 
+/// What was given.
+struct Got {
+    token: Token,
+    refresh: Option<String>,
+}
+
 impl Failure {
     fn of(why: NoToken, said: &str) -> Self {
-        Self { why, status: None, said: format!("no access token: {said} ({})", Code::NO_ACCESS_TOKEN), took_us: 0 }
+        let code = if why == NoToken::NotGranted { Code::NOT_GRANTED } else { Code::NO_ACCESS_TOKEN };
+        Self { why, status: None, said: format!("no access token: {said} ({code})"), took_us: 0 }
     }
 }
 
@@ -236,11 +302,11 @@ pub(crate) struct Holders(Mutex<HashMap<AppId, Arc<Holder>>>);
 
 impl Holders {
     /// That of an app; a new one when anything is other than it was.
-    pub(crate) fn of(&self, id: AppId, settings: &OAuth, secret: String) -> Arc<Holder> {
-        let new = Holder::new(settings, secret);
+    pub(crate) fn of(&self, id: AppId, settings: &OAuth, granted_at: Option<i64>, secret: String) -> Arc<Holder> {
+        let new = Holder::new(id, settings, granted_at, secret);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match all.get(&id) {
-            Some(known) if known.client == new.client => Arc::clone(known),
+            Some(known) if known.client == new.client && known.source == new.source => Arc::clone(known),
             _ => {
                 let new = Arc::new(new);
                 all.insert(id, Arc::clone(&new));
@@ -249,7 +315,7 @@ impl Holders {
         }
     }
 
-    /// An app is gone.
+    /// An app is gone, or what it had is not its any more.
     pub(crate) fn forget(&self, id: AppId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
@@ -264,7 +330,7 @@ mod tests {
     #[test]
     fn a_token_is_renewed_before_it_ends() {
         let kept = |seconds| {
-            let token = kept(Given { access: "a".into(), seconds }, 0);
+            let token = kept(Given { access: "a".into(), seconds, refresh: None }, 0);
             (token.renew_at.map(|at| at / SECOND), token.ends_at.map(|at| at / SECOND))
         };
         for (seconds, renew, ends) in [
@@ -287,6 +353,7 @@ mod tests {
             client_authentication,
             scope: "scim users".into(),
             audience: "https://app.example/scim".into(),
+            ..OAuth::default()
         };
         Client { settings, secret: "s:ü".into() }
     }
@@ -294,7 +361,7 @@ mod tests {
     #[test]
     fn the_client_says_who_it_is() {
         let sent = |how| {
-            let request = client(how).request();
+            let request = client(how).request(&[("grant_type", "client_credentials")]);
             let header = request.headers.into_iter().find(|(name, _)| name == "Authorization");
             (header.map(|(_, value)| value), String::from_utf8(request.body.unwrap().to_vec()).unwrap())
         };
@@ -309,7 +376,7 @@ mod tests {
     fn the_secret_is_known_in_each_form_in_which_it_is_sent() {
         let both = BASE64_STANDARD.encode("a%20client:s%3A%C3%BC");
         assert_eq!(
-            client(ClientAuthentication::Basic).secrets(),
+            client(ClientAuthentication::Basic).secrets(&[("scope", "scim:users")]),
             ["s%3A%C3%BC".to_owned(), both],
             "and not what is short"
         );

@@ -2,8 +2,8 @@
 //! same by the API.
 
 use crate::authorization::{Authorization, CLIENT, SECRET, Says};
-use crate::browser::Browser;
-use crate::desk::Desk;
+use crate::browser::{Browser, EMAIL};
+use crate::desk::{Desk, SECOND};
 use serde_json::{Value, json};
 
 const APP: &str = "/api/v1/tenants/default/apps/portal";
@@ -80,7 +80,7 @@ async fn the_form_asks_for_a_token_before_anything_is_saved() {
     let saved = owner.post(PLACE, &with(&token_url, "", "save", &kept)).await;
     assert_eq!(saved.status, 303, "{}", saved.text);
     let shown = ok(&desk, "GET", APP, Value::Null).await;
-    let oauth = json!({"tokenUrl": token_url, "clientId": CLIENT, "clientAuthentication": "basic", "scope": "scim users", "audience": ""});
+    let oauth = json!({"tokenUrl": token_url, "clientId": CLIENT, "clientAuthentication": "basic", "scope": "scim users", "audience": "", "grant": "clientCredentials", "authorizeUrl": ""});
     assert_eq!((&shown["options"]["authentication"], &shown["options"]["oauth"]), (&json!("oauth2"), &oauth));
     let page = owner.get(PLACE).await;
     for told in ["Authorization server", "OAuth 2", CLIENT, "scim users", "client_secret_basic", ">Set<"] {
@@ -132,4 +132,237 @@ async fn the_api_takes_settings_that_fit_and_shows_no_secret() {
     assert_eq!((&left["tokenUrl"], &left["clientId"], &left["audience"]), (&json!(""), &json!(""), &json!("portal")));
     ok(&desk, "PATCH", "/api/v1/tenants/default/apps/portal-two", json!({"label": "Second"})).await;
     assert!(!format!("{} {config} {there} {copy}", tested.text).contains("zq9-"));
+}
+
+/// The form of an app whose tokens somebody has to agree to.
+struct Agreed {
+    server: Authorization,
+    url: String,
+    token_url: String,
+    authorize_url: String,
+}
+
+impl Agreed {
+    async fn new() -> Self {
+        let server = Authorization::start().await;
+        let (url, token_url) = (server.scim_url(), server.token_url());
+        let authorize_url = format!("{}/authorize?prompt=consent#top", server.url);
+        Self { server, url, token_url, authorize_url }
+    }
+
+    fn form<'f>(&'f self, secret: &'f str, act: &'f str, tested: &'f str) -> Vec<(&'f str, &'f str)> {
+        vec![
+            ("url", self.url.as_str()),
+            ("unique", "userName"),
+            ("mode", "oauth2"),
+            ("grant", "authorizationCode"),
+            ("authorize_url", self.authorize_url.as_str()),
+            ("token_url", self.token_url.as_str()),
+            ("client_id", CLIENT),
+            ("client_auth", "post"),
+            ("scope", "scim offline_access"),
+            ("push_users", "1"),
+            ("timeout", "30"),
+            ("secret", secret),
+            ("do", act),
+            ("tested", tested),
+        ]
+    }
+
+    /// Where a page leads to the authorization server.
+    fn address(&self, page: &str) -> String {
+        let begin = format!("href=\"{}/authorize", self.server.url);
+        let at = page.find(&begin).unwrap_or_else(|| panic!("{page}"));
+        page[at..].split('"').nth(1).unwrap().replace("&amp;", "&")
+    }
+
+    /// Where the browser comes back to from there.
+    fn back(&self, address: &str, agrees: bool) -> String {
+        let back = self.server.agree(address, agrees);
+        back[back.find("/app/").unwrap()..].to_owned()
+    }
+}
+
+const STRANGER: &str = "This is not the answer to what was begun here";
+
+#[tokio::test]
+async fn somebody_authenticates_in_a_browser_and_it_is_saved_when_it_was_tested() {
+    let desk = Desk::that_calls_home();
+    let there = Agreed::new().await;
+    let server = &there.server;
+    portal(&desk).await;
+    let mut owner = Browser::owner(&desk).await;
+    let form = owner.get(&format!("{PLACE}?edit=1")).await;
+    let redirect = form.between("id=\"redirect\" type=\"text\" readonly value=\"", "\"");
+    assert!(redirect.ends_with("/app/authorized/default/portal"), "{redirect}");
+    assert!(form.text.contains("Copy Redirect URI"), "{}", form.text);
+    for (name, value, words) in [
+        ("authorize_url", "", "ive options.oauth.authorizeUrl"),
+        ("authorize_url", "javascript:alert(1)", "ptions.oauth.authorizeUrl: "),
+        ("grant", "password", "password"),
+    ] {
+        let mut fields = there.form(SECRET, "authenticate", "");
+        fields.iter_mut().filter(|field| field.0 == name).for_each(|field| field.1 = value);
+        let refused = owner.post(PLACE, &fields).await;
+        assert!(refused.status == 422 && refused.text.contains(words), "{value}: {}", refused.text);
+        assert!(!refused.text.contains("zq9-"), "{}", refused.text);
+    }
+    let page = owner.post(PLACE, &there.form(SECRET, "test", "")).await;
+    assert!(page.text.contains("nobody has authenticated it there"), "{}", page.text);
+
+    // Not agreed to: the form is as it was, and the secret need not be typed again.
+    let asked = owner.post(PLACE, &there.form(SECRET, "authenticate", "")).await;
+    assert!(asked.status == 200 && !asked.text.contains("zq9-"), "{}", asked.text);
+    let address = there.address(&asked.text);
+    assert!(address.contains("?prompt=consent&response_type=code") && !address.contains('#'), "{address}");
+    assert!(address.contains(&format!("redirect_uri={}", crate::browser::encoded(&redirect))), "{address}");
+    let denied = owner.get(&there.back(&address, false)).await;
+    assert_eq!((denied.status, denied.location()), (303, "/app/apps/portal/provisioning/integration?edit=again"));
+    let page = owner.get(denied.location()).await;
+    assert!(page.text.contains("It was not agreed to (access_denied): “Not today” (PRV-2041)"), "{}", page.text);
+    assert!(page.text.contains("offline_access\"") && !page.text.contains("gave a token"), "{}", page.text);
+
+    // A stranger's answer, another session's, the same twice, one that is too late: nothing is taken.
+    let asked = owner.post(PLACE, &there.form("", "authenticate", "")).await;
+    let good = there.back(&there.address(&asked.text), true);
+    let mut other = Browser::invited(&mut owner, "other@example.com", "admin").await;
+    let mut auditor = Browser::invited(&mut owner, "eyes@example.com", "auditor").await;
+    assert_eq!(auditor.get(&good).await.status, 403);
+    owner.get(&good.replace("state=", "state=x")).await;
+    other.get(&good).await;
+    for browser in [&mut owner, &mut other] {
+        assert!(browser.get(PLACE).await.text.contains(STRANGER));
+    }
+    desk.clock.advance(15 * 60 * SECOND + 1);
+    owner.get(&good).await;
+    assert!(owner.get(PLACE).await.text.contains(STRANGER), "it is too late");
+    assert_eq!(server.asked().len(), 0, "no code was exchanged");
+    let asked = owner.post(PLACE, &there.form(SECRET, "authenticate", "")).await;
+    let good = there.back(&there.address(&asked.text), true);
+    let came = owner.get(&good).await;
+    assert_eq!((came.status, came.location()), (303, "/app/apps/portal/provisioning/integration?edit=again"));
+    let page = owner.get(came.location()).await;
+    assert!(page.text.contains("The authorization server gave a token"), "{}", page.text);
+    owner.get(&good).await;
+    assert!(owner.get(PLACE).await.text.contains(STRANGER), "it is taken once");
+    assert_eq!(
+        ok(&desk, "GET", APP, Value::Null).await["granted"],
+        Value::Null,
+        "nothing is saved before it is tested"
+    );
+
+    let tested = owner.post(PLACE, &there.form("", "test", "")).await;
+    assert!(tested.text.contains("Connector configured successfully"), "{}", tested.text);
+    let kept = tested.between("name=\"tested\" value=\"", "\"");
+    assert_eq!(owner.post(PLACE, &there.form("", "save", &kept)).await.status, 303);
+    assert_eq!(server.asked().len(), 1, "what was given is used, and nothing else asked for");
+    let shown = ok(&desk, "GET", APP, Value::Null).await;
+    assert_eq!((&shown["granted"]["by"], &shown["granted"]["lostAt"]), (&json!(EMAIL), &Value::Null));
+    assert_eq!(shown["options"]["oauth"]["grant"], "authorizationCode");
+    let page = owner.get(PLACE).await;
+    assert!(page.text.contains(">Authenticated<") && page.text.contains(EMAIL), "{}", page.text);
+    let seen = auditor.get(PLACE).await;
+    assert!(seen.text.contains(">Authenticated<"), "{}", seen.text);
+    assert!(!seen.text.contains("Authenticate with") && !seen.text.contains("Forget"), "{}", seen.text);
+    for act in ["again", "forget", "authenticate"] {
+        assert_eq!(auditor.post(PLACE, &[("do", act)]).await.status, 403);
+    }
+    // Renewed by the refresh token, which is another one each time.
+    for number in 2..4 {
+        server.revoke();
+        let tested = desk.local("POST", &format!("{APP}/test"), json!({})).await;
+        assert!(tested.text.lines().last().unwrap().contains("true"), "{}", tested.text);
+        assert!(server.refreshes_with(number));
+    }
+    // A second one was begun between the test and Save: what is saved is what was tested, or nothing.
+    let tested = owner.post(PLACE, &there.form(SECRET, "test", "")).await;
+    assert!(tested.text.contains("Connector configured successfully"), "a new secret goes with what is there");
+    let asked = owner.post(PLACE, &there.form("", "authenticate", "")).await;
+    owner.get(&there.back(&there.address(&asked.text), true)).await;
+    let tested = owner.post(PLACE, &there.form("", "test", "")).await;
+    let kept = tested.between("name=\"tested\" value=\"", "\"");
+    owner.post(PLACE, &there.form("", "authenticate", "")).await;
+    let late = owner.post(PLACE, &there.form("", "save", &kept)).await;
+    assert!(late.status == 422 && late.text.contains("authenticate again"), "{}", late.text);
+    let all = [&shown.to_string(), &page.text, &seen.text, &tested.text, &late.text];
+    assert!(all.iter().all(|text| !text.contains("zq9-")), "{all:?}");
+}
+
+#[tokio::test]
+async fn what_is_stored_is_authenticated_again_and_forgotten() {
+    let desk = Desk::that_calls_home();
+    let there = Agreed::new().await;
+    let server = &there.server;
+    portal(&desk).await;
+    let mut owner = Browser::owner(&desk).await;
+    let early = desk.local("POST", &format!("{APP}/grant"), json!({})).await;
+    assert!(early.status == 400 && early.text.contains("nobody has to authenticate this app"), "{}", early.text);
+    let oauth = json!({"grant": "authorizationCode", "authorizeUrl": there.authorize_url, "tokenUrl": there.token_url, "clientId": CLIENT});
+    let change = json!({"connection": {"baseUrl": there.url}, "options": {"authentication": "oauth2", "oauth": oauth}});
+    ok(&desk, "PATCH", APP, change).await;
+    ok(&desk, "PUT", &format!("{APP}/credential"), json!({"secret": SECRET})).await;
+    let page = owner.get(PLACE).await;
+    assert!(page.text.contains("Not authenticated") && page.text.contains("Authenticate with portal"), "{}", page.text);
+    assert!(!page.text.contains(">Forget<"), "{}", page.text);
+    // In the console, and by the API: whoever may change the app brings the answer, at any desk.
+    let asked = owner.post(PLACE, &[("do", "again")]).await;
+    let came = owner.get(&there.back(&there.address(&asked.text), true)).await;
+    assert_eq!((came.status, came.location()), (303, PLACE));
+    let begun = ok(&desk, "POST", &format!("{APP}/grant"), json!({})).await;
+    assert!(begun["redirectUri"].as_str().unwrap().ends_with("/app/authorized/default/portal"), "{begun}");
+    let mut other = Browser::invited(&mut owner, "other@example.com", "admin").await;
+    let good = there.back(begun["address"].as_str().unwrap(), true);
+    other.get(&good.replace("state=", "state=x")).await;
+    assert!(other.get(PLACE).await.text.contains(STRANGER));
+    other.get(&good).await;
+    let page = other.get(PLACE).await;
+    assert!(
+        page.text.contains("Authenticated with portal") && page.text.contains("other@example.com"),
+        "{}",
+        page.text
+    );
+    assert_eq!(server.asked().len(), 2);
+    // It was changed while somebody was away.
+    ok(&desk, "PATCH", APP, json!({"options": {"oauth": {"clientId": "another"}}})).await;
+    ok(&desk, "PATCH", APP, json!({"options": {"oauth": {"clientId": CLIENT}}})).await;
+    let begun = ok(&desk, "POST", &format!("{APP}/grant"), json!({})).await;
+    ok(&desk, "PATCH", APP, json!({"options": {"oauth": {"scope": "scim"}}})).await;
+    owner.get(&there.back(begun["address"].as_str().unwrap(), true)).await;
+    let page = owner.get(PLACE).await;
+    assert!(page.text.contains("were changed meanwhile") && page.text.contains("Not authenticated"), "{}", page.text);
+    assert_eq!(server.asked().len(), 2, "and no code was exchanged for it");
+    let begun = ok(&desk, "POST", &format!("{APP}/grant"), json!({})).await;
+    owner.get(&there.back(begun["address"].as_str().unwrap(), true)).await;
+    // What the server takes back is to be done again, and said so.
+    server.take_back();
+    let tested = desk.local("POST", &format!("{APP}/test"), json!({})).await;
+    assert!(tested.text.contains("authenticate again") && tested.text.contains("PRV-2041"), "{}", tested.text);
+    assert!(owner.get(PLACE).await.text.contains(">Authenticate again<"));
+    assert!(ok(&desk, "GET", APP, Value::Null).await["granted"]["lostAt"].is_string());
+    // A copy has none of it.
+    let copy = ok(&desk, "POST", &format!("{APP}/duplicate"), json!({"name": "portal-two"})).await;
+    assert_eq!((&copy["granted"], &copy["options"]["oauth"]["authorizeUrl"]), (&Value::Null, &json!("")));
+    let page = owner.get(PLACE).await;
+    assert!(page.text.contains("<summary class=\"button\">Forget</summary>"), "{}", page.text);
+    assert_eq!(owner.post(PLACE, &[("do", "forget")]).await.status, 303);
+    assert_eq!(ok(&desk, "GET", APP, Value::Null).await["granted"], Value::Null);
+    assert_eq!(ok(&desk, "DELETE", &format!("{APP}/grant"), Value::Null).await, json!({"forgotten": false}));
+    let trail = ok(&desk, "GET", "/api/v1/audit?limit=100", Value::Null).await;
+    let lines: Vec<String> = trail["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| {
+            format!("{} {} {}", line["action"].as_str().unwrap(), line["object"].as_str().unwrap(), line["detail"])
+        })
+        .collect();
+    let object = "default/app/portal";
+    for line in [
+        format!("grant.keep {object} {{\"clientId\":\"{CLIENT}\"}}"),
+        format!("grant.forget {object} {{\"why\":\"changed\"}}"),
+        format!("grant.forget {object} {{\"why\":\"asked\"}}"),
+    ] {
+        assert!(lines.contains(&line), "{line}: {lines:?}");
+    }
+    assert!(lines.iter().any(|line| line.starts_with("grant.begin")) && !trail.to_string().contains("zq9-"));
 }

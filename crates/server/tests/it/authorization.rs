@@ -31,6 +31,10 @@ struct Inner {
     closed: bool,
     good: BTreeSet<String>,
     given: usize,
+    /// Codes by the challenge and the address that they were made for.
+    codes: BTreeMap<String, (String, String)>,
+    /// The one refresh token that is taken.
+    refresh: Option<String>,
     asked: Vec<BTreeMap<String, String>>,
     shown: Vec<String>,
     refused: usize,
@@ -101,6 +105,35 @@ impl Authorization {
     /// Nobody gets an answer for a token before this is notified.
     pub fn hold(&self) -> Arc<Notify> {
         Arc::clone(self.lock().held.get_or_insert_default())
+    }
+
+    /// Somebody agrees at this address, or does not; where their browser goes then.
+    pub fn agree(&self, address: &str, agrees: bool) -> String {
+        let (_, query) = address.split_once('?').unwrap();
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let asked: BTreeMap<&str, String> = pairs.map(|(name, value)| (name, decoded(value))).collect();
+        assert_eq!((asked["response_type"].as_str(), asked["code_challenge_method"].as_str()), ("code", "S256"));
+        assert_eq!(asked["client_id"], CLIENT);
+        let (back, state) = (&asked["redirect_uri"], &asked["state"]);
+        if !agrees {
+            return format!("{back}?error=access_denied&error_description=Not%20today&state={state}");
+        }
+        let mut inner = self.lock();
+        let code = format!("zq9-code-{}", inner.codes.len());
+        inner.codes.insert(code.clone(), (asked["code_challenge"].clone(), back.clone()));
+        format!("{back}?code={code}&state={state}")
+    }
+
+    /// What somebody has agreed to is worth nothing any more.
+    pub fn take_back(&self) {
+        let mut inner = self.lock();
+        inner.good.clear();
+        inner.refresh = None;
+    }
+
+    /// Whether this is the refresh token that would be taken.
+    pub fn refreshes_with(&self, number: usize) -> bool {
+        self.lock().refresh == Some(format!("zq9-refresh-token-{number}"))
     }
 
     /// The forms that were sent for tokens; `authorization` is the header.
@@ -182,11 +215,31 @@ async fn token(State(server): State<Authorization>, headers: HeaderMap, body: By
         let sent = who.map(|(_, secret)| secret).unwrap_or_default().replace('"', "");
         return json(401, format!(r#"{{"error":"invalid_client","error_description":"not with {sent}"}}"#));
     }
+    let granted = match form["grant_type"].as_str() {
+        "client_credentials" => true,
+        "authorization_code" => inner.codes.remove(&form["code"]).is_some_and(|(challenge, back)| {
+            use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, form["code_verifier"].as_bytes());
+            BASE64_URL_SAFE_NO_PAD.encode(digest) == challenge && back == form["redirect_uri"]
+        }),
+        // An old one is a stolen one: nothing is taken from then on.
+        "refresh_token" => inner.refresh.take().as_ref() == Some(&form["refresh_token"]),
+        _ => false,
+    };
+    if !granted {
+        inner.good.clear();
+        let sent = form.get("refresh_token").or(form.get("code")).cloned().unwrap_or_default();
+        return json(400, format!(r#"{{"error":"invalid_grant","error_description":"not with {sent}"}}"#));
+    }
     inner.given += 1;
+    let refresh = form["grant_type"] != "client_credentials";
+    let refresh = refresh.then(|| format!("zq9-refresh-token-{}", inner.given));
+    inner.refresh.clone_from(&refresh);
     let given = format!("zq9-access-token-{}", inner.given);
     inner.good.insert(given.clone());
     let lives = inner.lives.map(|seconds| format!(r#","expires_in":{seconds}"#)).unwrap_or_default();
-    json(200, format!(r#"{{"access_token":"{given}","token_type":"Bearer"{lives}}}"#))
+    let refresh = refresh.map(|refresh| format!(r#","refresh_token":"{refresh}""#)).unwrap_or_default();
+    json(200, format!(r#"{{"access_token":"{given}","token_type":"Bearer"{lives}{refresh}}}"#))
 }
 
 async fn app(State(server): State<Authorization>, request: Request) -> Response {

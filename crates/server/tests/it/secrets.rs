@@ -453,12 +453,53 @@ async fn access_tokens(desk: &Desk, owner: &mut Browser<'_>, secrets: &mut Secre
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
+    server.close(false);
+    grants(desk, owner, &server, secrets, said).await;
     for path in ["", "/exchanges", "/tasks"] {
         said.push(desk.local("GET", &format!("{at}{path}"), Value::Null).await.text);
     }
     for page in ["", "/provisioning/integration", "/provisioning/integration?edit=1", "/log"] {
         said.push(owner.get(&format!("/app/apps/portal{page}")).await.text);
     }
+}
+
+/// What an authorization server gives somebody who agrees there: the code, and what renews the tokens.
+async fn grants(
+    desk: &Desk,
+    owner: &mut Browser<'_>,
+    server: &Authorization,
+    secrets: &mut Secrets,
+    said: &mut Vec<String>,
+) {
+    let at = "/api/v1/tenants/default/apps/portal";
+    secrets.keep("a code", "zq9-code-");
+    secrets.keep("refresh tokens", "zq9-refresh-token-");
+    let oauth = json!({"grant": "authorizationCode", "authorizeUrl": format!("{}/authorize", server.url)});
+    said.push(desk.local("PATCH", at, json!({"options": {"oauth": oauth}})).await.text);
+    for good in [false, true] {
+        let begun = desk.local("POST", &format!("{at}/grant"), json!({})).await;
+        let back = server.agree(begun.body["address"].as_str().unwrap(), true);
+        let back = &back[back.find("/app/").unwrap()..];
+        // The server says which code it does not know.
+        let back = if good { back.to_owned() } else { back.replace("zq9-code-", "zq9-code-wrong-") };
+        said.push(owner.get(&back).await.text);
+        let form = server.asked().last().unwrap().clone();
+        assert_eq!(form["grant_type"], "authorization_code");
+        secrets.keep("the verifier of a code", &form["code_verifier"]);
+        let page = owner.get("/app/apps/portal/provisioning/integration").await.text;
+        assert!(page.contains(if good { ">Authenticated<" } else { "not with (credential)" }), "{page}");
+        said.extend([begun.text, page]);
+    }
+    // And which refresh token.
+    for words in ["there is one, good for", "not with (credential)"] {
+        let tested = desk.local("POST", &format!("{at}/test"), json!({})).await;
+        assert!(tested.text.contains(words), "{}", tested.text);
+        said.push(tested.text);
+        server.take_back();
+    }
+    let config = desk.local("GET", "/api/v1/tenants/default/config", Value::Null).await;
+    assert!(config.text.contains("authorizationCode"), "{}", config.text);
+    said.push(config.text);
 }
 
 /// Everything that can be read by somebody who may read everything, lists and what is in them.

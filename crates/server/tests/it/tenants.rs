@@ -71,6 +71,8 @@ async fn furnish(desk: &Desk, name: &str) -> BTreeMap<&'static str, String> {
         ("keys", key.clone()),
         ("tests", key),
         ("apps", "theirs".to_owned()),
+        ("authorized", name.to_owned()),
+        ("{tenant}", app.clone()),
         ("clients", client.clone()),
         ("oidc", client),
         ("oidc-keys", signer),

@@ -126,6 +126,8 @@ const API: &[(&str, &str)] = &[
     ("PATCH", "/tenants/default/apps/x"),
     ("DELETE", "/tenants/default/apps/x"),
     ("PUT", "/tenants/default/apps/x/credential"),
+    ("POST", "/tenants/default/apps/x/grant"),
+    ("DELETE", "/tenants/default/apps/x/grant"),
     ("POST", "/tenants/default/apps/x/duplicate"),
     ("POST", "/tenants/default/apps/x/test"),
     ("POST", "/tenants/default/apps/x/preview"),

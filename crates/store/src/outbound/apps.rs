@@ -31,6 +31,8 @@ pub struct AppRow {
     pub credential_at: Option<i64>,
     /// Its last characters, where they give nothing away.
     pub credential_ends: Option<String>,
+    /// What somebody has let its authorization server give.
+    pub grant: Option<AppGrant>,
     /// Goes up with every change.
     pub generation: i64,
     /// Goes up when every link may be out of date.
@@ -62,10 +64,32 @@ pub struct NewApp {
     pub options: Value,
 }
 
+/// What somebody has let an app's authorization server give, without what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppGrant {
+    /// When they agreed.
+    pub at: i64,
+    /// Who they were, as the audit trail names them.
+    pub by: String,
+    /// Since when the authorization server does not take it any more.
+    pub lost_at: Option<i64>,
+}
+
+/// The same for whoever renews it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// Sealed.
+    pub sealed: Vec<u8>,
+    /// Which renewal brought it.
+    pub of: i64,
+    /// The authorization server does not take it any more.
+    pub is_lost: bool,
+}
+
 /// All but the credential.
 const COLUMNS: &str = "id, tenant, name, settings, options, case when credential is null then 0 else 1 end, generation, \
                        revision, pace, reconcile_at, import_at, created_at, modified_at, credential_at, \
-                       credential_ends, pending_at";
+                       credential_ends, pending_at, granted_at, granted_by, granted_lost_at";
 
 fn app(row: &Row<'_>) -> Result<AppRow> {
     let (settings, options): (String, String) = (row.get(3)?, row.get(4)?);
@@ -87,6 +111,12 @@ fn app(row: &Row<'_>) -> Result<AppRow> {
         credential_at: row.get(13)?,
         credential_ends: row.get(14)?,
         pending_at: row.get(15)?,
+        grant: match row.get(16)? {
+            Some(at) => {
+                Some(AppGrant { at, by: row.get::<Option<String>>(17)?.unwrap_or_default(), lost_at: row.get(18)? })
+            }
+            None => None,
+        },
     })
 }
 
@@ -164,6 +194,20 @@ impl Reader {
         Ok(self.first("select credential from app where id = ?1", [id.0], |row| row.get(0))?.flatten())
     }
 
+    /// What was granted, for whoever renews it.
+    pub fn app_granted(&self, id: AppId) -> Result<Option<Granted>> {
+        let sql = "select granted, granted_of, granted_lost_at from app where id = ?1 and granted is not null";
+        let granted = |row: &Row<'_>| -> Result<Granted> {
+            Ok(Granted { sealed: row.get(0)?, of: row.get(1)?, is_lost: row.get::<Option<i64>>(2)?.is_some() })
+        };
+        self.first(sql, [id.0], granted)
+    }
+
+    /// What somebody has begun at the authorization server, sealed.
+    pub fn app_granting(&self, id: AppId) -> Result<Option<Vec<u8>>> {
+        Ok(self.first("select granting from app where id = ?1", [id.0], |row| row.get(0))?.flatten())
+    }
+
     /// Whether any tenant has, or had, an app.
     pub fn has_apps(&self) -> Result<bool> {
         Ok(self.first("select 1 from feed_cursor limit 1", (), |_| Ok(()))?.is_some())
@@ -230,6 +274,60 @@ impl Writer {
         self.execute(sql, (id.0, sealed, ends, at)).map(|_| ())
     }
 
+    /// Stores what somebody has agreed to, sealed, and who; or takes it away. What was begun is done, and no renewal that is under
+    /// way counts any more.
+    pub fn app_set_granted(&mut self, id: AppId, granted: Option<(&[u8], &str)>, now: i64) -> Result<()> {
+        let sql = "update app set granted = ?2, granted_by = ?3, granted_at = ?4, granted_number = granted_number + 1,
+                   granted_of = granted_number + 1, granted_until = null, granted_lost_at = null, granting = null,
+                   generation = generation + 1 where id = ?1";
+        let (sealed, by, at) = match granted {
+            Some((sealed, by)) => (Some(sealed), Some(by), Some(now)),
+            None => (None, None, None),
+        };
+        self.execute(sql, (id.0, sealed, by, at)).map(|_| ())
+    }
+
+    /// Stores what somebody has begun, sealed; it takes the place of what was begun before.
+    pub fn app_set_granting(&mut self, id: AppId, sealed: &[u8]) -> Result<()> {
+        self.execute("update app set granting = ?2 where id = ?1", (id.0, sealed)).map(|_| ())
+    }
+
+    /// Stores what became of something that was begun, if it is still the same: of two who come back at once one gets on.
+    pub fn app_swap_granting(&mut self, id: AppId, known: &[u8], sealed: Option<&[u8]>) -> Result<bool> {
+        Ok(self.execute("update app set granting = ?3 where id = ?1 and granting = ?2", (id.0, known, sealed))? > 0)
+    }
+
+    /// Draws a number for the renewal of what was granted, with the time until which nobody else gets one. Nothing if
+    /// somebody has one, or what is kept is another thing by now.
+    pub fn app_take_granted(&mut self, id: AppId, of: i64, now: i64, until: i64) -> Result<Option<i64>> {
+        let sql = "update app set granted_number = granted_number + 1, granted_until = ?4
+                   where id = ?1 and granted_of = ?2 and granted is not null and granted_lost_at is null
+                   and (granted_until is null or granted_until <= ?3) returning granted_number";
+        self.first(sql, (id.0, of, now, until), |row| row.get(0))
+    }
+
+    /// Keeps what a renewal brought, unless a later one did, or somebody has agreed anew or taken it away meanwhile.
+    pub fn app_renew_granted(&mut self, id: AppId, number: i64, sealed: &[u8]) -> Result<bool> {
+        let sql = "update app set granted = ?3, granted_of = ?2, granted_lost_at = null,
+                   granted_until = case when granted_number = ?2 then null else granted_until end
+                   where id = ?1 and granted_of < ?2 and granted is not null";
+        Ok(self.execute(sql, (id.0, number, sealed))? > 0)
+    }
+
+    /// A renewal came to nothing for the moment.
+    pub fn app_release_granted(&mut self, id: AppId, number: i64) -> Result<()> {
+        let sql = "update app set granted_until = null where id = ?1 and granted_number = ?2";
+        self.execute(sql, (id.0, number)).map(|_| ())
+    }
+
+    /// The authorization server does not take it any more. Whether that is about what is kept: if another renewal brought
+    /// something meanwhile, or is under way, it is not.
+    pub fn app_lose_granted(&mut self, id: AppId, (of, number): (i64, i64), now: i64) -> Result<bool> {
+        let sql = "update app set granted_lost_at = ?4, granted_until = null
+                   where id = ?1 and granted_of = ?2 and granted_number = ?3 and granted is not null";
+        Ok(self.execute(sql, (id.0, of, number, now))? > 0)
+    }
+
     /// Every link may be out of date; no change of the app waits any more.
     pub fn app_bump(&mut self, id: AppId) -> Result<()> {
         let sql =
@@ -260,6 +358,7 @@ impl Writer {
     /// `app_delete_turn`. Nothing is sent. Whether there was one.
     pub fn app_delete(&mut self, id: AppId, now: i64) -> Result<bool> {
         let sql = "update app set name = name || ?3 || cast(id as text), deleting_at = ?2, credential = null, credential_ends = null,
+                   granted = null, granted_at = null, granting = null,
                    generation = generation + 1 where id = ?1 and deleting_at is null";
         if self.execute(sql, (id.0, now, DELETED))? == 0 {
             return Ok(false);

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use store::{
-    Change, ChangeKind, Definitions, Error, LogEntry, LogQuery, Options, Prepared, Query, Settings, Start, Store,
-    TenantId, Writer,
+    Change, ChangeKind, Definitions, Error, LogEntry, LogQuery, NewApp, Options, Prepared, Query, Settings, Start,
+    Store, TenantId, Writer,
 };
 
 /// A second node beside a world's own, with the same key; its folder is in the first one's and goes with it.
@@ -75,6 +75,25 @@ fn member_changes_of_two_nodes_are_all_kept() {
     let log = world.read(move |r| r.log(tenant, &LogQuery { limit: 1_000, ..LogQuery::default() }));
     assert_eq!(log.iter().map(|entry| entry.seq).collect::<BTreeSet<i64>>().len(), 160);
     world.verify();
+}
+
+#[test]
+fn what_was_granted_is_taken_by_one_node() {
+    let world = World::new();
+    let other = beside(&world);
+    let new = NewApp { tenant: world.tenant, name: "desk".into(), settings: json!({}), options: json!({}) };
+    let id = world.write(move |w| w.app_insert(&new, 1)).unwrap().id;
+    world.write(move |w| w.app_set_granted(id, Some((b"0", "ana")), 1)).unwrap();
+    for round in 1..20 {
+        let of = world.read(move |r| r.app_granted(id)).unwrap().of;
+        let take = move |store: &Store| write(store, move |w| w.app_take_granted(id, of, round, round + 100)).unwrap();
+        let there = other.clone();
+        let beside = thread::spawn(move || take(&there));
+        let taken = [take(&world.store), beside.join().unwrap()];
+        let numbers: Vec<i64> = taken.into_iter().flatten().collect();
+        assert_eq!(numbers.len(), 1, "{round}: {taken:?}");
+        assert!(write(&other, move |w| w.app_renew_granted(id, numbers[0], b"next")).unwrap());
+    }
 }
 
 #[test]

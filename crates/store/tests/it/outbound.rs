@@ -5,8 +5,9 @@ use scim::patch_op::MemberOp;
 use scim::resource::MemberRef;
 use serde_json::{Map, json};
 use store::{
-    AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, Found, Headcount, LinkKind, LinkQuery, NewApp,
-    Precheck, Principal, PushGroupRow, Reach, Run, RunItem, RunState, Settled, Standing, TaskNote, TenantId, Work,
+    AppGrant, AppId, AppRow, AssignmentRow, Cause, Destruction, Error, Exchange, Found, Headcount, LinkKind, LinkQuery,
+    NewApp, Precheck, Principal, PushGroupRow, Reach, Run, RunItem, RunState, Settled, Standing, TaskNote, TenantId,
+    Work,
 };
 
 const NOW: i64 = 1_000_000;
@@ -119,6 +120,86 @@ fn an_app_is_kept_and_changed_by_one_at_a_time() {
     assert_eq!(world.read(move |r| r.links_of_resource(tenant, "w")).len(), 1);
     let types = [world.user.clone(), world.group.clone()];
     assert_eq!(world.read(move |r| r.verify(tenant, &types, &[])), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_granted_is_renewed_by_one_and_the_newest_stays() {
+    let world = World::new();
+    let id = app(&world).id;
+    let kept = || {
+        let kept: Option<store::Granted> = world.read(move |r| r.app_granted(id));
+        kept.map(|kept| (String::from_utf8(kept.sealed).unwrap(), kept.of, kept.is_lost))
+    };
+    let agree =
+        |sealed: &'static [u8]| world.write(move |w| w.app_set_granted(id, Some((sealed, "ana")), NOW)).unwrap();
+    let take = |of, now| world.write(move |w| w.app_take_granted(id, of, now, now + 30)).unwrap();
+    let renew = |number, sealed: &'static [u8]| world.write(move |w| w.app_renew_granted(id, number, sealed)).unwrap();
+    let lose = |of, number| world.write(move |w| w.app_lose_granted(id, (of, number), NOW + 9)).unwrap();
+    assert_eq!((kept(), take(0, NOW), renew(1, b"x")), (None, None, false), "there is nothing");
+    agree(b"r1");
+    let known = world.read(move |r| r.app(id)).unwrap();
+    assert_eq!(known.grant, Some(AppGrant { at: NOW, by: "ana".into(), lost_at: None }));
+    assert_eq!(known.generation, 2);
+    let (_, of, _) = kept().unwrap();
+    // One at a time; whoever comes to nothing lets the next one.
+    let first = take(of, NOW).unwrap();
+    assert_eq!(take(of, NOW + 29), None);
+    world.write(move |w| w.app_release_granted(id, first)).unwrap();
+    let second = take(of, NOW).unwrap();
+    assert!(renew(second, b"r2"));
+    assert_eq!(kept(), Some(("r2".into(), second, false)));
+    assert_eq!(take(of, NOW), None, "it is another thing by now");
+    // Two at once, because one slept: the later one's is the newest, whoever is kept first.
+    for (early_first, number) in [(true, 3), (false, 4)] {
+        let (_, of, _) = kept().unwrap();
+        let early = take(of, NOW).unwrap();
+        let late = take(of, NOW + 30).unwrap();
+        world.write(move |w| w.app_release_granted(id, early)).unwrap();
+        assert_eq!(take(of, NOW + 31), None, "{number}: whose time is over gives back nothing of another's");
+        assert!(!lose(of, early), "what the early one was told is not about what the late one is getting");
+        if early_first {
+            assert!(renew(early, b"early"));
+            assert!(!lose(of, late), "the late one was refused because of the early one, which is kept");
+            assert!(renew(late, b"late"));
+        } else {
+            assert!(renew(late, b"late"));
+            assert!(!renew(early, b"early"));
+        }
+        assert_eq!(kept(), Some(("late".into(), late, false)));
+    }
+    // It is taken back, and something comes after all.
+    let (_, of, _) = kept().unwrap();
+    let number = take(of, NOW).unwrap();
+    assert!(lose(of, number));
+    assert_eq!(world.read(move |r| r.app(id)).unwrap().grant.unwrap().lost_at, Some(NOW + 9));
+    assert_eq!((kept(), take(of, NOW)), (Some(("late".into(), of, true)), None));
+    assert!(renew(number, b"after all"));
+    assert_eq!(kept(), Some(("after all".into(), number, false)));
+    // Who agrees anew, or takes it away, ends what is under way.
+    let number = take(number, NOW).unwrap();
+    agree(b"anew");
+    assert!(!renew(number, b"old") && !lose(number, number));
+    let (sealed, of, _) = kept().unwrap();
+    assert_eq!(sealed, "anew");
+    let number = take(of, NOW).unwrap();
+    world.write(move |w| w.app_set_granted(id, None, NOW)).unwrap();
+    assert!(!renew(number, b"old"));
+    assert_eq!((kept(), world.read(move |r| r.app(id)).unwrap().grant), (None, None));
+    // Of two who come back at once one gets on; a second beginning ends the first.
+    let begin = |sealed: &'static [u8]| world.write(move |w| w.app_set_granting(id, sealed)).unwrap();
+    let swap = |known: &'static [u8], sealed: Option<&'static [u8]>| {
+        world.write(move |w| w.app_swap_granting(id, known, sealed)).unwrap()
+    };
+    begin(b"g1");
+    assert_eq!([swap(b"g1", Some(b"g2")), swap(b"g1", Some(b"g3"))], [true, false]);
+    begin(b"g4");
+    assert_eq!([swap(b"g2", None), swap(b"g4", None), swap(b"g4", None)], [false, true, false]);
+    begin(b"g5");
+    agree(b"r9");
+    assert_eq!(world.read(move |r| r.app_granting(id)), None);
+    begin(b"g6");
+    assert!(world.write(move |w| w.app_delete(id, NOW)).unwrap());
+    assert_eq!((kept(), world.read(move |r| r.app_granting(id))), (None, None));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What is not taken over, for people.
-pub(crate) const LEFT: &str = "the address and the credential, the authorization server and the client's name there, the addresses and certificates of sign-in, assignments, pushed groups, and accounts";
+pub(crate) const LEFT: &str = "the address and the credential, the authorization server, the client's name there and what was authenticated there, the addresses and certificates of sign-in, assignments, pushed groups, and accounts";
 
 /// Where sign-in leads, a part of `settings.saml`: it is the other application's.
 const SIGN_IN: [&str; 7] = [
@@ -50,7 +50,8 @@ pub(crate) async fn duplicate(
     let wanted = NewIntegration { name: called.name, label: Some(label.clone()), ..NewIntegration::default() };
     let mut new = drawn(state.tenant.id, wanted)?;
     let mut options = known.options.clone();
-    (options.oauth.token_url, options.oauth.client_id) = Default::default();
+    let oauth = &mut options.oauth;
+    (oauth.token_url, oauth.authorize_url, oauth.client_id) = Default::default();
     (new.settings, new.options) = (settings(&known, label), json!(options));
     let line = ("app.duplicate", format!("{tenant}/app/{}", new.name), json!({"of": name}));
     let now = app.clock().now();

@@ -58,6 +58,7 @@ pub(super) fn router() -> Router<App> {
         .route("/app/plans/{id}/apply", post(plans::apply))
         .route("/app/plans/{id}/drop", post(plans::discard))
         .route("/app/apps", get(list))
+        .route("/app/authorized/{tenant}/{name}", get(integration::authorized))
         .route("/app/create-app", get(wizard::method).post(wizard::create))
         .route("/app/create-app/general", get(wizard::general))
         .route("/app/create-app/saml", get(wizard::saml).post(wizard::read))

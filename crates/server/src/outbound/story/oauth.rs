@@ -3,17 +3,18 @@
 
 use super::many::rest;
 use super::{APP, APPLICATION, COMPANY, World, person};
+use crate::admin::apps::grant::{self, Arrived, Beginning};
 use crate::admin::apps::{self, connector, links};
 use crate::admin::tenant_of;
 use crate::auth::Actor;
 use crate::clock::Clock;
 use crate::outbound::integration::{Integration, OAuth};
-use crate::outbound::token::Holder;
+use crate::outbound::token::{Holder, Holders};
 use authorization::{Authorization, CLIENT, SECRET, Says};
 use provision::outcome::NoToken;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::Principal;
+use store::{AppId, Principal};
 use tokio::sync::mpsc;
 
 #[allow(dead_code, unreachable_pub)]
@@ -89,6 +90,28 @@ impl Stage {
         self.world.until(trouble, is).await;
     }
 
+    /// Somebody has to agree, from now on.
+    async fn agreed(&self) {
+        let authorize = format!("{}/authorize", self.server.url);
+        let oauth = json!({"grant": "authorizationCode", "authorizeUrl": authorize});
+        self.world.change(json!({"options": {"oauth": oauth}})).await;
+    }
+
+    /// They do.
+    async fn authenticate(&self) {
+        let (app, actor, known) = (&self.world.app, Actor::local(), self.app().await);
+        let redirect = grant::redirect("http://127.0.0.1", COMPANY, APP);
+        let beginning = Beginning { session: None, draft: None, secret: None, redirect };
+        let address = grant::begin(app, &actor, COMPANY, &known, beginning).await.unwrap();
+        let back = self.server.agree(&address, true);
+        let (_, answer) = back.split_once('?').unwrap();
+        let arrived = grant::arrive(app, &actor, COMPANY, &known, ("a session", answer)).await.unwrap();
+        assert!(matches!(arrived, Arrived::Kept));
+        // Past the pause of whoever was refused.
+        self.clock.advance(61 * SECOND);
+        app.wake_outbound();
+    }
+
     /// What the connector's test says about the token.
     async fn tested(&self) -> (connector::Verdict, String) {
         let (steps, mut told) = mpsc::channel(64);
@@ -156,7 +179,7 @@ async fn what_keeps_a_token_from_being_had_is_told_and_costs_nobody_anything() {
     let slow = r#"{"error":"slow_down"}"#;
     let table = [
         (Says(401, None, r#"{"error":"invalid_client"}"#), "noToken", "does not know the client"),
-        (Says(400, None, r#"{"error":"invalid_grant"}"#), "noToken", "authorize it again"),
+        (Says(400, None, r#"{"error":"invalid_grant"}"#), "noToken", "authenticate again"),
         (Says(200, None, "<html>Sign in</html>"), "noToken", "no JSON"),
         (Says(200, None, r#"{"token_type":"Bearer"}"#), "noToken", "no access_token"),
         (Says(200, None, r#"{"access_token":"x","token_type":"mac"}"#), "noToken", "of the type “mac”"),
@@ -208,12 +231,133 @@ async fn a_token_that_is_still_good_outlives_its_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_agreed_to_is_renewed_by_one_and_never_lost() {
+    let stage = Stage::new(None).await;
+    stage.title("Nobody").await;
+    stage.until_title("Nobody").await;
+    stage.agreed().await;
+    stage.title("Somebody").await;
+    stage.until_trouble("notGranted").await;
+    let (_, said) = stage.tested().await;
+    assert!(said.contains("nobody has authenticated it there") && said.contains("(PRV-2041)"), "{said}");
+    assert_eq!(stage.server.asked().len(), 1, "there is nothing to ask with");
+    stage.authenticate().await;
+    stage.until_title("Somebody").await;
+    let asked = stage.server.asked();
+    assert_eq!((asked.len(), asked[1]["grant_type"].as_str()), (2, "authorization_code"));
+    // Many processes that want another one: each refresh token is sent once, or the server would take nothing any more.
+    stage.server.revoke();
+    let integration = stage.app().await;
+    let (oauth, id) = (&integration.options.oauth, integration.row.id);
+    let granted_at = integration.row.grant.as_ref().map(|grant| grant.at);
+    let nodes = [(); 6].map(|()| {
+        let holder = Holders::default().of(id, oauth, granted_at, SECRET.into());
+        let app = stage.world.app.clone();
+        tokio::spawn(async move { holder.token(&app, Some("zq9-access-token-2")).await.unwrap() })
+    });
+    for node in nodes {
+        assert_eq!(node.await.unwrap(), "zq9-access-token-3");
+    }
+    assert_eq!(stage.server.asked().len(), 3);
+    assert!(stage.server.refreshes_with(3));
+    stage.title("Boss").await;
+    stage.until_title("Boss").await;
+    // A test of the connector sees what the server says now, and what it gave is everybody's.
+    assert_eq!(stage.tested().await.0, connector::Verdict::Advice);
+    assert!(stage.server.refreshes_with(4));
+    // The server is away, and what is kept is good: another process goes on with it.
+    stage.server.always_says(Some(Says(503, None, "")));
+    let holder = Holders::default().of(id, oauth, granted_at, SECRET.into());
+    assert_eq!(holder.token(&stage.world.app, None).await.unwrap(), "zq9-access-token-4");
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_takes_back_has_to_be_authenticated_again() {
+    let stage = Stage::new(Some(300)).await;
+    stage.agreed().await;
+    stage.authenticate().await;
+    stage.title("A").await;
+    stage.until_title("A").await;
+    // The server does not work for a while: the token goes on while it is good, then everything waits.
+    stage.server.always_says(Some(Says(503, None, "")));
+    stage.clock.advance(190 * SECOND);
+    stage.title("B").await;
+    stage.until_title("B").await;
+    stage.clock.advance(60 * SECOND);
+    stage.title("C").await;
+    stage.until_trouble("noTokenNow").await;
+    assert_eq!(stage.app().await.row.grant.unwrap().lost_at, None);
+    stage.server.always_says(Some(Says(400, None, r#"{"error":"invalid_grant"}"#)));
+    stage.clock.advance(61 * SECOND);
+    stage.world.app.wake_outbound();
+    stage.until_trouble("notGranted").await;
+    let known = stage.app().await;
+    let (what, fix) = crate::outbound::causes::trouble(known.row.pace.as_ref().unwrap());
+    assert!(what.contains("(PRV-2041)") && fix.starts_with("Authenticate again"), "{what} {fix}");
+    assert!(known.row.grant.unwrap().lost_at.is_some());
+    let sent = || async { links::exchanges(&stage.world.app, COMPANY, APP, None, None, 1).await.unwrap().remove(0) };
+    let words = "authenticate again (invalid_grant, 400)";
+    let told = || async { sent().await.response.is_some_and(|said| said.contains(words)) };
+    stage.world.until("it stands in the log", told).await;
+    assert_eq!(sent().await.action, "token");
+    // Nobody knocks with it again.
+    let asked = stage.server.asked().len();
+    let (verdict, said) = stage.tested().await;
+    assert!(verdict == connector::Verdict::Wrong && said.contains("authenticate again"), "{said}");
+    stage.clock.advance(61 * SECOND);
+    stage.world.app.wake_outbound();
+    stage.until_trouble("notGranted").await;
+    assert_eq!(stage.server.asked().len(), asked);
+    // Whoever does it has everything go on.
+    stage.server.always_says(None);
+    stage.authenticate().await;
+    stage.until_title("C").await;
+    assert_eq!(stage.app().await.row.grant.unwrap().lost_at, None);
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_agreed_to_is_of_one_client_at_one_server() {
+    let stage = Stage::new(None).await;
+    stage.agreed().await;
+    let token_url = stage.server.token_url();
+    for (number, change) in [
+        json!({"oauth": {"clientId": "another"}}),
+        json!({"oauth": {"tokenUrl": format!("{token_url}/2")}}),
+        json!({"oauth": {"authorizeUrl": format!("{}/else", stage.server.url)}}),
+        json!({"oauth": {"grant": "clientCredentials"}}),
+        json!({"authentication": "bearer"}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        stage.world.change(json!({"options": {"authentication": "oauth2"}})).await;
+        stage.world.change(json!({"options": {"oauth": {"clientId": CLIENT, "tokenUrl": token_url}}})).await;
+        stage.agreed().await;
+        stage.authenticate().await;
+        // What says nothing of the client leaves it.
+        stage
+            .world
+            .change(json!({"label": format!("Desk {number}"), "options": {"oauth": {"scope": "scim more"}}}))
+            .await;
+        assert!(stage.app().await.row.grant.is_some());
+        stage.world.change(json!({"options": change})).await;
+        assert_eq!(stage.app().await.row.grant, None, "{change}");
+        let id = stage.app().await.row.id;
+        let kept: Option<store::Granted> = stage.world.app.store().read(move |r| r.app_granted(id)).await.unwrap();
+        assert!(kept.is_none());
+    }
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_who_wait_ask_once_and_hear_the_same() {
     let world = World::new().await;
     let server = Authorization::start().await;
     let settings = OAuth { token_url: server.token_url(), client_id: CLIENT.into(), ..OAuth::default() };
     for fails in [false, true] {
-        let holder = Arc::new(Holder::new(&settings, SECRET.into()));
+        let holder = Arc::new(Holder::new(AppId::default(), &settings, None, SECRET.into()));
         let (held, before) = (server.hold(), server.asked().len());
         server.always_says(fails.then_some(Says(400, None, r#"{"error":"invalid_scope"}"#)));
         let waiting: Vec<_> = (0..20)

@@ -13,6 +13,8 @@ pub(super) struct Given {
     pub(super) access: String,
     /// For how many seconds it is good; nothing if that was not said.
     pub(super) seconds: Option<i64>,
+    /// With what it is renewed, where somebody has agreed (RFC 6749 §6).
+    pub(super) refresh: Option<String>,
 }
 
 /// Why nothing was given: what follows for the engine, and for people.
@@ -62,7 +64,11 @@ fn given(object: &Map<String, Value>, secrets: &[String]) -> Result<Given, Refus
         }
         None => return Err(Refusal::refused("it does not say of which type its token is (token_type)")),
     }
-    Ok(Given { access: access.to_owned(), seconds: seconds(object.get("expires_in")) })
+    let refresh = text(object, "refresh_token").map(str::to_owned);
+    if refresh.as_ref().is_some_and(|refresh| refresh.len() > limits::ACCESS_TOKEN_BYTES_MAX) {
+        return Err(Refusal::refused("its refresh_token is longer than what is kept"));
+    }
+    Ok(Given { access: access.to_owned(), seconds: seconds(object.get("expires_in")), refresh })
 }
 
 /// A number, or one in quotes as some servers write it; nothing, or nonsense, is good until it is refused.
@@ -93,7 +99,7 @@ fn refusal(
             "it does not know the client, or the secret is wrong: check client ID, secret, and how they are sent",
         ),
         (_, Some("invalid_grant")) => {
-            (NoToken::Refused, "it does not take the authorization any more: authorize it again")
+            (NoToken::NotGranted, "it does not take what somebody has agreed to any more: authenticate again")
         }
         (_, Some("unauthorized_client")) => {
             (NoToken::Refused, "the client may not have a token in this way: allow it this grant there")
@@ -170,7 +176,12 @@ mod tests {
                 r#"{"error":"invalid_client","error_description":"No\nsuch client"}"#,
                 "(invalid_client, 400): “Nosuch client”",
             ),
-            (400, none, r#"{"error":"invalid_grant"}"#, "Refused: it does not take the authorization any more"),
+            (
+                400,
+                none,
+                r#"{"error":"invalid_grant"}"#,
+                "NotGranted: it does not take what somebody has agreed to any more",
+            ),
             (400, none, r#"{"error":"unauthorized_client"}"#, "Refused: the client may not have a token in this way"),
             (400, none, r#"{"error":"unsupported_grant_type"}"#, "Refused: it does not know this grant"),
             (400, none, r#"{"error":"invalid_scope"}"#, "Refused: it does not give this scope"),

@@ -30,6 +30,8 @@ pub(super) struct Trial {
     /// What was typed; nothing is the one that is stored.
     pub(super) secret: Option<String>,
     pub(super) shown: Secret,
+    /// Whether it is tried with what this session has just brought from the authorization server.
+    pub(super) granted: bool,
 }
 
 /// What a test, or a refusal, has to say to the form.
@@ -39,6 +41,8 @@ pub(super) struct Outcome {
     /// Sealed: what may be saved now.
     pub(super) tested: Option<String>,
     pub(super) has_secret: bool,
+    /// Whether this session has just brought something from the authorization server.
+    pub(super) has_grant: bool,
 }
 
 /// The page of a test, which goes on while it is sent.
@@ -87,7 +91,7 @@ fn end(cx: &Desk, integration: &Integration, trial: Trial, fine: bool) -> Result
     let mut outcome = Outcome { has_secret: trial.secret.is_some(), ..Outcome::default() };
     let draft = trial.draft.clone();
     if fine {
-        let kept = Kept { draft: trial.draft, secret: trial.secret };
+        let kept = Kept { draft: trial.draft, secret: trial.secret, granted: trial.granted };
         let kept = serde_json::to_vec(&kept).unwrap_or_default();
         outcome.tested = Some(BASE64_STANDARD.encode(cx.app.store().seal(&purpose(cx, integration), &kept)?));
     }
