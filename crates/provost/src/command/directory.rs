@@ -23,7 +23,9 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
                 ("ID", &|row| text(row, "id")),
             ];
             let (found, next) = match status {
-                Some(status) => standing(cx, &status, &which).await?,
+                Some(_) => standing(cx, status, "", &which).await?,
+                // Everybody, a page at a time with where they stand: one by one it would be a request for every few.
+                None if which.all && which.sort_by.is_none() => standing(cx, None, "oldest", &which).await?,
                 None => {
                     let (mut found, next) = listed(cx, "Users", &which).await?;
                     say_status(cx, &mut found).await?;
@@ -252,8 +254,8 @@ fn put_status(user: &mut Value, status: Option<&Value>) {
     }
 }
 
-/// Who stands so, and whether there are more.
-async fn standing(cx: &Cx, status: &str, which: &ListResources) -> Result<(Vec<Value>, Value)> {
+/// Who stands so, or everybody, and whether there are more.
+async fn standing(cx: &Cx, status: Option<String>, order: &str, which: &ListResources) -> Result<(Vec<Value>, Value)> {
     let wanted = if which.all { usize::MAX } else { usize::try_from(which.limit).unwrap_or(usize::MAX) };
     let (mut found, mut after) = (Vec::new(), None);
     loop {
@@ -261,7 +263,8 @@ async fn standing(cx: &Cx, status: &str, which: &ListResources) -> Result<(Vec<V
         let path = with_query(
             &cx.path("/users"),
             &[
-                ("status", Some(status.to_owned())),
+                ("status", status.clone()),
+                ("order", Some(order.to_owned())),
                 ("filter", which.filter.clone()),
                 ("after", after),
                 ("limit", Some(left.to_string())),

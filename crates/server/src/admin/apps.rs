@@ -32,8 +32,9 @@ use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::limits;
-use crate::outbound::integration::{Authentication, Integration, Options};
+use crate::outbound::integration::{Integration, Options};
 use crate::outbound::others;
+use crate::outbound::token::{self, Granted};
 use crate::tenants::TenantState;
 use provision::Target;
 use provision::app::SignIn;
@@ -42,7 +43,7 @@ use scim::Code;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{AppRow, LinkKind, NewApp, Reach, Reader, Standing, TenantId, Writer};
+use store::{AppId, AppRow, LinkKind, NewApp, Reach, Reader, Standing, TenantId, Writer};
 
 /// Longest name of an app; it is a part of addresses.
 const NAME_CHARS_MAX: usize = 63;
@@ -236,29 +237,78 @@ pub(crate) async fn change_when(
     actor: &Actor,
     tenant: &str,
     name: &str,
-    mut change: Map<String, Value>,
+    change: Map<String, Value>,
     when: When,
 ) -> Result<Integration> {
-    let (state, known) = with_tenant(app, tenant, name).await?;
+    let known = with_tenant(app, tenant, name).await?;
+    change_with(app, actor, tenant, known, change, when, |_, _| Ok(())).await
+}
+
+/// Stores a connection that was tested, all of it or nothing: what the form says, the secret that was typed, and what
+/// somebody has just agreed to.
+pub(crate) async fn connect(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    name: &str,
+    change: Map<String, Value>,
+    secret: Option<&str>,
+    granted: Option<&Granted>,
+) -> Result<()> {
+    let known = with_tenant(app, tenant, name).await?;
+    let (id, now) = (known.1.row.id, app.clock().now());
+    let line = |action, detail| audit::entry(actor, action, format!("{tenant}/app/{name}"), detail, now);
+    let secret = secret.map(|secret| sealed_credential(app, &known.1, secret)).transpose()?;
+    let secret = secret.map(|sealed| (sealed, line("app.credential", json!({"set": true}))));
+    let granted = granted.map(|it| token::sealed(app, id, it).map(|sealed| (sealed, it.client_id())));
+    let granted = granted.transpose()?.map(|(sealed, of)| (sealed, line("grant.keep", json!({"clientId": of}))));
+    let by = actor.label.to_string();
+    let with = move |w: &mut Writer, now| {
+        if let Some((sealed, line)) = secret {
+            keep_credential(w, id, &sealed, now)?;
+            w.audit_add(&line)?;
+        }
+        if let Some((sealed, line)) = granted {
+            w.app_set_granted(id, Some((&sealed, &by)), now)?;
+            w.audit_add(&line)?;
+        }
+        Ok(())
+    };
+    change_with(app, actor, tenant, known, change, When::Now, with).await?;
+    app.access_tokens().forget(id);
+    Ok(())
+}
+
+/// Changes an app, and what goes with it in the same transaction.
+async fn change_with(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    (state, known): (Arc<TenantState>, Integration),
+    mut change: Map<String, Value>,
+    when: When,
+    with: impl FnOnce(&mut Writer, i64) -> Result<()> + Send + 'static,
+) -> Result<Integration> {
     let renamed = change.shift_remove("name");
     let detail = match when {
         When::Now => json!(change.keys().collect::<Vec<_>>()),
         When::Later => json!({"later": change.keys().collect::<Vec<_>>()}),
     };
     let mut changed = candidate(app, &known, change)?;
+    let object = format!("{tenant}/app/{}", known.row.name);
     if let Some(Value::String(name)) = renamed {
         changed.row.name = name;
     }
     let now = app.clock().now();
-    let object = format!("{tenant}/app/{name}");
     let lost = known.row.grant.is_some() && agreed(&known) != agreed(&changed);
     let forgotten = lost.then(|| audit::entry(actor, "grant.forget", object.clone(), json!({"why": "changed"}), now));
-    let line = ("app.change", object, detail);
-    let stored = audited(app, actor, line, move |w| {
+    let stored = audited(app, actor, ("app.change", object, detail), move |w| {
         let stored = update(w, &known, changed, when, now)?;
-        let Some(forgotten) = forgotten else { return Ok(stored) };
-        w.app_set_granted(stored.id, None, now)?;
-        w.audit_add(&forgotten)?;
+        if let Some(forgotten) = forgotten {
+            w.app_set_granted(stored.id, None, now)?;
+            w.audit_add(&forgotten)?;
+        }
+        with(w, now)?;
         Ok(w.app(stored.id)?.unwrap_or(stored))
     })
     .await?;
@@ -269,8 +319,7 @@ pub(crate) async fn change_when(
 /// What somebody has agreed to: of another server or client it is worth nothing.
 fn agreed(integration: &Integration) -> Option<[&str; 3]> {
     let (options, oauth) = (&integration.options, &integration.options.oauth);
-    let is_agreed = options.authentication == Authentication::OAuth2 && oauth.is_agreed();
-    is_agreed.then_some([&oauth.authorize_url, &oauth.token_url, &oauth.client_id])
+    options.is_agreed().then_some([&oauth.authorize_url, &oauth.token_url, &oauth.client_id])
 }
 
 /// Apps that read each other's accounts could change each other without end.
@@ -404,27 +453,35 @@ fn lay_over(whole: &mut Value, change: Value, path: &str) -> Result<()> {
 /// last characters where these give nothing away. What failed for the want of it is tried at once.
 pub(crate) async fn set_credential(app: &App, actor: &Actor, tenant: &str, name: &str, secret: &str) -> Result<()> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
+    let (id, now) = (integration.row.id, app.clock().now());
+    let sealed = sealed_credential(app, &integration, secret)?;
+    let line = ("app.credential", format!("{tenant}/app/{name}"), json!({"set": sealed.is_some()}));
+    audited(app, actor, line, move |w| keep_credential(w, id, &sealed, now)).await?;
+    told(app, &state);
+    Ok(())
+}
+
+/// A credential as it is kept: sealed, and how it ends where that may be shown. Nothing takes it away.
+type Credential = Option<(Vec<u8>, Option<String>)>;
+
+fn sealed_credential(app: &App, integration: &Integration, secret: &str) -> Result<Credential> {
     if secret.len() > limits::CREDENTIAL_BYTES_MAX || secret.chars().any(char::is_control) {
         let detail = format!("a credential is at most {} bytes on one line", limits::CREDENTIAL_BYTES_MAX);
         return Err(scim::Error::invalid_value(detail).into());
     }
-    let (id, now) = (integration.row.id, app.clock().now());
-    let sealed = match secret.trim() {
-        "" => None,
-        secret => Some(app.store().seal(&credential_purpose(&integration), secret.as_bytes())?),
-    };
-    let ends = ends(secret.trim());
-    let line = ("app.credential", format!("{tenant}/app/{name}"), json!({"set": sealed.is_some()}));
-    audited(app, actor, line, move |w| {
-        w.app_set_credential(id, sealed.as_deref().map(|sealed| (sealed, ends.as_deref())), now)?;
-        for task in w.tasks(id)?.into_iter().filter(|task| task.cause.starts_with(FORBIDDEN)) {
-            w.links_retry(id, &task.cause, now)?;
-        }
-        Ok(w.app_set_pace(id, None)?)
-    })
-    .await?;
-    told(app, &state);
-    Ok(())
+    if secret.trim().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some((app.store().seal(&credential_purpose(integration), secret.as_bytes())?, ends(secret.trim()))))
+}
+
+fn keep_credential(w: &mut Writer, id: AppId, credential: &Credential, now: i64) -> Result<()> {
+    let kept = credential.as_ref().map(|(sealed, ends)| (&**sealed, ends.as_deref()));
+    w.app_set_credential(id, kept, now)?;
+    for task in w.tasks(id)?.into_iter().filter(|task| task.cause.starts_with(FORBIDDEN)) {
+        w.links_retry(id, &task.cause, now)?;
+    }
+    Ok(w.app_set_pace(id, None)?)
 }
 
 /// How the causes begin that another credential may do away with.

@@ -2,7 +2,7 @@
 
 use super::{ApiResult, shown};
 use crate::admin::apps::assign::resolved;
-use crate::admin::directory::{self, Found, Listing, Status};
+use crate::admin::directory::{self, Found, Listing, Sorting, Status};
 use crate::admin::{log, tenant_of};
 use crate::app::App;
 use crate::auth::{Actor, Origin};
@@ -25,7 +25,7 @@ async fn find(app: &App, tenant: &str, person: &str) -> Result<(Arc<TenantState>
     Ok((state, base, found))
 }
 
-/// `?status&filter&after&limit`: people with where they stand, which SCIM has no word for.
+/// `?status&filter&order&after&limit`: people with where they stand, which SCIM has no word for.
 pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>, RawQuery(raw): RawQuery) -> ApiResult {
     let raw = raw.unwrap_or_default();
     let asked = |name: &str| query::value(&raw, name).filter(|value| !value.is_empty());
@@ -46,10 +46,10 @@ pub(super) async fn list(State(app): State<App>, Path(tenant): Path<String>, Raw
         only.lifecycle = lifecycle;
     }
     let filter = (!parts.is_empty()).then(|| Filter::parse(&parts.join(" and "))).transpose()?;
+    let order = Sorting::parse(&asked("order").unwrap_or_default());
     let (after, count) = (asked("after"), u64::from(log::limit(&raw)));
-    let page =
-        directory::list(&app, &state, &base, "User", Listing { filter, after, count, only, ..Listing::default() });
-    let page = page.await?;
+    let listing = Listing { filter, order, after, count, only, ..Listing::default() };
+    let page = directory::list(&app, &state, &base, "User", listing).await?;
     let row = |found: &Found| json!({"status": found.status().as_str(), "user": found.document});
     let data: Vec<_> = page.found.iter().map(row).collect();
     shown(200, &json!({"data": data, "next": page.next}))

@@ -167,6 +167,11 @@ impl Options {
         }
     }
 
+    /// Whether somebody has to agree at an authorization server.
+    pub(crate) fn is_agreed(&self) -> bool {
+        self.authentication == Authentication::OAuth2 && self.oauth.is_agreed()
+    }
+
     /// Whether nothing is sent by itself.
     pub(crate) fn is_still(&self) -> bool {
         self.deactivated || self.paused

@@ -198,6 +198,7 @@ fn people_and_groups_are_found_by_name_or_id() {
     };
     let by_name = statuses(&["user", "list", "--sort-by", "userName"]);
     assert_eq!(by_name, ["ada active", "ben suspended", "cleo active"]);
+    assert_eq!(statuses(&["user", "list", "--all"]), ["ada active", "ben suspended", "cleo active"]);
     assert_eq!(statuses(&["user", "list", "--status", "suspended"]), ["ben suspended"]);
     assert_eq!(statuses(&["user", "list", "--status", "active", "--limit", "1"]), ["cleo active"]);
     json(&["user", "status", "ben@x.test", "active"]);

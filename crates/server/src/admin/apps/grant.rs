@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Result;
 use crate::limits;
-use crate::outbound::integration::{Authentication, Integration, OAuth};
+use crate::outbound::integration::{Integration, OAuth};
 use crate::outbound::send;
 use crate::outbound::token::{self, Granted};
 use crate::{query, session};
@@ -109,7 +109,7 @@ pub(crate) async fn begin(
 ) -> Result<String> {
     let options = &candidate.options;
     let invalid = |detail: String| scim::Error::invalid_value(detail);
-    if options.authentication != Authentication::OAuth2 || !options.oauth.is_agreed() {
+    if !options.is_agreed() {
         let detail = "nobody has to authenticate this app: options.authentication is not oauth2, or options.oauth.grant is not authorizationCode";
         return Err(invalid(detail.into()).into());
     }

@@ -47,6 +47,11 @@ impl Granted {
         }
     }
 
+    /// For whom, as the authorization server calls it.
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     pub(super) fn token(&self) -> Token {
         Token { text: self.access.clone(), renew_at: self.renew_at, ends_at: self.ends_at }
     }

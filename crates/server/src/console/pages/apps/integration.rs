@@ -436,13 +436,12 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(sent): Form<Sen
     let kept = opened(&cx, &integration, &sent.tested);
     let typed = Some(sent.secret.trim().to_owned()).filter(|secret| !secret.is_empty());
     let fits = kept.as_ref().is_some_and(|kept| kept.draft == sent.draft && typed.is_none());
-    if sent.act == "save"
-        && let Some(kept) = kept.filter(|_| fits)
-    {
-        return save(&cx, &integration, kept).await;
-    }
+    let kept = match kept {
+        Some(kept) if fits && sent.act == "save" => return save(&cx, &integration, kept).await,
+        kept => kept,
+    };
     let begun = grant::returned(&cx.app, &integration, &cx.csrf).await?;
-    let secret = typed.or_else(|| opened(&cx, &integration, &sent.tested).and_then(|kept| kept.secret));
+    let secret = typed.or_else(|| kept.and_then(|kept| kept.secret));
     let draft = sent.draft;
     let candidate = match apps::candidate(&cx.app, &integration, draft.change(&integration)) {
         Ok(candidate) => candidate,
@@ -455,9 +454,9 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(sent): Form<Sen
     };
     // Who came back need not type the secret again that they began with.
     let settings = &candidate.options.oauth;
-    let begun = begun.filter(|begun| is_agreed(&candidate) && begun.settings == *settings);
+    let begun = begun.filter(|begun| candidate.options.is_agreed() && begun.settings == *settings);
     let secret = secret.or_else(|| begun.as_ref().map(|begun| begun.secret.clone()));
-    if sent.act == "authenticate" && is_agreed(&candidate) {
+    if sent.act == "authenticate" && candidate.options.is_agreed() {
         return go_on(&cx, &integration, &candidate, (Some(value!(draft)), secret)).await;
     }
     let fresh = begun.and_then(|begun| begun.granted);
@@ -471,11 +470,6 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(sent): Form<Sen
         (None, None) => Secret::of(&cx.app, &candidate).await?,
     };
     connector_test::page(cx, integration, Trial { draft, candidate, secret, shown, granted }).await
-}
-
-/// Whether somebody has to agree.
-fn is_agreed(integration: &Integration) -> bool {
-    integration.options.authentication == Authentication::OAuth2 && integration.options.oauth.is_agreed()
 }
 
 /// Sends the operator to the authorization server, for a form or for what is stored: by a link, since a form may lead to no
@@ -552,30 +546,23 @@ fn opened(cx: &Desk, integration: &Integration, tested: &str) -> Option<Kept> {
 }
 
 async fn save(cx: &Desk, integration: &Integration, kept: Kept) -> Shown {
-    let (actor, name) = (cx.actor(), integration.row.name.as_str());
     let change = kept.draft.change(integration);
-    let granted = match kept.granted {
-        true => {
-            let candidate = apps::candidate(&cx.app, integration, change.clone())?;
-            let begun = grant::returned(&cx.app, integration, &cx.csrf).await?;
-            let begun = begun.filter(|begun| begun.settings == candidate.options.oauth);
-            let Some(granted) = begun.and_then(|begun| begun.granted) else {
-                let outcome = Outcome { wrong: Some(TOO_LATE.to_owned()), ..Outcome::default() };
-                let body = editor(cx, integration, &kept.draft, &outcome);
-                let page = provisioning(cx, integration, "/provisioning/integration", body);
-                return Ok(super::super::unprocessable(page));
-            };
-            Some((candidate.options.oauth, granted))
+    let mut granted = None;
+    if kept.granted {
+        let candidate = apps::candidate(&cx.app, integration, change.clone())?;
+        let begun = grant::returned(&cx.app, integration, &cx.csrf).await?;
+        let begun = begun.filter(|begun| begun.settings == candidate.options.oauth);
+        granted = begun.and_then(|begun| begun.granted);
+        if granted.is_none() {
+            let outcome = Outcome { wrong: Some(TOO_LATE.to_owned()), ..Outcome::default() };
+            let body = editor(cx, integration, &kept.draft, &outcome);
+            let page = provisioning(cx, integration, "/provisioning/integration", body);
+            return Ok(super::super::unprocessable(page));
         }
-        false => None,
-    };
-    if let Some(secret) = kept.secret.as_ref().filter(|secret| !secret.is_empty()) {
-        apps::set_credential(&cx.app, &actor, tenant(cx), name, secret).await?;
     }
-    apps::change(&cx.app, &actor, tenant(cx), name, change).await?;
-    if let Some((settings, granted)) = granted {
-        grant::keep(&cx.app, &actor, tenant(cx), name, &settings, &granted).await?;
-    }
+    let secret = kept.secret.as_deref().filter(|secret| !secret.is_empty());
+    let (actor, name) = (cx.actor(), integration.row.name.as_str());
+    apps::connect(&cx.app, &actor, tenant(cx), name, change, secret, granted.as_ref()).await?;
     let said = "Saved. To App and To Directory were added: switch on what should be sent";
     cx.done(&at(integration, "/provisioning/to-app"), Flash::good(said))
 }
