@@ -12,6 +12,7 @@ use crate::search::{Position, Query, Sort, Start};
 use crate::view::View;
 use crate::{Result, TenantId};
 use scim::{AttrPath, Filter, ResourceType, Target};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
@@ -47,13 +48,15 @@ pub struct Only {
 }
 
 /// Where people stand besides what `active` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Lifecycle {
     /// Neither of the others: `active` says it all.
+    #[serde(rename = "active")]
     AtWork,
-    /// Entered, not yet at work.
+    /// Entered, not yet at work: no accounts.
     Staged,
-    /// Held back for a while.
+    /// Held back for a while: accounts stay as they are, unless an app's policy says otherwise.
     Suspended,
 }
 

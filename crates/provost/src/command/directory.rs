@@ -18,19 +18,13 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
             let columns: [Column<'_>; 5] = [
                 ("USERNAME", &|row| text(row, "userName")),
                 ("NAME", &|row| name(row)),
-                ("STATUS", &|row| text(row, "status")),
+                ("STATUS", &|row| stands(row)),
                 ("MODIFIED", &|row| instant(row, "meta.lastModified")),
                 ("ID", &|row| text(row, "id")),
             ];
             let (found, next) = match status {
                 Some(_) => standing(cx, status, "", &which).await?,
-                // Everybody, a page at a time with where they stand: one by one it would be a request for every few.
-                None if which.all && which.sort_by.is_none() => standing(cx, None, "oldest", &which).await?,
-                None => {
-                    let (mut found, next) = listed(cx, "Users", &which).await?;
-                    say_status(cx, &mut found).await?;
-                    (found, next)
-                }
+                None => everybody(cx, &which).await?,
             };
             cx.out.list("user.list", &columns, &found, &next)
         }
@@ -38,8 +32,8 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
             let found = find(cx, "Users", "userName", &user, "").await?;
             cx.out.one("user.show", &found, &pretty(&found))?;
             let path = cx.path(&format!("/users/{}/status", encoded(&text(&found, "id"))));
-            let status = text(&cx.client.get(&path).await?, "status");
-            if ["staged", "suspended"].contains(&status.as_str()) {
+            let status = allowed(cx.client.get(&path).await)?.map(|told| text(&told, "status"));
+            if let Some(status) = status.filter(|status| ["staged", "suspended"].contains(&status.as_str())) {
                 cx.out.note(&format!("They are {status}, which no attribute of SCIM says; see provost user status."));
             }
             Ok(())
@@ -61,7 +55,15 @@ pub(super) async fn user(cx: &Cx, command: User) -> Result<()> {
         User::Status { user, status } => {
             let path = cx.path(&format!("/users/{}/status", encoded(&user_id(cx, &user).await?)));
             let done = cx.client.call(Method::PUT, &path, Some(&json!({"status": status}))).await?;
-            cx.out.done("user.status", &done, &format!("{user} is {status}."))
+            let stands = text(&cx.client.get(&path).await?, "status");
+            let sentence = match stands.as_str() {
+                // `active` says so, and that is a thing of its own.
+                "deactivated" => format!(
+                    "{user} is {status} once the account is switched on; it stays deactivated until then: provost user activate {user}"
+                ),
+                _ => format!("{user} is {stands}."),
+            };
+            cx.out.done("user.status", &done, &sentence)
         }
         User::Convert { user, to } => {
             let found = find(cx, "Users", "userName", &user, "").await?;
@@ -227,6 +229,36 @@ fn words(row: &Value, list: &str) -> String {
     let all = row.get(list).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let all: Vec<&str> = all.collect();
     if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+}
+
+/// Where somebody stands; `active` alone where nothing more is told.
+fn stands(user: &Value) -> String {
+    let by_active = if user.get("active") == Some(&Value::Bool(false)) { "deactivated" } else { "active" };
+    user.get("status").and_then(Value::as_str).unwrap_or(by_active).to_owned()
+}
+
+/// Nothing where only an administrator is answered: a tenant's own token reads its people all the same.
+fn allowed<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(failure) if failure.exit == Exit::Forbidden => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// People with where they stand, and whether there are more.
+async fn everybody(cx: &Cx, which: &ListResources) -> Result<(Vec<Value>, Value)> {
+    // All of them come a page at a time with where they stand; asked afterwards it is a request for every few.
+    if which.all
+        && which.sort_by.is_none()
+        && let Some(all) = allowed(standing(cx, None, "oldest", which).await)?
+    {
+        return Ok(all);
+    }
+    let (mut found, next) = listed(cx, "Users", which).await?;
+    if allowed(say_status(cx, &mut found).await)?.is_none() {
+        cx.out.note("Who is staged or suspended is told to administrators alone.");
+    }
+    Ok((found, next))
 }
 
 /// People whose status is asked for at once: their ids stand in an address.

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{Exchange, LinkRow, Principal};
+use store::{Exchange, Lifecycle, LinkRow, Principal};
 use tokio::sync::mpsc;
 
 /// Tenant and app.
@@ -290,7 +290,7 @@ pub(super) async fn provision(State(app): State<App>, Path((tenant, name)): Plac
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewStatus {
-    status: assign::Status,
+    status: Lifecycle,
 }
 
 /// Where a person stands besides what `active` says: `active`, `staged` or `suspended`.

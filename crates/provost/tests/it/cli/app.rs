@@ -89,6 +89,33 @@ fn set_up(world: &World) {
     assert!(listed.contains("ServiceOps SCIM") && listed.contains(&url), "{listed}");
 }
 
+/// What somebody agrees to in a browser begins here.
+fn agreed(world: &World) {
+    let way = &world.way;
+    way.ok(&["app", "create", "cloud"]);
+    let begins = ["app", "authenticate", "cloud"];
+    way.fails(1, &begins);
+    let there = "https://login.example.com";
+    let set = [
+        "authentication=oauth2",
+        "oauth.grant=authorizationCode",
+        "oauth.clientId=provost",
+        &format!("oauth.authorizeUrl={there}/authorize"),
+        &format!("oauth.tokenUrl={there}/token"),
+    ];
+    let set: Vec<String> = set.iter().map(|part| format!("options.{part}")).collect();
+    way.ok(&[&["app", "set", "cloud"], &*set.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+    let begun = way.json(&begins);
+    let (address, redirect) = (begun["address"].as_str().unwrap(), begun["redirectUri"].as_str().unwrap());
+    assert!(address.starts_with(&format!("{there}/authorize?response_type=code&client_id=provost&")), "{address}");
+    assert!(redirect.ends_with("/app/authorized/default/cloud"), "{redirect}");
+    let said = way.ok(&begins);
+    assert!(said.contains("Open this in a browser") && said.contains(redirect), "{said}");
+    way.fails(2, &["app", "forget", "cloud"]);
+    assert_eq!(way.json(&["app", "forget", "cloud", "--yes"]), json!({"forgotten": false}));
+    way.ok(&["app", "delete", "cloud", "--yes"]);
+}
+
 fn people(world: &World) {
     let tenant = world.server.default_tenant();
     let person = |name: &str| {
@@ -208,6 +235,7 @@ fn the_end(world: &World) {
 fn every_command_about_an_app() {
     let world = World::new();
     set_up(&world);
+    agreed(&world);
     people(&world);
     assignments(&world);
     changes(&world);

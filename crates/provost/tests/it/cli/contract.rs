@@ -149,8 +149,20 @@ fn a_tenants_token_is_no_administrators() {
     let url = format!("http://{}", server.address);
     let output = run(&["tenant", "list", "--server", &url, "--token-file", &file]);
     assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    // What it reads it reads, and what only administrators are told is said to be missing.
+    tenant.user("ann@x.test", json!({"active": false}));
+    for what in [&["list"][..], &["list", "--all"], &["list", "--sort-by", "userName"], &["show", "ann@x.test"]] {
+        let of = ["--tenant", &tenant.name, "--server", &url, "--token-file", &file];
+        let output = run(&[&["user"], what, &of].concat());
+        let (shown, said) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{what:?}: {said}");
+        let words = if what[0] == "show" { ("\"active\": false", "") } else { ("deactivated", "administrators alone") };
+        assert!(shown.contains(words.0) && said.contains(words.1), "{what:?}: {shown}{said}");
+    }
     let output = run(&["user", "list", "--json", "--tenant", &tenant.name, "--server", &url, "--token-file", &file]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let listed: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!((listed["data"][0]["userName"].as_str(), listed["data"][0].get("status")), (Some("ann@x.test"), None));
 }
 
 #[test]
@@ -201,7 +213,17 @@ fn people_and_groups_are_found_by_name_or_id() {
     assert_eq!(statuses(&["user", "list", "--all"]), ["ada active", "ben suspended", "cleo active"]);
     assert_eq!(statuses(&["user", "list", "--status", "suspended"]), ["ben suspended"]);
     assert_eq!(statuses(&["user", "list", "--status", "active", "--limit", "1"]), ["cleo active"]);
-    json(&["user", "status", "ben@x.test", "active"]);
+    json(&["user", "deactivate", "ben@x.test", "--yes"]);
+    let told = |status: &str| {
+        let all = on(&["user", "status", "ben@x.test", status]);
+        text(&way.run(&all.iter().map(String::as_str).collect::<Vec<_>>()).stderr)
+    };
+    let said = told("suspended");
+    assert!(said.contains("it stays deactivated until then: provost user activate ben@x.test"), "{said}");
+    assert_eq!(statuses(&["user", "list", "--status", "suspended"]), [""; 0]);
+    json(&["user", "activate", "ben@x.test"]);
+    assert_eq!(statuses(&["user", "list", "--status", "suspended"]), ["ben suspended"]);
+    assert_eq!(told("active"), "ben@x.test is active.\n");
     assert_eq!(json(&["group", "show", "staff"])["displayName"], "Staff");
     assert!(json(&["group", "show", "staff"]).get("members").is_none());
     assert_eq!(json(&["group", "members", "Staff"]).as_array().unwrap().len(), 3);

@@ -13,7 +13,7 @@ use provision::plan::Lane;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use store::{AppId, AssignmentRow, Change, ChangeKind, LinkKind, Principal, Reader, TenantId, Writer};
+use store::{AppId, AssignmentRow, Change, ChangeKind, Lifecycle, LinkKind, Principal, Reader, TenantId, Writer};
 
 /// Whom to assign.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -219,30 +219,10 @@ pub(crate) fn resolved(r: &Reader, state: &TenantState, principal: Principal, te
     }
 }
 
-/// Where a person stands in the directory, besides what `active` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Status {
-    /// What `active` says.
-    Active,
-    /// Entered, not yet working: no accounts.
-    Staged,
-    /// Held back for a while: accounts stay as they are, unless the app's policy says otherwise.
-    Suspended,
-}
-
-/// Changes where a person stands; the apps follow.
-pub(crate) async fn set_status(app: &App, actor: &Actor, tenant: &str, person: &str, status: Status) -> Result<()> {
+/// Changes where a person stands besides what `active` says; the apps follow.
+pub(crate) async fn set_status(app: &App, actor: &Actor, tenant: &str, person: &str, status: Lifecycle) -> Result<()> {
     let state = tenant_of(app, tenant)?;
-    let (word, now, known) = (
-        match status {
-            Status::Active => None,
-            Status::Staged => Some("staged"),
-            Status::Suspended => Some("suspended"),
-        },
-        app.clock().now(),
-        Arc::clone(&state),
-    );
+    let (word, now, known) = (status.word(), app.clock().now(), Arc::clone(&state));
     let (person, label) = (person.to_owned(), actor.label.clone());
     let line = ("user.status", format!("{tenant}/user/{person}"), json!({"status": word.unwrap_or("active")}));
     audited(app, actor, line, move |w| {

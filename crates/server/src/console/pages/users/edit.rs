@@ -7,7 +7,7 @@
 
 mod filled;
 
-use crate::admin::apps::assign::{self, Status};
+use crate::admin::apps::assign;
 use crate::admin::directory::{self, Found};
 use crate::console::pages::user::{LastChanges, is_operator, last_changes};
 use crate::console::parts::{Field, Tone, card, choice, field, form, link, note};
@@ -21,7 +21,7 @@ use scim::{AttrType, Attribute, Mutability, Resource, Returned};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{FieldForm, FieldKind};
+use store::{FieldForm, FieldKind, Lifecycle};
 
 const MAIL: &str = "emails[type eq \"work\"].value";
 const MAIL_WHOLE: &str = "emails[type eq \"work\"]";
@@ -366,9 +366,9 @@ pub(in crate::console::pages) async fn save(
     }
     if active && wanted != before {
         let status = match wanted.as_str() {
-            "staged" => Status::Staged,
-            "suspended" => Status::Suspended,
-            _ => Status::Active,
+            "staged" => Lifecycle::Staged,
+            "suspended" => Lifecycle::Suspended,
+            _ => Lifecycle::AtWork,
         };
         assign::set_status(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, status).await?;
     }
