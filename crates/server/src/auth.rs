@@ -316,15 +316,21 @@ fn tell_shown(headers: &HeaderMap, trace: &mut Trace) {
     trace.step(format!("{SHOWN}…{}", token.get(token.len() - 4..).unwrap_or_default()));
 }
 
+/// How the step begins that tells whose token it was that is no longer good.
+pub(crate) const WAS_GOOD: &str = "the request has the token ";
+
 /// Whose token it was that is no longer good, for whoever looks for the first request that it refused.
 fn tell_over(token: &Token, trace: &mut Trace) {
     let since = match (token.revoked_at, token.expires_at, token.disabled_at) {
         (Some(at), ..) => format!(", revoked at {}", rfc3339(at)),
         (None, _, Some(at)) => format!(", switched off at {}", rfc3339(at)),
+        (None, Some(at), None) if token.rotated_to.is_some() => {
+            format!(", which another took the place of and which ended at {}", rfc3339(at))
+        }
         (None, Some(at), None) => format!(", which ended at {}", rfc3339(at)),
         (None, None, None) => String::new(),
     };
-    trace.step(format!("the request has the token “{}” ({}){since}", token.label, token.hint));
+    trace.step(format!("{WAS_GOOD}“{}” ({}){since}", token.label, token.hint));
 }
 
 /// Each use of a token that was replaced is told: when it ends, whoever still has it is locked out.

@@ -1,5 +1,6 @@
 //! `provost idp …`
 
+use super::oidc::whole_id;
 use super::{Cx, directory, rows, text_of};
 use crate::cli::{Idp, IdpKey, merged};
 use crate::client::encoded;
@@ -58,14 +59,18 @@ async fn key(cx: &Cx, command: IdpKey) -> Result<()> {
             let made = cx.client.call(Method::POST, &keys, None).await?;
             let (id, state) = (text(&made, "id"), text(&made, "state"));
             cx.out.done("idp-key.add", &made, &format!("Key {id} is published ({state})."))?;
-            cx.out.hint(&format!("when the apps have read it: provost idp key promote {id}{}", cx.again()));
+            if state == "next" {
+                cx.out.hint(&format!("when the apps have read it: provost idp key promote {id}{}", cx.again()));
+            }
             Ok(())
         }
         IdpKey::Promote { id } => {
+            let id = whole_id(cx, "/idp/keys", &id).await?;
             let made = cx.client.call(Method::POST, &format!("{keys}/{}/promote", encoded(&id)), None).await?;
             cx.out.done("idp-key.promote", &made, &format!("Key {id} signs from now on."))
         }
         IdpKey::Remove { id } => {
+            let id = whole_id(cx, "/idp/keys", &id).await?;
             confirm(&format!("take key {id} away: apps that know no other one refuse sign-ins"), cx.yes)?;
             cx.client.call(Method::DELETE, &format!("{keys}/{}", encoded(&id)), None).await?;
             cx.out.done("idp-key.remove", &json!({"id": id}), &format!("Key {id} is gone."))

@@ -126,7 +126,9 @@ async fn key(cx: &Cx, command: OidcKey) -> Result<()> {
             let made = cx.client.call(Method::POST, &keys, None).await?;
             let (id, state) = (text(&made, "id"), text(&made, "state"));
             cx.out.done("oidc-key.add", &made, &format!("Key {id} is published ({state})."))?;
-            cx.out.hint(&format!("a day later: provost oidc key promote {id}{}", cx.again()));
+            if state == "next" {
+                cx.out.hint(&format!("a day later: provost oidc key promote {id}{}", cx.again()));
+            }
             Ok(())
         }
         OidcKey::Promote { id } => {
@@ -143,8 +145,8 @@ async fn key(cx: &Cx, command: OidcKey) -> Result<()> {
     }
 }
 
-/// The id that begins like this, if it is the only one.
-async fn whole_id(cx: &Cx, path: &str, start: &str) -> Result<String> {
+/// The id that begins like this, if it is the only one. The command that lists them is named after the path.
+pub(super) async fn whole_id(cx: &Cx, path: &str, start: &str) -> Result<String> {
     let (all, _) = rows(&cx.client.get(&cx.path(path)).await?);
     let ids: Vec<String> = all.iter().map(|one| text(one, "id")).collect();
     if let Some(id) = ids.iter().find(|id| *id == start) {
@@ -158,7 +160,11 @@ async fn whole_id(cx: &Cx, path: &str, start: &str) -> Result<String> {
             Err(Failure::usage(format!("several {what}s begin with {start}"), "write more of the id"))
         }
         (None, _) => {
-            let fix = format!("see `provost oidc {what} list{}`", cx.again());
+            let list = match path.split('/').nth(1) {
+                Some("saml") => "saml keys".to_owned(),
+                area => format!("{} {what} list", area.unwrap_or_default()),
+            };
+            let fix = format!("see `provost {list}{}`", cx.again());
             Err(Failure::new(Exit::NotFound, format!("tenant {} has no {what} {start}", cx.tenant), fix))
         }
     }

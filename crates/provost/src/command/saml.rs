@@ -1,5 +1,6 @@
 //! `provost saml …`: the identity providers that a tenant's people sign in with, and our own keys.
 
+use super::oidc::whole_id;
 use super::{Cx, rows, text_of};
 use crate::cli::{MetadataSource, Saml, merged};
 use crate::client::encoded;
@@ -54,15 +55,20 @@ pub(super) async fn run(cx: &Cx, command: Saml) -> Result<()> {
             let made = cx.client.call(Method::POST, &cx.path("/saml/keys"), Some(&json!({}))).await?;
             let id = text(&made, "id");
             cx.out.done("saml.new-key", &made, &format!("{id} is published in our metadata."))?;
-            cx.out
-                .hint(&format!("once the identity provider has read it: provost saml promote-key {id}{}", cx.again()));
+            if text(&made, "state") == "next" {
+                let next = format!("provost saml promote-key {id}{}", cx.again());
+                cx.out.hint(&format!("once the identity provider has read it: {next}"));
+            }
             Ok(())
         }
         Saml::PromoteKey { key } => {
+            let key = whole_id(cx, "/saml/keys", &key).await?;
             let path = cx.path(&format!("/saml/keys/{}/promote", encoded(&key)));
             keys(cx, "saml.promote-key", &cx.client.call(Method::POST, &path, Some(&json!({}))).await?)
         }
         Saml::RemoveKey { key } => {
+            let key = whole_id(cx, "/saml/keys", &key).await?;
+            confirm(&format!("delete the key {key}: what is encrypted to it can no longer be read"), cx.yes)?;
             let path = cx.path(&format!("/saml/keys/{}", encoded(&key)));
             let gone = cx.client.call(Method::DELETE, &path, None).await?;
             cx.out.done("saml.remove-key", &gone, &format!("{key} is deleted."))

@@ -1,6 +1,7 @@
 //! The provisioning log and the change feed, as they are asked for.
 
 use super::missing;
+use super::tokens::State;
 use crate::app::App;
 use crate::auth::{Actor, Origin};
 use crate::error::Result;
@@ -79,6 +80,17 @@ pub(crate) fn hindrance(entry: &LogEntry) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether the token that a request came with would be let in now. Who asked without one, such as an operator, would be.
+pub(crate) async fn is_let_in(app: &App, tenant: TenantId, entry: &LogEntry) -> Result<bool> {
+    if entry.status == 401 {
+        return Ok(false);
+    }
+    let now = app.clock().now();
+    let tokens = super::tokens::list(app, Some(tenant)).await?;
+    let mut its = tokens.iter().filter(|token| token.label == entry.actor).peekable();
+    Ok(its.peek().is_none() || its.any(|token| State::of(token, now) == State::Active))
 }
 
 /// The same request against what is there now, as its token would be let in now; everything is undone at its end.

@@ -213,8 +213,9 @@ pub(crate) async fn rotate(app: &App, actor: &Actor, tenant: &str, id: &str, ove
                 scim::Error::invalid_value("the token is switched off; switch it on before it is rotated").into()
             );
         }
-        State::Expired | State::Revoked => {
-            return Err(scim::Error::invalid_value("the token is revoked or expired; make a new one instead").into());
+        over @ (State::Expired | State::Revoked) => {
+            let detail = format!("the token is {}: that is for good; make a new one", over.as_str());
+            return Err(scim::Error::invalid_value(detail).into());
         }
     }
     let end = terms::after(now, overlap.unwrap_or(OVERLAP_SECONDS))?;
@@ -306,9 +307,10 @@ pub(crate) async fn restrict(app: &App, actor: &Actor, tenant: &str, id: &str, w
     find(app, Some(state.tenant.id), id).await
 }
 
-/// When a token that was replaced was used behind that; such a use is the sign that somebody still has the old one.
-pub(crate) fn used_though_rotated(token: &Token, all: &[Token]) -> Option<i64> {
-    let next = token.rotated_to.as_ref()?;
+/// When a token that was replaced was used behind that; such a use is the sign that somebody still has the old one. Of one
+/// that opens nothing any more it says nothing: what comes with it is refused.
+pub(crate) fn used_though_rotated(token: &Token, all: &[Token], now: i64) -> Option<i64> {
+    let next = token.rotated_to.as_ref().filter(|_| State::of(token, now) == State::Active)?;
     let since = all.iter().find(|token| token.id == *next).map_or(i64::MIN, |next| next.created_at);
     token.last_used_at.filter(|at| *at > since)
 }

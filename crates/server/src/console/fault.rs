@@ -38,10 +38,11 @@ impl Fault {
     }
 }
 
-/// As a sentence: capital letter, full stop. A name such as `userName` in front stays as it is.
+/// As a sentence: capital letter, full stop. A name such as `userName` in front stays as it is, and so does `adoption:`.
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let is_name = text.split(' ').next().is_some_and(|word| word.chars().skip(1).any(char::is_uppercase));
+    let is_name =
+        text.split(' ').next().is_some_and(|word| word.ends_with(':') || word.chars().skip(1).any(char::is_uppercase));
     let capital = |first: char| if is_name { first.to_string() } else { first.to_uppercase().to_string() };
     let first = chars.next().map(capital).unwrap_or_default();
     let stop = if text.ends_with(['.', '?', '!']) { "" } else { "." };

@@ -17,6 +17,7 @@ pub(crate) fn of(code: &str) -> Option<(&'static str, &'static str)> {
 /// A detail without the command in it, which was meant for whoever has no console.
 pub(crate) fn detail(text: &str) -> &str {
     let cut = text.split("; an administrator can switch it on").next().unwrap_or(text);
+    let cut = cut.split("; compare with: provost ").next().unwrap_or(cut);
     cut.split("; see: provost ").next().unwrap_or(cut)
 }
 

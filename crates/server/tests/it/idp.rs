@@ -308,6 +308,13 @@ async fn the_sign_on_page_sets_what_an_app_is_told_and_shows_it_before() {
     assert_eq!(owner.post("/app/apps/wiki/sign-on/keys", &[]).await.status, 303);
     let page = owner.get("/app/apps/wiki/sign-on").await;
     let next = page.between("/app/apps/wiki/sign-on/keys/", "/promote");
+    // The next one can be taken back, and another made.
+    assert!(page.text.contains(&format!("keys/{next}/remove")) && page.text.contains("Take it back"), "{}", page.text);
+    assert_eq!(owner.post(&format!("/app/apps/wiki/sign-on/keys/{next}/remove"), &[]).await.status, 303);
+    assert!(!owner.get("/app/apps/wiki/sign-on").await.text.contains(&next));
+    assert_eq!(owner.post("/app/apps/wiki/sign-on/keys", &[]).await.status, 303);
+    let page = owner.get("/app/apps/wiki/sign-on").await;
+    let next = page.between("/app/apps/wiki/sign-on/keys/", "/promote");
     assert_eq!(owner.post(&format!("/app/apps/wiki/sign-on/keys/{next}/promote"), &[]).await.status, 303);
     let page = owner.get("/app/apps/wiki/sign-on").await;
     let old = page.between("/app/apps/wiki/sign-on/keys/", "/remove");

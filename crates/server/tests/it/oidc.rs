@@ -359,6 +359,14 @@ async fn keys_are_rolled_over_without_a_gap() {
     let next = desk.local("POST", keys, Value::Null).await;
     assert_eq!((next.status, next.body["state"].as_str()), (201, Some("next")), "{}", next.text);
     let next = next.body["id"].as_str().unwrap().to_owned();
+    // One that is published and has signed nothing can be taken back, once somebody has said so twice.
+    let mut owner = Browser::owner(&desk).await;
+    let page = owner.get("/app/oidc").await.text;
+    assert!(page.contains("Take it back") && page.contains("has signed nothing yet"), "{page}");
+    assert!(!page.contains("Make the next key"), "one at a time: {page}");
+    assert_eq!(owner.post(&format!("/app/oidc-keys/{next}/remove"), &[]).await.status, 303);
+    assert_eq!(desk.local("GET", "/oidc/jwks", Value::Null).await.body["keys"].as_array().unwrap().len(), 1);
+    let next = desk.local("POST", keys, Value::Null).await.body["id"].as_str().unwrap().to_owned();
     let published = desk.local("GET", "/oidc/jwks", Value::Null).await;
     assert_eq!(published.body["keys"].as_array().unwrap().len(), 2);
     assert!(!published.text.contains("\"d\""), "a private key is published");

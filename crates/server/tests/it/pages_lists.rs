@@ -238,6 +238,8 @@ async fn a_rehearsal_shows_what_would_happen_and_changes_nothing() {
     owner.post("/app/scim/switches", &[("users.update", "false")]).await;
     let shown = owner.post(&format!("/app/log/{first}/replay"), &[]).await;
     assert!(shown.text.contains("something else would happen") && shown.text.contains("PRV-2005"), "{}", shown.text);
+    let note = shown.between("something else would happen", "<details");
+    assert!(note.contains("is off"), "the reason is there, unfolded: {note}");
     let api = desk.local("POST", &format!("/api/v1/tenants/default/log/{first}/rehearsal"), Value::Null).await;
     assert_eq!((api.status, &api.body["status"]), (200, &json!(403)));
 }

@@ -405,6 +405,15 @@ async fn our_own_keys_roll_over_and_sign_requests() {
     assert_eq!(world.desk.local("POST", keys, json!({})).await.status, 409, "one next key at a time");
     let both = published().await;
     assert!(is_good(&signed_with().await, both.clone()), "still the one before");
+    // It is taken back, and another one made.
+    let path = format!("/app/saml/keys/{}/remove", next.body["id"].as_str().unwrap());
+    let mut owner = Browser::owner(&world.desk).await;
+    let page = owner.get("/app/saml").await.text;
+    assert!(page.contains(&path) && page.contains("It has signed nothing yet"), "{page}");
+    assert_eq!(owner.post(&path, &[]).await.status, 303);
+    assert_eq!(published().await, before);
+    let next = world.desk.local("POST", keys, json!({})).await;
+    let both = published().await;
     let id = next.body["id"].as_str().unwrap();
     assert_eq!(world.desk.local("POST", &format!("{keys}/{id}/promote"), json!({})).await.status, 200);
     let query = signed_with().await;

@@ -117,7 +117,7 @@ async fn pages_say_what_came_and_what_never_did() {
 }
 
 #[tokio::test]
-async fn the_row_of_an_expired_token_leads_to_the_first_request_that_it_refused() {
+async fn the_row_of_a_token_that_has_ended_leads_to_the_first_request_that_it_refused() {
     let desk = Desk::new();
     let (okta, _) = desk.token("default", json!({"label": "Okta", "expiresIn": 86_400})).await;
     let (other, _) = desk.token("default", json!({"label": "Entra", "expiresIn": 86_400})).await;
@@ -133,6 +133,14 @@ async fn the_row_of_an_expired_token_leads_to_the_first_request_that_it_refused(
     assert!(page.contains(&format!("/app/log/{}\">First refused", seqs[1])), "{seqs:?} {page}");
     assert!(page.contains(&format!("/app/log/{}\">First refused", seqs[2])), "{seqs:?} {page}");
     assert!(!page.contains(&format!("/app/log/{}\">First refused", seqs[0])), "not the second one");
+    // One that was revoked, too.
+    let (ping, id) = desk.token("default", json!({"label": "Ping"})).await;
+    assert_eq!(desk.local("DELETE", &format!("/api/v1/tenants/default/tokens/{id}"), Value::Null).await.status, 200);
+    desk.clock.advance(SECOND);
+    assert_eq!(desk.with(&ping, "GET", "/scim/v2/Users", Value::Null).await.status, 401);
+    assert_eq!(desk.local("GET", "/api/v1/tenants/default/log?limit=1", Value::Null).await.status, 200);
+    let page = owner.get(&format!("/app/scim/tokens/{id}")).await.text;
+    assert!(page.contains("First refused request"), "{page}");
 }
 
 #[tokio::test]
@@ -151,7 +159,15 @@ async fn views_are_kept_for_whoever_named_them_and_rows_stand_as_they_were_chose
     let theirs = [("page", "log"), ("name", "Refused"), ("query", "result=failed")];
     assert_eq!(auditor.post("/console/views", &theirs).await.location(), "/app/log?result=failed");
     assert!(auditor.get("/app/log").await.text.contains("Refused"));
-    owner.post("/console/views/forget", &[("page", "users"), ("name", "Gone")]).await;
+    // What a view of this name held before, and one that was removed, can be had again.
+    let other = [("page", "users"), ("name", " Gone"), ("query", "source=local")];
+    let said = owner.post("/console/views", &other).await.location().to_owned();
+    let page = owner.get(&said).await.text;
+    assert!(page.contains("in place of the view that had this name") && page.contains("value=\"active=no\""), "{page}");
+    owner.post("/console/views", &fields).await;
+    let said = owner.post("/console/views/forget", &[("page", "users"), ("name", "Gone")]).await.location().to_owned();
+    let page = owner.get(&said).await.text;
+    assert!(page.contains("is removed") && page.contains("value=\"active=no\""), "{page}");
     assert!(!owner.get("/app/users").await.text.contains("Saved views"));
     let api = "/api/v1/tenants/default/views";
     for (body, due) in [

@@ -183,4 +183,23 @@ async fn each_use_of_a_rotated_token_warns() {
     for (word, page) in words.iter().zip(&after) {
         assert!(page.contains(word), "{word}: {page}");
     }
+    // Once it has ended it is used no more: it is refused, and the entry says which one it was.
+    desk.clock.advance(3700 * SECOND);
+    assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let over = pages(&mut owner).await;
+    assert!(!words.iter().zip(&over).any(|(word, page)| page.contains(word)), "{over:?}");
+    assert_eq!(from(&desk, &old, near(), None).await.status, 401);
+    let said = newest().await;
+    assert!(said.contains("“Okta”") && said.contains("another took the place of"), "{said}");
+    let seq =
+        desk.local("GET", "/api/v1/tenants/default/log?limit=1", Value::Null).await.body["data"][0]["seq"].clone();
+    let entry = owner.get(&format!("/app/log/{seq}")).await.text;
+    assert!(entry.contains("which ended at") && !entry.contains("none that is known"), "{entry}");
+    // What it asked would be refused again, whatever it was; with a good token it would be answered.
+    let shown = owner.post(&format!("/app/log/{seq}/replay"), &[]).await.text;
+    for words in ["as if its token were let in", "with it the answer would be", "With one that is let in"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let rotated = desk.local("POST", &path, json!({"overlapSeconds": 3600})).await;
+    assert!(rotated.status == 400 && rotated.text.contains("the token is expired"), "{}", rotated.text);
 }

@@ -114,6 +114,33 @@ fn what_takes_away_needs_yes_without_a_terminal() {
     assert!(error["fix"].as_str().unwrap().contains("--yes"), "{error}");
     assert_eq!(way.json(&["tenant", "show", &tenant.name])["name"], tenant.name.as_str());
     way.fails(5, &["tenant", "delete", "nobody"]);
+    // The key that is published as the next one is taken back, by its id.
+    for area in [
+        &["saml", "new-key", "remove-key", "keys"][..],
+        &["idp", "add", "remove", "list"],
+        &["oidc", "add", "remove", "list"],
+    ] {
+        let [of, add, remove, list] = area else { continue };
+        let command = |word: &&'static str, rest: &[&str]| -> Vec<String> {
+            let key = if *of == "saml" { vec![] } else { vec!["key"] };
+            [&[*of][..], &key, &[*word], rest, &["--tenant", &tenant.name]]
+                .concat()
+                .into_iter()
+                .map(str::to_owned)
+                .collect()
+        };
+        let json = |arguments: Vec<String>| way.json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        json(command(add, &[]));
+        let next = json(command(add, &[]));
+        assert_eq!(next["state"], "next", "{of}: {next}");
+        let id = next["id"].as_str().unwrap();
+        let asked: Vec<String> = command(remove, &[id]);
+        let error = way.fails(2, &asked.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(error["fix"].as_str().unwrap().contains("--yes"), "{of}: {error}");
+        json(command(remove, &[id, "--yes"]));
+        let left = json(command(list, &[]));
+        assert!(left.as_array().unwrap().iter().all(|key| key["state"] == "current"), "{of}: {left}");
+    }
 }
 
 #[test]

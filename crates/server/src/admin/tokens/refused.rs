@@ -9,7 +9,7 @@ use store::{LogQuery, TenantId, Token};
 /// Tokens that are looked for at once; more stand in a list without it.
 const LOOKED_FOR: usize = 10;
 
-/// For each token that has expired: number and time of the first request that was refused for it, as long as the log has
+/// For each token that has expired or was revoked: number and time of the first request that was refused for it, as long as the log has
 /// it. Walks through refused requests alone, by their index, from the oldest on.
 pub(crate) async fn first_refused(
     app: &App,
@@ -17,14 +17,11 @@ pub(crate) async fn first_refused(
     all: &[Token],
     now: i64,
 ) -> Result<HashMap<String, (i64, i64)>> {
-    let over = |token: &&Token| token.revoked_at.is_none() && token.expires_at.is_some_and(|at| at <= now);
-    let over: Vec<(String, String, Option<i64>)> = all
-        .iter()
-        .rev()
-        .filter(over)
-        .take(LOOKED_FOR)
-        .map(|token| (token.id.clone(), token.hint.clone(), token.expires_at))
-        .collect();
+    let over = |token: &Token| {
+        let end = [token.revoked_at, token.expires_at].into_iter().flatten().filter(|at| *at <= now).min()?;
+        Some((token.id.clone(), token.hint.clone(), Some(end)))
+    };
+    let over: Vec<(String, String, Option<i64>)> = all.iter().rev().filter_map(over).take(LOOKED_FOR).collect();
     if over.is_empty() {
         return Ok(HashMap::new());
     }

@@ -2,6 +2,7 @@
 
 use super::log::{about, resource};
 use crate::admin;
+use crate::auth::WAS_GOOD;
 use crate::console::parts::{
     self, Tone, badge, card, card_with, code, definitions, form, json, link, ms, note, status, time, visible,
 };
@@ -32,7 +33,8 @@ pub(super) async fn show(cx: Desk, Path(seq): Path<i64>) -> Shown {
 pub(super) async fn replay(cx: Desk, Path(seq): Path<i64>) -> Shown {
     let entry = admin::log::entry(&cx.app, cx.tenant.tenant.id, seq).await?;
     let acted = admin::log::rehearse(&cx.app, &cx.tenant, &cx.endpoint, &cx.origin, &entry).await?;
-    whole(&cx, &entry, Some(&acted)).await
+    let is_let_in = admin::log::is_let_in(&cx.app, cx.tenant.tenant.id, &entry).await?;
+    whole(&cx, &entry, Some((&acted, is_let_in))).await
 }
 
 async fn around(cx: &Desk, entry: &LogEntry) -> Result<Around, Fault> {
@@ -55,13 +57,13 @@ async fn around(cx: &Desk, entry: &LogEntry) -> Result<Around, Fault> {
     Ok(around)
 }
 
-async fn whole(cx: &Desk, entry: &LogEntry, replayed: Option<&Acted>) -> Shown {
+async fn whole(cx: &Desk, entry: &LogEntry, replayed: Option<(&Acted, bool)>) -> Shown {
     let around = around(cx, entry).await?;
     let subject = about(entry);
     let title = format!("{} {}", entry.method, subject);
     let body = html! {
         (steps_between(&around))
-        @if let Some(acted) = replayed { (rehearsed(entry, acted)) }
+        @if let Some((acted, is_let_in)) = replayed { (rehearsed(entry, acted, is_let_in)) }
         @if entry.status >= 400 { (trouble(entry)) }
         div .two { (came_in(cx, entry)) (answered(entry)) }
         (changes(entry))
@@ -134,10 +136,10 @@ fn came_in(cx: &Desk, entry: &LogEntry) -> Markup {
         ("Address", html! { code .wrap { (entry.method) " " (visible(&url)) } }),
         (
             "Token",
-            if entry.actor.is_empty() {
-                html! { "none that is known" }
-            } else {
-                html! { (entry.actor) " · " code { "$TOKEN" } }
+            match told(entry).iter().find_map(|step| step.strip_prefix(WAS_GOOD)) {
+                Some(over) => visible(over),
+                None if entry.actor.is_empty() => html! { "none that is known" },
+                None => html! { (entry.actor) " · " code { "$TOKEN" } },
             },
         ),
         (
@@ -230,9 +232,14 @@ fn value(value: Option<&Value>) -> Markup {
     }
 }
 
+/// The decisions as they were kept.
+fn told(entry: &LogEntry) -> Vec<String> {
+    entry.steps.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
 /// The decisions in their order: those that every request goes through, then those of this one.
 fn why(cx: &Desk, entry: &LogEntry) -> Markup {
-    let told: Vec<String> = entry.steps.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let told = told(entry);
     let code = entry.code.as_deref().unwrap_or_default();
     let area = if entry.path.starts_with("/Groups") { "groups" } else { "users" };
     let operation = match entry.method.as_str() {
@@ -312,17 +319,29 @@ fn curl(cx: &Desk, entry: &LogEntry) -> String {
     lines.join(" \\\n  ")
 }
 
-fn rehearsed(entry: &LogEntry, acted: &Acted) -> Markup {
+/// What a rehearsal came to. It asks behind the door: where the token itself would be turned away, that is said first.
+fn rehearsed(entry: &LogEntry, acted: &Acted, is_let_in: bool) -> Markup {
     let answer = &acted.answer;
     let same = answer.status == entry.status;
-    let title = if same { "Rehearsed: the same would happen" } else { "Rehearsed: now something else would happen" };
+    let title = match same {
+        _ if !is_let_in => "Rehearsed as if its token were let in",
+        true => "Rehearsed: the same would happen",
+        false => "Rehearsed: now something else would happen",
+    };
+    let code = answer.code.map(|code| code.to_string()).unwrap_or_default();
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let detail = body.get("detail").and_then(Value::as_str).filter(|_| answer.status >= 400).unwrap_or_default();
+    let detail = remedy::detail(detail.strip_suffix(&format!(" ({code})")).unwrap_or(detail));
     let told = acted.trace.told();
     note(
         if answer.status < 400 { Tone::Good } else { Tone::Warn },
         title,
         html! {
-            p { "The same request now would be answered with " (status(answer.status, answer.code.map(|code| code.to_string()).as_deref()))
+            @if !is_let_in { p { "The token that came is not let in: with it the answer would be " (status(401, None)) "." } }
+            p { @if is_let_in { "The same request now" } @else { "With one that is let in the request" }
+                " would be answered with " (status(answer.status, Some(code.as_str()).filter(|code| !code.is_empty())))
                 ". Nothing was changed and nothing was logged." }
+            @if !detail.is_empty() { p { (visible(&sentence(detail))) } }
             @if !acted.trace.diff.is_empty() { (difference(&acted.trace.diff.values())) }
             @else if answer.status < 400 { p { "Nothing would be different." } }
             @if !told.is_empty() { ol .decisions { @for step in &told { li { (visible(step)) } } } }

@@ -295,9 +295,10 @@ pub(super) async fn delete(cx: Desk, Path(id): Path<String>) -> Shown {
 
 fn keys_part(cx: &Desk, keys: &[OidcKey]) -> Markup {
     const COLUMNS: [Column<'_>; 4] = [Column::new("Key"), Column::new("Made"), Column::new("State"), Column::new("")];
-    let act = |id: &str, what: &str, words: &str| {
-        form(cx, &format!("/app/oidc-keys/{id}/{what}"), html! { button .small type="submit" { (words) } })
+    let act = |id: &str, step: &str, words: &str, what: &str| {
+        confirm(cx, &format!("/app/oidc-keys/{id}/{step}"), words, html! { p { (what) } }, None, html! {})
     };
+    let has_next = keys.iter().any(|key| key.state == KeyState::Next);
     let row = |key: &OidcKey| Row {
         cells: vec![
             html! { code .wrap { (key.id) } },
@@ -308,8 +309,14 @@ fn keys_part(cx: &Desk, keys: &[OidcKey]) -> Markup {
                 KeyState::Old => badge(Tone::Quiet, "published, old"),
             },
             html! { @if cx.may_change() {
-                @if key.state == KeyState::Next { (act(&key.id, "promote", "Have it sign")) }
-                @if key.state != KeyState::Current { (act(&key.id, "remove", "Take away")) }
+                @match key.state {
+                    KeyState::Current => {},
+                    KeyState::Next => {
+                        (act(&key.id, "promote", "Have it sign", "Applications that have not read our keys since it was published refuse what it signs: let a day pass."))
+                        (act(&key.id, "remove", "Take it back", "It has signed nothing yet, so nobody notices."))
+                    },
+                    KeyState::Old => (act(&key.id, "remove", "Take away", "What it signed is no longer believed: let an hour pass since it signed last.")),
+                }
             } },
         ],
         ..Row::default()
@@ -319,7 +326,7 @@ fn keys_part(cx: &Desk, keys: &[OidcKey]) -> Markup {
         p { "To replace the key: make the next one, have it sign a day later, and take the old one away an hour after that. Applications notice nothing." }
         @if keys.is_empty() { (note(Tone::Info, "", html! { p { "The first key is made when the first person signs in." } })) }
         @else { (table(&Table { caption: "Signing keys", columns: &COLUMNS, rows, body_id: None })) }
-        @if cx.may_change() { (form(cx, "/app/oidc-keys", html! { div .actions { button type="submit" { (Icon::Key.svg()) span { "Make the next key" } } } })) }
+        @if cx.may_change() && !has_next { (form(cx, "/app/oidc-keys", html! { div .actions { button type="submit" { (Icon::Key.svg()) span { "Make the next key" } } } })) }
     }
 }
 

@@ -298,7 +298,7 @@ async fn attention(cx: &Desk, now: &Now, whole: &LogCount) -> Result<Markup, Fau
         items.push((tone, html! { "The token “" (token.label) "” ends " (when(at, cx.now)) ". " a href={ "/app/scim/tokens/" (token.id) } { "Rotate it" } }));
     }
     for token in &open {
-        let Some(at) = used_though_rotated(token, &now.tokens) else { continue };
+        let Some(at) = used_though_rotated(token, &now.tokens, cx.now) else { continue };
         items.push((Tone::Warn, html! { "The token “" (token.label) "” was replaced and is still used: last " (when(at, cx.now)) ". " @if let Some(end) = token.expires_at { "It ends " (when(end, cx.now)) ". " } a href={ "/app/scim/tokens/" (token.id) } { "Put the new one in its place" } }));
     }
     let switches = cx.tenant.tenant.settings.switches;

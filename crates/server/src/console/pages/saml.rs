@@ -164,6 +164,7 @@ pub(super) struct KeyWords {
     pub(super) old: &'static str,
     pub(super) promote: &'static str,
     pub(super) remove: &'static str,
+    pub(super) take_back: &'static str,
 }
 
 const OURS: KeyWords = KeyWords {
@@ -171,6 +172,7 @@ const OURS: KeyWords = KeyWords {
     old: "Old: still decrypts",
     promote: "First have the identity provider read our metadata again: it has to know the key.",
     remove: "What is still encrypted to it can no longer be read.",
+    take_back: "It has signed nothing yet. An identity provider that has read our metadata since may encrypt to it: have it read them again.",
 };
 
 /// Keys of ours, and the steps in which one takes another's place; `base` is where the steps are posted.
@@ -188,7 +190,9 @@ pub(super) fn our_keys(cx: &Desk, keys: &[SamlKey], base: &str, words: &KeyWords
             confirm(cx, &format!("{at}/{to}"), say, html! { p { (what) } }, None, html! {})
         };
         let step = match key.state {
-            KeyState::Next if cx.may_change() => step("promote", "Have it sign", words.promote),
+            KeyState::Next if cx.may_change() => html! {
+                (step("promote", "Have it sign", words.promote)) (step("remove", "Take it back", words.take_back))
+            },
             KeyState::Old if cx.may_change() => step("remove", "Remove", words.remove),
             _ => html! {},
         };

@@ -2,7 +2,7 @@
 
 use crate::admin::settings_file::{self, Difference, Line};
 use crate::console::parts::{Column, Row, Table, Tone, badge, card, empty, form, link, note, table};
-use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, page, sentence, upload};
+use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, page, remedy, sentence, upload};
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use maud::{Markup, html};
@@ -57,7 +57,7 @@ fn chooser(cx: &Desk, wrong: Option<&str>) -> Markup {
 
 /// A page that says what is wrong with a file.
 fn refused(cx: &Desk, said: &str) -> Shown {
-    Ok(super::unprocessable(page(cx, about(), chooser(cx, Some(&sentence(said))))))
+    Ok(super::unprocessable(page(cx, about(), chooser(cx, Some(&sentence(remedy::detail(said)))))))
 }
 
 /// `POST /app/settings/import`: the difference; nothing is changed.
@@ -83,7 +83,7 @@ fn shown(cx: &Desk, difference: &Difference, text: &str) -> Markup {
         (table(&Table { caption: "What differs", columns: &COLUMNS, rows, body_id: None }))
         @if difference.changes() {
             (card("Apply it?", form(cx, "/app/settings/import/apply", html! {
-                p { "What is marked “changes” and “new” above becomes so, all at once; the rest stays." }
+                p { "What is marked “changes” and “new” above becomes so in the tenant " strong { (cx.tenant.tenant.name) } ", all at once; the rest stays." }
                 input type="hidden" name="file" value=(text);
                 input type="hidden" name="generation" value=(difference.generation);
                 div .actions { button .main type="submit" { "Apply the file" } (link(HERE, "Choose another", false)) }

@@ -5,6 +5,10 @@ use crate::console::parts::{Field, field, form};
 use crate::console::{Desk, Fault, Flash, Form, Shown, sentence};
 use maud::{Markup, html};
 use serde::Deserialize;
+use store::SavedView;
+
+/// Where a view is saved.
+const SAVE: &str = "/console/views";
 
 /// The views of a list; `query` is the filter at hand, without the place in the list.
 pub(super) async fn bar(cx: &Desk, page: &str, query: &str) -> Result<Markup, Fault> {
@@ -29,7 +33,7 @@ pub(super) async fn bar(cx: &Desk, page: &str, query: &str) -> Result<Markup, Fa
         } @else if !query.is_empty() {
             details .folded.save-view {
                 summary { "Save this view" }
-                (form(cx, "/console/views", html! {
+                (form(cx, SAVE, html! {
                     input type="hidden" name="page" value=(page);
                     input type="hidden" name="query" value=(query);
                     (field(&Field { name: "name", label: "Name", required: true, max: Some(NAME_CHARS_MAX), autocomplete: "off",
@@ -41,11 +45,29 @@ pub(super) async fn bar(cx: &Desk, page: &str, query: &str) -> Result<Markup, Fa
     })
 }
 
+/// The view of this name.
+async fn named(cx: &Desk, page: &str, name: &str) -> Result<Option<SavedView>, Fault> {
+    let all = views::list(&cx.app, &cx.actor(), &cx.tenant.tenant.name).await?;
+    Ok(all.into_iter().find(|view| view.page == page && view.name == name))
+}
+
+/// What the form holds in which a view is saved.
+fn fields(view: &SavedView) -> [(&str, &str); 3] {
+    [("page", &view.page), ("name", &view.name), ("query", &view.query)]
+}
+
 /// `POST /console/views`.
 pub(super) async fn save(cx: Desk, Form(wanted): Form<Wanted>) -> Shown {
     let back = back(&wanted.page, &wanted.query);
+    let before = named(&cx, &wanted.page, wanted.name.trim()).await?.filter(|view| view.query != wanted.query);
     match views::save(&cx.app, &cx.actor(), &cx.tenant.tenant.name, wanted).await {
-        Ok(view) => cx.done(&back, Flash::good(format!("Saved as “{}”", view.name))),
+        Ok(view) => match before {
+            None => cx.done(&back, Flash::good(format!("Saved as “{}”", view.name))),
+            Some(before) => {
+                let said = format!("Saved as “{}”, in place of the view that had this name", view.name);
+                cx.done(&back, Flash::good(said).undo(SAVE, &fields(&before)))
+            }
+        },
         Err(error) if error.to_scim("").status < 500 => cx.done(&back, Flash::bad(sentence(&error.to_scim("").detail))),
         Err(error) => Err(error.into()),
     }
@@ -60,8 +82,11 @@ pub(super) struct Named {
 
 /// `POST /console/views/forget`.
 pub(super) async fn forget(cx: Desk, Form(named): Form<Named>) -> Shown {
+    let gone = self::named(&cx, &named.page, &named.name).await?;
     views::forget(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &named.page, &named.name).await?;
-    cx.done(&back(&named.page, ""), Flash::good("The view is removed"))
+    let said = Flash::good(format!("The view “{}” is removed", named.name));
+    let said = gone.iter().fold(said, |said, gone| said.undo(SAVE, &fields(gone)));
+    cx.done(&back(&named.page, ""), said)
 }
 
 /// The list that it came from.

@@ -134,7 +134,8 @@ pub(crate) fn confirm(cx: &Desk, action: &str, words: &str, what: Markup, typed:
                     (more)
                     @if let Some(typed) = typed {
                         label { "Type " code { (typed) } " to confirm"
-                            input .mono type="text" name="confirm" required autocomplete="off" pattern=(typed.replace(['.', '+', '*', '?', '(', ')', '[', ']', '|', '$', '^', '\\'], ".")); }
+                            // A browser says of the pattern that it does not fit, and the title beside it.
+                            input .mono type="text" name="confirm" required autocomplete="off" title={ "Exactly: " (typed) } pattern=(typed.replace(['.', '+', '*', '?', '(', ')', '[', ']', '|', '$', '^', '\\'], ".")); }
                     }
                     button .danger type="submit" { (words) }
                 }))

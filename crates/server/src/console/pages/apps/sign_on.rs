@@ -34,6 +34,7 @@ const WORDS: KeyWords = KeyWords {
     old: "Old: signs no more",
     promote: "First have every application read our metadata again, or give it the new certificate: it has to know the key.",
     remove: "Nothing is signed with it any more.",
+    take_back: "It has signed nothing yet. Our metadata no longer name it; an application that was given it by hand may forget it.",
 };
 
 async fn find(cx: &Desk, name: &str) -> Result<(Integration, SamlApp), Fault> {

@@ -54,14 +54,14 @@ pub(super) fn card(cx: &Desk, token: &Token, error: Option<&str>) -> Markup {
 
 /// In the row of a token that was replaced and still comes.
 pub(super) fn still_used(token: &Token, all: &[Token], now: i64) -> Markup {
-    html! { @if let Some(at) = used_though_rotated(token, all) {
+    html! { @if let Some(at) = used_though_rotated(token, all, now) {
         " " (badge(Tone::Warn, "still used")) div .hint { (when(at, now)) }
     } }
 }
 
 /// On its page.
 pub(super) fn still_used_note(token: &Token, all: &[Token], now: i64) -> Markup {
-    let Some(at) = used_though_rotated(token, all) else { return html! {} };
+    let Some(at) = used_though_rotated(token, all, now) else { return html! {} };
     let body = html! {
         p { "Last " (when(at, now)) @if let Some(from) = &token.last_used_from { " from " code { (from) } } "."
             @if let Some(end) = token.expires_at.filter(|end| *end > now) { " Whoever has it is locked out at " (time(end)) ": put the new token in its place." } }
