@@ -211,9 +211,7 @@ impl Drive {
         let secret = Secret::of(&self.app, &integration).await?;
         let gate = Arc::clone(self.gate.get_or_insert_with(|| Arc::new(Gate::new(kept.unwrap_or_default()))));
         if cleared {
-            // Somebody changed what was wrong: try at once.
-            let now = self.app.clock().now();
-            gate.change(|pace| Pace { trouble: None, opened: 0, not_before: pace.not_before.min(now), ..pace });
+            gate.mend(integration.row.generation, self.app.clock().now());
         }
         let (app, census, pen) = (self.app.clone(), census::Known::default(), Pen::default());
         let users = state.named("User");

@@ -5,6 +5,7 @@
 //! decides anew before anything is sent.
 
 use crate::clock::Clock;
+use provision::outcome::Outcome;
 use provision::pace::Pace;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,8 @@ pub(crate) struct Gate(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     pace: Pace,
+    /// The app's generation in which somebody last changed what was wrong.
+    mended: i64,
     preparing: Queue,
     sending: Queue,
 }
@@ -52,14 +55,26 @@ impl Gate {
         self.lock().pace.clone()
     }
 
-    /// Changes the pace; what it was and what it is.
-    pub(crate) fn change(&self, change: impl FnOnce(Pace) -> Pace) -> (Pace, Pace) {
+    /// Changes the pace by what became of a request that was sent with this generation of the app; what it was and what it
+    /// is. That the app does not work with what it was shown before somebody changed that says nothing of now.
+    pub(crate) fn heard(&self, outcome: &Outcome, generation: i64, now: i64) -> (Pace, Pace) {
         let mut state = self.lock();
         let before = state.pace.clone();
-        state.pace = change(before.clone());
+        if !matches!(outcome, Outcome::Breaker { .. }) || generation >= state.mended {
+            state.pace = before.clone().after(outcome, now);
+        }
         let after = state.pace.clone();
         state.let_in();
         (before, after)
+    }
+
+    /// Somebody changed what was wrong, in this generation of the app: it is tried at once.
+    pub(crate) fn mend(&self, generation: i64, now: i64) {
+        let mut state = self.lock();
+        let Pace { not_before, .. } = state.pace;
+        state.pace = Pace { trouble: None, opened: 0, not_before: not_before.min(now), ..state.pace.clone() };
+        state.mended = state.mended.max(generation);
+        state.let_in();
     }
 
     /// Waits for leave. Nothing, if the app is to be left alone before it was this one's turn.
@@ -128,6 +143,7 @@ impl Drop for Pass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use provision::outcome::Trouble;
     use std::time::Duration;
 
     #[tokio::test]
@@ -147,12 +163,25 @@ mod tests {
         drop(first);
         let passed = leaver.await.ok().flatten();
         assert!(passed.is_some() && !change.is_finished(), "who leaves is let in before who came earlier");
-        gate.change(|pace| Pace { not_before: 2_000, ..pace });
+        gate.heard(&Outcome::Throttled { until: 2_000 }, 1, 1_000);
         drop(passed);
         assert!(change.await.ok().flatten().is_none(), "the app is left alone");
         assert!(gate.pass(Stage::Sending, 0, &clock).await.is_none());
         clock.advance(1_000);
         assert!(gate.pass(Stage::Sending, 0, &clock).await.is_some());
+    }
+
+    #[test]
+    fn what_was_sent_before_it_was_mended_closes_nothing() {
+        let gate = Gate::new(Pace::default());
+        let refused = Outcome::Breaker { trouble: Trouble::Unauthorized, until: 0 };
+        assert!(gate.heard(&refused, 3, 1_000).1.not_before > 1_000);
+        gate.mend(5, 2_000);
+        assert_eq!((gate.pace().trouble, gate.pace().not_before), (None, 2_000));
+        for (generation, closes) in [(4, false), (5, true)] {
+            let (before, after) = gate.heard(&refused, generation, 3_000);
+            assert_eq!((before.trouble, after.trouble.is_some()), (None, closes), "{generation}");
+        }
     }
 
     #[tokio::test]

@@ -324,19 +324,23 @@ impl Push {
                 Step::On
             }
             Outcome::Parked(_) => Step::On,
-            Outcome::Throttled { until } | Outcome::Breaker { until, .. } => {
-                Step::Rest(Rest::until(Standing::Waiting, until))
-            }
+            Outcome::Throttled { until } => Step::Rest(Rest::until(Standing::Waiting, until)),
+            // The pause is the app's and ends when somebody has put it right; nothing of a link has to be changed for that.
+            Outcome::Breaker { .. } => Step::Rest(Rest::until(Standing::Waiting, now)),
         }
     }
 
     /// Tells the pace of the app; what is wrong with it as a whole is kept over a restart.
     async fn paced(&self, outcome: &Outcome, now: i64) {
-        let (before, after) = self.shared.gate.change(|pace| pace.after(outcome, now));
+        let (id, generation) = (self.row.app, self.shared.integration.row.generation);
+        let (before, after) = self.shared.gate.heard(outcome, generation, now);
         if before.trouble != after.trouble {
-            let (id, kept) = (self.row.app, after.trouble.map(|_| json!(after)));
-            let stored =
-                self.shared.app.store().write_in(self.row.tenant, move |w| w.app_set_pace(id, kept.as_ref())).await;
+            let kept = after.trouble.map(|_| json!(after));
+            let write = move |w: &mut Writer| match &kept {
+                Some(kept) => w.app_note_pace(id, generation, kept),
+                None => w.app_set_pace(id, None),
+            };
+            let stored = self.shared.app.store().write_in(self.row.tenant, write).await;
             if let Err(error) = stored {
                 tracing::warn!(%error, "the state of an app was not written down");
             }

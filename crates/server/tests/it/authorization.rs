@@ -107,6 +107,13 @@ impl Authorization {
         Arc::clone(self.lock().held.get_or_insert_default())
     }
 
+    /// Everybody gets their answers again.
+    pub fn let_go(&self) {
+        if let Some(held) = self.lock().held.take() {
+            held.notify_waiters();
+        }
+    }
+
     /// Somebody agrees at this address, or does not; where their browser goes then.
     pub fn agree(&self, address: &str, agrees: bool) -> String {
         let (_, query) = address.split_once('?').unwrap();

@@ -342,6 +342,13 @@ impl Writer {
         Ok(self.execute(sql, [id.0])? > 0)
     }
 
+    /// Notes what is wrong with the app as a whole, if it is still the one that this was heard of: whoever has changed it
+    /// meanwhile wants it tried.
+    pub fn app_note_pace(&mut self, id: AppId, generation: i64, pace: &Value) -> Result<()> {
+        let sql = "update app set pace = ?3 where id = ?1 and generation = ?2";
+        self.execute(sql, (id.0, generation, serde_json::to_string(pace)?)).map(|_| ())
+    }
+
     /// Notes what is wrong with the app as a whole, or that nothing is.
     pub fn app_set_pace(&mut self, id: AppId, pace: Option<&Value>) -> Result<()> {
         let text = pace.map(serde_json::to_string).transpose()?;

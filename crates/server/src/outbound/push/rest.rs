@@ -91,9 +91,10 @@ impl Push {
         Rest { standing, due_at, by_time, ..Rest::default() }
     }
 
-    /// The app wants nothing for now.
+    /// The app wants nothing for now. What it asked for lasts its time; what is wrong with it may be put right at any.
     pub(super) fn left_alone(&self) -> Rest {
-        Rest::until(self.row.standing, self.shared.gate.pace().not_before)
+        let (pace, now) = (self.shared.gate.pace(), self.shared.app.clock().now());
+        Rest::until(self.row.standing, if pace.trouble.is_some() { now } else { pace.not_before })
     }
 
     pub(super) fn record(&self, link: &Link, standing: Standing, keep_until: Option<i64>) -> Result<Settled> {

@@ -14,7 +14,7 @@ use authorization::{Authorization, CLIENT, SECRET, Says};
 use provision::outcome::NoToken;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{AppId, Principal};
+use store::{AppId, LinkQuery, Principal};
 use tokio::sync::mpsc;
 
 #[allow(dead_code, unreachable_pub)]
@@ -107,9 +107,13 @@ impl Stage {
         let (_, answer) = back.split_once('?').unwrap();
         let arrived = grant::arrive(app, &actor, COMPANY, &known, ("a session", answer)).await.unwrap();
         assert!(matches!(arrived, Arrived::Kept));
-        // Past the pause of whoever was refused.
-        self.clock.advance(61 * SECOND);
-        app.wake_outbound();
+    }
+
+    /// Links that are not due, although something is to be done: the clock stands still, so these would wait for ever.
+    async fn resting(&self) -> usize {
+        let (now, query) = (self.clock.now(), LinkQuery { limit: 100, ..LinkQuery::default() });
+        let links = links::list(&self.world.app, COMPANY, APP, query).await.unwrap();
+        links.iter().filter(|link| link.due_at.is_some_and(|at| at > now)).count()
     }
 
     /// What the connector's test says about the token.
@@ -281,7 +285,7 @@ async fn what_the_server_takes_back_has_to_be_authenticated_again() {
     stage.until_title("A").await;
     // The server does not work for a while: the token goes on while it is good, then everything waits.
     stage.server.always_says(Some(Says(503, None, "")));
-    stage.clock.advance(190 * SECOND);
+    stage.clock.advance(250 * SECOND);
     stage.title("B").await;
     stage.until_title("B").await;
     stage.clock.advance(60 * SECOND);
@@ -314,6 +318,67 @@ async fn what_the_server_takes_back_has_to_be_authenticated_again() {
     stage.authenticate().await;
     stage.until_title("C").await;
     assert_eq!(stage.app().await.row.grant.unwrap().lost_at, None);
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_puts_it_right_has_what_waits_sent_at_once() {
+    let stage = Stage::new(None).await;
+    let (app, actor) = (&stage.world.app, Actor::local());
+    let secret = async |secret: &str| apps::set_credential(app, &actor, COMPANY, APP, secret).await.unwrap();
+    // The clock stands still: no pause ends.
+    secret("zq9-wrong-secret").await;
+    stage.title("A").await;
+    stage.until_trouble("noToken").await;
+    let eve = stage.world.make(COMPANY, "/Users", person("eve", None)).await;
+    stage.world.assign(Principal::User, &eve).await;
+    secret(SECRET).await;
+    stage.until_title("A").await;
+    stage.until_there("eve").await;
+    // The settings, with the secret and in one with it.
+    stage.world.change(json!({"options": {"oauth": {"clientId": "another"}}})).await;
+    stage.title("B").await;
+    stage.until_trouble("noToken").await;
+    assert_eq!(stage.resting().await, 0, "the pause is the app's alone");
+    let right = json!({"options": {"oauth": {"clientId": CLIENT}}});
+    let Value::Object(right) = right else { panic!() };
+    apps::connect(app, &actor, COMPANY, APP, right, Some(SECRET), None).await.unwrap();
+    stage.until_title("B").await;
+    // Somebody who authenticates, for the first time and again.
+    stage.agreed().await;
+    for title in ["C", "D"] {
+        stage.title(title).await;
+        stage.until_trouble("notGranted").await;
+        stage.authenticate().await;
+        stage.until_title(title).await;
+        stage.server.take_back();
+    }
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_before_it_was_put_right_keeps_nobody_waiting() {
+    let stage = Stage::new(None).await;
+    let (app, actor) = (&stage.world.app, Actor::local());
+    for number in 0..5 {
+        let held = stage.server.hold();
+        stage.server.revoke();
+        stage.server.says(Says(401, None, r#"{"error":"invalid_client"}"#));
+        let (title, before) = (format!("T{number}"), stage.server.asked().len());
+        stage.title(&title).await;
+        stage.world.until("it was asked", || async { stage.server.asked().len() > before }).await;
+        apps::set_credential(app, &actor, COMPANY, APP, SECRET).await.unwrap();
+        // The refusal comes behind that, before or after the engine has seen it.
+        held.notify_one();
+        let there = || async {
+            held.notify_one();
+            stage.world.account("adam@example.com").await.unwrap()["title"] == title
+        };
+        stage.world.until(&title, there).await;
+        stage.server.let_go();
+        rest(&stage.world).await;
+        assert_eq!(stage.app().await.row.pace, None);
+    }
     stage.world.end().await;
 }
 
