@@ -190,14 +190,15 @@
   // Keys. Single ones can be switched off (WCAG 2.1.4).
   let keys = "on";
   try { keys = localStorage.getItem("keys") ?? "on"; } catch { /* no storage, no choice */ }
-  const rows = () => $$("tr[data-row]").filter((row) => $("a", row));
+  const ROW = "tr[data-row], li[data-row]";
+  const rows = () => $$(ROW).filter((row) => $("a", row));
   const step = (by) => {
     const all = rows();
     const at = all.findIndex((row) => row.contains(document.activeElement));
     const to = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by];
     if (to) { $("a", to).focus(); to.scrollIntoView({ block: "nearest" }); }
   };
-  const at = () => document.activeElement?.closest("tr[data-row], li[data-row]") ?? document.createElement("p");
+  const at = () => document.activeElement?.closest(ROW) ?? document.createElement("p");
   const link = (href) => navigator.clipboard?.writeText(href).then(() => announce("Link copied"), () => announce("The browser does not let links be copied"));
   let going = 0;
   document.addEventListener("keydown", (event) => {

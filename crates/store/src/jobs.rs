@@ -201,7 +201,7 @@ impl Writer {
                 serde_json::to_string(&job.counts)?,
             ],
         )?;
-        if kept == 0 {
+        if kept == 0 && !self.job_count_stopped(job, by)? {
             return Ok(false);
         }
         let before = job.failed.cast_signed() - i64::try_from(failed.len()).unwrap_or(0);
@@ -210,7 +210,18 @@ impl Writer {
                        on conflict do nothing";
             self.execute(sql, (job.tenant.0, job.id, number, serde_json::to_string(failure)?))?;
         }
-        Ok(true)
+        Ok(kept > 0)
+    }
+
+    /// What was under way when a job was stopped is done, and counts; whether it was this one's to do.
+    fn job_count_stopped(&mut self, job: &Job, by: &str) -> Result<bool> {
+        let sql = "update job set done = ?2, failed = ?3, position = ?4, failures = ?5, started_at = ?6, counts = ?7
+                   where id = ?1 and state = 'cancelled' and claimed_by = ?8";
+        let (done, failed) = (job.done.cast_signed(), job.failed.cast_signed());
+        let (failures, counts) = (serde_json::to_string(&job.failures)?, serde_json::to_string(&job.counts)?);
+        let kept =
+            self.execute(sql, params![job.id, done, failed, job.position, failures, job.started_at, counts, by])?;
+        Ok(kept > 0)
     }
 
     /// Takes a job that was just made: it is the caller's until the given instant.

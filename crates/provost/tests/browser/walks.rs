@@ -1,6 +1,6 @@
 //! The same console without a script, and without a mouse.
 
-use crate::harness::Server;
+use crate::harness::{Server, Tenant};
 use crate::story::okta;
 use crate::visit::{EMAIL, NAME, PASSWORD, Visit};
 use serde_json::{Value, json};
@@ -262,6 +262,18 @@ fn every_action_without_a_mouse() {
     visit.at("/app/search?q=bea");
     visit.sees("Bea Cruz");
     visit.tab.eval("document.activeElement.blur()");
+    // Rows of a list are rows as well: what was found, and conflicts.
+    visit.tab.key("j");
+    visit.until("document.activeElement.matches('li[data-row] a')", "the first that was found");
+    let tenant = Tenant { server: &server, name: "default".into(), prefix: "/scim/v2".into(), token: token.clone() };
+    for again in ["bea@example.com", "adam@example.com"] {
+        let refused = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": again });
+        assert_eq!(tenant.post("/Users", &refused).status, 409);
+    }
+    visit.open("/app/conflicts");
+    visit.tab.key("j");
+    visit.tab.key("x");
+    visit.until("document.querySelectorAll('[data-pick]:checked').length === 1", "a conflict that is selected");
     visit.tab.key("?");
     visit.until("document.querySelector('#shortcuts').open", "the list of keys");
     visit.tab.key("Escape");

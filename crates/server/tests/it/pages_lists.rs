@@ -315,6 +315,7 @@ async fn many_at_once_become_a_job() {
     let job = begun.location().to_owned();
     assert!(job.starts_with("/app/jobs/"), "{}", begun.text);
     assert!(owner.get(&job).await.text.contains("0 of 65"));
+    assert!(owner.get(&format!("{job}/now")).await.text.contains("Stop<"), "it goes with the part that is fresh");
     let workers = server::start_workers(&desk.app);
     for _ in 0..200 {
         if owner.get(&job).await.text.contains(">done<")
@@ -332,7 +333,12 @@ async fn many_at_once_become_a_job() {
     let begun = owner.post("/app/users/bulk", &[("do", "delete"), ("id", &ids[0]), ("confirm", "delete")]).await;
     let job = begun.location().to_owned();
     owner.post(&format!("{job}/cancel"), &[]).await;
-    assert!(owner.get(&job).await.text.contains("stopped"));
+    let page = owner.get(&job).await;
+    for words in ["stopped", "Not reached", "1<span class=\"quiet\">, and left as they were"] {
+        assert!(page.text.contains(words), "{words}: {}", page.text);
+    }
+    let now = owner.get(&format!("{job}/now")).await;
+    assert!(!now.text.contains("Stop<") && !now.text.contains("Time left"), "it is over: {}", now.text);
     let workers = server::start_workers(&desk.app);
     workers.stop().await;
     assert_eq!(desk.local("GET", &format!("/scim/v2/Users/{}", ids[0]), Value::Null).await.status, 200);

@@ -3,7 +3,9 @@
 use super::support::World;
 use serde_json::json;
 use std::thread;
-use store::{Access, Change, ChangeKind, Definitions, Error, Scope, Settings, TenantId, Token, TokenUse};
+use store::{
+    Access, Change, ChangeKind, Definitions, Error, Job, JobState, JobsOf, Scope, Settings, TenantId, Token, TokenUse,
+};
 
 fn change(tenant: TenantId, id: &str) -> Change {
     Change {
@@ -153,4 +155,29 @@ fn definitions_that_do_not_fit_together_are_refused() {
     ] {
         assert!(from(bad).check().is_err(), "{what}");
     }
+}
+
+#[test]
+fn what_was_under_way_when_a_job_was_stopped_counts() {
+    let world = World::new();
+    let tenant = world.tenant;
+    let new = Job { tenant, kind: "deactivate".into(), total: 300, ..Job::default() };
+    let id = world.write(move |w| w.job_insert(&new)).unwrap();
+    let claim = move |w: &mut store::Writer| w.job_claim(JobsOf::Resources, "a", 1, 100);
+    let job = world.write(claim).unwrap().unwrap();
+    let first = Job { state: JobState::Running, done: 50, ..job };
+    let kept = first.clone();
+    assert!(world.write(move |w| w.job_update(&kept, "a", &[])).unwrap());
+    assert!(world.write(move |w| w.job_cancel(tenant, id, 2)).unwrap());
+    let failed = [json!({"id": "x", "why": "gone"})];
+    let second = Job { done: 100, failed: 1, failures: failed.to_vec(), ..first };
+    // It was `a`'s turn, and nobody else's; it may not go on.
+    for (by, done) in [("b", 50), ("a", 100)] {
+        let (kept, failed) = (second.clone(), failed.clone());
+        assert!(!world.write(move |w| w.job_update(&kept, by, &failed)).unwrap(), "{by}");
+        let now = world.read(move |r| r.job(tenant, id)).unwrap();
+        assert_eq!((now.state, now.done, now.finished_at), (JobState::Cancelled, done, Some(2)), "{by}");
+    }
+    assert_eq!(world.read(move |r| r.job_failures(tenant, id, 0, 9)).len(), 1);
+    assert!(world.write(claim).unwrap().is_none(), "nobody takes it again");
 }

@@ -107,10 +107,9 @@ pub(crate) async fn items(
     read.map_err(|error: store::Error| error.into())
 }
 
-/// What the people and groups of findings are called here, by their ids.
-pub(crate) async fn names(app: &App, state: &Arc<TenantState>, items: &[RunItem]) -> Result<HashMap<String, String>> {
+/// What people and groups are called here, by their ids.
+pub(crate) async fn names(app: &App, state: &Arc<TenantState>, ids: Vec<String>) -> Result<HashMap<String, String>> {
     let state = Arc::clone(state);
-    let ids: Vec<String> = items.iter().filter_map(|item| item.resource.clone()).collect();
     app.store()
         .read(move |r| -> store::Result<_> {
             let mut names = HashMap::new();

@@ -1,5 +1,6 @@
 //! Jobs: how far long work is, what went wrong in it, and the way to stop it.
 
+use crate::admin::apps::runs;
 use crate::admin::imports::{self, KIND, Plan};
 use crate::admin::jobs;
 use crate::app::App;
@@ -7,11 +8,13 @@ use crate::console::parts::{
     Column, Row, Table, Tone, badge, card, card_with, count, csv_cell, definitions, empty, form, link, live, progress,
     table, time, visible, when,
 };
-use crate::console::{Desk, Flash, Icon, Nav, Page, Shown, fragment, page};
+use crate::console::{Desk, Fault, Flash, Icon, Nav, Page, Shown, fragment, page};
+use crate::limits::JOB_LEASE;
 use crate::pieces::{self, Pieces};
 use axum::extract::Path;
 use maud::{Markup, html};
 use serde_json::Value;
+use std::collections::HashMap;
 use store::{Job, JobState, TenantId};
 
 const COLUMNS: [Column; 5] = [
@@ -56,23 +59,43 @@ fn state(job: &Job) -> Markup {
 /// `GET /app/jobs/{id}`.
 pub(super) async fn show(cx: Desk, Path(id): Path<i64>) -> Shown {
     let job = jobs::find(&cx.app, cx.tenant.tenant.id, id).await?;
+    // What was under way when it was stopped is counted a moment later.
+    let names = names(&cx, &job).await?;
+    let is_news = job.state.is_open() || job.finished_at.is_some_and(|at| cx.now - at < JOB_LEASE);
     let body = html! {
-        @if job.state.is_open() { (live("job", &["jobs"], &format!("/app/jobs/{id}/now"), now(&cx, &job))) } @else { (now(&cx, &job)) }
-        @if job.state.is_open() && ["clear", "archive", "restore", "forget"].contains(&job.kind.as_str()) {
-            p .hint { "It cannot be stopped. You can leave this page: it goes on, also after a restart of the server." }
-        } @else if job.state.is_open() && cx.may_change() {
-            (form(&cx, &format!("/app/jobs/{id}/cancel"), html! { button .danger type="submit" { "Stop" } }))
-            p .hint { (if job.kind == "index" { "Stopped, the field stays as it was." } else { "What was done stays done." }) " You can leave this page: the job goes on, also after a restart of the server." }
-        }
+        @if is_news { (live("job", &["jobs"], &format!("/app/jobs/{id}/now"), now(&cx, &job, &names))) } @else { (now(&cx, &job, &names)) }
     };
     let about = Page::new(format!("{} #{}", job.label, job.id), Nav::Jobs).under("Jobs", "/app/jobs");
     Ok(page(&cx, about, body))
 }
 
+/// The way to stop it, as long as there is one.
+fn stop(cx: &Desk, job: &Job) -> Markup {
+    html! {
+        @if job.state.is_open() && ["clear", "archive", "restore", "forget"].contains(&job.kind.as_str()) {
+            p .hint { "It cannot be stopped. You can leave this page: it goes on, also after a restart of the server." }
+        } @else if job.state.is_open() && cx.may_change() {
+            (form(cx, &format!("/app/jobs/{}/cancel", job.id), html! { button .danger type="submit" { "Stop" } }))
+            p .hint { (if job.kind == "index" { "Stopped, the field stays as it was." } else { "What was done stays done." }) " You can leave this page: the job goes on, also after a restart of the server." }
+        }
+    }
+}
+
 /// `GET /app/jobs/{id}/now`.
 pub(super) async fn fresh(cx: Desk, Path(id): Path<i64>) -> Shown {
     let job = jobs::find(&cx.app, cx.tenant.tenant.id, id).await?;
-    Ok(fragment(now(&cx, &job)))
+    let names = names(&cx, &job).await?;
+    Ok(fragment(now(&cx, &job, &names)))
+}
+
+/// What those are called with whom it went wrong, by their ids.
+async fn names(cx: &Desk, job: &Job) -> Result<HashMap<String, String>, Fault> {
+    let id = |failure: &Value| failure.get("id").and_then(Value::as_str).map(str::to_owned);
+    let ids: Vec<String> = job.failures.iter().filter_map(id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(runs::names(&cx.app, &cx.tenant, ids).await?)
 }
 
 /// Seconds that are left at the pace so far.
@@ -82,7 +105,7 @@ fn left(job: &Job, now: i64) -> Option<u64> {
     Some(spent.saturating_mul(job.total.saturating_sub(job.done)) / job.done / 1_000_000)
 }
 
-fn now(cx: &Desk, job: &Job) -> Markup {
+fn now(cx: &Desk, job: &Job, names: &HashMap<String, String>) -> Markup {
     let none = || html! { span .quiet { "—" } };
     let is_over = !job.state.is_open();
     let leads = |name: &str, to: &str, is_there: bool| {
@@ -107,8 +130,21 @@ fn now(cx: &Desk, job: &Job) -> Markup {
     } else {
         told.extend([("Went well", html! { (count(job.done.saturating_sub(job.failed))) }), ("Failed", failed)]);
     }
+    if is_over {
+        let rest = job.total.saturating_sub(job.done);
+        if job.state == JobState::Cancelled {
+            told.push((
+                "Not reached",
+                html! { (count(rest)) @if rest > 0 { span .quiet { ", and left as they were" } } },
+            ));
+        }
+    } else {
+        told.push((
+            "Time left",
+            left(job, cx.now).map_or_else(none, |seconds| html! { "about " (count(seconds)) " s" }),
+        ));
+    }
     told.extend([
-        ("Left", left(job, cx.now).map_or_else(none, |seconds| html! { "about " (count(seconds)) " s" })),
         ("Asked for", html! { (time(job.created_at)) " by " (job.created_by) }),
         ("Ended", job.finished_at.map_or_else(none, time)),
     ]);
@@ -117,8 +153,9 @@ fn now(cx: &Desk, job: &Job) -> Markup {
             (progress(&job.label, job.done, Some(job.total)))
             (definitions(&told))
         }))
+        (stop(cx, job))
         @if job.kind == KIND { (next_of_import(cx, job)) }
-        @if !job.failures.is_empty() { div #failed { (what_failed(job)) } }
+        @if !job.failures.is_empty() { div #failed { (what_failed(job, names)) } }
         @if !job.failures.is_empty() && job.kind != KIND && !job.state.is_open() && cx.may_change() {
             (form(cx, &format!("/app/jobs/{}/retry", job.id), html! {
                 div .actions { button type="submit" { "Retry the " @if job.failed > jobs::IDS_MAX as u64 { "first " } (count(job.failed.min(jobs::IDS_MAX as u64))) " that failed" } }
@@ -150,7 +187,7 @@ fn next_of_import(cx: &Desk, job: &Job) -> Markup {
     }
 }
 
-fn what_failed(job: &Job) -> Markup {
+fn what_failed(job: &Job, names: &HashMap<String, String>) -> Markup {
     let text = |failure: &Value, name: &str| failure.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let all = format!("/app/jobs/{}/failures.csv", job.id);
     card_with(
@@ -162,7 +199,7 @@ fn what_failed(job: &Job) -> Markup {
                     @let (id, code) = (text(failure, "id"), text(failure, "code"));
                     li {
                         @if let Some(line) = failure.get("line").and_then(Value::as_u64) { strong { "Line " (line) } ": " (visible(&text(failure, "message"))) }
-                        @else { a href={ "/app/users/" (id) } { code { (id) } } " " (visible(&text(failure, "why"))) }
+                        @else { a href={ "/app/users/" (id) } { @match names.get(&id) { Some(name) => (visible(name)), None => code { (id) } } } ": " (visible(&text(failure, "why"))) }
                         @if !code.is_empty() { " " a href={ "/docs/errors/" (code) } { (code) } }
                     }
                 }

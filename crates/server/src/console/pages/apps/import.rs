@@ -162,7 +162,8 @@ async fn whole(cx: &Desk, place: &str, name: &str, run: &Run) -> Result<Markup, 
     let of = seen.verdict.as_str();
     let next = found.last().filter(|_| found.len() == ROWS as usize);
     let next = next.map(|item| query::address(place, &[("verdict", of), ("after", &item.id.to_string())]));
-    let names = runs::names(&cx.app, &cx.tenant, &found).await?;
+    let names =
+        runs::names(&cx.app, &cx.tenant, found.iter().filter_map(|item| item.resource.clone()).collect()).await?;
     let rows: Vec<Row> = found.iter().map(|item| found_row(cx, (place, &seen), run, item, &names)).collect();
     let open = found.iter().filter(|item| item.decided.is_none()).count();
     Ok(html! {
