@@ -42,10 +42,16 @@ pub(crate) fn wanted(told: &str) -> String {
     let expected = told.rsplit_once(", expected ").map(|(_, expected)| match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
         "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "a map" => "an object",
+        "a sequence" => "an array",
+        other if other.starts_with("struct ") => "an object",
         other => other,
     });
     match (told.split('`').next(), expected) {
-        (Some("unknown field "), Some(expected)) => format!("there is no such field, expected {expected}"),
+        (Some("unknown field "), Some(expected)) => match told.split('`').nth(1).filter(|name| is_plain(name)) {
+            Some(name) => format!("there is no field `{name}`, expected {expected}"),
+            None => format!("there is no such field, expected {expected}"),
+        },
         (Some("unknown variant "), Some(expected)) => {
             format!("a value is none of those that there are, expected {expected}")
         }
@@ -54,6 +60,15 @@ pub(crate) fn wanted(told: &str) -> String {
         }
         _ => "a field is missing, unknown, twice there, or of the wrong type".to_owned(),
     }
+}
+
+/// Whether it is a name such as somebody mistypes: a token, an address or a sentence in its place is not said again.
+fn is_plain(name: &str) -> bool {
+    const CHARS_MAX: usize = 32;
+    let mut chars = name.chars();
+    name.len() <= CHARS_MAX
+        && chars.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && chars.all(|c| c.is_ascii_alphanumeric())
 }
 
 /// Reads a value that may have so many levels below it.
@@ -206,8 +221,28 @@ mod tests {
             ("duplicate field `label` at line 1 column 9", "duplicate field `label`"),
             ("a name comes twice in one object at line 1 column 9", "a name comes twice in one object"),
             (
-                "unknown field `secret`, expected one of `label`, `scope` at line 1 column 9",
-                "there is no such field, expected one of `label`, `scope`",
+                "unknown field `lable`, expected one of `label`, `scope` at line 1 column 9",
+                "there is no field `lable`, expected one of `label`, `scope`",
+            ),
+            (
+                "unknown field `pv_secret`, expected `label` at line 1 column 9",
+                "there is no such field, expected `label`",
+            ),
+            (
+                "unknown field `adam@example.com`, expected `label` at line 1 column 9",
+                "there is no such field, expected `label`",
+            ),
+            (
+                "unknown field ``, expected `label`, expected `label` at line 1 column 9",
+                "there is no such field, expected `label`",
+            ),
+            (
+                "invalid type: string \"secret\", expected struct Dialect at line 1 column 9",
+                "a value is of the wrong type, expected an object",
+            ),
+            (
+                "invalid type: map, expected a sequence at line 1 column 9",
+                "a value is of the wrong type, expected an array",
             ),
             (
                 "invalid type: string \"secret, expected x\", expected a boolean at line 1 column 9",

@@ -111,12 +111,27 @@ pub(crate) async fn find(app: &App, tenant: &str, name: &str) -> Result<Integrat
     Ok(with_tenant(app, tenant, name).await?.1)
 }
 
+/// Whether it can stand in an app's name.
+fn fits(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_')
+}
+
+/// There is no app that is called so.
+pub(super) fn unknown(name: &str) -> crate::error::Error {
+    // What cannot be a name, such as a token in the wrong place, is not said again.
+    let is_name = name.len() <= NAME_CHARS_MAX && name.chars().all(fits);
+    match is_name {
+        true => missing(&format!("there is no app {name}; see: provost app list")),
+        false => missing("there is no app of this name; see: provost app list"),
+    }
+}
+
 /// One app with its tenant.
 pub(super) async fn with_tenant(app: &App, tenant: &str, name: &str) -> Result<(Arc<TenantState>, Integration)> {
     let state = tenant_of(app, tenant)?;
-    let (id, name) = (state.tenant.id, name.to_owned());
-    let row: Option<AppRow> = app.store().read(move |r| r.app_named(id, &name)).await?;
-    let row = row.ok_or_else(|| missing("there is no app of this name; see: provost app list"))?;
+    let (id, asked) = (state.tenant.id, name.to_owned());
+    let row: Option<AppRow> = app.store().read(move |r| r.app_named(id, &asked)).await?;
+    let row = row.ok_or_else(|| unknown(name))?;
     Ok((state, Integration::of(row)?))
 }
 
@@ -168,7 +183,6 @@ fn insert(w: &mut Writer, new: &NewApp, now: i64) -> Result<AppRow> {
 
 /// A new app as it will be stored.
 fn drawn(tenant: TenantId, wanted: NewIntegration) -> Result<NewApp> {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if wanted.name.is_empty() || wanted.name.len() > NAME_CHARS_MAX || !wanted.name.chars().all(fits) {
         let detail = format!(
             "an app's name is 1 to {NAME_CHARS_MAX} lower-case letters, digits, - and _: it is a part of its address"

@@ -254,3 +254,32 @@ async fn a_default_is_written_in_the_type_of_its_attribute() {
     let rows: Value = serde_json::from_str(&rows).unwrap_or_else(|_| panic!("{}", sheet.text));
     assert_eq!((&rows[1]["empty"], &rows[2]["empty"]), (&json!({"default": 5}), &json!({"default": ["a", "b"]})));
 }
+
+#[tokio::test]
+async fn what_does_not_fit_is_called_by_the_name_that_was_sent() {
+    let desk = Desk::new();
+    made(&desk, json!({})).await;
+    let tenant = "/api/v1/tenants/default";
+    let at = |rest: &str| format!("{tenant}{rest}");
+    for (method, path, body, said) in [
+        ("PATCH", at(""), json!({"settings": {"nope": 1}}), "there is no setting nope"),
+        ("PATCH", at(""), json!({"settings": {"log": {"nope": 1}}}), "there is no setting log.nope"),
+        ("PATCH", at(""), json!({"settings": {"log": "x"}}), "log: a value is of the wrong type, expected an object"),
+        ("PATCH", at(""), json!({"nope": 1}), "no field `nope`"),
+        ("POST", at("/tokens"), json!({"label": "a", "nope": 1}), "no field `nope`"),
+        ("POST", at("/tokens"), json!({"label": "a", "pv_0123": 1}), "there is no such field"),
+        ("POST", at("/oidc/clients"), json!({"label": "a", "nope": 1}), "no field `nope`"),
+        ("PATCH", at("/apps/desk"), json!({"nope": 1}), "nope"),
+        ("PATCH", at("/apps/desk"), json!({"options": {"nope": 1}}), "nope"),
+        ("PATCH", at("/apps/desk"), json!({"policy": {"actions": {"nope": true}}}), "nope"),
+        ("PATCH", at("/apps/desk"), json!({"connection": {"nope": true}}), "nope"),
+        ("PATCH", at("/apps/desk/saml"), json!({"nope": 1}), "nope"),
+        ("PATCH", at("/apps/dseks"), json!({"label": "x"}), "there is no app dseks"),
+        ("PATCH", at("/apps/Pv_Secret"), json!({"label": "x"}), "there is no app of this name"),
+    ] {
+        let answer = desk.local(method, &path, body.clone()).await;
+        let told = answer.body["error"]["message"].as_str().unwrap_or_default();
+        assert!(told.contains(said), "{method} {path} {body}: {}", answer.text);
+        assert!(!answer.text.contains("pv_0123") && !answer.text.contains("Secret"), "{}", answer.text);
+    }
+}

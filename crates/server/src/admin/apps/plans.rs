@@ -286,7 +286,7 @@ struct Doing<'a> {
 impl Doing<'_> {
     fn known(&self, r: &Reader, name: &str) -> Result<Integration> {
         let row = r.app_named(self.state.tenant.id, name)?;
-        Integration::of(row.ok_or_else(|| missing("there is no app of this name; see: provost app list"))?)
+        Integration::of(row.ok_or_else(|| super::unknown(name))?)
     }
 
     fn step(&self, w: &mut Writer, step: Step) -> Result<()> {
