@@ -242,6 +242,8 @@ pub const ACCESS_TOKEN_BYTES_MAX: usize = 16 << 10;
 pub const ACCESS_TOKEN_ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Longest time for a request for an access token.
 pub const ACCESS_TOKEN_TIME: Duration = Duration::from_secs(15);
+/// Longest time for a request that has a token revoked; there are two, one behind the other.
+pub const REVOCATION_TIME: Duration = Duration::from_secs(5);
 /// Microseconds before its end at which an access token is renewed; of a short one, a quarter of its life.
 pub const ACCESS_TOKEN_MARGIN: i64 = 60 * 1_000_000;
 /// Microseconds for which one node alone may renew what somebody has agreed to; longer than the request for it takes.

@@ -65,14 +65,14 @@ Examples:
     /// Print where somebody agrees, in a browser, that the app's authorization server gives tokens; for options.oauth.grant=authorizationCode
     #[command(after_help = "\
 Examples:
-  provost app set serviceops options.authentication=oauth2 options.oauth.grant=authorizationCode options.oauth.clientId=provost options.oauth.authorizeUrl=https://login.example.com/authorize options.oauth.tokenUrl=https://login.example.com/token
+  provost app set serviceops options.authentication=oauth2 options.oauth.grant=authorizationCode options.oauth.clientId=provost options.oauth.authorizeUrl=https://login.example.com/authorize options.oauth.tokenUrl=https://login.example.com/token options.oauth.revokeUrl=https://login.example.com/revoke
   provost app credential serviceops --file client.secret
   provost app authenticate serviceops")]
     Authenticate {
         /// The app
         name: String,
     },
-    /// Forget what somebody has agreed to at the app's authorization server; nothing is sent until somebody does again
+    /// Forget what somebody has agreed to at the app's authorization server, and have it revoked there (options.oauth.revokeUrl); nothing is sent until somebody does again
     Forget {
         /// The app
         name: String,

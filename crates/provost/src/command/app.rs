@@ -43,11 +43,8 @@ pub(super) async fn run(cx: &Cx, command: App) -> Result<()> {
                 cx.yes,
             )?;
             let answer = cx.client.call(Method::DELETE, &at(cx, &name, "/grant"), None).await?;
-            let said = match answer.get("forgotten").and_then(Value::as_bool) {
-                Some(true) => "It is forgotten. The authorization server was not told: take it back there as well.",
-                _ => "There was nothing to forget.",
-            };
-            cx.out.done("app.forget", &answer, said)
+            let said = revocation(&answer).unwrap_or_else(|| "There was nothing to forget.".to_owned());
+            cx.out.done("app.forget", &answer, &said)
         }
         App::Test { name } => test(cx, &name).await,
         App::Preview { name, person } => {
@@ -148,7 +145,8 @@ async fn work(cx: &Cx, command: App) -> Result<()> {
         App::Delete { name } => {
             confirm(&format!("delete the app {name}: everybody keeps their account there"), cx.yes)?;
             let answer = cx.client.call(Method::DELETE, &at(cx, &name, ""), None).await?;
-            cx.out.done("app.delete", &answer, &format!("The app {name} is gone."))
+            let said = [Some(format!("The app {name} is gone.")), revocation(&answer)];
+            cx.out.done("app.delete", &answer, &said.into_iter().flatten().collect::<Vec<_>>().join(" "))
         }
         _ => Ok(()),
     }
@@ -211,7 +209,13 @@ async fn set(cx: &Cx, arguments: &AppSet) -> Result<()> {
         true => format!("The app {name} is changed; apply it to everybody with: provost app retry {name}"),
         false => format!("The app {name} is changed."),
     };
-    cx.out.done("app.set", &changed, &said)
+    let said = [Some(said), revocation(&changed)];
+    cx.out.done("app.set", &changed, &said.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+}
+
+/// What became of what was authenticated, if that was forgotten.
+fn revocation(answer: &Value) -> Option<String> {
+    Some(format!("What was authenticated is {}.", text(answer.get("revocation")?, "said")))
 }
 
 async fn credential(cx: &Cx, name: &str, file: &Path) -> Result<()> {

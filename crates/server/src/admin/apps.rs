@@ -34,7 +34,7 @@ use crate::events::Topic;
 use crate::limits;
 use crate::outbound::integration::{Integration, Options};
 use crate::outbound::others;
-use crate::outbound::token::{self, Granted};
+use crate::outbound::token::{self, Forgotten, Granted, Revocation};
 use crate::tenants::TenantState;
 use provision::Target;
 use provision::app::SignIn;
@@ -254,12 +254,24 @@ pub(crate) async fn change_when(
     change: Map<String, Value>,
     when: When,
 ) -> Result<Integration> {
+    Ok(change_told(app, actor, tenant, name, change, when).await?.0)
+}
+
+/// The same, and what became of tokens at an authorization server that were forgotten with it.
+pub(crate) async fn change_told(
+    app: &App,
+    actor: &Actor,
+    tenant: &str,
+    name: &str,
+    change: Map<String, Value>,
+    when: When,
+) -> Result<(Integration, Option<Revocation>)> {
     let known = with_tenant(app, tenant, name).await?;
     change_with(app, actor, tenant, known, change, when, |_, _| Ok(())).await
 }
 
 /// Stores a connection that was tested, all of it or nothing: what the form says, the secret that was typed, and what
-/// somebody has just agreed to.
+/// somebody has just agreed to. What became of what they had agreed to before, if that is forgotten with it.
 pub(crate) async fn connect(
     app: &App,
     actor: &Actor,
@@ -268,7 +280,7 @@ pub(crate) async fn connect(
     change: Map<String, Value>,
     secret: Option<&str>,
     granted: Option<&Granted>,
-) -> Result<()> {
+) -> Result<Option<Revocation>> {
     let known = with_tenant(app, tenant, name).await?;
     let (id, now) = (known.1.row.id, app.clock().now());
     let line = |action, detail| audit::entry(actor, action, format!("{tenant}/app/{name}"), detail, now);
@@ -288,9 +300,9 @@ pub(crate) async fn connect(
         }
         Ok(())
     };
-    change_with(app, actor, tenant, known, change, When::Now, with).await?;
+    let (_, revocation) = change_with(app, actor, tenant, known, change, When::Now, with).await?;
     app.access_tokens().forget(id);
-    Ok(())
+    Ok(revocation)
 }
 
 /// Changes an app, and what goes with it in the same transaction.
@@ -302,7 +314,7 @@ async fn change_with(
     mut change: Map<String, Value>,
     when: When,
     with: impl FnOnce(&mut Writer, i64) -> Result<()> + Send + 'static,
-) -> Result<Integration> {
+) -> Result<(Integration, Option<Revocation>)> {
     let renamed = change.shift_remove("name");
     let detail = match when {
         When::Now => json!(change.keys().collect::<Vec<_>>()),
@@ -314,26 +326,33 @@ async fn change_with(
         changed.row.name = name;
     }
     let now = app.clock().now();
-    let lost = known.row.grant.is_some() && agreed(&known) != agreed(&changed);
-    let forgotten = lost.then(|| audit::entry(actor, "grant.forget", object.clone(), json!({"why": "changed"}), now));
-    let stored = audited(app, actor, ("app.change", object, detail), move |w| {
+    let lost = known.row.grant.is_some() && is_void(&known, &changed);
+    let line = lost.then(|| audit::entry(actor, "grant.forget", object.clone(), json!({"why": "changed"}), now));
+    let (stored, forgotten) = audited(app, actor, ("app.change", object.clone(), detail), move |w| {
+        let forgotten = if lost { Forgotten::of(w, known.row.id)? } else { None };
         let stored = update(w, &known, changed, when, now)?;
-        if let Some(forgotten) = forgotten {
+        if let Some(line) = line {
             w.app_set_granted(stored.id, None, now)?;
-            w.audit_add(&forgotten)?;
+            w.audit_add(&line)?;
         }
         with(w, now)?;
-        Ok(w.app(stored.id)?.unwrap_or(stored))
+        Ok((w.app(stored.id)?.unwrap_or(stored), forgotten))
     })
     .await?;
     told(app, &state);
-    Integration::of(stored)
+    let revocation = grant::revoked(app, actor, object, forgotten).await;
+    Ok((Integration::of(stored)?, revocation))
 }
 
-/// What somebody has agreed to: of another server or client it is worth nothing.
-fn agreed(integration: &Integration) -> Option<[&str; 3]> {
-    let (options, oauth) = (&integration.options, &integration.options.oauth);
-    options.is_agreed().then_some([&oauth.authorize_url, &oauth.token_url, &oauth.client_id])
+/// Whether what somebody has agreed to is worth nothing with these settings: it is of one server and one client. Nor is it
+/// told to a server that was none of this when they agreed.
+fn is_void(known: &Integration, changed: &Integration) -> bool {
+    let agreed = |integration: &Integration| {
+        let (options, oauth) = (&integration.options, &integration.options.oauth);
+        options.is_agreed().then(|| [&oauth.authorize_url, &oauth.token_url, &oauth.client_id].map(String::clone))
+    };
+    let (before, after) = (&known.options.oauth, &changed.options.oauth);
+    agreed(known) != agreed(changed) || before.revoke_url != after.revoke_url && token::is_elsewhere(after)
 }
 
 /// Apps that read each other's accounts could change each other without end.
@@ -426,8 +445,11 @@ fn check(app: &App, integration: &Integration) -> Result<()> {
     }
     let refused = |what: String| -> Error { scim::Error::invalid_value(what).into() };
     let options = &integration.options;
-    // The second one is called by a browser; it has to be an address all the same, and no way into a script.
-    for (name, url) in [("tokenUrl", &options.oauth.token_url), ("authorizeUrl", &options.oauth.authorize_url)] {
+    // One of them is called by a browser; it has to be an address all the same, and no way into a script.
+    let oauth = &options.oauth;
+    let urls =
+        [("tokenUrl", &oauth.token_url), ("revokeUrl", &oauth.revoke_url), ("authorizeUrl", &oauth.authorize_url)];
+    for (name, url) in urls {
         if !url.is_empty() {
             app.egress().check(url).map_err(|why| refused(format!("options.oauth.{name}: {why}")))?;
         }
@@ -520,16 +542,21 @@ pub(crate) async fn deleted(app: &App, tenant: &str) -> Result<Vec<(String, i64,
     app.store().read(move |r| r.apps_deleted(tenant)).await.map_err(|error: store::Error| error.into())
 }
 
-/// Removes an app at once, and what is known of its accounts by and by. Nothing is sent: everybody keeps their account there.
-pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str, name: &str) -> Result<()> {
+/// Removes an app at once, and what is known of its accounts by and by. Nothing is sent to it: everybody keeps their account
+/// there. What became of tokens at its authorization server, if somebody had agreed to any.
+pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str, name: &str) -> Result<Option<Revocation>> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
-    let id = integration.row.id;
-    let line = ("app.delete", format!("{tenant}/app/{name}"), json!({}));
+    let (id, object) = (integration.row.id, format!("{tenant}/app/{name}"));
     let now = app.clock().now();
-    audited(app, actor, line, move |w| Ok(w.app_delete(id, now)?)).await?;
+    let forgotten = audited(app, actor, ("app.delete", object.clone(), json!({})), move |w| {
+        let forgotten = Forgotten::of(w, id)?;
+        w.app_delete(id, now)?;
+        Ok(forgotten)
+    })
+    .await?;
     app.access_tokens().forget(id);
     told(app, &state);
-    Ok(())
+    Ok(grant::revoked(app, actor, object, forgotten).await)
 }
 
 /// Wakes the engine, and the console.

@@ -1,11 +1,13 @@
 //! Tenants, their settings and their operation switches.
 
+use super::apps::grant;
 use super::{attributes, audited, tenant_of};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::limits;
+use crate::outbound::token::Forgotten;
 use crate::tenants::{DEFAULT, TenantState};
 use scim::Code;
 use serde::Deserialize;
@@ -92,7 +94,21 @@ pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str) -> Result<()>
         return Err(scim::Error::invalid_value("the tenant default serves /scim/v2 and stays").into());
     }
     let id = state.tenant.id;
-    audited(app, actor, ("tenant.delete", tenant.to_owned(), json!({})), move |w| Ok(w.tenant_delete(id)?)).await?;
+    let forgotten = audited(app, actor, ("tenant.delete", tenant.to_owned(), json!({})), move |w| {
+        let granted = w.apps(id)?.into_iter().filter(|row| row.grant.is_some());
+        let forgotten = granted.map(|row| Ok((Forgotten::of(w, row.id)?, row.name)));
+        let forgotten: Vec<(Option<Forgotten>, String)> = forgotten.collect::<Result<_>>()?;
+        w.tenant_delete(id)?;
+        Ok(forgotten)
+    })
+    .await?;
+    let (owned, actor, tenant) = (app.clone(), actor.clone(), tenant.to_owned());
+    // Nobody waits for all of these servers; what they say is in the audit trail.
+    tokio::spawn(async move {
+        for (forgotten, name) in forgotten {
+            grant::revoked(&owned, &actor, format!("{tenant}/app/{name}"), forgotten).await;
+        }
+    });
     app.reload().await
 }
 

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::auth::Actor;
 use crate::outbound::causes;
 use crate::outbound::integration::Integration;
+use crate::outbound::token::Revocation;
 use crate::{admin, limits, pieces, query};
 use axum::Extension;
 use axum::extract::{Path, RawQuery, Request, State};
@@ -149,7 +150,8 @@ pub(super) async fn change(
         Some("later") => When::Later,
         Some(_) => return Err(scim::Error::invalid_value("apply is now or later").into()),
     };
-    shown(200, &show_app(&apps::change_when(&app, &actor, &tenant, &name, wanted, when).await?))
+    let (changed, revocation) = apps::change_told(&app, &actor, &tenant, &name, wanted, when).await?;
+    shown(200, &with_revocation(show_app(&changed), revocation))
 }
 
 pub(super) async fn delete(
@@ -157,8 +159,16 @@ pub(super) async fn delete(
     Path((tenant, name)): Place,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    apps::delete(&app, &actor, &tenant, &name).await?;
-    shown(200, &json!({"deleted": name}))
+    let revocation = apps::delete(&app, &actor, &tenant, &name).await?;
+    shown(200, &with_revocation(json!({"deleted": name}), revocation))
+}
+
+/// An answer with what became of tokens at an authorization server, if any were forgotten.
+fn with_revocation(mut answer: Value, revocation: Option<Revocation>) -> Value {
+    if let (Some(map), Some(Revocation { revoked, said })) = (answer.as_object_mut(), revocation) {
+        map.insert("revocation".into(), json!({"revoked": revoked, "said": said}));
+    }
+    answer
 }
 
 #[derive(Deserialize)]
@@ -199,7 +209,8 @@ pub(super) async fn forget(
     Path((tenant, name)): Place,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult {
-    shown(200, &json!({"forgotten": grant::forget(&app, &actor, &tenant, &name).await?}))
+    let revocation = grant::forget(&app, &actor, &tenant, &name).await?;
+    shown(200, &with_revocation(json!({"forgotten": revocation.is_some()}), revocation))
 }
 
 /// *Test Connector Configuration*: one line of JSON for each step, as it is done; the last one says how it went.

@@ -63,6 +63,8 @@ pub(crate) struct OAuth {
     pub(crate) authorize_url: String,
     /// The token endpoint.
     pub(crate) token_url: String,
+    /// The revocation endpoint (RFC 7009), if there is one: told what is forgotten here.
+    pub(crate) revoke_url: String,
     /// What the client is called there.
     pub(crate) client_id: String,
     /// How it shows who it is.
@@ -84,6 +86,7 @@ impl OAuth {
         let texts = [
             ("tokenUrl", &self.token_url),
             ("authorizeUrl", &self.authorize_url),
+            ("revokeUrl", &self.revoke_url),
             ("clientId", &self.client_id),
             ("scope", &self.scope),
             ("audience", &self.audience),

@@ -3,12 +3,15 @@
 //!
 //! Invariant: for one app one request for a token is under way at a time in this process. Whoever waits for it gets what it
 //! brought, be it a token or a refusal; so many workers ask no more often than one.
-//! Not here: what an answer means, which is in `token/answer`; what somebody has agreed to, which is in `token/granted`.
+//! Not here: what an answer means, which is in `token/answer`; what somebody has agreed to, which is in `token/granted`; how that
+//! is taken back, which is in `token/revoke`.
 
 mod answer;
 mod granted;
+mod revoke;
 
 pub(crate) use granted::{Granted, exchange, sealed};
+pub(crate) use revoke::{Forgotten, Revocation, is_elsewhere, revoke};
 
 use super::integration::{ClientAuthentication, OAuth};
 use super::send::SECRET_BYTES_MIN;
@@ -199,7 +202,7 @@ impl Client {
     /// Asks for a token with this form; what is in it comes back in no word.
     async fn ask(&self, app: &App, form: &[(&str, &str)]) -> Result<Got, Failure> {
         let (asked_at, watch) = (app.clock().now(), Stopwatch::start());
-        let answer = app.egress().send(self.request(form)).await;
+        let answer = app.egress().send(self.request(&self.settings.token_url, form)).await;
         let took_us = watch.micros();
         let failed = |status, why, said: String| Failure { status, took_us, ..Failure::of(why, &said) };
         let response = match answer {
@@ -224,9 +227,9 @@ impl Client {
         }
     }
 
-    /// A request for a token with the client as RFC 6749 §2.3.1 has it. Scope and audience are said with the client's own grant
+    /// A request to the server with the client as RFC 6749 §2.3.1 has it. Scope and audience are said with the client's own grant
     /// (§4.4.2); otherwise they are what somebody has agreed to.
-    fn request(&self, form: &[(&str, &str)]) -> egress::Request {
+    fn request(&self, url: &str, form: &[(&str, &str)]) -> egress::Request {
         let settings = &self.settings;
         let mut form = form.to_vec();
         let mut headers = vec![
@@ -249,7 +252,7 @@ impl Client {
             form.into_iter().map(|(name, value)| format!("{name}={}", query::encode(value))).collect();
         egress::Request {
             method: Method::POST,
-            url: settings.token_url.clone(),
+            url: url.to_owned(),
             headers,
             body: Some(pairs.join("&").into()),
             time: Some(limits::ACCESS_TOKEN_TIME),
@@ -260,7 +263,7 @@ impl Client {
     /// What must not come back in words: the secrets that are sent, in each form in which they are.
     fn secrets(&self, form: &[(&str, &str)]) -> Vec<String> {
         let all = [self.secret.clone(), query::encode(&self.secret), self.basic()];
-        let secret = |name: &str| matches!(name, "refresh_token" | "code" | "code_verifier");
+        let secret = |name: &str| matches!(name, "refresh_token" | "code" | "code_verifier" | "token");
         let sent = form
             .iter()
             .filter(|(name, _)| secret(name))
@@ -361,7 +364,7 @@ mod tests {
     #[test]
     fn the_client_says_who_it_is() {
         let sent = |how| {
-            let request = client(how).request(&[("grant_type", "client_credentials")]);
+            let request = client(how).request("https://as.example/token", &[("grant_type", "client_credentials")]);
             let header = request.headers.into_iter().find(|(name, _)| name == "Authorization");
             (header.map(|(_, value)| value), String::from_utf8(request.body.unwrap().to_vec()).unwrap())
         };

@@ -80,7 +80,7 @@ async fn the_form_asks_for_a_token_before_anything_is_saved() {
     let saved = owner.post(PLACE, &with(&token_url, "", "save", &kept)).await;
     assert_eq!(saved.status, 303, "{}", saved.text);
     let shown = ok(&desk, "GET", APP, Value::Null).await;
-    let oauth = json!({"tokenUrl": token_url, "clientId": CLIENT, "clientAuthentication": "basic", "scope": "scim users", "audience": "", "grant": "clientCredentials", "authorizeUrl": ""});
+    let oauth = json!({"tokenUrl": token_url, "clientId": CLIENT, "clientAuthentication": "basic", "scope": "scim users", "audience": "", "grant": "clientCredentials", "authorizeUrl": "", "revokeUrl": ""});
     assert_eq!((&shown["options"]["authentication"], &shown["options"]["oauth"]), (&json!("oauth2"), &oauth));
     let page = owner.get(PLACE).await;
     for told in ["Authorization server", "OAuth 2", CLIENT, "scim users", "client_secret_basic", ">Set<"] {
@@ -106,6 +106,8 @@ async fn the_api_takes_settings_that_fit_and_shows_no_secret() {
         (json!({"tokenUrl": server.token_url(), "clientId": CLIENT, "scope": "a\"b"}), "options.oauth.scope"),
         (json!({"tokenUrl": server.token_url(), "clientId": "a\nb"}), "options.oauth.clientId"),
         (json!({"tokenUrl": "http://user@as.example", "clientId": CLIENT}), "options.oauth.tokenUrl"),
+        (json!({"revokeUrl": "javascript:alert(1)"}), "options.oauth.revokeUrl"),
+        (json!({"revokeUrl": "https://user:zq9-x@as.example/revoke"}), "options.oauth.revokeUrl"),
         (json!({"clientSecret": SECRET}), "no setting options.oauth.clientSecret"),
         (json!({"clientAuthentication": "jwt"}), "clientAuthentication"),
     ] {
@@ -365,4 +367,173 @@ async fn what_is_stored_is_authenticated_again_and_forgotten() {
         assert!(lines.contains(&line), "{line}: {lines:?}");
     }
     assert!(lines.iter().any(|line| line.starts_with("grant.begin")) && !trail.to_string().contains("zq9-"));
+}
+
+const OBJECT: &str = "default/app/portal";
+const FINE: Says = Says(200, None, "");
+
+/// An app that somebody agrees for, again and again.
+struct Granted<'d> {
+    desk: &'d Desk,
+    there: &'d Agreed,
+    owner: Browser<'d>,
+}
+
+impl<'d> Granted<'d> {
+    async fn new(desk: &'d Desk, there: &'d Agreed, authentication: &str) -> Self {
+        portal(desk).await;
+        let oauth = json!({"grant": "authorizationCode", "authorizeUrl": there.authorize_url, "tokenUrl": there.token_url,
+            "clientId": CLIENT, "clientAuthentication": authentication, "revokeUrl": there.server.revoke_url()});
+        let options = json!({"authentication": "oauth2", "oauth": oauth});
+        ok(desk, "PATCH", APP, json!({"connection": {"baseUrl": there.url}, "options": options})).await;
+        ok(desk, "PUT", &format!("{APP}/credential"), json!({"secret": SECRET})).await;
+        Self { desk, there, owner: Browser::owner(desk).await }
+    }
+
+    async fn change(&self, oauth: Value) -> Value {
+        ok(self.desk, "PATCH", APP, json!({"options": {"oauth": oauth}})).await
+    }
+
+    async fn authenticate(&mut self) {
+        let begun = ok(self.desk, "POST", &format!("{APP}/grant"), json!({})).await;
+        self.owner.get(&self.there.back(begun["address"].as_str().unwrap(), true)).await;
+        assert!(self.granted().await.is_object());
+    }
+
+    async fn granted(&self) -> Value {
+        ok(self.desk, "GET", APP, Value::Null).await["granted"].clone()
+    }
+
+    /// What the audit trail says last of it.
+    async fn noted(&self) -> Value {
+        let trail = ok(self.desk, "GET", "/api/v1/audit?limit=20", Value::Null).await;
+        let mut all = trail["data"].as_array().unwrap().iter();
+        let line = all.find(|line| line["action"] == "grant.revoke" && line["object"] == OBJECT);
+        line.unwrap()["detail"].clone()
+    }
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_revoked_or_said_to_be_good_yet() {
+    let desk = Desk::that_calls_home();
+    let there = Agreed::new().await;
+    let server = &there.server;
+    let mut app = Granted::new(&desk, &there, "basic").await;
+    let dead = {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        format!("http://{}/revoke", listener.local_addr().unwrap())
+    };
+    let right = server.revoke_url();
+    let echo = r#"{"error":"invalid_client","error_description":"not with zq9-client-secret/with:odd&signs, zq9-refresh-token-5"}"#;
+    let unsupported = r#"{"error":"unsupported_token_type"}"#;
+    let both = &["refresh_token", "access_token"][..];
+    let refresh = &both[..1];
+    for (url, says, hints, revoked, words) in [
+        (&right, &[FINE, FINE][..], both, true, "forgotten here and revoked at the authorization server"),
+        (&right, &[FINE, Says(400, None, unsupported)], both, true, "end by itself, in 6"),
+        (&right, &[FINE, Says(500, None, "")], both, false, "the access token may be good yet, because"),
+        (&right, &[Says(503, Some("7"), "")], refresh, false, "asks to wait (503): revoke it there"),
+        (&right, &[Says(401, None, echo)], refresh, false, "(invalid_client, 401): “not with (credential)"),
+        (&right, &[Says(404, None, "<html>")], refresh, false, "no revocation endpoint"),
+        (&right, &[Says(302, None, "")], refresh, false, "sends elsewhere"),
+        (&dead, &[], &[], false, "the authorization server did not answer"),
+        (&String::new(), &[], &[], false, "was not told, because there is no revocation URL"),
+    ] {
+        app.change(json!({"revokeUrl": url})).await;
+        app.authenticate().await;
+        for one in says {
+            server.revokes_not(one.clone());
+        }
+        let answer = ok(&desk, "DELETE", &format!("{APP}/grant"), Value::Null).await;
+        let told = &answer["revocation"];
+        assert!(answer["forgotten"] == true && told["revoked"] == revoked, "{answer}");
+        let said = told["said"].as_str().unwrap();
+        assert!(said.starts_with("forgotten here") && said.contains(words), "{words}: {said}");
+        assert_eq!((&app.noted().await, app.granted().await), (told, Value::Null));
+        assert!(!answer.to_string().contains("zq9-"), "{answer}");
+        let asked = server.revoked();
+        assert_eq!(asked.iter().map(|(hint, _)| hint.as_str()).collect::<Vec<_>>(), hints, "{words}");
+        for (hint, token) in &asked {
+            assert!(token.starts_with(&format!("zq9-{}-", hint.replace('_', "-"))), "{hint} {token}");
+        }
+    }
+    assert_eq!(ok(&desk, "DELETE", &format!("{APP}/grant"), Value::Null).await, json!({"forgotten": false}));
+    // It is forgotten before the server has answered, and the token that ended by itself is not told.
+    app.change(json!({"revokeUrl": right})).await;
+    app.authenticate().await;
+    desk.clock.advance(3_600 * SECOND);
+    let held = server.hold();
+    let path = format!("{APP}/grant");
+    let (answer, ()) = tokio::join!(ok(&desk, "DELETE", &path, Value::Null), async {
+        while app.granted().await != Value::Null {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        held.notify_one();
+    });
+    assert_eq!(answer["revocation"]["revoked"], true, "{answer}");
+    assert_eq!(server.revoked().iter().map(|(hint, _)| hint.as_str()).collect::<Vec<_>>(), refresh);
+}
+
+#[tokio::test]
+async fn whatever_makes_a_grant_void_has_it_revoked_where_it_was_given() {
+    let desk = Desk::that_calls_home();
+    let there = Agreed::new().await;
+    let server = &there.server;
+    let mut app = Granted::new(&desk, &there, "post").await;
+    let right = json!({"clientId": CLIENT, "tokenUrl": there.token_url, "revokeUrl": server.revoke_url()});
+    for (change, is_void) in [
+        (json!({"clientId": "another"}), true),
+        (json!({"tokenUrl": format!("{}/2", there.token_url), "revokeUrl": "https://else.example/revoke"}), true),
+        // Nobody has what is kept sent to a server that was none of this when somebody agreed.
+        (json!({"revokeUrl": "https://else.example/revoke"}), true),
+        (json!({"revokeUrl": format!("{}/elsewhere", server.url)}), false),
+        (json!({"revokeUrl": ""}), false),
+        (json!({"scope": "scim"}), false),
+    ] {
+        app.change(right.clone()).await;
+        app.authenticate().await;
+        server.revoked();
+        let changed = app.change(change.clone()).await;
+        let told = if is_void { json!(true) } else { Value::Null };
+        assert_eq!((&changed["revocation"]["revoked"], changed["granted"].is_null()), (&told, is_void), "{change}");
+        assert_eq!(server.revoked().len(), if is_void { 2 } else { 0 }, "{change}");
+    }
+    app.change(right.clone()).await;
+    // In the console: the button, the form, and the app's end.
+    app.authenticate().await;
+    let page = app.owner.get(PLACE).await;
+    assert!(page.text.contains("Revocation URL") && page.text.contains("asked to revoke it"), "{}", page.text);
+    server.revoked();
+    server.revokes_not(Says(503, Some("7"), ""));
+    app.owner.post(PLACE, &[("do", "forget")]).await;
+    let page = app.owner.get(PLACE).await;
+    let words = "Forgotten here; the authorization server asks to wait (503): revoke it there";
+    assert!(page.text.contains(words) && page.text.contains("Not authenticated"), "{}", page.text);
+    app.authenticate().await;
+    server.revoked();
+    let mut fields = there.form(SECRET, "test", "");
+    fields.retain(|(name, _)| !matches!(*name, "grant" | "authorize_url" | "scope"));
+    fields.push(("grant", "clientCredentials"));
+    let tested = app.owner.post(PLACE, &fields).await;
+    let kept = tested.between("name=\"tested\" value=\"", "\"");
+    for (name, value) in &mut fields {
+        match *name {
+            "secret" => *value = "",
+            "do" => *value = "save",
+            "tested" => *value = &kept,
+            _ => {}
+        }
+    }
+    let saved = app.owner.post(PLACE, &fields).await;
+    assert_eq!(saved.status, 303, "{}", saved.text);
+    let page = app.owner.get(saved.location()).await;
+    assert!(page.text.contains("What was authenticated is forgotten here and revoked"), "{}", page.text);
+    assert_eq!(server.revoked().len(), 2);
+    let options =
+        json!({"grant": "authorizationCode", "authorizeUrl": there.authorize_url, "revokeUrl": server.revoke_url()});
+    app.change(options).await;
+    app.authenticate().await;
+    let gone = ok(&desk, "DELETE", APP, Value::Null).await;
+    assert_eq!((&gone["deleted"], &gone["revocation"]["revoked"]), (&json!("portal"), &json!(true)));
+    assert_eq!(server.revoked().len(), 2);
 }

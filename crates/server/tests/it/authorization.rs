@@ -40,6 +40,9 @@ struct Inner {
     refused: usize,
     /// Answers wait for this.
     held: Option<Arc<Notify>>,
+    /// What the revocation endpoint says next, instead of doing it.
+    unwilling: VecDeque<Says>,
+    revoked: Vec<BTreeMap<String, String>>,
 }
 
 #[derive(Clone)]
@@ -57,7 +60,11 @@ impl Authorization {
         let inner = Inner { lives: Some(3_600), ..Inner::default() };
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let server = Self { url, inner: Arc::new(Mutex::new(inner)), client };
-        let router = axum::Router::new().route("/token", post(token)).fallback(app).with_state(server.clone());
+        let router = axum::Router::new()
+            .route("/token", post(token))
+            .route("/revoke", post(revoke))
+            .fallback(app)
+            .with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         server
     }
@@ -68,6 +75,21 @@ impl Authorization {
 
     pub fn token_url(&self) -> String {
         format!("{}/token", self.url)
+    }
+
+    pub fn revoke_url(&self) -> String {
+        format!("{}/revoke", self.url)
+    }
+
+    /// What it says instead of revoking a token.
+    pub fn revokes_not(&self, next: Says) {
+        self.lock().unwilling.push_back(next);
+    }
+
+    /// The tokens that it was asked to revoke since somebody last looked, with their hints.
+    pub fn revoked(&self) -> Vec<(String, String)> {
+        let asked = std::mem::take(&mut self.lock().revoked);
+        asked.into_iter().map(|form| (form["token_type_hint"].clone(), form["token"].clone())).collect()
     }
 
     pub fn scim_url(&self) -> String {
@@ -193,13 +215,50 @@ fn json(status: u16, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-async fn token(State(server): State<Authorization>, headers: HeaderMap, body: Bytes) -> Response {
+/// RFC 7009: a token that is not known is none that has to be revoked.
+async fn revoke(State(server): State<Authorization>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = form(&headers, &body);
+    let held = {
+        let mut inner = server.lock();
+        inner.revoked.push(form.clone());
+        inner.held.clone()
+    };
+    if let Some(held) = held {
+        held.notified().await;
+    }
+    let mut inner = server.lock();
+    if let Some(says) = inner.unwilling.pop_front() {
+        return said(says);
+    }
+    if client(&form) != Some((CLIENT.to_owned(), SECRET.to_owned())) {
+        return json(401, r#"{"error":"invalid_client"}"#.into());
+    }
+    inner.good.remove(&form["token"]);
+    inner.refresh.take_if(|refresh| *refresh == form["token"]);
+    json(200, String::new())
+}
+
+fn said(Says(status, retry_after, body): Says) -> Response {
+    let mut response = json(status, body.to_owned());
+    if let Some(after) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, after.parse().unwrap());
+    }
+    response
+}
+
+/// What was sent; `authorization` is the header.
+fn form(headers: &HeaderMap, body: &Bytes) -> BTreeMap<String, String> {
     let text = String::from_utf8(body.to_vec()).unwrap();
     let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
     let mut form: BTreeMap<String, String> = pairs.map(|(name, value)| (name.to_owned(), decoded(value))).collect();
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         form.insert("authorization".into(), value.to_str().unwrap().to_owned());
     }
+    form
+}
+
+async fn token(State(server): State<Authorization>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = form(&headers, &body);
     let held = {
         let mut inner = server.lock();
         inner.asked.push(form.clone());
@@ -209,12 +268,8 @@ async fn token(State(server): State<Authorization>, headers: HeaderMap, body: By
         held.notified().await;
     }
     let mut inner = server.lock();
-    if let Some(Says(status, retry_after, body)) = inner.next.pop_front().or_else(|| inner.always.clone()) {
-        let mut response = json(status, body.to_owned());
-        if let Some(after) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, after.parse().unwrap());
-        }
-        return response;
+    if let Some(says) = inner.next.pop_front().or_else(|| inner.always.clone()) {
+        return said(says);
     }
     let who = client(&form);
     if who != Some((CLIENT.to_owned(), SECRET.to_owned())) {

@@ -1,6 +1,6 @@
 //! Marker secrets go in everywhere, and come out nowhere: no answer, no log entry, no byte of the data folder.
 
-use crate::authorization::{Authorization, CLIENT, SECRET};
+use crate::authorization::{Authorization, CLIENT, SECRET, Says};
 use crate::browser::{Browser, EMAIL};
 use crate::desk::{Desk, SECOND};
 use crate::routes;
@@ -474,7 +474,7 @@ async fn grants(
     let at = "/api/v1/tenants/default/apps/portal";
     secrets.keep("a code", "zq9-code-");
     secrets.keep("refresh tokens", "zq9-refresh-token-");
-    let oauth = json!({"grant": "authorizationCode", "authorizeUrl": format!("{}/authorize", server.url)});
+    let oauth = json!({"grant": "authorizationCode", "authorizeUrl": format!("{}/authorize", server.url), "revokeUrl": server.revoke_url()});
     said.push(desk.local("PATCH", at, json!({"options": {"oauth": oauth}})).await.text);
     for good in [false, true] {
         let begun = desk.local("POST", &format!("{at}/grant"), json!({})).await;
@@ -500,6 +500,13 @@ async fn grants(
     let config = desk.local("GET", "/api/v1/tenants/default/config", Value::Null).await;
     assert!(config.text.contains("authorizationCode"), "{}", config.text);
     said.push(config.text);
+    // The server says what it is asked to revoke.
+    let sent = server.asked().last().unwrap()["refresh_token"].clone();
+    let echo = format!(r#"{{"error":"{sent}","error_description":"{sent} with {SECRET}"}}"#);
+    server.revokes_not(Says(400, None, echo.leak()));
+    let forgotten = desk.local("DELETE", &format!("{at}/grant"), Value::Null).await;
+    assert!(forgotten.text.contains("revoke it there") && !server.revoked().is_empty(), "{}", forgotten.text);
+    said.push(forgotten.text);
 }
 
 /// Everything that can be read by somebody who may read everything, lists and what is in them.

@@ -51,7 +51,7 @@ pub(crate) async fn duplicate(
     let mut new = drawn(state.tenant.id, wanted)?;
     let mut options = known.options.clone();
     let oauth = &mut options.oauth;
-    (oauth.token_url, oauth.authorize_url, oauth.client_id) = Default::default();
+    (oauth.token_url, oauth.authorize_url, oauth.revoke_url, oauth.client_id) = Default::default();
     (new.settings, new.options) = (settings(&known, label), json!(options));
     let line = ("app.duplicate", format!("{tenant}/app/{}", new.name), json!({"of": name}));
     let now = app.clock().now();

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::limits;
 use crate::outbound::integration::{Integration, OAuth};
 use crate::outbound::send;
-use crate::outbound::token::{self, Granted};
+use crate::outbound::token::{self, Forgotten, Granted, Revocation};
 use crate::{query, session};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -267,19 +267,48 @@ pub(crate) async fn keep(
     Ok(true)
 }
 
-/// Takes away what was agreed to; nothing more is sent with it. The authorization server is not told: there it ends, or is
-/// taken back by whoever agreed. Whether there was something.
-pub(crate) async fn forget(app: &App, actor: &Actor, tenant: &str, name: &str) -> Result<bool> {
+/// Takes away what was agreed to; nothing more is sent with it. Then the authorization server is told. What came of that, if
+/// there was something.
+pub(crate) async fn forget(app: &App, actor: &Actor, tenant: &str, name: &str) -> Result<Option<Revocation>> {
     let (state, integration) = with_tenant(app, tenant, name).await?;
     if integration.row.grant.is_none() {
-        return Ok(false);
+        return Ok(None);
     }
-    let (id, now) = (integration.row.id, app.clock().now());
-    let line = ("grant.forget", format!("{tenant}/app/{name}"), json!({"why": "asked"}));
-    audited(app, actor, line, move |w| Ok(w.app_set_granted(id, None, now)?)).await?;
+    let (id, now, object) = (integration.row.id, app.clock().now(), format!("{tenant}/app/{name}"));
+    let line = ("grant.forget", object.clone(), json!({"why": "asked"}));
+    let forgotten = audited(app, actor, line, move |w| {
+        let forgotten = Forgotten::of(w, id)?;
+        w.app_set_granted(id, None, now)?;
+        Ok(forgotten)
+    })
+    .await?;
     app.access_tokens().forget(id);
     told(app, &state);
-    Ok(true)
+    Ok(revoked(app, actor, object, forgotten).await)
+}
+
+/// Tells the authorization server of what is forgotten here by now. In a task of its own: whoever asked may go away, and what
+/// came of it stands in the audit trail.
+pub(crate) async fn revoked(
+    app: &App,
+    actor: &Actor,
+    object: String,
+    forgotten: Option<Forgotten>,
+) -> Option<Revocation> {
+    let (app, actor, forgotten) = (app.clone(), actor.clone(), forgotten?);
+    let told = tokio::spawn(async move {
+        let revocation = token::revoke(&app, forgotten).await;
+        let Revocation { revoked, said } = &revocation;
+        if !revoked {
+            tracing::warn!(object, said, "tokens may be good yet at an authorization server");
+        }
+        let line = ("grant.revoke", object, json!({"revoked": revoked, "said": said}));
+        if let Err(error) = audited(&app, &actor, line, |_| Ok(())).await {
+            tracing::warn!(error = %error.to_scim(""), said, "what an authorization server was told is not noted");
+        }
+        revocation
+    });
+    Some(told.await.unwrap_or_else(|_| Revocation::broken()))
 }
 
 #[cfg(test)]

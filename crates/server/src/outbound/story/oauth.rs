@@ -277,6 +277,31 @@ async fn what_somebody_agreed_to_is_renewed_by_one_and_never_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_renewed_while_it_is_forgotten_is_revoked_as_well() {
+    let stage = Stage::new(None).await;
+    stage.agreed().await;
+    stage.world.change(json!({"options": {"oauth": {"revokeUrl": stage.server.revoke_url()}}})).await;
+    stage.authenticate().await;
+    stage.title("A").await;
+    stage.until_title("A").await;
+    let (held, before) = (stage.server.hold(), stage.server.asked().len());
+    stage.server.revoke();
+    stage.title("B").await;
+    stage.world.until("it is renewed", || async { stage.server.asked().len() > before }).await;
+    let app = stage.world.app.clone();
+    let forgotten = tokio::spawn(async move { grant::forget(&app, &Actor::local(), COMPANY, APP).await.unwrap() });
+    stage.world.until("it is forgotten", || async { stage.app().await.row.grant.is_none() }).await;
+    // The renewal waits longest.
+    held.notify_one();
+    let newest = ("refresh_token".to_owned(), "zq9-refresh-token-3".to_owned());
+    stage.world.until("the newest is told", || async { stage.server.revoked().contains(&newest) }).await;
+    stage.server.let_go();
+    assert!(forgotten.await.unwrap().unwrap().revoked);
+    stage.until_trouble("notGranted").await;
+    stage.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_server_takes_back_has_to_be_authenticated_again() {
     let stage = Stage::new(Some(300)).await;
     stage.agreed().await;

@@ -115,14 +115,19 @@ fn refusal(
         }
         _ => (NoToken::Refused, "it refuses"),
     };
-    let named = code.map(|code| format!("{}, ", words(code, secrets))).unwrap_or_default();
-    let described = object.and_then(|object| text(object, "error_description"));
-    let described = described.map(|text| words(text, secrets)).unwrap_or_default();
-    let described = if described.is_empty() { described } else { format!(": “{described}”") };
-    Refusal::new(why, format!("{what} ({named}{status}){described}"))
+    Refusal::new(why, format!("{what}{}", own_words(status, object, secrets)))
 }
 
-fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+/// The server's own words, behind ours: error, status, and what it says about them.
+pub(super) fn own_words(status: u16, object: Option<&Map<String, Value>>, secrets: &[String]) -> String {
+    let said = |name| object.and_then(|object| text(object, name)).map(|text| words(text, secrets));
+    let named = said("error").map(|code| format!("{code}, ")).unwrap_or_default();
+    let described = said("error_description").filter(|text| !text.is_empty());
+    let described = described.map(|text| format!(": “{text}”")).unwrap_or_default();
+    format!(" ({named}{status}){described}")
+}
+
+pub(super) fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     object.get(name)?.as_str().filter(|text| !text.is_empty())
 }
 

@@ -52,6 +52,15 @@ impl Granted {
         &self.client_id
     }
 
+    /// Whether it is of this client at this server.
+    pub(super) fn is_of(&self, settings: &OAuth) -> bool {
+        (&self.token_url, &self.client_id) == (&settings.token_url, &settings.client_id)
+    }
+
+    pub(super) fn refresh(&self) -> Option<&str> {
+        self.refresh.as_deref()
+    }
+
     pub(super) fn token(&self) -> Token {
         Token { text: self.access.clone(), renew_at: self.renew_at, ends_at: self.ends_at }
     }
@@ -65,6 +74,11 @@ fn purpose(id: AppId) -> String {
 /// Sealed, as it is kept.
 pub(crate) fn sealed(app: &App, id: AppId, granted: &Granted) -> store::Result<Vec<u8>> {
     app.store().seal(&purpose(id), &serde_json::to_vec(granted)?)
+}
+
+/// What is sealed, if that can be read.
+pub(super) fn opened(app: &App, id: AppId, sealed: &[u8]) -> Option<Granted> {
+    serde_json::from_slice(&app.store().unseal(&purpose(id), sealed)?).ok()
 }
 
 /// Exchanges the code that somebody came back with (§4.1.3, and RFC 7636 §4.5).
@@ -96,11 +110,8 @@ async fn read(client: &Client, app: &App, id: AppId) -> Result<(Granted, i64), F
     if kept.is_lost {
         return Err(not_granted(LOST));
     }
-    let plain = app.store().unseal(&purpose(id), &kept.sealed);
-    let granted = plain.and_then(|plain| serde_json::from_slice::<Granted>(&plain).ok());
-    let granted = granted.ok_or_else(|| not_granted(LOST))?;
-    let settings = &client.settings;
-    match (&granted.token_url, &granted.client_id) == (&settings.token_url, &settings.client_id) {
+    let granted = opened(app, id, &kept.sealed).ok_or_else(|| not_granted(LOST))?;
+    match granted.is_of(&client.settings) {
         true => Ok((granted, kept.of)),
         false => Err(not_granted(OTHERS)),
     }
@@ -175,8 +186,11 @@ async fn renew(
     match client.ask(app, &form).await {
         Ok(got) => {
             let granted = Granted::of(&client.settings, got, Some(refresh));
-            let kept = keep(app, id, number, &granted).await?;
-            Ok(if kept { Renewal::Kept(granted.token()) } else { Renewal::Superseded })
+            if keep(app, id, number, &granted).await? {
+                return Ok(Renewal::Kept(granted.token()));
+            }
+            unwanted(client, app, id, granted).await?;
+            Ok(Renewal::Superseded)
         }
         Err(failure) if failure.why == NoToken::NotGranted => {
             let now = app.clock().now();
@@ -189,6 +203,20 @@ async fn renew(
             Ok(Renewal::Failed(failure))
         }
     }
+}
+
+/// What came too late to be kept. If it was forgotten meanwhile, the server is told of this one as well; if somebody has agreed
+/// anew it is not, because many servers would take back that with it.
+async fn unwanted(client: &Client, app: &App, id: AppId, granted: Granted) -> Result<(), Failure> {
+    let other: Option<store::Granted> = app.store().read(move |r| r.app_granted(id)).await.map_err(broken)?;
+    if other.is_none() && !client.settings.revoke_url.is_empty() {
+        let (client, app) = (client.clone(), app.clone());
+        tokio::spawn(async move {
+            let said = client.revoke(&app, &granted).await.said;
+            tracing::info!(app = id.0, said, "what was renewed while it was forgotten");
+        });
+    }
+    Ok(())
 }
 
 /// Keeps what a renewal brought; whether it counts. There is no second chance to get it, so a database that is away for a

@@ -1,7 +1,7 @@
 //! B4, general: what the app is called, and whether SCIM provisioning is on.
 
 use super::wizard::logo_field;
-use super::{Tab, at, back, find, framed, tenant};
+use super::{Tab, at, back, find, framed, integration as connection, tenant};
 use crate::admin::apps::{self, logo};
 use crate::console::parts::{
     Field, Tone, badge, card, card_with, choice, confirm, definitions, field, form, link, note,
@@ -177,6 +177,6 @@ pub(super) async fn delete(cx: Desk, Path(name): Path<String>, Form(confirmed): 
     if confirmed.confirm.trim() != name || integration.app.provisioning {
         return cx.done(&at(&integration, ""), Flash::bad("Not deleted: what was typed is not the app's name"));
     }
-    apps::delete(&cx.app, &cx.actor(), tenant(&cx), &name).await?;
-    cx.done("/app/apps", Flash::good(format!("{} deleted", integration.app.label)))
+    let revocation = apps::delete(&cx.app, &cx.actor(), tenant(&cx), &name).await?;
+    cx.done("/app/apps", connection::done(format!("{} deleted", integration.app.label), revocation))
 }

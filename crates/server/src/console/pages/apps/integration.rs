@@ -15,7 +15,7 @@ use crate::console::{Desk, Fault, Flash, Form, Shown};
 use crate::error::Error;
 use crate::outbound::integration::{Authentication, ClientAuthentication, Integration};
 use crate::outbound::send::Secret;
-use crate::outbound::token::Holder;
+use crate::outbound::token::{Holder, Revocation};
 use axum::extract::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -43,6 +43,7 @@ pub(super) struct Draft {
     grant: String,
     authorize_url: String,
     token_url: String,
+    revoke_url: String,
     client_id: String,
     client_auth: String,
     scope: String,
@@ -135,6 +136,7 @@ impl Draft {
             grant: if oauth.is_agreed() { "authorizationCode" } else { "clientCredentials" }.to_owned(),
             authorize_url: oauth.authorize_url.clone(),
             token_url: oauth.token_url.clone(),
+            revoke_url: oauth.revoke_url.clone(),
             client_id: oauth.client_id.clone(),
             client_auth: match oauth.client_authentication {
                 ClientAuthentication::Basic => "basic".to_owned(),
@@ -174,6 +176,7 @@ impl Draft {
             "grant": grant,
             "authorizeUrl": self.authorize_url.trim(),
             "tokenUrl": self.token_url.trim(),
+            "revokeUrl": self.revoke_url.trim(),
             "clientId": self.client_id.trim(),
             "clientAuthentication": self.client_auth,
             "scope": one_line(&self.scope),
@@ -274,8 +277,11 @@ fn tokens(cx: &Desk, integration: &Integration, draft: &Draft) -> Markup {
         lines.push(("Authenticated", authenticated(cx, integration)));
         lines.push(("Authorization URL", or_none(&draft.authorize_url)));
     }
+    lines.extend([("Token URL", or_none(&draft.token_url))]);
+    if integration.options.oauth.is_agreed() {
+        lines.push(("Revocation URL", or_none(&draft.revoke_url)));
+    }
     lines.extend([
-        ("Token URL", or_none(&draft.token_url)),
         ("Client ID", or_none(&draft.client_id)),
         ("Client secret is sent", html! { (client) }),
         ("Scope", or_none(&draft.scope)),
@@ -311,7 +317,12 @@ fn grant_actions(cx: &Desk, integration: &Integration) -> Markup {
             (form(cx, &place, html! { (what("again")) button type="submit" class=[needed.then_some("main")] { (authenticate_with(integration)) } }))
             @if grant.is_some() {
                 (confirm(cx, &place, "Forget", html! {
-                    p { "Nothing more is sent to the app until somebody authenticates again. The authorization server is not told: take it back there as well." }
+                    p { "Nothing more is sent to the app until somebody authenticates again." }
+                    @if integration.options.oauth.revoke_url.is_empty() {
+                        p { "There is no revocation URL, so the authorization server is not told: revoke it there as well." }
+                    } @else {
+                        p { "Then the authorization server is asked to revoke it." }
+                    }
                 }, None, what("forget")))
             }
         }
@@ -344,6 +355,10 @@ fn oauth_fields(draft: &Draft, wrong: Option<&str>, redirect: &str) -> Markup {
             }
             (field(&Field { name: "token_url", label: "Token URL", kind: "url", value: &draft.token_url, mono: true, error: error("oauth.tokenUrl"), autocomplete: "off",
                 hint: "The token endpoint of the application's authorization server.", ..Field::default() }))
+            div .agreed {
+                (field(&Field { name: "revoke_url", label: "Revocation URL", kind: "url", value: &draft.revoke_url, mono: true, error: error("oauth.revokeUrl"), autocomplete: "off",
+                    hint: "The revocation endpoint, if there is one: what is forgotten here is revoked there.", ..Field::default() }))
+            }
             (field(&Field { name: "client_id", label: "Client ID", value: &draft.client_id, mono: true, error: error("oauth.clientId"), autocomplete: "off", ..Field::default() }))
             (choice(&Field { name: "client_auth", label: "Client secret is sent", value: &draft.client_auth, ..Field::default() }, &CLIENTS))
             (field(&Field { name: "scope", label: "Scope", value: &draft.scope, mono: true, error: error("oauth.scope"), autocomplete: "off",
@@ -508,13 +523,25 @@ async fn go_on(
 }
 
 async fn forget(cx: &Desk, integration: &Integration) -> Shown {
-    let forgotten = grant::forget(&cx.app, &cx.actor(), tenant(cx), &integration.row.name).await?;
-    let said = if forgotten {
-        "Forgotten: nothing is sent until somebody authenticates again"
-    } else {
-        "There is nothing to forget"
+    let revocation = grant::forget(&cx.app, &cx.actor(), tenant(cx), &integration.row.name).await?;
+    let flash = match revocation {
+        None => Flash::good("There is nothing to forget"),
+        Some(Revocation { revoked: true, said }) => Flash::good(crate::console::sentence(&said)),
+        Some(Revocation { said, .. }) => Flash::bad(crate::console::sentence(&said)),
     };
-    cx.done(&at(integration, "/provisioning/integration"), Flash::good(said))
+    cx.done(&at(integration, "/provisioning/integration"), flash)
+}
+
+/// What was done here, with what became of tokens at an authorization server that were forgotten with it.
+pub(super) fn done(said: impl Into<String>, revocation: Option<Revocation>) -> Flash {
+    let said = said.into();
+    match revocation {
+        None => Flash::good(said),
+        Some(Revocation { revoked, said: more }) => {
+            let said = format!("{said}. What was authenticated is {more}");
+            if revoked { Flash::good(said) } else { Flash::bad(said) }
+        }
+    }
 }
 
 /// `GET /app/authorized/{tenant}/{name}`: back from the authorization server.
@@ -562,7 +589,7 @@ async fn save(cx: &Desk, integration: &Integration, kept: Kept) -> Shown {
     }
     let secret = kept.secret.as_deref().filter(|secret| !secret.is_empty());
     let (actor, name) = (cx.actor(), integration.row.name.as_str());
-    apps::connect(&cx.app, &actor, tenant(cx), name, change, secret, granted.as_ref()).await?;
+    let revocation = apps::connect(&cx.app, &actor, tenant(cx), name, change, secret, granted.as_ref()).await?;
     let said = "Saved. To App and To Directory were added: switch on what should be sent";
-    cx.done(&at(integration, "/provisioning/to-app"), Flash::good(said))
+    cx.done(&at(integration, "/provisioning/to-app"), done(said, revocation))
 }
