@@ -176,6 +176,7 @@ impl Store {
                    from tenant t
              union all select coalesce(max((select last from log_pack where tenant = t.id order by first desc limit 1)), 0)
                    from tenant t
+             union all select coalesce(max(open_last), 0) from change_seq
              union all select coalesce(max(seq), 0) from log order by 1 desc limit 1";
         let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
         let log_seq = Some(Arc::new(AtomicI64::new(last)));

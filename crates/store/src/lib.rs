@@ -26,6 +26,7 @@ mod log;
 mod log_block;
 mod log_count;
 mod log_names;
+mod log_open;
 mod log_pack;
 mod log_search;
 mod log_text;

@@ -69,6 +69,11 @@ impl LogEntry {
         texts.into_iter().flatten().any(|text| text.to_ascii_lowercase().contains(lower))
     }
 
+    /// What was sent, what was answered, the steps, the difference.
+    pub(crate) fn texts(&self) -> [&Option<String>; 4] {
+        [&self.body, &self.answer, &self.steps, &self.diff]
+    }
+
     /// The entry as it stands in a list.
     pub(crate) fn without_texts(self) -> Self {
         Self { body: None, answer: None, steps: None, diff: None, ..self }
@@ -90,7 +95,7 @@ struct Packed {
 
 impl Packed {
     fn new(entry: LogEntry) -> Self {
-        let texts = log_text::pack([&entry.body, &entry.answer, &entry.steps, &entry.diff]);
+        let texts = log_text::pack(entry.texts());
         Self { entry, texts }
     }
 
@@ -240,6 +245,9 @@ impl Writer {
     pub fn log_prune(&mut self, tenant: TenantId, limits: &LogLimits, now: i64) -> Result<u64> {
         let oldest_at = now.saturating_sub(i64::from(limits.keep_days).saturating_mul(DAY));
         let over = self.log_bytes(tenant)?.saturating_sub(limits.bytes_max);
+        if self.open_pack(tenant)?.is_some_and(|open| over > 0 || open.last_at < oldest_at) {
+            self.close_open_pack(tenant)?;
+        }
         let mut over = i64::try_from(over).unwrap_or(i64::MAX);
         let sql = "select seq, at, bytes from (
                        select seq, at, bytes from log where tenant = ?1 and seq < ?3

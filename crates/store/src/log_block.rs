@@ -9,6 +9,7 @@ use crate::log_count::Counts;
 use crate::log_search::Place;
 use crate::log_text;
 use crate::{Error, Result, TenantId};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -78,6 +79,22 @@ impl LogEntry {
 }
 
 impl LogLine<'_> {
+    fn texts(&self) -> [&str; TEXTS] {
+        [
+            &self.method,
+            &self.path,
+            &self.actor,
+            &self.remote,
+            &self.user_agent,
+            &self.request_id,
+            &self.resource_type,
+            &self.resource_id,
+            &self.body,
+            &self.answer,
+            &self.steps,
+        ]
+    }
+
     /// What a list shows of it.
     pub(crate) fn without_texts(self) -> Self {
         Self { body: "".into(), answer: "".into(), steps: "".into(), ..self }
@@ -120,8 +137,39 @@ struct Packed<'a>(i64, i64, i64, u16, [Option<&'a str>; TEXTS]);
 #[derive(Deserialize)]
 struct Unpacked<'a>(i64, i64, i64, u16, #[serde(borrow)] [Option<Cow<'a, str>>; TEXTS]);
 
+/// What is counted of a line.
+#[derive(Deserialize)]
+struct Counted(IgnoredAny, i64, i64, u16, IgnoredAny);
+
+fn write_line(text: &mut Vec<u8>, number: i64, line: &LogLine<'_>, texts: [Option<&str>; TEXTS]) {
+    // Writing texts into memory cannot fail.
+    serde_json::to_writer(text, &Packed(number, line.at, line.took_us, line.status, texts)).ok();
+}
+
+/// Adds a line that says everything to a block of such lines, which is a whole one each time.
+pub(crate) fn push_line(json: &mut Vec<u8>, number: i64, line: &LogLine<'_>) {
+    let joint = if json.pop().is_some() { b',' } else { b'[' };
+    json.push(joint);
+    write_line(json, number, line, line.texts().map(Some));
+    json.push(b']');
+}
+
+/// Takes the last line away again: the block had that length before it.
+pub(crate) fn truncate(json: &mut Vec<u8>, length: usize) {
+    json.truncate(length.saturating_sub(1));
+    json.push(b']');
+}
+
+/// What a block adds to the counts.
+pub(crate) fn counts(json: &[u8]) -> Result<Counts> {
+    let lines: Vec<Counted> = serde_json::from_slice(json).map_err(|error| Error::Broken(Box::new(error)))?;
+    let mut counts = Counts::default();
+    lines.iter().for_each(|Counted(_, at, took_us, status, _)| counts.add(*at, *status, *took_us));
+    Ok(counts)
+}
+
 /// Where the entries of reads lie.
-pub(crate) const BLOCKS: Place = Place { table: "log_block", columns: "first, entries, packed", unpack };
+pub(crate) const BLOCKS: Place = Place { table: "log_block", open: None, columns: "first, entries, packed", unpack };
 
 /// A block's first number, and its entries.
 fn unpack(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
@@ -229,19 +277,7 @@ impl LogBlock {
             self.first = seq;
         }
         let number = if seq == 0 { i64::try_from(self.length).unwrap_or(0) } else { seq - self.first };
-        let texts = [
-            &*line.method,
-            &line.path,
-            &line.actor,
-            &line.remote,
-            &line.user_agent,
-            &line.request_id,
-            &line.resource_type,
-            &line.resource_id,
-            &line.body,
-            &line.answer,
-            &line.steps,
-        ];
+        let texts = line.texts();
         let mut new = [None; TEXTS];
         for ((new, before), text) in new.iter_mut().zip(&mut self.before).zip(texts) {
             if *before != text {
@@ -251,8 +287,7 @@ impl LogBlock {
             }
         }
         self.text.push(if self.is_empty() { b'[' } else { b',' });
-        // Writing texts into memory cannot fail.
-        serde_json::to_writer(&mut self.text, &Packed(number, line.at, line.took_us, line.status, new)).ok();
+        write_line(&mut self.text, number, line, new);
         self.counts.add(line.at, line.status, line.took_us);
         (self.last, self.last_at) = (self.first + number, line.at);
         self.length += 1;

@@ -71,17 +71,21 @@ fn class(status: u16) -> i64 {
 }
 
 impl Reader {
-    /// Bytes that a tenant's entries take. `log_size` has what earlier releases counted.
+    /// Bytes that a tenant's entries take. `log_size` has what earlier releases counted; the open pack is counted when it
+    /// is full.
     pub fn log_bytes(&self, tenant: TenantId) -> Result<u64> {
         let sql = "select cast(coalesce(sum(bytes), 0) as bigint) from (
                        select bytes from log_size where tenant = ?1
-                       union all select count from log_count where tenant = ?1 and slot = ?2) as counted";
+                       union all select count from log_count where tenant = ?1 and slot = ?2
+                       union all select coalesce(length(open_heads) + length(open_said), 0) from change_seq
+                                 where tenant = ?1) as counted";
         let bytes: Option<i64> = self.first(sql, (tenant.0, BYTES.0), |row| row.get(0))?;
         Ok(u64::try_from(bytes.unwrap_or(0)).unwrap_or(0))
     }
 
     /// The requests between two instants, in stretches of `step` microseconds (a multiple of five minutes), none left
-    /// out. The first one begins at or before `from`. Costs a few rows for each five minutes.
+    /// out. The first one begins at or before `from`. Costs a few rows for each five minutes. Those of the open pack are
+    /// not counted yet, and added here.
     pub fn log_counts(&self, tenant: TenantId, from: i64, until: i64, step: i64) -> Result<Vec<LogCount>> {
         let slots = (step / SLOT).max(1);
         let first = from.div_euclid(SLOT).div_euclid(slots);
@@ -90,10 +94,14 @@ impl Reader {
             (first..=last).map(|number| LogCount { at: number * slots * SLOT, ..LogCount::default() }).collect();
         let sql = "select slot / ?4, class, bucket, cast(sum(count) as bigint) from log_count
                    where tenant = ?1 and slot >= ?2 and slot < ?3 group by 1, 2, 3";
-        let rows: Vec<(i64, i64, i64, i64)> =
+        let mut rows: Vec<(i64, i64, i64, i64)> =
             self.all(sql, (tenant.0, first * slots, (last + 1) * slots, slots), |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?;
+        let open = self.open_pack(tenant)?.map(|open| open.counts()).transpose()?.unwrap_or_default();
+        rows.extend(
+            open.0.into_iter().map(|((slot, class, bucket), count)| (slot.div_euclid(slots), class, bucket, count)),
+        );
         for (number, class, bucket, count) in rows {
             let index = usize::try_from(number - first).unwrap_or(usize::MAX);
             let Some(one) = counts.get_mut(index) else { continue };
@@ -121,12 +129,6 @@ impl Counts {
     /// What entries take beyond what they took, or less.
     pub(crate) fn grow(&mut self, bytes: i64) {
         *self.0.entry(BYTES).or_default() += bytes;
-    }
-
-    pub(crate) fn join(&mut self, other: Self) {
-        for (slot, count) in other.0 {
-            *self.0.entry(slot).or_default() += count;
-        }
     }
 }
 

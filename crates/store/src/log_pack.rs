@@ -1,6 +1,6 @@
 //! Entries of changes, packed: those of a commit lie together, one row for some dozens of them. Whom they are about is
 //! found through the change feed, whose rows the same commit wrote, so no entry costs an index row of its own, which for
-//! the change of a person would be another page somewhere in the middle.
+//! the change of a person would be another page somewhere in the middle. The newest few lie in the open pack (`log_open`).
 //!
 //! Invariant: the packs of a tenant overlap neither in their entries nor in the changes of their commits, and both go up
 //! together; packs of one commit name the same changes. Whoever writes has the tenant's turn, and gives the numbers.
@@ -9,14 +9,16 @@ use crate::db::{Reader, Row, Writer};
 use crate::log::LogEntry;
 use crate::log_block::{self, BYTES_ENOUGH, LogBlock};
 use crate::log_count::Counts;
+use crate::log_open::{FEW, OPEN};
 use crate::log_search::{LOOKED_AT_MAX, LogQuery, Place, Seen};
 use crate::log_text;
 use crate::{Result, TenantId};
 use std::collections::HashSet;
 
 /// Where the entries of changes lie; what only looks at them needs no texts.
-const HEADS: Place = Place { table: "log_pack", columns: "first, heads", unpack: heads };
-pub(crate) const PACKS: Place = Place { table: "log_pack", columns: "first, heads, said", unpack: whole };
+const HEADS: Place = Place { table: "log_pack", open: Some(OPEN), columns: "first, heads", unpack: heads };
+pub(crate) const PACKS: Place =
+    Place { table: "log_pack", open: Some(OPEN), columns: "first, heads, said", unpack: whole };
 
 fn heads(row: &Row<'_>, tenant: TenantId) -> Result<(i64, Vec<LogEntry>)> {
     let (first, heads): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
@@ -83,38 +85,64 @@ impl Pack {
 
     fn push(&mut self, entry: &LogEntry) {
         self.heads.push(entry.seq, &entry.line().without_texts());
-        log_text::put(&mut self.texts, [&entry.body, &entry.answer, &entry.steps, &entry.diff]);
+        log_text::put(&mut self.texts, entry.texts());
     }
+
+    /// What was put together; nothing is left but the room.
+    fn take_row(&mut self, changes: (i64, i64)) -> PackRow {
+        let (first, last, last_at) = (self.heads.first(), self.heads.last(), self.heads.last_at());
+        let ((heads, counts), said) = (self.heads.take_packed(), log_text::compress_texts(&self.texts));
+        self.texts.clear();
+        PackRow { first, last, last_at, changes, heads, said, counts }
+    }
+}
+
+/// A row of `log_pack`.
+pub(crate) struct PackRow {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    /// When the newest request came.
+    pub(crate) last_at: i64,
+    /// The first and the last change of its commits.
+    pub(crate) changes: (i64, i64),
+    /// The entries without their texts, compressed.
+    pub(crate) heads: Vec<u8>,
+    /// Their texts, compressed.
+    pub(crate) said: Vec<u8>,
+    pub(crate) counts: Counts,
 }
 
 impl Writer {
     /// Writes entries of a tenant, in the order of their numbers, with the changes of this transaction.
     pub(crate) fn log_packs(&mut self, tenant: TenantId, changed: &Changed, entries: &[LogEntry]) -> Result<()> {
         let Some(changes) = changed.range(tenant) else { return Ok(()) };
-        let mut counts = Counts::default();
+        if self.is_sqlite() {
+            if entries.len() <= FEW {
+                return self.log_open(tenant, changes, entries);
+            }
+            self.close_open_pack(tenant)?;
+        }
         let mut pack = std::mem::take(&mut self.pack);
         let mut rest = entries.iter().peekable();
         while let Some(entry) = rest.next() {
             pack.push(entry);
             if pack.is_full() || rest.peek().is_none() {
-                counts.join(self.log_pack(tenant, changes, &mut pack)?);
+                self.log_pack_row(tenant, pack.take_row(changes))?;
             }
         }
         self.pack = pack;
-        self.log_count(tenant, counts)
+        Ok(())
     }
 
-    /// Writes a row; answers what is to be counted.
-    fn log_pack(&mut self, tenant: TenantId, changes: (i64, i64), pack: &mut Pack) -> Result<Counts> {
+    /// Writes a row, and counts it.
+    pub(crate) fn log_pack_row(&mut self, tenant: TenantId, row: PackRow) -> Result<()> {
         let sql = "insert into log_pack (tenant, first, last, last_at, change_first, change_last, bytes, heads, said)
                    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        let (first, last, last_at) = (pack.heads.first(), pack.heads.last(), pack.heads.last_at());
-        let ((heads, mut counts), said) = (pack.heads.take_packed(), log_text::compress_texts(&pack.texts));
-        pack.texts.clear();
+        let PackRow { first, last, last_at, changes, heads, said, mut counts } = row;
         let bytes = i64::try_from(heads.len() + said.len()).unwrap_or(i64::MAX);
         counts.grow(bytes);
         self.later(sql, (tenant.0, first, last, last_at, changes.0, changes.1, bytes, heads, said))?;
-        Ok(counts)
+        self.log_count(tenant, counts)
     }
 }
 
@@ -173,7 +201,7 @@ impl Reader {
             (None, Some(before)) => ("change_last", before, -1),
             (None, None) => return Ok(i64::MAX),
         };
-        let sql = format!("select {column} from log_pack where tenant = ?1 and first < ?2 order by first desc limit 1");
+        let sql = PACKS.nearest(column, "first < ?2", "desc");
         Ok(self.first(&sql, (tenant.0, before), |row| row.get(0))?.unwrap_or(without))
     }
 
@@ -188,23 +216,24 @@ impl Reader {
     /// The commit that made a change; where nobody kept entries of it, the next one in the walk's direction.
     fn commit_of(&self, tenant: TenantId, change: i64, forward: bool) -> Result<Option<Commit>> {
         let end = self.packs_until(tenant, change)?;
-        let find = |which: &str| {
-            let sql =
-                format!("select change_first, change_last from log_pack where tenant = ?1 and first {which} limit 1");
+        let find = |which: &str, order: &str| {
+            let sql = PACKS.nearest("change_first, change_last", which, order);
             let commit = |row: &Row<'_>| Ok(Commit { change_first: row.get(0)?, change_last: row.get(1)? });
             self.first(&sql, (tenant.0, end), commit)
         };
-        match find("<= ?2 order by first desc")? {
+        match find("first <= ?2", "desc")? {
             before if !forward => Ok(before),
             Some(commit) if commit.change_last >= change => Ok(Some(commit)),
-            _ => find("> ?2 order by first"),
+            _ => find("first > ?2", "asc"),
         }
     }
 
     fn entries_of_commit(&self, place: Place, tenant: TenantId, change_first: i64) -> Result<Vec<LogEntry>> {
-        let Place { table, columns, unpack } = place;
-        let sql =
-            format!("select {columns} from {table} where tenant = ?1 and first > ?2 and first <= ?3 order by first");
+        let Place { table, columns, unpack, .. } = place;
+        let sql = format!(
+            "select {columns} from {table} where tenant = ?1 and first > ?2 and first <= ?3
+             union all select {columns} from {OPEN} where first > ?2 and first <= ?3 order by first"
+        );
         let (before, end) = (self.packs_until(tenant, change_first - 1)?, self.packs_until(tenant, change_first)?);
         let rows = self.all(&sql, (tenant.0, before, end), |row| unpack(row, tenant))?;
         Ok(rows.into_iter().flat_map(|(_, entries)| entries).collect())
@@ -214,16 +243,16 @@ impl Reader {
     /// by both, so it is found bit by bit, the highest first, with a look for each: an index by changes would be one more
     /// page to be written with every commit.
     fn packs_until(&self, tenant: TenantId, change: i64) -> Result<i64> {
-        let sql = "with recursive near (seq, step) as (
-                       select cast(0 as bigint), cast(?3 as bigint)
-                       union all
-                       select seq + case when coalesce((select change_first from log_pack
-                                                        where tenant = ?1 and first <= near.seq + near.step
-                                                        order by first desc limit 1), 0) <= ?2 then step else 0 end,
-                              step / 2
-                       from near where step > 0)
-                   select max(seq) from near";
+        let pack = PACKS.nearest("change_first", "first <= near.seq + near.step", "desc");
+        let sql = format!(
+            "with recursive near (seq, step) as (
+                 select cast(0 as bigint), cast(?3 as bigint)
+                 union all
+                 select seq + case when coalesce(({pack}), 0) <= ?2 then step else 0 end, step / 2
+                 from near where step > 0)
+             select max(seq) from near"
+        );
         let highest = self.last_in(PACKS, tenant)?.max(1).ilog2();
-        Ok(self.first(sql, (tenant.0, change, 1_i64 << highest), |row| row.get(0))?.unwrap_or(0))
+        Ok(self.first(&sql, (tenant.0, change, 1_i64 << highest), |row| row.get(0))?.unwrap_or(0))
     }
 }

@@ -66,14 +66,33 @@ type Unpack = fn(&Row<'_>, TenantId) -> Result<(i64, Vec<LogEntry>)>;
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) table: &'static str,
+    /// Where the newest one may lie beside it, as a table.
+    pub(crate) open: Option<&'static str>,
     /// What `unpack` reads.
     pub(crate) columns: &'static str,
     pub(crate) unpack: Unpack,
 }
 
+impl Place {
+    /// Asks for columns of the first row of tenant `?1` in this order to which the condition applies: a look at the key, and one
+    /// at the row that is open.
+    pub(crate) fn nearest(&self, columns: &str, which: &str, order: &str) -> String {
+        let table = self.table;
+        let stored = format!(
+            "select {columns}, first as place from {table} where tenant = ?1 and {which} order by first {order} limit 1"
+        );
+        let open =
+            self.open.map(|open| format!("union all select {columns}, first as place from {open} where {which}"));
+        let open = open.unwrap_or_default();
+        format!(
+            "select {columns} from (select * from ({stored}) as stored {open}) as found order by place {order} limit 1"
+        )
+    }
+}
+
 /// Ways to the row that the walk goes on with.
-const BEFORE: &str = "first < ?2 order by first desc";
-const BEHIND: &str = "first > ?2 order by first";
+const BEFORE: (&str, &str) = ("first < ?2", "desc");
+const BEHIND: (&str, &str) = ("first > ?2", "asc");
 
 fn is_read(method: &str) -> bool {
     matches!(method, "GET" | "HEAD")
@@ -252,7 +271,7 @@ impl Reader {
 
     /// The number of a tenant's newest entry there; 0 without any.
     pub(crate) fn last_in(&self, place: Place, tenant: TenantId) -> Result<i64> {
-        let sql = format!("select last from {} where tenant = ?1 order by first desc limit 1", place.table);
+        let sql = place.nearest("last", "true", "desc");
         Ok(self.first(&sql, [tenant.0], |row| row.get(0))?.unwrap_or(0))
     }
 
@@ -311,9 +330,14 @@ impl Reader {
         Ok(())
     }
 
-    fn row_in(&self, place: Place, tenant: TenantId, which: &str, bound: i64) -> Result<Option<(i64, Vec<LogEntry>)>> {
-        let Place { table, columns, unpack } = place;
-        let sql = format!("select {columns} from {table} where tenant = ?1 and {which} limit 1");
-        self.first(&sql, (tenant.0, bound), |row| unpack(row, tenant))
+    fn row_in(
+        &self,
+        place: Place,
+        tenant: TenantId,
+        (which, order): (&str, &str),
+        bound: i64,
+    ) -> Result<Option<(i64, Vec<LogEntry>)>> {
+        let sql = place.nearest(place.columns, which, order);
+        self.first(&sql, (tenant.0, bound), |row| (place.unpack)(row, tenant))
     }
 }

@@ -1,16 +1,21 @@
 //! The texts of the log as they are stored: together, compressed. What was sent, what was answered and what it changed
 //! say the same three times, and most of what a resource says is the names that its schema gives to everybody's.
 //!
-//! Stored: a byte that names the form, the length of the plain bytes, then an LZ4 block, by itself or behind a dictionary.
+//! Stored: a byte that names the form, a length, then an LZ4 block, by itself or behind a dictionary, for which it is the
+//! length of the plain bytes; or the bytes themselves; or several of these behind each other, each with its own length.
 
 use crate::{Error, Result};
 use lz4_flex::block::{self, CompressError};
 use std::cell::RefCell;
 
+/// Not compressed: what is still to grow.
+const FORM_PLAIN: u8 = 0;
 /// By itself: what is long enough to repeat itself.
 const FORM: u8 = 1;
 /// Behind `DICTIONARY`.
 const FORM_WITH_DICTIONARY: u8 = 2;
+/// Parts, each with its length in front of it; the length of the form is zero.
+const FORM_PARTS: u8 = 3;
 /// What entries say most. What was stored with it is read with it: another one is another form.
 const DICTIONARY: &[u8] = include_bytes!("log_text.dictionary");
 /// The form's name and the length of the plain bytes.
@@ -27,12 +32,14 @@ pub(crate) type Texts = [Option<String>; 4];
 
 /// Nothing if there is no text.
 pub(crate) fn pack(texts: [&Option<String>; 4]) -> Option<Vec<u8>> {
-    if texts.iter().all(|text| text.is_none()) {
-        return None;
-    }
+    if texts.iter().all(|text| text.is_none()) { None } else { Some(pack_all(texts)) }
+}
+
+/// The same, whether there is one or not.
+pub(crate) fn pack_all(texts: [&Option<String>; 4]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(texts.iter().map(|text| 4 + text.as_ref().map_or(0, String::len)).sum());
     put(&mut plain, texts);
-    Some(compress_texts(&plain))
+    compress_texts(&plain)
 }
 
 pub(crate) fn unpack(packed: &[u8]) -> Result<Texts> {
@@ -64,9 +71,27 @@ pub(crate) fn take(plain: &mut &[u8]) -> Result<Texts> {
     Ok(texts)
 }
 
+/// Adds what `compress_texts` made to what was added so far.
+pub(crate) fn push_part(parts: &mut Vec<u8>, packed: &[u8]) {
+    if parts.is_empty() {
+        parts.extend_from_slice(&[FORM_PARTS, 0, 0, 0, 0]);
+    }
+    parts.extend_from_slice(&length_of(packed));
+    parts.extend_from_slice(packed);
+}
+
 /// What `put` wrote.
 pub(crate) fn compress_texts(plain: &[u8]) -> Vec<u8> {
     framed(FORM_WITH_DICTIONARY, plain, |room| block::compress_into_with_dict(plain, room, DICTIONARY))
+}
+
+/// As it is.
+pub(crate) fn plain(bytes: &[u8]) -> Vec<u8> {
+    [&[FORM_PLAIN], &length_of(bytes)[..], bytes].concat()
+}
+
+fn length_of(bytes: &[u8]) -> [u8; 4] {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 pub(crate) fn compress(plain: &[u8]) -> Vec<u8> {
@@ -88,7 +113,7 @@ fn framed(form: u8, plain: &[u8], compress: impl FnOnce(&mut [u8]) -> Result<usi
         // It has room enough, which is the only thing that can be wrong.
         let length = compress(room).unwrap_or_default();
         let packed = room.get(..length).unwrap_or_default();
-        let out = [&[form], &u32::try_from(plain.len()).unwrap_or(u32::MAX).to_le_bytes()[..], packed].concat();
+        let out = [&[form], &length_of(plain)[..], packed].concat();
         room.truncate(ROOM_BYTES_MAX);
         room.shrink_to(ROOM_BYTES_MAX);
         out
@@ -96,12 +121,26 @@ fn framed(form: u8, plain: &[u8], compress: impl FnOnce(&mut [u8]) -> Result<usi
 }
 
 pub(crate) fn expand(packed: &[u8]) -> Result<Vec<u8>> {
+    if packed.first() != Some(&FORM_PARTS) {
+        return expand_one(packed);
+    }
+    let (mut rest, mut plain) = (packed.get(HEAD..).ok_or_else(broken)?, Vec::new());
+    while let Some((length, behind)) = rest.split_first_chunk() {
+        let (part, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(broken)?;
+        plain.extend(expand_one(part)?);
+        rest = behind;
+    }
+    if rest.is_empty() { Ok(plain) } else { Err(broken()) }
+}
+
+fn expand_one(packed: &[u8]) -> Result<Vec<u8>> {
     let (&[form, length @ ..], packed) = packed.split_first_chunk::<HEAD>().ok_or_else(broken)?;
     let length = u32::from_le_bytes(length) as usize;
     if length > PLAIN_MAX {
         return Err(broken());
     }
     let plain = match form {
+        FORM_PLAIN if packed.len() == length => return Ok(packed.to_vec()),
         FORM => block::decompress(packed, length),
         FORM_WITH_DICTIONARY => block::decompress_with_dict(packed, length, DICTIONARY),
         _ => return Err(broken()),
@@ -161,9 +200,17 @@ mod tests {
         }
 
         #[test]
+        fn parts_come_back_as_one(parts in proptest::collection::vec(".{0,200}", 1..5)) {
+            let mut packed = Vec::new();
+            parts.iter().for_each(|part| push_part(&mut packed, &compress_texts(part.as_bytes())));
+            prop_assert_eq!(expand(&packed).unwrap(), parts.concat().into_bytes());
+            prop_assert!(expand(packed.split_last().unwrap().1).is_err());
+        }
+
+        #[test]
         fn broken_bytes_are_an_error(
             mut packed in proptest::collection::vec(any::<u8>(), 0..200),
-            form in FORM..=FORM_WITH_DICTIONARY,
+            form in FORM_PLAIN..=FORM_PARTS + 1,
         ) {
             if let Some(name) = packed.first_mut() {
                 *name = form;

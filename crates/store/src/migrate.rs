@@ -46,6 +46,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0035_log_pages.sql"),
     include_str!("../migrations/0036_held_back.sql"),
     include_str!("../migrations/0037_app_grants.sql"),
+    include_str!("../migrations/0038_open_packs.sql"),
 ];
 
 /// Runs what is missing. Refuses a database that is newer than this release.

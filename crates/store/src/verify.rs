@@ -227,9 +227,11 @@ const CHECKS: [(&str, &str); 19] = [
     ),
     (
         "packs of the log that overlap",
-        "select count(*) from (select first, change_first, lag(last) over (partition by tenant order by first) as last,
-         lag(change_first) over (partition by tenant order by first) as same,
-         lag(change_last) over (partition by tenant order by first) as change_last from log_pack where tenant = ?1) pack
+        "select count(*) from (select first, change_first, lag(last) over (order by first) as last,
+         lag(change_first) over (order by first) as same, lag(change_last) over (order by first) as change_last
+         from (select first, last, change_first, change_last from log_pack where tenant = ?1
+               union all select open_first, open_last, open_change_first, open_change_last from change_seq
+               where tenant = ?1 and open_first is not null) known) pack
          where pack.first <= pack.last or (pack.change_first <> pack.same and pack.change_first <= pack.change_last)",
     ),
     (

@@ -187,7 +187,8 @@ impl Side {
         }
         let sql = "select setval('log_seq', coalesce(max(number), 0) + 1, false)
                    from (select max(seq) as number from log union all select max(last) from log_block
-                         union all select max(last) from log_pack) as numbers";
+                         union all select max(last) from log_pack
+                         union all select max(open_last) from change_seq) as numbers";
         self.number(sql, ()).map(|_| ())
     }
 }

@@ -161,7 +161,7 @@ fn the_checker_sees_what_is_wrong() {
         ("update resource set member_count = 3", "member count"),
         ("update manager_link set manager_rid = rid", "somebody else"),
         ("update document set head = cast('{}' as blob)", "document"),
-        ("insert into change_seq values (1, 4)", "change feed"),
+        ("insert into change_seq (tenant, last) values (1, 4)", "change feed"),
     ];
     for (sql, expected) in damage {
         let path = world.folder.path().join("provost.db");

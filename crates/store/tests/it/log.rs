@@ -3,7 +3,7 @@
 use super::POSTGRES;
 use super::support::World;
 use serde_json::json;
-use store::{Change, ChangeKind, LogBlock, LogEntry, LogLimits, LogQuery, TenantId};
+use store::{Change, ChangeKind, LogBlock, LogEntry, LogLimits, LogQuery, SLOT, TenantId};
 
 fn entry(world: &World, at: i64) -> LogEntry {
     LogEntry {
@@ -207,9 +207,14 @@ fn entries_in_blocks_are_found_like_the_others() {
     let world = World::new();
     let tenant = world.tenant;
     let mut entries: Vec<LogEntry> = (0..300).map(|number| mixed(&world, number)).collect();
-    for batch in [0..50, 50..51, 51..57, 57..120, 120..300] {
+    // Many at once, then some that come alone, as the newest do that are not full yet.
+    let few = (150..300).step_by(3).map(|first| first..first + 3);
+    for batch in [0..50, 50..51, 51..57, 57..120, 120..150].into_iter().chain(few) {
         write_apart(&world, &entries[batch]);
     }
+    let counted = world.read(move |r| r.log_counts(tenant, 0, 300, SLOT));
+    let refused = entries.iter().filter(|entry| entry.status >= 400).count() as u64;
+    assert_eq!(counted.iter().map(|one| (one.total(), one.refused)).collect::<Vec<_>>(), [(300, refused)]);
     let written =
         world.read(move |r| r.log(tenant, &LogQuery { limit: 1_000, want_texts: true, ..LogQuery::default() }));
     for entry in &mut entries {
