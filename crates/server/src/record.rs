@@ -12,11 +12,12 @@ use crate::scim::{Asked, Cx};
 use crate::tenants::TenantState;
 use axum::http::Method;
 use scim::resource::{Ignored, full_name};
-use scim::{Resource, ResourceType};
+use scim::{Attribute, Resource, ResourceType, Returned};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use store::{LogEntry, LogLevel, LogLine, MembersChanged, Writer};
+use std::sync::Arc;
+use store::{AS_ANSWERED, LogEntry, LogLevel, LogLine, MembersChanged, Writer};
 
 /// Most decision steps of an entry, and most attributes and members of its difference.
 const STEPS_MAX: usize = 100;
@@ -30,8 +31,10 @@ const VALUE_BYTES_MAX: usize = 1_024;
 pub(crate) struct Trace {
     /// Nobody will read the difference, so none is made.
     pub(crate) quiet: bool,
-    /// The difference that a creation will make.
-    pub(crate) creation: Option<Diff>,
+    /// What a creation will change.
+    pub(crate) creation: Option<Creation>,
+    /// What was created, where the answer says all of it and the difference need not say it again.
+    pub(crate) answered: Option<(Arc<Resource>, Arc<ResourceType>)>,
     pub(crate) steps: Vec<String>,
     pub(crate) ignored: Vec<Ignored>,
     pub(crate) diff: Diff,
@@ -55,15 +58,26 @@ impl Trace {
     }
 
     /// Makes the difference that the creation of this resource will be, before the writer is asked: everybody waits for it.
-    pub(crate) fn will_create(&mut self, new: &Resource, rt: &ResourceType, secrets: &Secrets) {
-        let mut foretold = Self { quiet: self.quiet, ..Self::default() };
-        foretold.created(new, rt, secrets);
-        self.creation = Some(foretold.diff);
+    /// Where the answer says the same, `as_answered`, none is made.
+    pub(crate) fn will_create(
+        &mut self,
+        new: &Arc<Resource>,
+        rt: &Arc<ResourceType>,
+        secrets: &Secrets,
+        as_answered: bool,
+    ) {
+        self.creation = Some(if as_answered && is_shown(new, rt, secrets) {
+            Creation::AsAnswered(Arc::clone(new), Arc::clone(rt))
+        } else {
+            Creation::Told(Diff::of([&Resource::default(), new], rt, secrets))
+        });
     }
 
     pub(crate) fn created(&mut self, new: &Resource, rt: &ResourceType, secrets: &Secrets) {
         match self.creation.take() {
-            Some(diff) => self.diff = diff,
+            _ if self.quiet => {}
+            Some(Creation::Told(diff)) => self.diff = diff,
+            Some(Creation::AsAnswered(new, rt)) => self.answered = Some((new, rt)),
             None => self.changed(&Resource::default(), new, rt, secrets),
         }
     }
@@ -74,13 +88,22 @@ impl Trace {
 
     /// Notes every attribute that differs, before and after.
     pub(crate) fn changed(&mut self, old: &Resource, new: &Resource, rt: &ResourceType, secrets: &Secrets) {
-        if self.quiet {
-            return;
+        if !self.quiet {
+            self.diff.add([old, new], rt, secrets);
         }
-        for (extension, attribute, [before, after]) in Resource::differences([old, new], rt) {
-            let secret = attribute.returned == scim::Returned::Never || secrets.names(&attribute.name);
-            self.diff.attribute(&full_name(extension, attribute), before, after, secret);
-        }
+    }
+
+    /// The difference for the log, beside an answer of which it keeps this.
+    fn diff_text(&self, tenant: &TenantState, answer: &Answer, kept: &str) -> Option<String> {
+        let diff = match &self.answered {
+            None => self.diff.text(),
+            Some(_) if self.diff.is_empty() && kept.as_bytes() == &*answer.body => return Some(AS_ANSWERED.into()),
+            Some((new, rt)) => {
+                let created = Diff::of([&Resource::default(), new], rt, &tenant.secrets);
+                created.and(&self.diff).text()
+            }
+        };
+        diff.map(|text| without_tokens(text.into()).into_owned())
     }
 
     pub(crate) fn members(&mut self, moved: &MembersChanged) {
@@ -109,6 +132,27 @@ impl Trace {
     }
 }
 
+/// What a creation will change.
+#[derive(Debug)]
+pub(crate) enum Creation {
+    Told(Diff),
+    /// All that this has, and nothing else; the answer will say it.
+    AsAnswered(Arc<Resource>, Arc<ResourceType>),
+}
+
+/// Whether an answer that leaves nothing out by request shows everything that this resource has, as it was given.
+fn is_shown(new: &Resource, rt: &ResourceType, secrets: &Secrets) -> bool {
+    let is_returned = |attribute: &Attribute| matches!(attribute.returned, Returned::Default | Returned::Always);
+    // Who a manager is is looked up for the answer.
+    let is_shown = |attribute: &Attribute| {
+        is_returned(attribute)
+            && attribute.name != "manager"
+            && !secrets.names(&attribute.name)
+            && attribute.sub_attributes.iter().all(is_returned)
+    };
+    new.values(rt).all(|(_, attribute, _)| is_shown(attribute))
+}
+
 /// What changed, attribute by attribute, written out at once: `[{"attribute":…,"before":…,"after":…},…`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Diff {
@@ -117,6 +161,25 @@ pub(crate) struct Diff {
 }
 
 impl Diff {
+    fn of(both: [&Resource; 2], rt: &ResourceType, secrets: &Secrets) -> Self {
+        let mut diff = Self::default();
+        diff.add(both, rt, secrets);
+        diff
+    }
+
+    fn add(&mut self, both: [&Resource; 2], rt: &ResourceType, secrets: &Secrets) {
+        for (extension, attribute, [before, after]) in Resource::differences(both, rt) {
+            let secret = attribute.returned == Returned::Never || secrets.names(&attribute.name);
+            self.attribute(&full_name(extension, attribute), before, after, secret);
+        }
+    }
+
+    /// With what changed besides.
+    fn and(mut self, more: &Self) -> Self {
+        more.values().iter().for_each(|item| self.push(item));
+        self
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -338,10 +401,11 @@ fn entry(
     answer: &Answer,
     now: i64,
 ) -> LogEntry {
+    let line = line(tenant, asked, said, actor, trace, answer, now);
     LogEntry {
         code: answer.code.map(|code| code.to_string()),
-        diff: trace.diff.text().map(|text| without_tokens(text.into()).into_owned()),
-        ..line(tenant, asked, said, actor, trace, answer, now).into_entry(tenant.tenant.id, 0)
+        diff: trace.diff_text(tenant, answer, &line.answer),
+        ..line.into_entry(tenant.tenant.id, 0)
     }
 }
 

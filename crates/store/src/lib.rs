@@ -74,7 +74,7 @@ pub use jobs::{FAILURES_MAX, Job, JobState, JobsOf};
 pub use log::{LOG_PRUNED_MAX, LogEntry};
 pub use log_block::{LOG_BLOCK_MAX, LogBlock, LogLine};
 pub use log_count::{LogCount, SLOT};
-pub use log_names::names_in;
+pub use log_names::{AS_ANSWERED, names_in};
 pub use log_search::LogQuery;
 pub use members::MembersChanged;
 pub use oidc::{LivingGrant, OidcClient, OidcGrant, OidcGroups, OidcKey, OidcSecret, OidcSettings};

@@ -1,7 +1,23 @@
 //! Which attributes a request named, and which it changed.
 
 use crate::log::LogEntry;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// The difference of a creation that changed what the answer holds, and nothing else: it is kept once, and read as if it had
+/// been written out.
+pub const AS_ANSWERED: &str = "=";
+
+/// That difference, by the answer.
+pub(crate) fn created(answer: &str) -> Option<String> {
+    let answer: Value = serde_json::from_str(answer).ok()?;
+    let mut diff = Vec::new();
+    names_in(&answer, &mut |name, value| {
+        if !matches!(name, "schemas" | "id" | "meta") {
+            diff.push(json!({"attribute": name, "before": null, "after": value}));
+        }
+    });
+    serde_json::to_string(&diff).ok()
+}
 
 /// Hands out the attributes that the body of a request names, each with its value: what stands under a URN has it in front,
 /// what stands at a path of a PATCH is the attribute that the path begins with, and what a bulk request holds is each of it.

@@ -4,6 +4,7 @@
 //! Stored: a byte that names the form, a length, then an LZ4 block, by itself or behind a dictionary, for which it is the
 //! length of the plain bytes; or the bytes themselves; or several of these behind each other, each with its own length.
 
+use crate::log_names::{AS_ANSWERED, created};
 use crate::{Error, Result};
 use lz4_flex::block::{self, CompressError};
 use std::cell::RefCell;
@@ -68,6 +69,11 @@ pub(crate) fn take(plain: &mut &[u8]) -> Result<Texts> {
         }
     }
     *plain = rest;
+    if let [_, Some(answer), _, Some(diff)] = &mut texts
+        && diff == AS_ANSWERED
+    {
+        texts[3] = created(answer);
+    }
     Ok(texts)
 }
 

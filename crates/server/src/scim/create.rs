@@ -18,10 +18,16 @@ pub(super) async fn create(cx: &Cx, endpoint: &str, trace: &mut Trace) -> Result
     cx.may(&rt, Operation::Create)?;
     let draft = draft(cx, &rt, json(&cx.asked.body)?, trace).await?;
     let prepared = Prepared::new(&draft.resource, &rt, None)?;
-    trace.will_create(&draft.resource, &rt, &cx.tenant.secrets);
+    trace.will_create(&draft.resource, &rt, &cx.tenant.secrets, is_answered(cx, &draft));
     let (of, projection) = (Arc::clone(&rt), draft.projection.clone());
     let made = record::write(cx, trace, move |w, cx, trace| insert(w, cx, trace, &of, draft, &prepared)).await?;
     read::behind(cx, trace, &rt, projection, made).await
+}
+
+/// Whether the answer to a creation will hold everything, and nothing that is masked by choice.
+fn is_answered(cx: &Cx, draft: &Draft) -> bool {
+    let whole = draft.projection == Projection::default() && draft.members.is_none();
+    whole && !cx.rehearsal && cx.tenant.tenant.settings.masked.is_empty()
 }
 
 /// The body, parsed once; what it costs to hash a password is paid here, outside the writer.

@@ -5,6 +5,7 @@ use crate::desk::{Desk, SECOND};
 use serde_json::{Value, json};
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const FIELD: &str = "urn:provost:params:scim:schemas:custom:User:desk";
 
 async fn accept(desk: &Desk, of: &str, value: &str, accepted: bool) -> crate::desk::Answer {
@@ -235,4 +236,48 @@ async fn conflicts_are_a_filter_of_people_and_several_are_solved_at_once() {
     );
     let none = json!({"do": "dismiss", "conflicts": []});
     assert_eq!(desk.local("POST", "/api/v1/tenants/default/conflicts/bulk", none).await.status, 400);
+}
+
+/// The difference that the log tells of the newest creation.
+async fn newest_difference(desk: &Desk) -> Value {
+    let log = desk.local("GET", "/api/v1/tenants/default/log?method=POST&limit=1", Value::Null).await;
+    let entry = format!("/api/v1/tenants/default/log/{}", log.body["data"][0]["seq"]);
+    desk.local("GET", &entry, Value::Null).await.body["diff"].clone()
+}
+
+#[tokio::test]
+async fn what_a_creation_changed_is_told_whether_the_answer_says_it_or_not() {
+    let desk = Desk::new();
+    let (okta, _) = desk.token("default", json!({"label": "Okta"})).await;
+    let long = "x".repeat(3_000);
+    let people = [
+        (json!({}), ""),
+        (json!({"title": "Agent", "nickName": "\"ä\\", "active": false, "name": {"givenName": "Ana"}}), ""),
+        (json!({"externalId": "1", "emails": [{"value": "a@x.test", "primary": true}, {"value": "b@x.test"}]}), ""),
+        (json!({ENTERPRISE: {"employeeNumber": "0815", "department": "D"}, "locale": "de-DE"}), ""),
+        (json!({ENTERPRISE: {"manager": {"value": "nobody"}}}), ""),
+        (json!({"password": "Sup3r-S3cret-Pa55", "title": "Agent"}), "Sup3r-S3cret"),
+        (json!({"title": long}), ""),
+    ];
+    for (number, (person, hidden)) in people.into_iter().enumerate() {
+        let mut told = Vec::new();
+        for (name, query) in [("whole", ""), ("parts", "?excludedAttributes=externalId")] {
+            let mut person = person.clone();
+            person["userName"] = format!("{name}{number}@x.test").into();
+            let made = desk.with(&okta, "POST", &format!("/scim/v2/Users{query}"), person).await;
+            assert_eq!(made.status, 201, "{}", made.text);
+            let difference = newest_difference(&desk).await.to_string();
+            assert!(hidden.is_empty() || !difference.contains(hidden), "{difference}");
+            told.push(difference.replace(name, "name"));
+        }
+        let is_whole = told[0].contains(&long);
+        assert!(is_whole || told[0] == told[1], "{number}: {} {}", told[0], told[1]);
+        assert_eq!(is_whole, told[0] != told[1], "a long value is cut where the answer does not say it");
+        assert!(told[0].contains("userName"), "{}", told[0]);
+    }
+    for (attribute, found) in [("employeeNumber", 2), ("nickName", 2), ("profileUrl", 0), ("meta", 0)] {
+        let query = format!("/api/v1/tenants/default/log?attribute={attribute}");
+        let log = desk.local("GET", &query, Value::Null).await;
+        assert_eq!(log.body["data"].as_array().map(Vec::len), Some(found), "{attribute}: {}", log.text);
+    }
 }
