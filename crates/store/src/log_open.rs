@@ -12,9 +12,10 @@ use crate::log_count::Counts;
 use crate::log_pack::PackRow;
 use crate::{Result, TenantId, log_block, log_text};
 
-/// Most entries of a commit that are added to it; more are better off in a row of their own, compressed together.
+/// Most entries of a commit that are added to the open pack of the log; more are better off in a row of their own,
+/// compressed together.
 pub(crate) const FEW: usize = 4;
-/// Bytes up to which it fits, with all else in its row, on a page of 4 096.
+/// Bytes of the open pack of the log: with all else in its row it fits on a page of 4 096.
 const BYTES_MAX: usize = 3_600;
 
 /// It as a table whose columns have the names of those of `log_pack`.
@@ -46,27 +47,27 @@ impl OpenPack {
         })
     }
 
-    /// With this entry alone.
-    fn of(entry: &LogEntry, changes: (i64, i64), texts: &[u8]) -> Self {
+    /// With nothing in it yet.
+    fn before(entry: &LogEntry, changes: (i64, i64)) -> Self {
         let (first, last_at) = (entry.seq, entry.at);
-        let mut open = Self { first, last: first, last_at, changes, heads: Vec::new(), said: Vec::new() };
-        open.push(entry, changes, texts);
-        open
+        Self { first, last: first, last_at, changes, heads: Vec::new(), said: Vec::new() }
     }
 
-    /// Adds an entry, if there is room for it or nothing else.
-    fn push(&mut self, entry: &LogEntry, changes: (i64, i64), texts: &[u8]) -> bool {
+    /// Adds the entries of a commit, if there is room for all of them or nothing else: a commit lies in one pack.
+    fn push(&mut self, entries: &[LogEntry], changes: (i64, i64)) -> bool {
         let (heads, said) = (self.heads.len(), self.said.len());
-        log_block::push_line(&mut self.heads, entry.seq - self.first, &entry.line().without_texts());
-        log_text::push_part(&mut self.said, texts);
-        let fits = heads == 0 || !self.is_too_long();
-        if fits {
-            (self.last, self.last_at, self.changes.1) = (entry.seq, entry.at, changes.1);
-        } else {
+        for entry in entries {
+            log_block::push_line(&mut self.heads, entry.seq - self.first, &entry.line().without_texts());
+            log_text::push_part(&mut self.said, &log_text::pack_all(entry.texts()));
+        }
+        if heads > 0 && self.is_too_long() {
             log_block::truncate(&mut self.heads, heads);
             self.said.truncate(said);
+            return false;
         }
-        fits
+        self.changes.1 = changes.1;
+        entries.iter().for_each(|entry| (self.last, self.last_at) = (entry.seq, entry.at));
+        true
     }
 
     fn is_too_long(&self) -> bool {
@@ -97,19 +98,20 @@ impl Reader {
 impl Writer {
     /// Adds entries of changes of this transaction.
     pub(crate) fn log_open(&mut self, tenant: TenantId, changes: (i64, i64), entries: &[LogEntry]) -> Result<()> {
+        let Some(first) = entries.first() else { return Ok(()) };
         let mut open = self.open_pack(tenant)?;
-        for entry in entries {
-            let texts = log_text::pack_all(entry.texts());
-            if let Some(full) = open.take_if(|open| !open.push(entry, changes, &texts)) {
-                self.log_pack_row(tenant, full.into_row()?)?;
-            }
-            if open.is_none() {
-                open = Some(OpenPack::of(entry, changes, &texts));
-            }
+        if let Some(full) = open.take_if(|open| !open.push(entries, changes)) {
+            self.log_pack_row(tenant, full.into_row()?)?;
         }
-        let too_long = open.take_if(|open| open.is_too_long());
-        self.set_open_pack(tenant, open.as_ref())?;
-        too_long.map_or(Ok(()), |row| self.log_pack_row(tenant, row.into_row()?))
+        let mut open = open.unwrap_or_else(|| OpenPack::before(first, changes));
+        if open.heads.is_empty() {
+            open.push(entries, changes);
+        }
+        if open.is_too_long() {
+            self.set_open_pack(tenant, None)?;
+            return self.log_pack_row(tenant, open.into_row()?);
+        }
+        self.set_open_pack(tenant, Some(&open))
     }
 
     /// Makes the open pack a row of `log_pack`.

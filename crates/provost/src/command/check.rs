@@ -13,8 +13,7 @@ pub(super) async fn run(cx: &Cx, command: Check) -> Result<()> {
 
 async fn data(cx: &Cx) -> Result<()> {
     let (findings, next) = rows(&cx.client.get("/api/v1/check").await?);
-    let columns: [Column<'_>; 1] =
-        [("FINDING", &|row| if row.is_string() { crate::output::plain(row) } else { text(row, "message") })];
+    let columns: [Column<'_>; 2] = [("TENANT", &|row| text(row, "tenant")), ("FINDING", &|row| text(row, "problem"))];
     if findings.is_empty() {
         return cx.out.done("check.data", &findings.into(), "The data is whole.");
     }

@@ -164,15 +164,8 @@ fn queries(middle: i64) -> Vec<LogQuery> {
         .collect()
 }
 
-/// Writes what reads in a block, what changes somebody with the change, as the server does, and the rest as entries of
-/// their own.
-fn write_apart(world: &World, entries: &[LogEntry]) {
-    let (tenant, mut block) = (world.tenant, LogBlock::default());
-    let is_plain = |entry: &&LogEntry| entry.method == "GET" && entry.status < 400;
-    let (reads, others): (Vec<&LogEntry>, Vec<_>) = entries.iter().partition(is_plain);
-    // Some change nothing, and some changes are not told.
-    let is_change = |entry: &LogEntry| entry.status < 400 && entry.at % 5 != 0;
-    let changed = move |id: &str| Change {
+fn changed(tenant: TenantId, id: &str) -> Change {
+    Change {
         tenant,
         seq: 0,
         kind: ChangeKind::Updated,
@@ -181,7 +174,17 @@ fn write_apart(world: &World, entries: &[LogEntry]) {
         at: 1,
         actor: "okta".into(),
         what: json!({}),
-    };
+    }
+}
+
+/// Writes what reads in a block, what changes somebody with the change, as the server does, and the rest as entries of
+/// their own.
+fn write_apart(world: &World, entries: &[LogEntry]) {
+    let (tenant, mut block) = (world.tenant, LogBlock::default());
+    let is_plain = |entry: &&LogEntry| entry.method == "GET" && entry.status < 400;
+    let (reads, others): (Vec<&LogEntry>, Vec<_>) = entries.iter().partition(is_plain);
+    // Some change nothing, and some changes are not told.
+    let is_change = |entry: &LogEntry| entry.status < 400 && entry.at % 5 != 0;
     for entry in reads {
         block.push(entry.seq, &entry.line());
     }
@@ -190,7 +193,7 @@ fn write_apart(world: &World, entries: &[LogEntry]) {
         .write(move |w| {
             for entry in others {
                 if is_change(&entry) {
-                    w.change(&changed(entry.resource_id.as_deref().unwrap_or("u1")))?;
+                    w.change(&changed(tenant, entry.resource_id.as_deref().unwrap_or("u1")))?;
                     w.log_now(entry);
                 } else {
                     w.log(entry);
@@ -199,7 +202,9 @@ fn write_apart(world: &World, entries: &[LogEntry]) {
             w.log_block(tenant, block)
         })
         .unwrap();
-    world.write(move |w| ["u5", "u1", "u5"].into_iter().try_for_each(|id| w.change(&changed(id)).map(|_| ()))).unwrap();
+    world
+        .write(move |w| ["u5", "u1", "u5"].into_iter().try_for_each(|id| w.change(&changed(tenant, id)).map(|_| ())))
+        .unwrap();
 }
 
 #[test]
@@ -239,4 +244,42 @@ fn entries_in_blocks_are_found_like_the_others() {
     let nothing = LogLimits { bytes_max: 0, keep_days: 0, ..LogLimits::default() };
     while world.write(move |w| w.log_prune(tenant, &nothing, i64::MAX)).unwrap() > 0 {}
     world.verify();
+}
+
+#[test]
+fn what_a_few_changes_at_once_did_is_found_by_each_of_them() {
+    let world = World::new();
+    let (tenant, mut number) = (world.tenant, 0);
+    for commit in 0..60_i64 {
+        let entries: Vec<LogEntry> = (0..commit % 5 + 1)
+            .map(|_| {
+                number += 1;
+                let body = Some("x".repeat(usize::try_from(commit * 37 % 700).unwrap()));
+                LogEntry {
+                    method: "POST".into(),
+                    resource_id: Some(format!("u{number}")),
+                    body,
+                    ..entry(&world, number)
+                }
+            })
+            .collect();
+        world
+            .write(move |w| {
+                entries.into_iter().try_for_each(|entry| {
+                    w.change(&changed(tenant, entry.resource_id.as_deref().unwrap()))?;
+                    w.log_now(entry);
+                    Ok(())
+                })
+            })
+            .unwrap();
+        world.verify();
+    }
+    for wanted in 1..=number {
+        for (after, before) in [(None, None), (Some(0), None), (None, Some(i64::MAX))] {
+            let resource_id = Some(format!("u{wanted}"));
+            let query = LogQuery { limit: 10, resource_id, after, before, ..LogQuery::default() };
+            let found = world.read(move |r| r.log(tenant, &query));
+            assert_eq!(found.iter().map(|entry| entry.at).collect::<Vec<_>>(), [wanted]);
+        }
+    }
 }
