@@ -25,7 +25,7 @@ mod token;
 use crate::cli::{Cli, Command};
 use crate::client::{Client, encoded};
 use crate::failure::{Exit, Failure, Result};
-use crate::output::{Output, write_out};
+use crate::output::{Output, text, write_out};
 use crate::{Environment, demo, serve};
 use clap::CommandFactory;
 use serde_json::{Value, json};
@@ -152,6 +152,45 @@ fn text_of(file: &Path, fix: &str) -> Result<String> {
     let read =
         if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
     read.map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display()), fix))
+}
+
+/// A list of what has an id.
+struct Listed<'a> {
+    path: String,
+    /// What one is called.
+    what: &'a str,
+    owner: String,
+    /// The command that shows them.
+    list: String,
+}
+
+impl<'a> Listed<'a> {
+    /// Of the tenant.
+    fn of(cx: &Cx, path: &str, what: &'a str, list: &str) -> Self {
+        let (owner, list) = (format!("tenant {}", cx.tenant), format!("{list}{}", cx.again()));
+        Self { path: cx.path(path), what, owner, list }
+    }
+
+    /// The id that begins like this, if it is the only one.
+    async fn whole_id(&self, cx: &Cx, start: &str) -> Result<String> {
+        let Self { path, what, owner, list } = self;
+        let (all, _) = rows(&cx.client.get(path).await?);
+        let ids: Vec<String> = all.iter().map(|one| text(one, "id")).collect();
+        if let Some(id) = ids.iter().find(|id| *id == start) {
+            return Ok(id.clone());
+        }
+        let mut fitting = ids.iter().filter(|id| !start.is_empty() && id.starts_with(start));
+        match (fitting.next(), fitting.next()) {
+            (Some(id), None) => Ok(id.clone()),
+            (Some(_), Some(_)) => {
+                Err(Failure::usage(format!("several {what}s begin with {start}"), "write more of the id"))
+            }
+            (None, _) => {
+                let message = format!("{owner} has no {what} {start}");
+                Err(Failure::new(Exit::NotFound, message, format!("see `provost {list}`")))
+            }
+        }
+    }
 }
 
 /// The rows of a list answer, and where it goes on.

@@ -145,8 +145,7 @@ async fn work(cx: &Cx, command: App) -> Result<()> {
         App::Delete { name } => {
             confirm(&format!("delete the app {name}: everybody keeps their account there"), cx.yes)?;
             let answer = cx.client.call(Method::DELETE, &at(cx, &name, ""), None).await?;
-            let said = [Some(format!("The app {name} is gone.")), revocation(&answer)];
-            cx.out.done("app.delete", &answer, &said.into_iter().flatten().collect::<Vec<_>>().join(" "))
+            cx.out.done("app.delete", &answer, &with_revocation(format!("The app {name} is gone."), &answer))
         }
         _ => Ok(()),
     }
@@ -209,8 +208,12 @@ async fn set(cx: &Cx, arguments: &AppSet) -> Result<()> {
         true => format!("The app {name} is changed; apply it to everybody with: provost app retry {name}"),
         false => format!("The app {name} is changed."),
     };
-    let said = [Some(said), revocation(&changed)];
-    cx.out.done("app.set", &changed, &said.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+    cx.out.done("app.set", &changed, &with_revocation(said, &changed))
+}
+
+/// What was done, and what became of what was authenticated, on a line of its own.
+fn with_revocation(said: String, answer: &Value) -> String {
+    revocation(answer).map_or(said.clone(), |more| format!("{said}\n{more}"))
 }
 
 /// What became of what was authenticated, if that was forgotten.

@@ -1,11 +1,11 @@
 //! `provost backup` and `provost restore`.
 
-use super::{Cx, blocking, rows};
+use super::{Cx, blocking, check, rows};
 use crate::Environment;
 use crate::cli::{Backup, Global, Restore};
 use crate::client::{Client, data_folder};
 use crate::failure::{Exit, Failure, Result};
-use crate::output::{Column, Output, text};
+use crate::output::Output;
 use crate::progress::{Progress, Unit};
 use crate::secret::FileBeside;
 use reqwest::Method;
@@ -53,8 +53,7 @@ pub(super) async fn restore(
     let client = Client::open(&local, &Environment::default(), out).await?;
     let (findings, next) = rows(&client.get("/api/v1/check").await?);
     if !findings.is_empty() {
-        let columns: [Column<'_>; 1] = [("FINDING", &|row| text(row, "problem"))];
-        out.list("restore", &columns, &findings, &next)?;
+        check::list(&out, "restore", &findings, &next)?;
         let message = format!("{} is restored, but {} things do not agree", folder.display(), findings.len());
         return Err(Failure::new(Exit::Findings, message, "try an older backup in another folder"));
     }

@@ -1,7 +1,6 @@
 //! `provost idp …`
 
-use super::oidc::whole_id;
-use super::{Cx, directory, rows, text_of};
+use super::{Cx, Listed, directory, rows, text_of};
 use crate::cli::{Idp, IdpKey, merged};
 use crate::client::encoded;
 use crate::failure::Result;
@@ -65,15 +64,19 @@ async fn key(cx: &Cx, command: IdpKey) -> Result<()> {
             Ok(())
         }
         IdpKey::Promote { id } => {
-            let id = whole_id(cx, "/idp/keys", &id).await?;
+            let id = key_id(cx, &id).await?;
             let made = cx.client.call(Method::POST, &format!("{keys}/{}/promote", encoded(&id)), None).await?;
             cx.out.done("idp-key.promote", &made, &format!("Key {id} signs from now on."))
         }
         IdpKey::Remove { id } => {
-            let id = whole_id(cx, "/idp/keys", &id).await?;
+            let id = key_id(cx, &id).await?;
             confirm(&format!("take key {id} away: apps that know no other one refuse sign-ins"), cx.yes)?;
             cx.client.call(Method::DELETE, &format!("{keys}/{}", encoded(&id)), None).await?;
             cx.out.done("idp-key.remove", &json!({"id": id}), &format!("Key {id} is gone."))
         }
     }
+}
+
+async fn key_id(cx: &Cx, start: &str) -> Result<String> {
+    Listed::of(cx, "/idp/keys", "key", "idp key list").whole_id(cx, start).await
 }

@@ -1,9 +1,9 @@
 //! `provost oidc …`
 
-use super::{Cx, rows};
+use super::{Cx, Listed, rows};
 use crate::cli::{Oidc, OidcChange, OidcClient, OidcCreate, OidcKey, SecretOutput, Span};
 use crate::client::encoded;
-use crate::failure::{Exit, Failure, Result};
+use crate::failure::Result;
 use crate::output::{Column, instant, text};
 use crate::secret::{SecretFile, confirm};
 use reqwest::Method;
@@ -21,18 +21,18 @@ async fn client(cx: &Cx, command: OidcClient) -> Result<()> {
         OidcClient::Create(arguments) => create(cx, &arguments).await,
         OidcClient::List => list(cx).await,
         OidcClient::Show { id } => {
-            let id = whole_id(cx, "/oidc/clients", &id).await?;
+            let id = client_id(cx, &id).await?;
             let shown = cx.client.get(&at(cx, &id, "")).await?;
             cx.out.one("oidc-client", &shown, &serde_json::to_string_pretty(&shown).unwrap_or_default())
         }
         OidcClient::Set { id, change } => {
-            let id = whole_id(cx, "/oidc/clients", &id).await?;
+            let id = client_id(cx, &id).await?;
             let changed = cx.client.call(Method::PATCH, &at(cx, &id, ""), Some(&body(&change).into())).await?;
             cx.out.done("oidc-client.set", &changed, &format!("Client {id} is changed."))
         }
         OidcClient::Rotate { id, overlap, output } => rotate(cx, &id, overlap, &output).await,
         OidcClient::Delete { id } => {
-            let id = whole_id(cx, "/oidc/clients", &id).await?;
+            let id = client_id(cx, &id).await?;
             confirm(&format!("take client {id} away: nobody can sign in to that application any more"), cx.yes)?;
             cx.client.call(Method::DELETE, &at(cx, &id, ""), None).await?;
             cx.out.done("oidc-client.delete", &json!({"id": id}), &format!("Client {id} is gone."))
@@ -71,7 +71,7 @@ async fn create(cx: &Cx, arguments: &OidcCreate) -> Result<()> {
 
 async fn rotate(cx: &Cx, id: &str, overlap: Span, output: &SecretOutput) -> Result<()> {
     let file = SecretFile::open(output)?;
-    let id = whole_id(cx, "/oidc/clients", id).await?;
+    let id = client_id(cx, id).await?;
     let body = json!({"overlapSeconds": overlap.0});
     let made = cx.client.call(Method::POST, &at(cx, &id, "/secret"), Some(&body)).await?;
     show(cx, "oidc-client.rotate", made, file)?;
@@ -132,12 +132,12 @@ async fn key(cx: &Cx, command: OidcKey) -> Result<()> {
             Ok(())
         }
         OidcKey::Promote { id } => {
-            let id = whole_id(cx, "/oidc/keys", &id).await?;
+            let id = key_id(cx, &id).await?;
             let made = cx.client.call(Method::POST, &format!("{keys}/{}/promote", encoded(&id)), None).await?;
             cx.out.done("oidc-key.promote", &made, &format!("Key {id} signs from now on."))
         }
         OidcKey::Remove { id } => {
-            let id = whole_id(cx, "/oidc/keys", &id).await?;
+            let id = key_id(cx, &id).await?;
             confirm(&format!("take key {id} away: what it signed is no longer believed"), cx.yes)?;
             cx.client.call(Method::DELETE, &format!("{keys}/{}", encoded(&id)), None).await?;
             cx.out.done("oidc-key.remove", &json!({"id": id}), &format!("Key {id} is gone."))
@@ -145,27 +145,10 @@ async fn key(cx: &Cx, command: OidcKey) -> Result<()> {
     }
 }
 
-/// The id that begins like this, if it is the only one. The command that lists them is named after the path.
-pub(super) async fn whole_id(cx: &Cx, path: &str, start: &str) -> Result<String> {
-    let (all, _) = rows(&cx.client.get(&cx.path(path)).await?);
-    let ids: Vec<String> = all.iter().map(|one| text(one, "id")).collect();
-    if let Some(id) = ids.iter().find(|id| *id == start) {
-        return Ok(id.clone());
-    }
-    let mut fitting = ids.iter().filter(|id| !start.is_empty() && id.starts_with(start));
-    let what = if path.ends_with("keys") { "key" } else { "client" };
-    match (fitting.next(), fitting.next()) {
-        (Some(id), None) => Ok(id.clone()),
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("several {what}s begin with {start}"), "write more of the id"))
-        }
-        (None, _) => {
-            let list = match path.split('/').nth(1) {
-                Some("saml") => "saml keys".to_owned(),
-                area => format!("{} {what} list", area.unwrap_or_default()),
-            };
-            let fix = format!("see `provost {list}{}`", cx.again());
-            Err(Failure::new(Exit::NotFound, format!("tenant {} has no {what} {start}", cx.tenant), fix))
-        }
-    }
+async fn client_id(cx: &Cx, start: &str) -> Result<String> {
+    Listed::of(cx, "/oidc/clients", "client", "oidc client list").whole_id(cx, start).await
+}
+
+async fn key_id(cx: &Cx, start: &str) -> Result<String> {
+    Listed::of(cx, "/oidc/keys", "key", "oidc key list").whole_id(cx, start).await
 }

@@ -1,7 +1,6 @@
 //! `provost saml …`: the identity providers that a tenant's people sign in with, and our own keys.
 
-use super::oidc::whole_id;
-use super::{Cx, rows, text_of};
+use super::{Cx, Listed, rows, text_of};
 use crate::cli::{MetadataSource, Saml, merged};
 use crate::client::encoded;
 use crate::failure::Result;
@@ -62,12 +61,12 @@ pub(super) async fn run(cx: &Cx, command: Saml) -> Result<()> {
             Ok(())
         }
         Saml::PromoteKey { key } => {
-            let key = whole_id(cx, "/saml/keys", &key).await?;
+            let key = key_id(cx, &key).await?;
             let path = cx.path(&format!("/saml/keys/{}/promote", encoded(&key)));
             keys(cx, "saml.promote-key", &cx.client.call(Method::POST, &path, Some(&json!({}))).await?)
         }
         Saml::RemoveKey { key } => {
-            let key = whole_id(cx, "/saml/keys", &key).await?;
+            let key = key_id(cx, &key).await?;
             confirm(&format!("delete the key {key}: what is encrypted to it can no longer be read"), cx.yes)?;
             let path = cx.path(&format!("/saml/keys/{}", encoded(&key)));
             let gone = cx.client.call(Method::DELETE, &path, None).await?;
@@ -119,4 +118,8 @@ fn shown(connection: &Value) -> String {
         ("Auto create user", "autoCreate"),
     ];
     lines.iter().map(|(word, path)| format!("{word:<28}  {}\n", text(connection, path))).collect()
+}
+
+async fn key_id(cx: &Cx, start: &str) -> Result<String> {
+    Listed::of(cx, "/saml/keys", "key", "saml keys").whole_id(cx, start).await
 }

@@ -1,9 +1,9 @@
 //! `provost token …`
 
-use super::{Cx, rows};
+use super::{Cx, Listed, rows};
 use crate::cli::{SecretOutput, Span, Token, TokenCreate};
 use crate::client::encoded;
-use crate::failure::{Exit, Failure, Result};
+use crate::failure::Result;
 use crate::output::{Column, instant, text};
 use crate::secret::{SecretFile, confirm};
 use reqwest::Method;
@@ -134,21 +134,15 @@ async fn revoke(cx: &Cx, id: &str, admin: bool) -> Result<()> {
     cx.out.done("token.revoke", &json!({"id": id}), &format!("Token {id} is revoked."))
 }
 
-/// The id that begins like this, if it is the only one.
 async fn whole_id(cx: &Cx, start: &str, admin: bool) -> Result<String> {
-    let (tokens, _) = rows(&cx.client.get(&tokens_path(cx, admin)).await?);
-    let ids: Vec<String> = tokens.iter().map(|token| text(token, "id")).collect();
-    if let Some(id) = ids.iter().find(|id| *id == start) {
-        return Ok(id.clone());
-    }
-    let mut fitting = ids.iter().filter(|id| !start.is_empty() && id.starts_with(start));
-    match (fitting.next(), fitting.next()) {
-        (Some(id), None) => Ok(id.clone()),
-        (Some(_), Some(_)) => Err(Failure::usage(format!("several tokens begin with {start}"), "write more of the id")),
-        (None, _) => {
-            let owner = if admin { "the server".to_owned() } else { format!("tenant {}", cx.tenant) };
-            let fix = format!("see `provost token list{}`", if admin { " --admin".to_owned() } else { cx.again() });
-            Err(Failure::new(Exit::NotFound, format!("{owner} has no token {start}"), fix))
-        }
-    }
+    let listed = match admin {
+        false => Listed::of(cx, "/tokens", "token", "token list"),
+        true => Listed {
+            path: tokens_path(cx, admin),
+            what: "token",
+            owner: "the server".to_owned(),
+            list: "token list --admin".to_owned(),
+        },
+    };
+    listed.whole_id(cx, start).await
 }

@@ -126,3 +126,26 @@ fn a_damaged_backup_is_refused_and_leaves_nothing() {
     fs::remove_file(format!("{restored}/mine")).unwrap();
     way.ok(&["restore", &file]);
 }
+
+#[test]
+fn what_does_not_agree_is_named_by_whoever_looks() {
+    let folder = Folder::new();
+    let (data, file, restored) = (folder.data(), folder.join("a.backup"), folder.join("restored"));
+    let server = Server::start_in(&data);
+    people(&server.default_tenant(), 2);
+    drop(server);
+    let database = rusqlite::Connection::open(Path::new(&data).join("provost.db")).unwrap();
+    database.execute("update change_seq set last = last + 1", ()).unwrap();
+    drop(database);
+    let way = Way::folder(Path::new(&data));
+    way.ok(&["backup", &file]);
+    for (way, arguments) in
+        [(way, &["check", "data"][..]), (Way::folder(Path::new(&restored)), &["restore", file.as_str()][..])]
+    {
+        let found = way.run(arguments);
+        let said = String::from_utf8(found.stdout).unwrap();
+        assert_eq!(found.status.code(), Some(11), "{arguments:?}: {said}");
+        let line = said.lines().find(|line| line.starts_with("default"));
+        assert!(line.is_some_and(|line| line.contains("numbers missing in the change feed")), "{arguments:?}: {said}");
+    }
+}
