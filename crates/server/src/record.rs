@@ -97,7 +97,7 @@ impl Trace {
     fn diff_text(&self, tenant: &TenantState, answer: &Answer, kept: &str) -> Option<String> {
         let diff = match &self.answered {
             None => self.diff.text(),
-            Some(_) if self.diff.is_empty() && kept.as_bytes() == &*answer.body => return Some(AS_ANSWERED.into()),
+            Some(_) if self.diff.is_empty() && is_kept_whole(answer, kept) => return Some(AS_ANSWERED.into()),
             Some((new, rt)) => {
                 let created = Diff::of([&Resource::default(), new], rt, &tenant.secrets);
                 created.and(&self.diff).text()
@@ -138,6 +138,11 @@ pub(crate) enum Creation {
     Told(Diff),
     /// All that this has, and nothing else; the answer will say it.
     AsAnswered(Arc<Resource>, Arc<ResourceType>),
+}
+
+/// Whether the log keeps an answer as it is.
+fn is_kept_whole(answer: &Answer, kept: &str) -> bool {
+    !answer.large && answer.rest.is_none() && kept.as_bytes() == &*answer.body
 }
 
 /// Whether an answer that leaves nothing out by request shows everything that this resource has, as it was given.

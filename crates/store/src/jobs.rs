@@ -180,12 +180,15 @@ impl Writer {
     }
 
     /// Notes how far a job is; whether it may go on: one that was cancelled meanwhile may not, nor one that somebody
-    /// else has taken. `failed` is what it could not do this time, which `job.failed` counts already.
+    /// else has taken. What was under way when it was cancelled is done, and counts. `failed` is what it could not do this
+    /// time, which `job.failed` counts already.
     pub fn job_update(&mut self, job: &Job, by: &str, failed: &[Value]) -> Result<bool> {
-        let sql = "update job set state = ?2, total = ?3, done = ?4, failed = ?5, position = ?6, failures = ?7,
-                   started_at = ?8, finished_at = ?9, counts = ?11
-                   where id = ?1 and finished_at is null and claimed_by = ?10";
-        let kept = self.execute(
+        let sql = "update job set state = case when finished_at is null then ?2 else state end, total = ?3, done = ?4,
+                   failed = ?5, position = ?6, failures = ?7, started_at = ?8, finished_at = coalesce(finished_at, ?9),
+                   counts = ?11
+                   where id = ?1 and (finished_at is null or state = 'cancelled') and claimed_by = ?10
+                   returning state";
+        let kept: Option<String> = self.first(
             sql,
             params![
                 job.id,
@@ -200,28 +203,16 @@ impl Writer {
                 by,
                 serde_json::to_string(&job.counts)?,
             ],
+            |row| row.get(0),
         )?;
-        if kept == 0 && !self.job_count_stopped(job, by)? {
-            return Ok(false);
-        }
+        let Some(state) = kept else { return Ok(false) };
         let before = job.failed.cast_signed() - i64::try_from(failed.len()).unwrap_or(0);
         for (number, failure) in (before + 1..).zip(failed) {
             let sql = "insert into job_failure (tenant, job, number, failure) values (?1, ?2, ?3, ?4)
                        on conflict do nothing";
             self.execute(sql, (job.tenant.0, job.id, number, serde_json::to_string(failure)?))?;
         }
-        Ok(kept > 0)
-    }
-
-    /// What was under way when a job was stopped is done, and counts; whether it was this one's to do.
-    fn job_count_stopped(&mut self, job: &Job, by: &str) -> Result<bool> {
-        let sql = "update job set done = ?2, failed = ?3, position = ?4, failures = ?5, started_at = ?6, counts = ?7
-                   where id = ?1 and state = 'cancelled' and claimed_by = ?8";
-        let (done, failed) = (job.done.cast_signed(), job.failed.cast_signed());
-        let (failures, counts) = (serde_json::to_string(&job.failures)?, serde_json::to_string(&job.counts)?);
-        let kept =
-            self.execute(sql, params![job.id, done, failed, job.position, failures, job.started_at, counts, by])?;
-        Ok(kept > 0)
+        Ok(state == job.state.as_str())
     }
 
     /// Takes a job that was just made: it is the caller's until the given instant.

@@ -242,23 +242,12 @@ pub(crate) async fn change(
     name: &str,
     change: Map<String, Value>,
 ) -> Result<Integration> {
-    change_when(app, actor, tenant, name, change, When::Now).await
+    Ok(change_when(app, actor, tenant, name, change, When::Now).await?.0)
 }
 
-/// The same, applied to everybody now or later.
+/// The same, applied to everybody now or later; and what became of tokens at an authorization server that were forgotten
+/// with it.
 pub(crate) async fn change_when(
-    app: &App,
-    actor: &Actor,
-    tenant: &str,
-    name: &str,
-    change: Map<String, Value>,
-    when: When,
-) -> Result<Integration> {
-    Ok(change_told(app, actor, tenant, name, change, when).await?.0)
-}
-
-/// The same, and what became of tokens at an authorization server that were forgotten with it.
-pub(crate) async fn change_told(
     app: &App,
     actor: &Actor,
     tenant: &str,

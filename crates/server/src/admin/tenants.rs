@@ -179,6 +179,9 @@ fn lay_over(whole: &mut Value, change: Value, path: &str) -> Result<()> {
     Ok(())
 }
 
+/// Longest domain (RFC 1035).
+const DOMAIN_BYTES_MAX: usize = 253;
+
 fn check(settings: &Settings) -> Result<()> {
     let refuse = |what: &str| Err(scim::Error::invalid_value(what).into());
     if settings.page_max == 0
@@ -199,6 +202,13 @@ fn check(settings: &Settings) -> Result<()> {
     };
     if settings.masked.len() > limits::MASKED_MAX || !settings.masked.iter().all(is_name) {
         return refuse("masked holds at most 50 names of attributes, without their namespaces");
+    }
+    let is_domain = |name: &String| {
+        let is_label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
+        name.len() <= DOMAIN_BYTES_MAX && name.split('.').all(is_label)
+    };
+    if !settings.verified_domains.iter().all(is_domain) {
+        return refuse("verifiedDomains holds domains, such as example.com, each an element of its own");
     }
     if settings.base_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
         return refuse("baseUrl starts with https:// or http://");

@@ -150,7 +150,7 @@ pub(super) async fn change(
         Some("later") => When::Later,
         Some(_) => return Err(scim::Error::invalid_value("apply is now or later").into()),
     };
-    let (changed, revocation) = apps::change_told(&app, &actor, &tenant, &name, wanted, when).await?;
+    let (changed, revocation) = apps::change_when(&app, &actor, &tenant, &name, wanted, when).await?;
     shown(200, &with_revocation(show_app(&changed), revocation))
 }
 

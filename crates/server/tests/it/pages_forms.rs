@@ -219,6 +219,20 @@ async fn settings_by_section() {
         assert_eq!(refused.status, 422, "{section}");
         assert!(refused.text.contains(told), "{section}: {}", refused.text);
     }
+    for (domains, status) in [
+        (json!(["example.com", "xn--bcher-kva.example", "Bücher.example", "localhost"]), 200),
+        (json!([]), 200),
+        (json!(["a b"]), 400),
+        (json!(["@example.com"]), 400),
+        (json!(["example.com, example.org"]), 400),
+        (json!([""]), 400),
+        (json!([format!("{}.example", "x".repeat(250))]), 400),
+    ] {
+        let settings = json!({"settings": {"verifiedDomains": domains}});
+        let answer = desk.local("PATCH", "/api/v1/tenants/default", settings).await;
+        assert_eq!(answer.status, status, "{domains}: {}", answer.text);
+        assert_eq!(answer.text.contains("verifiedDomains holds domains"), status == 400, "{}", answer.text);
+    }
     let order = [("id", "0"), ("externalId", "0"), ("userName", "2"), ("emails", "1"), ("employeeNumber", "0")];
     assert_eq!(owner.post("/app/settings/general/managers", &order).await.status, 303);
     owner.post("/app/settings/general/dialect", &[("op_any_case", "1")]).await;

@@ -19,21 +19,21 @@ pub(crate) async fn first_refused(
 ) -> Result<HashMap<String, (i64, i64)>> {
     let over = |token: &Token| {
         let end = [token.revoked_at, token.expires_at].into_iter().flatten().filter(|at| *at <= now).min()?;
-        Some((token.id.clone(), token.hint.clone(), Some(end)))
+        Some((token.id.clone(), token.hint.clone(), end))
     };
-    let over: Vec<(String, String, Option<i64>)> = all.iter().rev().filter_map(over).take(LOOKED_FOR).collect();
+    let over: Vec<(String, String, i64)> = all.iter().rev().filter_map(over).take(LOOKED_FOR).collect();
     if over.is_empty() {
         return Ok(HashMap::new());
     }
     let found = app.store().read(move |r| -> store::Result<_> {
         let mut first = HashMap::new();
-        for (id, hint, since_at) in over {
+        for (id, hint, end) in over {
             let asked = LogQuery {
                 after: Some(0),
                 limit: 1,
                 failed: Some(true),
                 code: Some(Code::TOKEN_EXPIRED.to_string()),
-                since_at,
+                since_at: Some(end),
                 text: Some(hint),
                 ..LogQuery::default()
             };

@@ -395,7 +395,7 @@ pub(super) async fn apply(cx: Desk, Path(name): Path<String>, Form(applied): For
         .map_err(|_| scim::Error::invalid_value("the mappings were lost on the way; save them once more"))?;
     let change = Map::from_iter([(way.key().to_owned(), rows)]);
     let when = if applied.when == "later" { When::Later } else { When::Now };
-    let after = apps::change_when(&cx.app, &cx.actor(), tenant(&cx), &name, change, when).await?;
+    let (after, _) = apps::change_when(&cx.app, &cx.actor(), tenant(&cx), &name, change, when).await?;
     let to = at(&after, &format!("/mappings?way={}", way.word()));
     let said = match when {
         When::Now => "Mappings saved. Updates are being applied",
