@@ -197,7 +197,7 @@ mod tests {
             body in proptest::option::of(".{0,2000}"),
             answer in proptest::option::of("[a-c]{0,70000}"),
             steps in proptest::option::of(""),
-            diff in proptest::option::of(".{0,20}"),
+            diff in proptest::option::of("\\[.{0,20}"),
         ) {
             let texts = [&body, &answer, &steps, &diff];
             let Some(packed) = pack(texts) else { return Ok(()) };

@@ -16,8 +16,16 @@ async fn ok(desk: &Desk, method: &str, path: &str, body: Value) -> Value {
 }
 
 async fn portal(desk: &Desk) {
-    ok(desk, "POST", "/api/v1/tenants/default/apps", json!({"name": "portal"})).await;
-    ok(desk, "PATCH", APP, json!({"provisioning": true})).await;
+    portal_of(desk, "default").await;
+}
+
+/// The app in a tenant; where it is asked for.
+async fn portal_of(desk: &Desk, tenant: &str) -> String {
+    let all = format!("/api/v1/tenants/{tenant}/apps");
+    ok(desk, "POST", &all, json!({"name": "portal"})).await;
+    let path = format!("{all}/portal");
+    ok(desk, "PATCH", &path, json!({"provisioning": true})).await;
+    path
 }
 
 #[tokio::test]
@@ -369,7 +377,6 @@ async fn what_is_stored_is_authenticated_again_and_forgotten() {
     assert!(lines.iter().any(|line| line.starts_with("grant.begin")) && !trail.to_string().contains("zq9-"));
 }
 
-const OBJECT: &str = "default/app/portal";
 const FINE: Says = Says(200, None, "");
 
 /// An app that somebody agrees for, again and again.
@@ -377,39 +384,42 @@ struct Granted<'d> {
     desk: &'d Desk,
     there: &'d Agreed,
     owner: Browser<'d>,
+    /// As the audit trail calls it.
+    object: String,
+    path: String,
 }
 
 impl<'d> Granted<'d> {
-    async fn new(desk: &'d Desk, there: &'d Agreed, authentication: &str) -> Self {
-        portal(desk).await;
+    async fn new(desk: &'d Desk, there: &'d Agreed, (tenant, authentication): (&str, &str)) -> Self {
+        let path = portal_of(desk, tenant).await;
         let oauth = json!({"grant": "authorizationCode", "authorizeUrl": there.authorize_url, "tokenUrl": there.token_url,
             "clientId": CLIENT, "clientAuthentication": authentication, "revokeUrl": there.server.revoke_url()});
         let options = json!({"authentication": "oauth2", "oauth": oauth});
-        ok(desk, "PATCH", APP, json!({"connection": {"baseUrl": there.url}, "options": options})).await;
-        ok(desk, "PUT", &format!("{APP}/credential"), json!({"secret": SECRET})).await;
-        Self { desk, there, owner: Browser::owner(desk).await }
+        ok(desk, "PATCH", &path, json!({"connection": {"baseUrl": there.url}, "options": options})).await;
+        ok(desk, "PUT", &format!("{path}/credential"), json!({"secret": SECRET})).await;
+        Self { desk, there, owner: Browser::owner(desk).await, object: format!("{tenant}/app/portal"), path }
     }
 
     async fn change(&self, oauth: Value) -> Value {
-        ok(self.desk, "PATCH", APP, json!({"options": {"oauth": oauth}})).await
+        ok(self.desk, "PATCH", &self.path, json!({"options": {"oauth": oauth}})).await
     }
 
     async fn authenticate(&mut self) {
-        let begun = ok(self.desk, "POST", &format!("{APP}/grant"), json!({})).await;
+        let begun = ok(self.desk, "POST", &format!("{}/grant", self.path), json!({})).await;
         self.owner.get(&self.there.back(begun["address"].as_str().unwrap(), true)).await;
         assert!(self.granted().await.is_object());
     }
 
     async fn granted(&self) -> Value {
-        ok(self.desk, "GET", APP, Value::Null).await["granted"].clone()
+        ok(self.desk, "GET", &self.path, Value::Null).await["granted"].clone()
     }
 
     /// What the audit trail says last of it.
-    async fn noted(&self) -> Value {
+    async fn noted(&self) -> Option<Value> {
         let trail = ok(self.desk, "GET", "/api/v1/audit?limit=20", Value::Null).await;
         let mut all = trail["data"].as_array().unwrap().iter();
-        let line = all.find(|line| line["action"] == "grant.revoke" && line["object"] == OBJECT);
-        line.unwrap()["detail"].clone()
+        let line = all.find(|line| line["action"] == "grant.revoke" && line["object"] == self.object.as_str());
+        line.map(|line| line["detail"].clone())
     }
 }
 
@@ -418,7 +428,7 @@ async fn what_is_forgotten_is_revoked_or_said_to_be_good_yet() {
     let desk = Desk::that_calls_home();
     let there = Agreed::new().await;
     let server = &there.server;
-    let mut app = Granted::new(&desk, &there, "basic").await;
+    let mut app = Granted::new(&desk, &there, ("default", "basic")).await;
     let dead = {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         format!("http://{}/revoke", listener.local_addr().unwrap())
@@ -449,7 +459,7 @@ async fn what_is_forgotten_is_revoked_or_said_to_be_good_yet() {
         assert!(answer["forgotten"] == true && told["revoked"] == revoked, "{answer}");
         let said = told["said"].as_str().unwrap();
         assert!(said.starts_with("forgotten here") && said.contains(words), "{words}: {said}");
-        assert_eq!((&app.noted().await, app.granted().await), (told, Value::Null));
+        assert_eq!((app.noted().await.as_ref(), app.granted().await), (Some(told), Value::Null));
         assert!(!answer.to_string().contains("zq9-"), "{answer}");
         let asked = server.revoked();
         assert_eq!(asked.iter().map(|(hint, _)| hint.as_str()).collect::<Vec<_>>(), hints, "{words}");
@@ -479,7 +489,7 @@ async fn whatever_makes_a_grant_void_has_it_revoked_where_it_was_given() {
     let desk = Desk::that_calls_home();
     let there = Agreed::new().await;
     let server = &there.server;
-    let mut app = Granted::new(&desk, &there, "post").await;
+    let mut app = Granted::new(&desk, &there, ("default", "post")).await;
     let right = json!({"clientId": CLIENT, "tokenUrl": there.token_url, "revokeUrl": server.revoke_url()});
     for (change, is_void) in [
         (json!({"clientId": "another"}), true),
@@ -536,4 +546,32 @@ async fn whatever_makes_a_grant_void_has_it_revoked_where_it_was_given() {
     let gone = ok(&desk, "DELETE", APP, Value::Null).await;
     assert_eq!((&gone["deleted"], &gone["revocation"]["revoked"]), (&json!("portal"), &json!(true)));
     assert_eq!(server.revoked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_tenants_end_is_told_where_somebody_agreed_for_its_apps() {
+    let desk = Desk::that_calls_home();
+    let there = Agreed::new().await;
+    ok(&desk, "POST", "/api/v1/tenants", json!({"name": "leaving"})).await;
+    let mut app = Granted::new(&desk, &there, ("leaving", "basic")).await;
+    app.owner.post("/console/tenant", &[("tenant", "leaving")]).await;
+    app.authenticate().await;
+    // Nobody waits for the servers: the tenant is gone while this one has not answered.
+    let held = there.server.hold();
+    ok(&desk, "DELETE", "/api/v1/tenants/leaving", Value::Null).await;
+    assert_eq!(desk.local("GET", &app.path, Value::Null).await.status, 404);
+    assert_eq!(app.noted().await, None);
+    there.server.let_go();
+    held.notify_one();
+    let mut noted = None;
+    for _ in 0..1_000 {
+        noted = app.noted().await;
+        if noted.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(noted.expect("it is told")["revoked"], true);
+    let asked = there.server.revoked();
+    assert_eq!(asked.iter().map(|(hint, _)| hint.as_str()).collect::<Vec<_>>(), ["refresh_token", "access_token"]);
 }
