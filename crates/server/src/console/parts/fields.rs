@@ -27,6 +27,8 @@ pub(crate) struct Field<'a> {
     /// What is wrong with the value.
     pub(crate) error: Option<&'a str>,
     pub(crate) required: bool,
+    /// It is needed with what else the form says, which the browser does not know.
+    pub(crate) needed: bool,
     /// For password managers: `username`, `current-password` …
     pub(crate) autocomplete: &'a str,
     /// For machine values.
@@ -42,7 +44,7 @@ pub(crate) fn field(field: &Field<'_>) -> Markup {
     let kind = if field.kind.is_empty() { "text" } else { field.kind };
     html! {
         div .field {
-            label for=(field.name) { (field.label) @if !field.required && !field.read_only && !field.label.is_empty() { span .optional { "optional" } } }
+            label for=(field.name) { (field.label) @if !(field.required || field.needed || field.read_only || field.label.is_empty()) { span .optional { "optional" } } }
             (hint(field))
             input id=(field.name) name=(field.name) type=(kind) value=(field.value) class=[field.mono.then_some("mono")]
                 required[field.required] autofocus[field.autofocus] maxlength=[field.max] readonly[field.read_only]

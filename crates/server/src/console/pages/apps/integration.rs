@@ -348,18 +348,18 @@ fn oauth_fields(draft: &Draft, wrong: Option<&str>, redirect: &str) -> Markup {
             p .hint { "The authorization server gives access tokens to the client below; they are renewed before they end." }
             (choice(&Field { name: "grant", label: "Grant", value: &draft.grant, error: error("oauth.grant"), ..Field::default() }, &GRANTS))
             div .agreed {
-                (field(&Field { name: "authorize_url", label: "Authorization URL", kind: "url", value: &draft.authorize_url, mono: true, error: error("oauth.authorizeUrl"), autocomplete: "off",
+                (field(&Field { name: "authorize_url", label: "Authorization URL", kind: "url", value: &draft.authorize_url, needed: true, mono: true, error: error("oauth.authorizeUrl"), autocomplete: "off",
                     hint: "The authorization endpoint, where somebody signs in and agrees.", ..Field::default() }))
                 (copy_box("redirect", "Redirect URI", redirect))
                 p .hint { "Enter it at the authorization server, for the client below." }
             }
-            (field(&Field { name: "token_url", label: "Token URL", kind: "url", value: &draft.token_url, mono: true, error: error("oauth.tokenUrl"), autocomplete: "off",
+            (field(&Field { name: "token_url", label: "Token URL", kind: "url", value: &draft.token_url, needed: true, mono: true, error: error("oauth.tokenUrl"), autocomplete: "off",
                 hint: "The token endpoint of the application's authorization server.", ..Field::default() }))
             div .agreed {
                 (field(&Field { name: "revoke_url", label: "Revocation URL", kind: "url", value: &draft.revoke_url, mono: true, error: error("oauth.revokeUrl"), autocomplete: "off",
                     hint: "The revocation endpoint, if there is one: what is forgotten here is revoked there.", ..Field::default() }))
             }
-            (field(&Field { name: "client_id", label: "Client ID", value: &draft.client_id, mono: true, error: error("oauth.clientId"), autocomplete: "off", ..Field::default() }))
+            (field(&Field { name: "client_id", label: "Client ID", value: &draft.client_id, needed: true, mono: true, error: error("oauth.clientId"), autocomplete: "off", ..Field::default() }))
             (choice(&Field { name: "client_auth", label: "Client secret is sent", value: &draft.client_auth, ..Field::default() }, &CLIENTS))
             (field(&Field { name: "scope", label: "Scope", value: &draft.scope, mono: true, error: error("oauth.scope"), autocomplete: "off",
                 hint: "Names with spaces between them. Where somebody agrees, often with one for refresh tokens, such as offline_access.", ..Field::default() }))
