@@ -518,6 +518,12 @@ Examples:
   provost log list --method POST --limit 20
   provost log list --resource 0190c2b4-6ca1-7d2e-a5c8-3f7be1c2d3e4")]
     List(LogList),
+    /// Ask what an entry asked once more, and change nothing: what would come of it now
+    #[command(after_help = "Example:\n  provost log rehearse 4711")]
+    Rehearse {
+        /// Its number
+        seq: u64,
+    },
     /// A report for whoever helps: what was refused lately, without anybody's data
     #[command(after_help = "Example:\n  provost log report 4711 >report.json")]
     Report {

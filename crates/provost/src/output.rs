@@ -134,7 +134,7 @@ fn table(columns: &[Column<'_>], rows: &[Value], color: bool) -> String {
 }
 
 /// Without control characters: what a client sent must not steer the terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -4,7 +4,8 @@ use super::{Cx, rows};
 use crate::cli::{Changes, Log, LogFilter, LogList};
 use crate::client::with_query;
 use crate::failure::{Exit, Failure, Result};
-use crate::output::{Column, instant, plain, text};
+use crate::output::{Column, instant, plain, printable, text};
+use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ pub(super) async fn log(cx: &Cx, command: Log) -> Result<()> {
         Log::Show { seq } => {
             let entry = cx.client.get(&cx.path(&format!("/log/{seq}"))).await?;
             cx.out.one("log.show", &entry, &serde_json::to_string_pretty(&entry).unwrap_or_default())
+        }
+        Log::Rehearse { seq } => {
+            let path = cx.path(&format!("/log/{seq}"));
+            let entry = cx.client.get(&path).await?;
+            let now = cx.client.call(Method::POST, &format!("{path}/rehearsal"), None).await?;
+            cx.out.one("log.rehearse", &now, &rehearsed(&entry, &now))
         }
         Log::Report { seq } => {
             let path = with_query(&cx.path("/report"), &[("seq", seq.map(|seq| seq.to_string()))]);
@@ -54,6 +61,26 @@ async fn log_list(cx: &Cx, arguments: &LogList) -> Result<()> {
         cx.out.hint(&format!("provost log show SEQ{}", cx.again()));
     }
     Ok(())
+}
+
+/// What would come of an entry's request now. It asks behind the door: whether its token is let in is said apart.
+fn rehearsed(entry: &Value, now: &Value) -> String {
+    let [method, path, then] = ["method", "path", "status"].map(|name| text(entry, name));
+    let code = now.get("code").filter(|code| !code.is_null()).map(|code| format!(" {}", plain(code)));
+    let mut lines =
+        vec![format!("{method} {path}: {then} then, {}{} now", text(now, "status"), code.unwrap_or_default())];
+    if now.get("letIn") == Some(&Value::Bool(false)) {
+        lines.push("  with its own token 401: it is not let in any more".to_owned());
+    }
+    let all = |name| now.get(name).and_then(Value::as_array).into_iter().flatten();
+    lines.extend(now.pointer("/answer/detail").map(|detail| format!("  {}", plain(detail))));
+    lines.extend(all("steps").map(|step| format!("  {}", plain(step))));
+    lines.extend(all("diff").map(|one| match one.get("count") {
+        Some(count) => format!("  {}: {}", text(one, "attribute"), plain(count)),
+        None => format!("  {}: {} → {}", text(one, "attribute"), text(one, "before"), text(one, "after")),
+    }));
+    lines.push("Nothing was changed.".to_owned());
+    lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
 }
 
 fn log_path(cx: &Cx, filter: &LogFilter, since: Option<String>, after: Option<u64>, limit: u64) -> String {

@@ -225,12 +225,23 @@ pub(crate) async fn rotate(app: &App, actor: &Actor, tenant: &str, id: &str, ove
     let kept = row.clone();
     let line = ("token.rotate", object(Some(tenant), id), json!({"to": row.id, "endsAt": rfc3339(end)}));
     audited(app, actor, line, move |w| {
+        // A page that is loaded again asks again: of two successors, one would go on that nobody knows of.
+        if let Some(next) = successor(&w.tokens(old.tenant)?, &old.id, now) {
+            let detail = format!("it was rotated already, {} took its place: rotate that one, or revoke it", next.hint);
+            return Err(scim::Error::invalid_value(detail).into());
+        }
         w.token_insert(&kept)?;
         Ok(w.token_expire(&old.id, end, Some(&kept.id)).map(|_| ())?)
     })
     .await?;
     changed(app, Some(state.tenant.id));
     Ok(Made { token: row, text: new.text, old_ends_at: Some(end) })
+}
+
+/// The token of these that took another one's place, unless it has ended, too.
+pub(crate) fn successor<'t>(all: &'t [Token], id: &str, now: i64) -> Option<&'t Token> {
+    let to = all.iter().find(|token| token.id == id)?.rotated_to.as_deref()?;
+    all.iter().find(|token| token.id == to).filter(|token| State::of(token, now).is_open())
 }
 
 /// Ends a tenant's token at once.

@@ -291,11 +291,13 @@ pub(super) async fn rehearse(
     let entry = admin::log::entry(&app, state.tenant.id, seq).await?;
     let (base, origin) = (app.base_url(&state, &HeaderMap::new())?, origin(&actor));
     let acted = admin::log::rehearse(&app, &state, &base, &origin, &entry).await?;
+    let let_in = admin::log::is_let_in(&app, state.tenant.id, &entry).await?;
     let answer: Value = serde_json::from_slice(&acted.answer.body).unwrap_or_default();
     shown(
         200,
         &json!({
             "status": acted.answer.status,
+            "letIn": let_in,
             "code": acted.answer.code.map(|code| code.to_string()),
             "answer": answer,
             "steps": acted.trace.told(),

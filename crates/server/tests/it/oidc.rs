@@ -401,6 +401,19 @@ async fn secrets_are_rotated_and_clients_switched_off() {
             if works { 200 } else { 401 }
         );
     }
+    // A page with a new secret that is loaded again makes no other one.
+    let mut owner = Browser::owner(&desk).await;
+    let place = format!("/app/oidc/{}", application.id);
+    let newest = owner.get(&place).await.between("name=\"newest\" value=\"", "\"");
+    let asked = [("hours", "1"), ("newest", newest.as_str())];
+    let shown = owner.post(&format!("{place}/secret"), &asked).await;
+    assert!(shown.status == 200 && shown.text.contains("Client secret"), "{}", shown.text);
+    let again = owner.post(&format!("{place}/secret"), &asked).await;
+    assert_eq!((again.status, again.location()), (303, place.as_str()));
+    let page = owner.get(&place).await.text;
+    assert!(page.contains("There is a newer secret already"), "{page}");
+    let hints = page.matches(" made <time").count();
+    assert_eq!(hints, 2, "{page}");
     let token = application.redeem(&code(&mut browser, &application).await).await;
     let token = token.body["access_token"].as_str().unwrap().to_owned();
     assert_eq!(desk.local("PATCH", &path, json!({"enabled": false})).await.status, 200);

@@ -35,11 +35,14 @@ async fn a_token_is_made_shown_once_rotated_and_revoked() {
     let id = ids.last().unwrap().to_owned();
     let rotated = owner.post(&format!("/app/scim/tokens/{id}/rotate"), &[("hours", "1")]).await;
     let second = format!("pv_{}", rotated.between("value=\"pv_", "\""));
+    let loaded_again = owner.post(&format!("/app/scim/tokens/{id}/rotate"), &[("hours", "1")]).await;
+    assert_eq!((loaded_again.status, loaded_again.location()), (303, &*format!("/app/scim/tokens/{id}")));
     for token in [&first, &second] {
         assert_eq!(desk.with(token, "GET", "/scim/v2/Users", Value::Null).await.status, 200, "both work");
     }
     let guide = owner.get(&format!("/app/scim/tokens/{id}")).await;
     assert!(guide.text.contains("Rotation") && guide.text.contains("being replaced"), "{}", guide.text);
+    assert!(guide.text.contains("It was rotated already, pv_"), "{}", guide.text);
     let switch = |off| [("off", off)];
     let off = owner.post(&format!("/app/scim/tokens/{id}/switch"), &switch("true")).await;
     assert_eq!(off.status, 303);

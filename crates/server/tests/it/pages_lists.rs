@@ -241,7 +241,7 @@ async fn a_rehearsal_shows_what_would_happen_and_changes_nothing() {
     let note = shown.between("something else would happen", "<details");
     assert!(note.contains("is off"), "the reason is there, unfolded: {note}");
     let api = desk.local("POST", &format!("/api/v1/tenants/default/log/{first}/rehearsal"), Value::Null).await;
-    assert_eq!((api.status, &api.body["status"]), (200, &json!(403)));
+    assert_eq!((api.status, &api.body["status"], &api.body["letIn"]), (200, &json!(403), &json!(true)));
 }
 
 #[tokio::test]

@@ -183,6 +183,7 @@ async fn no_page_of_the_console_shows_or_changes_another_tenants_things() {
             "asked",
             "label",
             "hours",
+            "newest",
             "seq",
             "kind",
             "do",

@@ -94,3 +94,30 @@ fn a_report_tells_what_happened_and_nobodys_data() {
     assert!(told.contains("PRV-1007") && told.contains("/Users"), "{told}");
     assert!(!told.contains("private@example.com") && !told.contains(&tenant.token), "{told}");
 }
+
+#[test]
+fn an_entry_is_rehearsed_and_changes_nothing() {
+    let server = Server::shared();
+    let tenant = server.tenant();
+    let way = Way::folder(&server.data);
+    let of = ["--tenant", tenant.name.as_str()];
+    let made = tenant.user("ann@example.com", json!({"title": "Engineer"}));
+    let title = |title: &str| json!([{"op": "replace", "path": "title", "value": title}]);
+    let path = format!("/Users/{}", id(&made));
+    tenant.patch(&path, &title("Chef")).expect(200);
+    tenant.patch(&path, &title("Boss")).expect(200);
+    let entries = way.json(&[&["log", "list"], &of[..]].concat());
+    let rehearsed = |entry: &Value| way.ok(&[&["log", "rehearse", &entry["seq"].to_string()], &of[..]].concat());
+    let said = rehearsed(&entries[0]);
+    assert!(said.starts_with("POST /Users: 201 then, 409 PRV-1007 now\n"), "{said}");
+    assert!(said.contains("ann@example.com") || said.contains("userName"), "it says why: {said}");
+    let said = rehearsed(&entries[1]);
+    assert!(said.starts_with(&format!("PATCH {path}: 200 then, 200 now\n")), "{said}");
+    assert!(said.contains("\n  title: Boss → Chef\n") && said.ends_with("\nNothing was changed.\n"), "{said}");
+    assert_eq!(tenant.get(&path).expect(200).json()["title"], "Boss");
+    for token in tenant.admin("GET", "/tokens", Value::Null).expect(200).json()["data"].as_array().unwrap() {
+        way.json(&[&["token", "revoke", token["id"].as_str().unwrap(), "--yes"], &of[..]].concat());
+    }
+    let said = rehearsed(&entries[1]);
+    assert!(said.contains("\n  with its own token 401: it is not let in any more\n"), "{said}");
+}

@@ -188,7 +188,7 @@ fn whole(cx: &Desk, one: &Client, wrong: Option<&str>) -> Markup {
             html! { "Off: nobody signs in to the application, and the access tokens it has end at once." })))
         (card("Settings", settings_form(cx, &to, settings, wrong)))
         @if cx.may_change() {
-            @if !settings.public { (card("New secret", rotation(cx, &to))) }
+            @if !settings.public { (card("New secret", rotation(cx, &to, one))) }
             (card("Take away", confirm(cx, &format!("{to}/delete"), "Take the application away",
                 html! { p { "Nobody can sign in to it any more. A new registration has another client ID." } }, Some(&settings.label), html! {})))
         }
@@ -217,11 +217,12 @@ fn settings_form(cx: &Desk, to: &str, settings: &OidcSettings, wrong: Option<&st
     )
 }
 
-fn rotation(cx: &Desk, to: &str) -> Markup {
+fn rotation(cx: &Desk, to: &str, one: &Client) -> Markup {
     let hours = (OVERLAP_SECONDS / 3_600).to_string();
     html! {
         p { "Makes a second secret. Both work for a while, so that nobody is kept out while you paste the new one." }
         (form(cx, &format!("{to}/secret"), html! {
+            input type="hidden" name="newest" value=(newest(one));
             (choice(&Field { name: "hours", label: "The old one goes on for", value: &hours, ..Field::default() },
                 &[("0", "no longer"), ("1", "an hour"), ("24", "a day"), ("168", "a week")]))
             div .actions { button type="submit" { (Icon::Key.svg()) span { "New secret" } } }
@@ -278,10 +279,22 @@ pub(super) async fn enable(cx: Desk, Path(id): Path<String>, Form(new): Form<Ena
 #[derive(Debug, Deserialize)]
 pub(super) struct Rotation {
     hours: u64,
+    newest: String,
+}
+
+/// Which secret is the newest one, as everybody may see it.
+fn newest(one: &Client) -> &str {
+    one.secrets.first().map_or("", |secret| secret.hint.as_str())
 }
 
 /// `POST /app/oidc/{id}/secret`.
 pub(super) async fn rotate(cx: Desk, Path(id): Path<String>, Form(new): Form<Rotation>) -> Shown {
+    // A page that is loaded again asks again: the secret that it has shown, which somebody may have copied, would end.
+    let one = oidc::find(&cx.app, &cx.tenant.tenant.name, &id).await?;
+    if newest(&one) != new.newest {
+        let said = format!("There is a newer secret already, {}: ask again if nobody has copied it", newest(&one));
+        return cx.done(&format!("/app/oidc/{id}"), Flash::bad(said));
+    }
     let overlap = Some(new.hours.saturating_mul(3_600));
     let made = oidc::rotate(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, overlap).await?;
     shown_once(&cx, &made)

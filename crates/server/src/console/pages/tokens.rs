@@ -12,7 +12,7 @@ use crate::console::parts::{
     Column, Field, Row, Table, Tone, badge, card, card_with, choice, confirm, definitions, empty, field, form, live,
     note, once, table, time, when,
 };
-use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, fragment, page};
+use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, fragment, page, sentence};
 use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -280,7 +280,7 @@ fn used(token: &Token, now: i64) -> Markup {
 pub(super) async fn show(cx: Desk, Path(id): Path<String>) -> Shown {
     let all = tokens::list(&cx.app, Some(cx.tenant.tenant.id)).await?;
     let token = tokens::find(&cx.app, Some(cx.tenant.tenant.id), &id).await?;
-    let successor = token.rotated_to.as_ref().and_then(|next| all.iter().find(|token| token.id == *next));
+    let successor = tokens::successor(&all, &token.id, cx.now);
     let predecessor = all.iter().find(|old| old.rotated_to.as_deref() == Some(token.id.as_str()));
     let none = || html! { span .quiet { "—" } };
     let facts = [
@@ -441,8 +441,13 @@ pub(super) struct Rotation {
 pub(super) async fn rotate(cx: Desk, Path(id): Path<String>, Form(asked): Form<Rotation>) -> Shown {
     let old = tokens::find(&cx.app, Some(cx.tenant.tenant.id), &id).await?;
     let overlap = Some(asked.hours.saturating_mul(3600));
-    let made = tokens::rotate(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, overlap).await?;
-    Ok(shown_once(&cx, &made, Some(&old)))
+    match tokens::rotate(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, overlap).await {
+        Ok(made) => Ok(shown_once(&cx, &made, Some(&old))),
+        Err(error) if error.to_scim("").status < 500 => {
+            cx.done(&format!("/app/scim/tokens/{id}"), Flash::bad(sentence(&error.to_scim("").detail)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether it is to be off.
