@@ -64,6 +64,9 @@
   let leaving = $("[data-leave]");
   addEventListener("beforeunload", (event) => { if (leaving) { leaving = null; event.preventDefault(); } });
   document.addEventListener("submit", () => { leaving = null; });
+  // Loaded again, it is the page that the secret belongs to, and the form that made it is not sent once more.
+  const kept = $("[data-stored]");
+  if (kept) history.replaceState(null, "", kept.href);
 
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();

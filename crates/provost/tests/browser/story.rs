@@ -189,6 +189,7 @@ fn rotation(visit: &Visit<'_>, old: &str) {
     visit.follow("button", "Rotate token");
     let new = visit.value("Authentication Token");
     assert_ne!(new, old);
+    assert!(!visit.path().contains("rotate"), "what is loaded again is the token's page: {}", visit.path());
     visit.until("document.querySelector('#live')?.dataset.state === 'live'", "the live connection");
     look(old, "look");
     visit.sees("Waiting for the first request with this token");

@@ -175,13 +175,19 @@ pub(crate) async fn delete(app: &App, actor: &Actor, tenant: &str, id: &str) -> 
     audited(app, actor, line, move |w| Ok(w.oidc_client_delete(tenant_id, &client.id).map(|_| ())?)).await
 }
 
-/// Makes a new secret; the one before goes on for so many seconds.
+/// The beginning of the newest of a client's secrets, which everybody may see.
+pub(crate) fn newest(secrets: &[OidcSecret]) -> &str {
+    secrets.first().map_or("", |secret| secret.hint.as_str())
+}
+
+/// Makes a new secret; the one before goes on for so many seconds. `seen`: which one whoever asks took for the newest.
 pub(crate) async fn rotate(
     app: &App,
     actor: &Actor,
     tenant: &str,
     id: &str,
     overlap_seconds: Option<u64>,
+    seen: Option<String>,
 ) -> Result<Made> {
     let (tenant_id, now) = (tenant_of(app, tenant)?.tenant.id, app.clock().now());
     let Client { client, .. } = find(app, tenant, id).await?;
@@ -195,6 +201,17 @@ pub(crate) async fn rotate(
     let (secret, text) = new_secret(now)?;
     let (kept, client_id) = (secret, client.id.clone());
     let line = ("oidc-client.rotate", object(tenant, id), json!({"oldEndsAt": rfc3339(ends_at)}));
-    audited(app, actor, line, move |w| Ok(w.oidc_secret_insert(tenant_id, &client_id, &kept, ends_at)?)).await?;
+    audited(app, actor, line, move |w| {
+        // A page that is loaded again asks again: the secret that it has shown, which somebody may have copied, would end.
+        let secrets = w.oidc_secrets(tenant_id, &client_id)?;
+        let newest = newest(&secrets);
+        if seen.is_some_and(|seen| seen != newest) {
+            return Err(refuse(format!(
+                "there is a newer secret already, {newest}: ask again if nobody has copied it"
+            )));
+        }
+        Ok(w.oidc_secret_insert(tenant_id, &client_id, &kept, ends_at)?)
+    })
+    .await?;
     Ok(Made { client: find(app, tenant, id).await?, secret: Some(text), old_ends_at: Some(ends_at) })
 }

@@ -108,7 +108,7 @@ pub(super) async fn rotate(
 ) -> ApiResult {
     let issuer = issuer(&app, &tenant, &headers)?;
     let overlap = body_of::<Rotation>(request).await?.overlap_seconds;
-    show_made(&oidc::rotate(&app, &actor, &tenant, &id, overlap).await?, issuer)
+    show_made(&oidc::rotate(&app, &actor, &tenant, &id, overlap, None).await?, issuer)
 }
 
 fn show_key(key: &OidcKey) -> Value {

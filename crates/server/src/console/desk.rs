@@ -1,6 +1,6 @@
 //! Who sits at the console: the session behind every page, the token behind every form.
 
-use super::fault::{self, Fault, Shown};
+use super::fault::{self, Fault, Shown, sentence};
 use super::{passkeys, upload};
 use crate::admin::waiting::{self, Waiting};
 use crate::app::App;
@@ -127,6 +127,12 @@ impl Desk {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
+    }
+
+    /// Ends a change that was refused: to that page, which says why. What is no refusal has a page of its own.
+    pub(crate) fn refused(&self, to: &str, error: Error) -> Shown {
+        let told = error.to_scim("");
+        if told.status < 500 { self.done(to, Flash::bad(sentence(&told.detail))) } else { Err(error.into()) }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::admin::received::Came;
 use crate::console::parts::{
     Column, Facet, Row, Table, Tone, badge, card, copy_as, csv_cell, empty, facets, form, link, note, table, when,
 };
-use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page, sentence};
+use crate::console::{Desk, Fault, Flash, Form, Icon, Nav, Page, Shown, page};
 use crate::redact::masked;
 use maud::{Markup, html};
 use scim::{Mutability, Returned, Uniqueness};
@@ -294,8 +294,7 @@ pub(super) async fn accept(cx: Desk, Form(taken): Form<Taken>) -> Shown {
                 format!("{} is ignored: what is sent of it is dropped and told in the log", named.attribute.name);
             cx.done(&back, Flash::good(said).undo("/app/scim/attributes/accept", &undo))
         }
-        Err(error) if error.to_scim("").status < 500 => cx.done(&back, Flash::bad(sentence(&error.to_scim("").detail))),
-        Err(error) => Err(error.into()),
+        Err(error) => cx.refused(&back, error),
     }
 }
 

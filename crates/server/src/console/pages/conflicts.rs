@@ -215,10 +215,7 @@ pub(super) async fn link_existing(cx: Desk, Form(which): Form<Which>) -> Shown {
     let actor = Arc::new(cx.actor());
     match conflicts::link(&cx.app, actor, &cx.tenant, &cx.endpoint, &cx.origin, &which.name).await {
         Ok(id) => cx.done(&format!("/app/users/{id}"), Flash::good("Linked: the account has what was refused")),
-        Err(error) if error.to_scim("").status < 500 => {
-            cx.done("/app/conflicts", Flash::bad(sentence(&error.to_scim("").detail)))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => cx.refused("/app/conflicts", error),
     }
 }
 

@@ -266,10 +266,7 @@ pub(super) async fn again(cx: Desk, Path(id): Path<i64>) -> Shown {
 pub(super) async fn retry(cx: Desk, Path(id): Path<i64>) -> Shown {
     match jobs::retry(&cx.app, &cx.actor(), &cx.tenant, id).await {
         Ok(begun) => cx.done(&format!("/app/jobs/{begun}"), Flash::good("The job has begun")),
-        Err(error) if error.to_scim("").status < 500 => {
-            cx.done(&format!("/app/jobs/{id}"), Flash::bad(crate::console::sentence(&error.to_scim("").detail)))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => cx.refused(&format!("/app/jobs/{id}"), error),
     }
 }
 

@@ -222,7 +222,7 @@ fn rotation(cx: &Desk, to: &str, one: &Client) -> Markup {
     html! {
         p { "Makes a second secret. Both work for a while, so that nobody is kept out while you paste the new one." }
         (form(cx, &format!("{to}/secret"), html! {
-            input type="hidden" name="newest" value=(newest(one));
+            input type="hidden" name="newest" value=(oidc::newest(&one.secrets));
             (choice(&Field { name: "hours", label: "The old one goes on for", value: &hours, ..Field::default() },
                 &[("0", "no longer"), ("1", "an hour"), ("24", "a day"), ("168", "a week")]))
             div .actions { button type="submit" { (Icon::Key.svg()) span { "New secret" } } }
@@ -282,22 +282,13 @@ pub(super) struct Rotation {
     newest: String,
 }
 
-/// Which secret is the newest one, as everybody may see it.
-fn newest(one: &Client) -> &str {
-    one.secrets.first().map_or("", |secret| secret.hint.as_str())
-}
-
 /// `POST /app/oidc/{id}/secret`.
 pub(super) async fn rotate(cx: Desk, Path(id): Path<String>, Form(new): Form<Rotation>) -> Shown {
-    // A page that is loaded again asks again: the secret that it has shown, which somebody may have copied, would end.
-    let one = oidc::find(&cx.app, &cx.tenant.tenant.name, &id).await?;
-    if newest(&one) != new.newest {
-        let said = format!("There is a newer secret already, {}: ask again if nobody has copied it", newest(&one));
-        return cx.done(&format!("/app/oidc/{id}"), Flash::bad(said));
-    }
     let overlap = Some(new.hours.saturating_mul(3_600));
-    let made = oidc::rotate(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, overlap).await?;
-    shown_once(&cx, &made)
+    match oidc::rotate(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, overlap, Some(new.newest)).await {
+        Ok(made) => shown_once(&cx, &made),
+        Err(error) => cx.refused(&format!("/app/oidc/{id}"), error),
+    }
 }
 
 /// `POST /app/oidc/{id}/delete`.

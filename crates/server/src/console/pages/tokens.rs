@@ -12,7 +12,7 @@ use crate::console::parts::{
     Column, Field, Row, Table, Tone, badge, card, card_with, choice, confirm, definitions, empty, field, form, live,
     note, once, table, time, when,
 };
-use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, fragment, page, sentence};
+use crate::console::{Desk, Flash, Form, Icon, Nav, Page, Shown, fragment, page};
 use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -443,10 +443,7 @@ pub(super) async fn rotate(cx: Desk, Path(id): Path<String>, Form(asked): Form<R
     let overlap = Some(asked.hours.saturating_mul(3600));
     match tokens::rotate(&cx.app, &cx.actor(), &cx.tenant.tenant.name, &id, overlap).await {
         Ok(made) => Ok(shown_once(&cx, &made, Some(&old))),
-        Err(error) if error.to_scim("").status < 500 => {
-            cx.done(&format!("/app/scim/tokens/{id}"), Flash::bad(sentence(&error.to_scim("").detail)))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => cx.refused(&format!("/app/scim/tokens/{id}"), error),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::admin::views::{self, NAME_CHARS_MAX, Wanted};
 use crate::console::parts::{Field, field, form};
-use crate::console::{Desk, Fault, Flash, Form, Shown, sentence};
+use crate::console::{Desk, Fault, Flash, Form, Shown};
 use maud::{Markup, html};
 use serde::Deserialize;
 use store::SavedView;
@@ -68,8 +68,7 @@ pub(super) async fn save(cx: Desk, Form(wanted): Form<Wanted>) -> Shown {
                 cx.done(&back, Flash::good(said).undo(SAVE, &fields(&before)))
             }
         },
-        Err(error) if error.to_scim("").status < 500 => cx.done(&back, Flash::bad(sentence(&error.to_scim("").detail))),
-        Err(error) => Err(error.into()),
+        Err(error) => cx.refused(&back, error),
     }
 }
 

@@ -147,9 +147,7 @@ pub(super) async fn act(cx: Desk, Path(name): Path<String>, Form(pairs): Form<Ve
             let (cause, note) = (get("cause").unwrap_or_default(), get("note").unwrap_or_default());
             match notes::ignore(&cx.app, &actor, (tenant, &name), &cause, &note).await {
                 Ok(_) => "Ignored; it stands at the end of the page".to_owned(),
-                Err(error) => {
-                    return cx.done(&at(&integration, "/tasks"), Flash::bad(sentence(&error.to_scim("").detail)));
-                }
+                Err(error) => return cx.refused(&at(&integration, "/tasks"), error),
             }
         }
         Some("recall") => {
